@@ -1,0 +1,78 @@
+# Every target sets up .venv by itself. `make help` lists them.
+#
+#   make PYTHON=python3.13 test    another interpreter (3.11 or newer)
+#   make test ARGS="-k lease -x"   more arguments for pytest
+
+PYTHON ?= python3
+VENV   ?= .venv
+ARGS   ?=
+
+PY     := $(VENV)/bin/python
+RAYSIM := $(VENV)/bin/raysim
+OUT    := runs/demo
+
+# One stamp for what the demo needs, one for what developers need; named after the interpreter,
+# so that another PYTHON sets up again.
+STAMP     := $(VENV)/.ready-$(subst /,_,$(PYTHON))
+RUN_STAMP := $(STAMP)-run
+DEV_STAMP := $(STAMP)-dev
+SET_UP_BY := pyproject.toml constraints.txt tools/set_up_venv.py
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help demo test check format bench constraints clean python
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(RUN_STAMP) ## a workflow that loses a node, then one program in two worlds
+	@rm -rf $(OUT)
+	@printf '\n== 1/3  A workflow on a simulated cluster that loses a node ==\n\n'
+	@$(RAYSIM) run scenarios/quickstart.yaml --out $(OUT)
+	@printf '\n== 2/3  A Ray Core program on the simulator ==\n\n'
+	@$(RAYSIM) run examples/quickstart.py --backend sim
+	@printf '\n== 3/3  The same program on real processes ==\n\n'
+	@$(RAYSIM) run examples/quickstart.py --backend cluster
+	@test -f $(OUT)/report.html || { echo 'make demo: the run left no $(OUT)/report.html' >&2; exit 1; }
+	@printf '\nThe report of the first run: %s\n' "$(CURDIR)/$(OUT)/report.html"
+
+test: $(DEV_STAMP) ## the whole suite (ARGS="..." goes to pytest)
+	@$(PY) -m pytest $(ARGS)
+
+check: $(DEV_STAMP) ## format, lint, types, layers
+	$(PY) -m ruff format --check
+	$(PY) -m ruff check
+	$(PY) -m mypy
+	$(VENV)/bin/lint-imports --no-logo
+
+format: $(DEV_STAMP) ## let ruff format and mend what it can
+	$(PY) -m ruff format
+	$(PY) -m ruff check --fix
+
+bench: $(DEV_STAMP) ## rates of the real backend and of the simulator
+	@$(PY) -m bench $(ARGS)
+
+constraints: ## take the newest versions and write them to constraints.txt
+	@$(PYTHON) tools/set_up_venv.py --newest constraints.txt
+
+clean: ## remove .venv, caches and runs
+	rm -rf $(VENV) runs build dist .benchmarks .hypothesis
+	rm -rf .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+python:
+	@command -v '$(PYTHON)' >/dev/null || { \
+	  echo "There is no '$(PYTHON)' here. Install Python 3.11 or newer, or name one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@'$(PYTHON)' -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "raysim needs Python 3.11 or newer, and '$(PYTHON)' is $$('$(PYTHON)' --version 2>&1). Name another: make PYTHON=python3.12 ..." >&2; exit 1; }
+
+$(RUN_STAMP): $(SET_UP_BY) | python
+	@'$(PYTHON)' tools/set_up_venv.py '$(VENV)' --extras sim,cluster,numpy
+	@touch $@
+
+$(DEV_STAMP): $(SET_UP_BY) | python
+	@'$(PYTHON)' tools/set_up_venv.py '$(VENV)' --extras dev
+	@touch $(RUN_STAMP) $@

@@ -1,0 +1,144 @@
+"""Starts workers by forking a process that has imported what they need. Never opens a socket of the protocol.
+
+It is itself a fork of the node process, made before that opened its sockets: a child that inherited
+one would hide its end from the peer. It ends, with all its workers, when the node process does.
+"""
+
+import gc
+import importlib
+import os
+import select
+import signal
+import sys
+from typing import Final, NoReturn
+
+from raysim_cluster.arena import Arena
+from raysim_cluster.control import Channel, ForkWorker, KillFork, SetUp, StartNode, WorkerEnded
+from raysim_cluster.linux import die_with_parent, ended_because, name_process
+
+_QUIET_MS: Final = 50
+"""Without a request for so long, imports that only save time later are made."""
+
+
+class ForkServer:
+    def __init__(self, node: Channel, settings: StartNode, arena: Arena) -> None:
+        self._node = node
+        self._settings = settings
+        self._arena = arena
+        self._set_up: SetUp | None = None
+        self._workers: dict[int, tuple[int, int]] = {}
+        """Token to pid and pidfd."""
+        self._tokens: dict[int, int] = {}
+        """pidfd to token."""
+        self._poll = select.poll()
+        self._poll.register(node.fileno(), select.POLLIN)
+        self._preload = list(settings.preload)
+
+    def serve(self) -> None:
+        """Until the node process is gone."""
+        while True:
+            events = self._poll.poll(_QUIET_MS if self._preload else None)
+            if not events:
+                self._import_next()
+            for fd, _ in events:
+                if fd != self._node.fileno():
+                    self._reap(fd)
+                elif not self._obey():
+                    return
+
+    def end(self) -> None:
+        """Kill all workers and wait until they are gone."""
+        for pid, _ in self._workers.values():
+            os.kill(pid, signal.SIGKILL)
+        for pid, _ in self._workers.values():
+            os.waitpid(pid, 0)
+
+    def _obey(self) -> bool:
+        command, _ = self._node.receive()
+        match command:
+            case None:
+                return False
+            case SetUp():
+                self._set_up = command
+            case ForkWorker(token=token):
+                self._fork(token)
+            case KillFork(token=token):
+                if token in self._workers:  # Not reaped yet, so the pid is still its own.
+                    os.kill(self._workers[token][0], signal.SIGKILL)
+            case _:
+                raise AssertionError(f"the node process asked for {command}")
+        return True
+
+    def _fork(self, token: int) -> None:
+        set_up = self._set_up
+        assert set_up is not None, "asked to fork before being set up"
+        parent = os.getpid()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            self._node.send(WorkerEnded(token, f"could not be forked: {error.strerror}"))
+            return
+        if pid == 0:
+            self._become_worker(parent, set_up, token)
+        pidfd = os.pidfd_open(pid)
+        self._workers[token] = (pid, pidfd)
+        self._tokens[pidfd] = token
+        self._poll.register(pidfd, select.POLLIN)
+
+    def _become_worker(self, parent: int, set_up: SetUp, token: int) -> NoReturn:
+        code = 1
+        try:
+            die_with_parent(parent)
+            self._node.close()
+            for pidfd in self._tokens:
+                os.close(pidfd)
+            from raysim_cluster import worker
+
+            worker.main(self._settings, set_up, token, self._arena)
+            code = 0
+        except BaseException:  # noqa: BLE001  (the frames below belong to the fork-server)
+            sys.excepthook(*sys.exc_info())
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+
+    def _reap(self, pidfd: int) -> None:
+        token = self._tokens.pop(pidfd)
+        pid, _ = self._workers.pop(token)
+        self._poll.unregister(pidfd)
+        os.close(pidfd)
+        _, status = os.waitpid(pid, 0)
+        self._node.send(WorkerEnded(token, ended_because(status)))
+
+    def _import_next(self) -> None:
+        name = self._preload.pop(0)
+        try:
+            importlib.import_module(name)
+        except ImportError:  # The driver has it from elsewhere; a task that needs it will say so.
+            return
+        gc.freeze()
+
+
+def main(node: Channel, settings: StartNode, arena: Arena) -> NoReturn:
+    """The fork-server's whole life, in a fork of the node process."""
+    code = 1
+    try:
+        name_process("raysim-forks")
+        from raysim_cluster import worker  # noqa: F401  (what every worker needs, imported once)
+
+        # Objects made so far are never collected, so that workers share their pages.
+        gc.collect()
+        gc.freeze()
+        server = ForkServer(node, settings, arena)
+        try:
+            server.serve()
+        except ConnectionError:  # The node process ended while it was told something.
+            pass
+        finally:
+            server.end()
+        code = 0
+    except BaseException:  # noqa: BLE001  (the frames below belong to the node process)
+        sys.excepthook(*sys.exc_info())
+    finally:
+        os._exit(code)

@@ -1,0 +1,149 @@
+"""A role's surroundings in one real process: clock, timers, messages, draws. Never a thread, never user code."""
+
+import random
+import time
+from collections.abc import Callable
+from random import Random
+
+from raysim.config import Config
+from raysim.journal import Journal, Level, Note
+from raysim.protocol.messages import Message
+from raysim.protocol.process import Process
+from raysim.spec.address import Address
+from raysim.spec.ids import NodeId, WorkerId
+from raysim_cluster.poller import Poller
+from raysim_cluster.timers import HeapTimer, Timers
+from raysim_cluster.transport import Session, Transport
+
+
+class LoopHost:
+    """Polls, hands what arrives to the process's roles, and sends what they said.
+
+    `poll` may be called by one thread at a time. `settle` delivers messages to oneself, tells of lost
+    peers, and flushes; subclasses see to it that it follows every call into a role.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        node_id: NodeId,
+        worker_id: WorkerId,
+        *,
+        config: Config,
+        seed: int,
+        name: str,
+        journal: Journal | None = None,
+    ) -> None:
+        self.config = config
+        self.name = name
+        self.poller = Poller()
+        self.transport = Transport(session, node_id, worker_id, self.poller, self._deliver)
+        self.address = self.transport.address
+        self.timers = Timers()
+        self.process: Process | None = None
+        self.asleep = False
+        """Somebody waits in the poller, or is about to."""
+        self._own: list[Message] = []
+        self._seed = seed
+        self._streams: dict[str, Random] = {}
+        self._journal = journal
+        self._traces = journal is not None and journal.level >= Level.ALL
+
+    # --- what roles ask -----------------------------------------------------------------------
+
+    def now_ns(self) -> int:
+        return time.monotonic_ns()
+
+    def call_later(self, delay_ns: int, action: Callable[[], None]) -> HeapTimer:
+        timer = self.timers.add(time.monotonic_ns() + delay_ns, action)
+        if self.asleep:
+            self.poller.wake()  # It may sleep past this timer.
+        return timer
+
+    def send(self, to: Address, message: Message) -> None:
+        if self._traces:
+            self._trace("send", to, message)
+        if to.worker_id == self.address.worker_id:
+            self._own.append(message)
+        else:
+            self.transport.send(to, message)
+
+    def rng(self, purpose: str) -> Random:
+        stream = self._streams.get(purpose)
+        if stream is None:
+            label = f"{self._seed}/{self.name}/{purpose}"
+            stream = self._streams[purpose] = random.Random(label)
+        return stream
+
+    def note(self, note: Note) -> None:
+        if self._journal is not None and self._journal.level:
+            self._journal.write(time.monotonic_ns(), self.name, "note", note)
+
+    # --- the loop -----------------------------------------------------------------------------
+
+    def attach(self, process: Process) -> None:
+        """The roles of this process; nothing arrives before."""
+        self.process = process
+
+    def sleep_ns(self, limit_ns: int | None) -> int:
+        """How long the poller may wait: until the first timer, at most `limit_ns`; -1 without end."""
+        due = self.timers.next_ns()
+        if due is None:
+            return -1 if limit_ns is None else limit_ns
+        until = max(0, due - time.monotonic_ns())
+        return until if limit_ns is None else min(until, limit_ns)
+
+    def dispatch(self, events: list[tuple[int, int]]) -> None:
+        """Handle what the poller found, then what is due."""
+        self.poller.handle(events)
+        timers = self.timers
+        if timers.next_ns() is None:
+            return
+        now = time.monotonic_ns()
+        while (action := timers.due(now)) is not None:
+            action()
+
+    def settle(self) -> None:
+        """Until nothing is left to say or to be told."""
+        transport = self.transport
+        while True:
+            while self._own:
+                own, self._own = self._own, []
+                self._deliver(self.address, own)
+            transport.flush()
+            if transport.lost:
+                lost, transport.lost = transport.lost, []
+                for peer in lost:
+                    self._lost(peer)
+            elif not self._own and not transport.dirty():
+                return
+
+    def drain(self, limit_ns: int) -> None:
+        """Wait until what was sent has left, at most so long."""
+        end = time.monotonic_ns() + limit_ns
+        self.transport.flush()
+        while not self.transport.idle() and time.monotonic_ns() < end:
+            self.poller.handle(self.poller.wait(end - time.monotonic_ns()))
+
+    def close(self) -> None:
+        self.transport.close()
+        self.poller.close()
+
+    def _deliver(self, sender: Address, messages: list[Message]) -> None:
+        process = self.process
+        if process is None:
+            return
+        if self._traces:
+            for message in messages:
+                self._trace("deliver", sender, message)
+        receive = process.receive
+        for message in messages:
+            receive(sender, message)
+
+    def _lost(self, peer: Address) -> None:
+        if self.process is not None:
+            self.process.peer_lost(peer)
+
+    def _trace(self, kind: str, peer: Address, message: Message) -> None:
+        assert self._journal is not None
+        self._journal.write(time.monotonic_ns(), self.name, kind, (peer.worker_id, message))

@@ -1,0 +1,143 @@
+"""Starts and ends the process of a node, from the driver. Never speaks the protocol."""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+from raysim.config import Config
+from raysim.spec.address import Address
+from raysim.spec.ids import NodeId
+from raysim.spec.resources import Resources
+from raysim_cluster.control import Channel, NodeReady, StartNode, StopNode
+from raysim_cluster.transport import Session
+
+_BOOT: Final = (
+    "import sys; sys.path[:] = sys.argv[3].split('\\n'); "
+    "from raysim_cluster.node import main; main(int(sys.argv[1]))"
+)
+_START_SECONDS: Final = 30.0
+"""Until a node process that has not said that it runs is given up; it takes about 0.2 s."""
+
+_STOP_SECONDS: Final = 1.5
+"""Until a node process that was told to end is killed."""
+
+_SLOW_IMPORTS: Final = ("numpy",)
+"""Had ready by the fork-server when the program has imported them."""
+
+
+class NodePlan:
+    """What a node is to be: everything of StartNode that is known before the head runs."""
+
+    def __init__(
+        self,
+        node_id: NodeId,
+        name: str,
+        resources: Resources,
+        labels: dict[str, str],
+        store_bytes: int,
+    ) -> None:
+        self.node_id = node_id
+        self.name = name
+        self.resources = resources
+        self.labels = labels
+        self.store_bytes = store_bytes
+
+
+class NodeProcess:
+    """A node process as the driver holds it. Ends with this process, whatever ends that."""
+
+    def __init__(self, session: Session, plan: NodePlan, folder: Path) -> None:
+        self.plan = plan
+        self.address: Address | None = None
+        self.arena_fd = -1
+        self._folder = folder
+        self._session = session
+        self._channel, theirs = Channel.pair()
+        fd = theirs.fileno()
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _BOOT, str(fd), session.session_id, "\n".join(sys.path)],
+            stdin=subprocess.DEVNULL,
+            pass_fds=[fd],
+            # A Ctrl-C is for the program, not for its cluster.
+            start_new_session=True,
+        )
+        theirs.close()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def start(self, head: Address | None, config: Config, seed: int) -> None:
+        """Say what it is to be; `ready` waits until it is. The process boots meanwhile."""
+        plan = self.plan
+        self._channel.send(
+            StartNode(
+                session=self._session,
+                node_id=plan.node_id,
+                name=plan.name,
+                resources=plan.resources,
+                labels=plan.labels,
+                store_bytes=plan.store_bytes,
+                config=config,
+                seed=seed,
+                head=head,
+                folder=str(self._folder),
+                preload=[name for name in _SLOW_IMPORTS if name in sys.modules],
+            )
+        )
+
+    def ready(self) -> Address:
+        """Wait until it runs. Raises RuntimeError with the end of its log when it does not."""
+        readable, _, _ = select.select([self._channel], (), (), _START_SECONDS)
+        answer, fds = self._channel.receive() if readable else (None, [])
+        if not isinstance(answer, NodeReady):
+            why = "ended at once" if readable else f"did not answer for {_START_SECONDS:g} s"
+            raise RuntimeError(f"The process of node {self.plan.name} {why}.{self._log_tail()}")
+        self.address = answer.address
+        (self.arena_fd,) = fds
+        return answer.address
+
+    def stop(self) -> None:
+        """Begin to end it; `wait` ends that."""
+        try:
+            self._channel.send(StopNode())
+        except OSError:  # It is gone already.
+            return
+
+    def wait(self) -> None:
+        """Until it is gone, with its workers; killed if it takes too long."""
+        try:
+            self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._close()
+
+    def kill(self) -> None:
+        """SIGKILL: its fork-server and workers end because it does."""
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+        self._close()
+
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def _close(self) -> None:
+        self._channel.close()
+        if self.arena_fd >= 0:
+            os.close(self.arena_fd)
+            self.arena_fd = -1
+
+    def _log_tail(self) -> str:
+        end = time.monotonic() + 1
+        log = self._folder / f"{self.plan.name}.log"
+        while self.alive() and time.monotonic() < end and not log.exists():
+            time.sleep(0.01)
+        if not log.exists():
+            return ""
+        return " Its log ends with:\n" + log.read_text(errors="replace")[-2000:]

@@ -1,0 +1,68 @@
+"""Which descriptors are watched, and who is told. Never a message, never a lock."""
+
+import os
+import select
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+from raysim.config import MS
+
+Handler: TypeAlias = Callable[[int], None]
+"""Called with the event mask."""
+
+READ: Final = select.EPOLLIN
+WRITE: Final = select.EPOLLOUT
+_SELECT_LIMIT: Final = 1024
+"""FD_SETSIZE: a descriptor above it cannot be given to select(2)."""
+
+
+class Poller:
+    """epoll with a handler for each descriptor, and a way to wake whoever waits in it."""
+
+    def __init__(self) -> None:
+        self._epoll = select.epoll()
+        self._handlers: dict[int, Handler] = {}
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self.watch(self._wake, self._woken, READ)
+
+    def watch(self, fd: int, handler: Handler, events: int) -> None:
+        self._handlers[fd] = handler
+        self._epoll.register(fd, events)
+
+    def change(self, fd: int, events: int) -> None:
+        self._epoll.modify(fd, events)
+
+    def forget(self, fd: int) -> None:
+        """Before the descriptor is closed."""
+        if self._handlers.pop(fd, None) is not None:
+            self._epoll.unregister(fd)
+
+    def wake(self) -> None:
+        """End the wait under way, or the next one. From any thread and from signal handlers."""
+        os.eventfd_write(self._wake, 1)
+
+    def wait(self, timeout_ns: int) -> list[tuple[int, int]]:
+        """Descriptors and their events; an empty list on time-out. Negative: without limit."""
+        if 0 < timeout_ns < MS and self._epoll.fileno() < _SELECT_LIMIT:
+            # epoll_wait counts in whole milliseconds: too coarse for a timer of 200 us.
+            select.select([self._epoll], (), (), timeout_ns / 1e9)
+            timeout_ns = 0
+        return self._epoll.poll(timeout_ns / 1e9 if timeout_ns >= 0 else None, 64)
+
+    def handle(self, events: list[tuple[int, int]]) -> None:
+        handlers = self._handlers
+        for fd, mask in events:
+            handler = handlers.get(fd)
+            if handler is not None:  # An earlier handler of this batch may have closed it.
+                handler(mask)
+
+    def close(self) -> None:
+        self._handlers.clear()
+        self._epoll.close()
+        os.close(self._wake)
+
+    def _woken(self, _mask: int) -> None:
+        try:
+            os.eventfd_read(self._wake)
+        except BlockingIOError:  # Another thread read it first.
+            return

@@ -1,0 +1,258 @@
+"""Who polls in a process with user code: whoever waits pumps. Never decides what a message means.
+
+A thread that blocks (in `get`, or an idle worker) polls the sockets itself, so that an answer needs
+no hand-over between threads. At most one thread pumps; others that block park, and are woken by what
+they wait for, or to take the pump over when the pumping thread leaves.
+
+While user code keeps every thread away from the pump, somebody must still answer peers. A helper
+thread looks every 2 ms whether anybody has pumped since it last looked; if not, it takes the pump
+and keeps it until a thread wants to block: that thread asks for it back through the poller's
+eventfd. While one thread pumps for long (an idle process) the helper parks, so that idling costs
+nothing; the thread that leaves the pump then wakes it.
+
+The flags `asleep`, `wanted`, `parked` are each set before the condition that they announce is looked
+at again, and looked at by the other side after it changed that condition: one of the two sees the
+other (Dekker), which the interpreter lock's sequential consistency allows.
+"""
+
+import sys
+import threading
+import time
+from typing import Final
+
+from raysim.config import MS
+from raysim.protocol.host import Waiter
+from raysim_cluster.host import LoopHost
+from raysim_cluster.lock import HostLock
+
+TAKE_OVER_SECONDS: Final = 0.002
+"""How long nobody pumps until the helper does. Below it the hand-over costs more than it saves."""
+
+BUSY_SWITCH_SECONDS: Final = 0.001
+"""The interpreter's switch interval while the helper pumps beside busy user code (default 5 ms)."""
+
+POLL_WHILE_BUSY_NS: Final = 1 * MS
+"""A thread that keeps calling without ever blocking polls this often on the way."""
+
+
+class Parked:
+    """A thread that waits for its turn: woken by its waiter, or to take over the pump."""
+
+    __slots__ = ("_gate",)
+
+    def __init__(self) -> None:
+        self._gate = threading.Lock()
+        self._gate.acquire()
+
+    def wake(self) -> None:
+        try:
+            self._gate.release()
+        except RuntimeError:  # Woken already.
+            return
+
+    def sleep(self, timeout_ns: int | None) -> None:
+        self._gate.acquire(timeout=-1 if timeout_ns is None else timeout_ns / 1e9)
+
+
+class Pump:
+    """`block` of one process, and its helper thread."""
+
+    def __init__(self, host: LoopHost, lock: HostLock) -> None:
+        self._host = host
+        self._lock = lock
+        self._pumping = threading.Lock()
+        """Held by the thread that polls."""
+        self._claim = threading.Lock()
+        """Held by the one thread that asks the helper for the pump."""
+        self._parked: list[Parked] = []
+        self._rounds = 0
+        """How often somebody other than the helper began to pump."""
+        self._polled_ns = 0
+        self._helper: threading.Thread | None = None
+        self._helping = False
+        self._helper_rests = False
+        self._bell = threading.Semaphore(0)
+        self._wanted = False
+        self._closed = False
+        self._error: BaseException | None = None
+
+    def start(self) -> None:
+        """Start the helper thread. Never before a fork."""
+        self._helper = threading.Thread(target=self._help, name="raysim-pump", daemon=True)
+        self._helper.start()
+
+    def close(self) -> None:
+        """End the helper. The caller blocks no more."""
+        self._closed = True
+        self._bell.release()
+        self._host.poller.wake()
+        if self._helper is not None and self._helper is not threading.current_thread():
+            self._helper.join()
+
+    def kick(self) -> None:
+        """Have a sleeping pump look again at what it waits for."""
+        if self._host.asleep:
+            self._host.poller.wake()
+
+    def wake_all(self) -> None:
+        """Have every blocked thread look again. From signal handlers too."""
+        self._host.poller.wake()
+        for parked in tuple(self._parked):
+            parked.wake()
+
+    # --- blocking -----------------------------------------------------------------------------
+
+    def block(self, waiter: Waiter, timeout_ns: int | None, stop: "Stop") -> bool:
+        """Wait until the waiter is done, or `stop.requested`. False on time-out."""
+        deadline = None if timeout_ns is None else time.monotonic_ns() + timeout_ns
+        while not (waiter.done or stop.requested):
+            left = None if deadline is None else deadline - time.monotonic_ns()
+            if left is not None and left <= 0:
+                # Whatever has arrived already counts: a time-out of zero still looks once.
+                self._look_once()
+                return waiter.done
+            if self._error is not None:
+                raise RuntimeError(
+                    "this process's connection to its cluster broke"
+                ) from self._error
+            if self._pumping.acquire(blocking=False):
+                self._pump(waiter, deadline, stop)
+            elif self._helping and self._claim.acquire(blocking=False):
+                self._take_back(waiter, deadline, stop)
+            else:
+                self._park(waiter, left)
+        return waiter.done
+
+    def look(self) -> None:
+        """From a thread that calls a lot and never blocks: poll now and then, without waiting."""
+        if (
+            time.monotonic_ns() - self._polled_ns > POLL_WHILE_BUSY_NS
+            and not self._helping
+            and not self._closed
+        ):
+            self._look_once()
+
+    def _look_once(self) -> None:
+        if self._pumping.acquire(blocking=False):
+            try:
+                self._rounds += 1
+                self._poll(0)
+            finally:
+                self._leave()
+
+    def _pump(self, waiter: Waiter, deadline: int | None, stop: "Stop") -> None:
+        """Holding the pump; lets go of it."""
+        try:
+            self._rounds += 1
+            waiter.wake = self.kick
+            host = self._host
+            while True:
+                host.asleep = True
+                if waiter.done or stop.requested:
+                    return
+                left = None if deadline is None else deadline - time.monotonic_ns()
+                if left is not None and left <= 0:
+                    return
+                self._poll(left)
+        finally:
+            self._leave()
+
+    def _leave(self) -> None:
+        self._host.asleep = False
+        self._pumping.release()
+        if self._parked:
+            self._parked[0].wake()
+        if self._helper_rests:
+            self._helper_rests = False
+            self._bell.release()
+
+    def _take_back(self, waiter: Waiter, deadline: int | None, stop: "Stop") -> None:
+        """Holding the claim: have the helper leave the pump, and pump."""
+        self._wanted = True
+        try:
+            self.kick()
+            self._pumping.acquire()
+        finally:
+            self._wanted = False
+            self._claim.release()
+        self._pump(waiter, deadline, stop)
+
+    def _park(self, waiter: Waiter, left: int | None) -> None:
+        parked = Parked()
+        waiter.wake = parked.wake
+        self._parked.append(parked)
+        try:
+            # The pump may have become free before this thread was on the list.
+            if not waiter.done and self._pumping.locked():
+                parked.sleep(left)
+        finally:
+            self._parked.remove(parked)
+
+    def _poll(self, limit_ns: int | None) -> None:
+        """Holding the pump: wait at most so long, then handle what there is."""
+        host = self._host
+        host.asleep = True
+        try:
+            events = host.poller.wait(host.sleep_ns(limit_ns))
+        finally:
+            host.asleep = False
+        self._polled_ns = time.monotonic_ns()
+        with self._lock:
+            host.dispatch(events)
+
+    # --- the helper ---------------------------------------------------------------------------
+
+    def _help(self) -> None:
+        try:
+            while not self._closed:
+                self._watch()
+        except Exception as error:
+            self._error = error
+            self.wake_all()
+            raise
+
+    def _watch(self) -> None:
+        rounds = self._rounds
+        time.sleep(TAKE_OVER_SECONDS)
+        if self._pumping.locked():
+            if self._rounds == rounds:
+                self._rest()
+        elif self._rounds == rounds and self._pumping.acquire(blocking=False):
+            self._take_over()
+
+    def _rest(self) -> None:
+        """The same thread has pumped all the time: sleep until it leaves."""
+        self._helper_rests = True
+        if self._pumping.locked() and not self._closed:
+            self._bell.acquire()
+        self._helper_rests = False
+
+    def _take_over(self) -> None:
+        usual = sys.getswitchinterval()
+        sys.setswitchinterval(min(usual, BUSY_SWITCH_SECONDS))
+        self._helping = True
+        try:
+            with self._lock:
+                pass  # What the busy thread left unsent leaves now.
+            while True:
+                self._host.asleep = True
+                if self._wanted or self._closed:
+                    return
+                self._poll(None)
+        finally:
+            self._host.asleep = False
+            self._helping = False
+            sys.setswitchinterval(usual)
+            self._pumping.release()
+            # Threads that parked beside the helper take over.
+            if self._parked and not self._wanted:
+                self._parked[0].wake()
+
+
+class Stop:
+    """Why all blocking of a process ends early: an interrupt, or the process's own end."""
+
+    __slots__ = ("requested",)
+
+    def __init__(self) -> None:
+        self.requested = False

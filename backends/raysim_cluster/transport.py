@@ -1,0 +1,250 @@
+"""Messages between processes, in order, with lost peers reported. Never decides what a loss means.
+
+Processes of a node talk over unix sockets in the abstract namespace (no file that could be left
+behind), processes of different nodes over TCP. A connection is made when the first message needs
+it. Two processes that connect to each other at the same time keep both connections, and each goes
+on sending through its own, so that order holds; when either breaks the peer is lost.
+"""
+
+import logging
+import os
+import socket
+from collections.abc import Callable
+from struct import Struct
+from typing import Final
+
+import msgspec
+
+from raysim.protocol.messages import Message
+from raysim.spec.address import Address
+from raysim.spec.ids import NodeId, WorkerId
+from raysim_cluster import handshake
+from raysim_cluster.link import Link, Scratch
+from raysim_cluster.poller import READ, Poller
+from raysim_cluster.wire import encode
+
+_BACKLOG: Final = 4096
+_CREDENTIALS: Final = Struct("3i")
+"""struct ucred: pid, uid, gid."""
+
+logger = logging.getLogger(__name__)
+
+
+class Session(msgspec.Struct, frozen=True):
+    """What all processes of one cluster share: its name and its secret."""
+
+    session_id: str
+    token: bytes
+    host: str = "127.0.0.1"
+    """Where TCP listens: only this machine."""
+
+    def unix_name(self, worker_id: WorkerId) -> str:
+        """A name in the abstract namespace: gone with its process, whatever ends it."""
+        return f"\0raysim-{self.session_id}-{worker_id.hex()}"
+
+
+class Peer:
+    """Another process, as long as it is not lost."""
+
+    __slots__ = ("address", "links", "outgoing", "pending")
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self.pending: list[Message] = []
+        """Said, but not encoded yet."""
+        self.outgoing: Link | None = None
+        self.links: list[Link] = []
+
+
+class Transport:
+    """All connections of one process. Its caller holds the host's lock."""
+
+    def __init__(
+        self,
+        session: Session,
+        node_id: NodeId,
+        worker_id: WorkerId,
+        poller: Poller,
+        deliver: Callable[[Address, list[Message]], None],
+    ) -> None:
+        self._session = session
+        self._poller = poller
+        self._deliver = deliver
+        self._scratch = Scratch()
+        self._peers: dict[WorkerId, Peer] = {}
+        self._dirty: list[Peer] = []
+        self._unproved: dict[int, Link] = {}
+        self._is_closed = False
+        self.lost: list[Address] = []
+        """Peers that were lost and of which nobody has been told yet; the host empties it."""
+        tcp = socket.create_server((session.host, 0), backlog=_BACKLOG)
+        unix = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        unix.bind(session.unix_name(worker_id))
+        unix.listen(_BACKLOG)
+        self._listeners = (tcp, unix)
+        for listener in self._listeners:
+            listener.setblocking(False)
+            poller.watch(
+                listener.fileno(), lambda _mask, listener=listener: self._accept(listener), READ
+            )
+        host, port = tcp.getsockname()[:2]
+        self.address = Address(node_id, worker_id, f"{host}:{port}")
+
+    def send(self, to: Address, message: Message) -> None:
+        """Leaves with the next `flush`. Nothing is said after `close`."""
+        if self._is_closed:
+            return
+        peer = self._peers.get(to.worker_id)
+        if peer is None:
+            peer = self._peers[to.worker_id] = Peer(to)
+        pending = peer.pending
+        if not pending:
+            self._dirty.append(peer)
+        pending.append(message)
+
+    def dirty(self) -> bool:
+        return bool(self._dirty)
+
+    def flush(self) -> None:
+        """Hand what was said to the kernel, or to the outbox where it does not take it now."""
+        dirty, self._dirty = self._dirty, []
+        for peer in dirty:
+            messages, peer.pending = peer.pending, []
+            if not messages:
+                continue  # The peer was lost since; it is reported.
+            link = peer.outgoing or self._connect(peer)
+            if link is not None:
+                link.write(encode(messages))
+
+    def idle(self) -> bool:
+        """Nothing waits to leave."""
+        return not self._dirty and all(
+            link.idle() for peer in self._peers.values() for link in peer.links
+        )
+
+    def close(self) -> None:
+        """End all connections; nobody is reported lost."""
+        self._is_closed = True
+        for listener in self._listeners:
+            self._poller.forget(listener.fileno())
+            listener.close()
+        peers, self._peers = self._peers, {}
+        links = [link for peer in peers.values() for link in peer.links]
+        for link in [*links, *self._unproved.values()]:
+            link.peer = None
+            link.close("this process ends")
+        self._dirty.clear()
+        self.lost.clear()
+
+    # --- connections --------------------------------------------------------------------------
+
+    def _connect(self, peer: Peer) -> Link | None:
+        local = peer.address.node_id == self.address.node_id
+        sock = self._connect_unix(peer.address) if local else self._connect_tcp(peer.address)
+        if sock is None:
+            self._drop(peer)
+            return None
+        link = self._link(sock)
+        peer.outgoing = link
+        peer.links.append(link)
+        link.begin(
+            handshake.connect(
+                self._session.token, self.address, peer.address, not local, link.write_raw
+            )
+        )
+        return link
+
+    def _connect_unix(self, to: Address) -> socket.socket | None:
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            # Blocks only while the listener's backlog is full, which its next accept ends.
+            sock.connect(self._session.unix_name(to.worker_id))
+        except OSError:
+            sock.close()
+            return None
+        if not _same_user(sock):
+            logger.warning("the socket of process %s belongs to another user", to.worker_id.hex())
+            sock.close()
+            return None
+        sock.setblocking(False)
+        return sock
+
+    def _connect_tcp(self, to: Address) -> socket.socket | None:
+        host, _, port = to.endpoint.rpartition(":")
+        if not host:
+            return None
+        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            sock.connect((host, int(port)))
+        except BlockingIOError:
+            pass
+        except OSError:
+            sock.close()
+            return None
+        return sock
+
+    def _accept(self, listener: socket.socket) -> None:
+        try:
+            sock, _ = listener.accept()
+        except OSError:  # The connector went away again, or there are no descriptors left.
+            return
+        sock.setblocking(False)
+        local = sock.family == socket.AF_UNIX
+        if local and not _same_user(sock):
+            logger.warning("refused a connection of another user")
+            sock.close()
+            return
+        if not local:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        link = self._link(sock)
+        self._unproved[id(link)] = link
+        link.begin(
+            handshake.accept(self._session.token, self.address.worker_id, not local, link.write_raw)
+        )
+
+    def _link(self, sock: socket.socket) -> Link:
+        return Link(
+            sock,
+            self._poller,
+            self._scratch,
+            opened=self._opened,
+            deliver=self._deliver,
+            closed=self._closed,
+        )
+
+    def _opened(self, link: Link) -> None:
+        if self._unproved.pop(id(link), None) is None:
+            return  # Our own connection: its peer knows it.
+        assert link.peer is not None
+        peer = self._peers.get(link.peer.worker_id)
+        if peer is None:
+            peer = self._peers[link.peer.worker_id] = Peer(link.peer)
+        peer.links.append(link)
+        if peer.outgoing is None:
+            peer.outgoing = link
+
+    def _closed(self, link: Link, reason: str) -> None:
+        if self._unproved.pop(id(link), None) is not None:
+            logger.warning("refused a connection: %s", reason)
+            return
+        for peer in self._peers.values():
+            if link in peer.links:
+                logger.info("lost process %s: %s", peer.address.worker_id.hex(), reason)
+                self._drop(peer)
+                return
+
+    def _drop(self, peer: Peer) -> None:
+        del self._peers[peer.address.worker_id]
+        peer.pending = []
+        for link in peer.links:
+            link.close("another connection of this peer broke")
+        self.lost.append(peer.address)
+
+
+def _same_user(sock: socket.socket) -> bool:
+    """The kernel's word on who is at the other end."""
+    raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    uid: int = _CREDENTIALS.unpack(raw)[1]
+    return uid == os.getuid()

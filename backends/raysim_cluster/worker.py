@@ -1,0 +1,114 @@
+"""A worker process: runs calls one after another, and pumps while it has none. Never decides their order."""
+
+import os
+import sys
+import threading
+import time
+from collections import deque
+from typing import Final
+
+from raysim.config import MS
+from raysim.protocol.host import Outcome, ReturnValue, RunnableTask, Waiter
+from raysim.protocol.messages import TaskStatus
+from raysim.runtime.core_worker import CoreWorker
+from raysim.runtime.current import set_current
+from raysim.spec.ids import UNIQUE_ID_BYTES, WorkerId
+from raysim_cluster.arena import Arena, ArenaAccess
+from raysim_cluster.control import SetUp, StartNode
+from raysim_cluster.linux import name_process
+from raysim_cluster.pump import Stop
+from raysim_cluster.user_host import UserHost
+
+_LAST_WORDS_NS: Final = 1_000 * MS
+"""How long an ending worker tries to get rid of what it has said."""
+
+
+class WorkerHost(UserHost):
+    """The ProcessHost of a worker: user code runs in its main thread."""
+
+    def prepare(self) -> None:
+        self._queue: deque[RunnableTask] = deque()
+        self._idle = Waiter()
+        self._busy = False
+        """The main thread is in user code."""
+        self._ending = ""
+
+    def run(self, task: RunnableTask) -> None:
+        self._queue.append(task)
+        self._idle.finish()
+
+    def exit(self, reason: str) -> None:
+        self._ending = reason or "asked to"
+        self._idle.finish()
+
+    def work(self, core_worker: CoreWorker) -> None:
+        """Until the process is to end."""
+        queue = self._queue
+        finished = core_worker.executor.finished
+        never = Stop()
+        while not self._ending:
+            if not queue:
+                self._idle = idle = Waiter()
+                # The helper may have brought a task or the end before `idle` was there to be told.
+                if not queue and not self._ending:
+                    self.pump.block(idle, None, never)
+                continue
+            task = queue.popleft()
+            self._busy = True
+            work = task.call.work
+            if work is None:
+                outcome = core_worker.execute(task)
+            else:
+                time.sleep(work.duration_ns / 1e9)
+                returns = [ReturnValue((), size) for size in work.return_sizes]
+                outcome = Outcome(TaskStatus.OK, returns)
+            self._busy = False
+            with self.lock:
+                finished(task, outcome)
+
+    def _released(self) -> None:
+        if self._ending and (self._busy or threading.get_ident() != self._main):
+            # User code has the main thread and cannot be waited for.
+            self.last_words()
+            os._exit(0)
+        super()._released()
+
+    def last_words(self) -> None:
+        with self.lock:
+            self.drain(_LAST_WORDS_NS)
+        sys.stdout.flush()
+        sys.stderr.flush()
+
+
+def main(settings: StartNode, set_up: SetUp, token: int, arena: Arena) -> None:
+    """A worker's whole life, in a fork of the fork-server."""
+    name_process("raysim-worker")
+    # A worker may be killed at any time: what it printed must be out by then.
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    _reseed()
+    host = WorkerHost(
+        settings.session,
+        settings.node_id,
+        WorkerId(os.urandom(UNIQUE_ID_BYTES)),
+        config=settings.config,
+        seed=settings.seed,
+        name=f"{settings.name}/worker-{token}",
+        store=ArenaAccess(arena),
+    )
+    host.prepare()
+    core_worker = CoreWorker.worker(host, set_up.raylet, set_up.gcs, token)
+    set_current(core_worker)
+    host.attach(core_worker.process)
+    host.pump.start()
+    with host.lock:
+        core_worker.process.start()
+    host.work(core_worker)
+    host.last_words()
+
+
+def _reseed() -> None:
+    """numpy's global generator came with the fork and would give every worker the same numbers."""
+    numpy = sys.modules.get("numpy")
+    if numpy is not None:
+        numpy.random.seed()

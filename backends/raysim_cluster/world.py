@@ -1,0 +1,174 @@
+"""A cluster of processes on this machine, as the driver holds it. Never takes part in its protocol."""
+
+import os
+import shutil
+import tempfile
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from raysim.backend import Backend, InitOptions, NodeOptions
+from raysim.config import MS
+from raysim.journal import Journal
+from raysim.runtime.core_worker import CoreWorker
+from raysim.runtime.current import set_current
+from raysim.spec.ids import UNIQUE_ID_BYTES, NodeId, WorkerId
+from raysim.spec.resources import CPU, GPU, MEMORY, fixed
+from raysim_cluster.arena import Arena, ArenaAccess
+from raysim_cluster.launch import NodePlan, NodeProcess
+from raysim_cluster.transport import Session
+from raysim_cluster.user_host import UserHost
+
+_STORE_SHARE: Final = 0.3
+"""Of the memory that is free now, for the object stores of all nodes. Ray: `object_store_memory`."""
+
+_JOIN_NS: Final = 30_000 * MS
+"""Until a driver that the cluster does not answer gives up."""
+
+_LEAVE_NS: Final = 500 * MS
+"""How long the driver tries to get its good-bye out."""
+
+
+def create(options: InitOptions) -> "ClusterWorld":
+    """Start the nodes of `options`. Raises ValueError for what this world cannot do."""
+    if options.address is not None:
+        raise ValueError(
+            f"Cannot join the cluster at {options.address!r}: the cluster backend starts its own "
+            "cluster in this version. Leave `address` out."
+        )
+    for name in options.world:
+        close = get_close_matches(name, ("backend", "seed", "nodes"), n=1)
+        hint = f" Did you mean the argument {close[0]}?" if close else ""
+        raise ValueError(
+            f"The cluster backend has no option {name!r}; real machines have their own network "
+            f"and clock.{hint} Use the sim backend for it."
+        )
+    return ClusterWorld(options)
+
+
+class ClusterWorld:
+    """Node processes, and the driver's own connection to the first of them."""
+
+    name = "cluster"
+
+    def __init__(self, options: InitOptions) -> None:
+        self._options = options
+        self._session = Session(os.urandom(8).hex(), os.urandom(32))
+        self._folder = Path(tempfile.mkdtemp(prefix="raysim-"))
+        self._nodes: list[NodeProcess] = []
+        self._host: UserHost | None = None
+        self._core_worker: CoreWorker | None = None
+        self._stopped = False
+        try:
+            self._start_nodes()
+        except BaseException:
+            self.stop()
+            raise
+
+    def connect(self) -> Backend:
+        head = self._nodes[0]
+        assert head.address is not None, "connect comes after the nodes have started"
+        assert self._host is None, "a world has one driver"
+        options = self._options
+        arena = Arena(os.dup(head.arena_fd), head.plan.store_bytes)
+        host = self._host = UserHost(
+            self._session,
+            head.plan.node_id,
+            WorkerId(os.urandom(UNIQUE_ID_BYTES)),
+            config=options.config,
+            seed=options.seed,
+            name="driver",
+            store=ArenaAccess(arena),
+            journal=options.journal if options.journal is not None else Journal(digest=False),
+        )
+        core_worker = CoreWorker.driver(host, head.address, head.address, options)
+        self._core_worker = core_worker
+        host.attach(core_worker.process)
+        host.catch_interrupts()
+        host.pump.start()
+        with host.lock:
+            core_worker.process.start()
+        core_worker.join(_JOIN_NS)
+        set_current(core_worker)
+        return core_worker
+
+    def stop(self) -> None:
+        if self._stopped:
+            return
+        self._stopped = True
+        host = self._host
+        if host is not None:
+            if self._core_worker is not None:
+                self._core_worker.leave()
+                set_current(None)
+            host.close_after(_LEAVE_NS)
+        for node in self._nodes:
+            node.stop()
+        for node in self._nodes:
+            node.wait()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def address_info(self) -> dict[str, str]:
+        """`address`, `node_id` and `session_dir` as Ray names them; per node its id and its process."""
+        head = self._nodes[0]
+        assert head.address is not None
+        return {
+            "address": head.address.endpoint,
+            "gcs_address": head.address.endpoint,
+            "node_id": head.plan.node_id.hex(),
+            "session_dir": str(self._folder),
+            "session_id": self._session.session_id,
+            "node_ids": ",".join(node.plan.node_id.hex() for node in self._nodes),
+            "node_pids": ",".join(str(node.pid) for node in self._nodes),
+        }
+
+    def add_node(self, options: NodeOptions) -> str:
+        node = NodeProcess(self._session, self._plan(len(self._nodes), options, 1), self._folder)
+        self._nodes.append(node)
+        node.start(self._nodes[0].address, self._options.config, self._options.seed)
+        node.ready()
+        return node.plan.node_id.hex()
+
+    def kill_node(self, node_id: str) -> None:
+        for node in self._nodes:
+            if node.plan.node_id.hex() == node_id:
+                node.kill()
+                return
+        known = ", ".join(node.plan.node_id.hex() for node in self._nodes)
+        raise ValueError(f"There is no node {node_id!r} here; there are: {known}.")
+
+    # --- inside -------------------------------------------------------------------------------
+
+    def _start_nodes(self) -> None:
+        options = self._options
+        count = len(options.nodes)
+        # All boot at once; only the last step of the others needs the head.
+        for index, node in enumerate(options.nodes):
+            plan = self._plan(index, node, count)
+            self._nodes.append(NodeProcess(self._session, plan, self._folder))
+        head, *others = self._nodes
+        head.start(None, options.config, options.seed)
+        address = head.ready()
+        for process in others:
+            process.start(address, options.config, options.seed)
+        for process in others:
+            process.ready()
+
+    def _plan(self, index: int, node: NodeOptions, count: int) -> NodePlan:
+        memory = psutil.virtual_memory().available // count
+        store = node.object_store_memory or int(memory * _STORE_SHARE)
+        quantities = {
+            CPU: node.num_cpus,
+            GPU: node.num_gpus,
+            MEMORY: node.memory or max(0, memory - store),
+            **node.resources,
+        }
+        return NodePlan(
+            NodeId(os.urandom(UNIQUE_ID_BYTES)),
+            node.name or f"node-{index}",
+            fixed(quantities),
+            node.labels,
+            store,
+        )

@@ -1,0 +1,135 @@
+"""Virtual time on simpy's event queue, in nanoseconds from 0. Never runs unless somebody waits.
+
+Events are duck-typed simpy events: they share one tuple of callbacks and are no tracked objects, which
+makes them almost as cheap as a bare heap. Events of one instant run in the order of their scheduling.
+"""
+
+from collections.abc import Callable
+from gc import collect
+from heapq import heapify
+from typing import Any, ClassVar, Final, Protocol, cast
+
+import msgspec
+from simpy import Environment
+from simpy.events import NORMAL, Event
+
+COLLECT_EVERY: Final = 1 << 16
+"""Events between two collections of young garbage: a count, so that finalizers run at the same point of
+the same run. Python's own collector is off meanwhile."""
+_FULL_EVERY: Final = 16
+_COMPACT_AT: Final = 1 << 14
+"""Cancelled timers in the queue from which on it is worth a look whether they are the larger part."""
+
+
+class Done(Protocol):
+    @property
+    def done(self) -> bool: ...
+
+
+class Call(msgspec.Struct, gc=False):
+    """Runs a function once. `action` is emptied when it has run or was cancelled."""
+
+    clock: "Clock"
+    action: Callable[[], None] | None
+    callbacks: Any = ()
+    _ok: ClassVar[bool] = True
+
+    def cancel(self) -> None:
+        if self.action is not None:
+            self.action = None
+            self.clock.count_cancelled()
+
+
+def _run(call: Call) -> None:
+    action = call.action
+    if action is not None:
+        call.action = None
+        action()
+
+
+_RUN: Final = (_run,)
+
+
+class Clock(Environment):
+    """The queue of everything that will happen."""
+
+    _now: int
+
+    def __init__(self) -> None:
+        super().__init__(0)
+        self.expected = 0
+        """Things under way that will end by themselves: sleeps, synthetic work, transfers, starts."""
+        self.active_ns = 0
+        """When user code ran last, or something of `expected` ended."""
+        self._until_collect = COLLECT_EVERY
+        self._collections = 0
+        self._cancelled = 0
+
+    @property
+    def now_ns(self) -> int:
+        return self._now
+
+    def after(self, delay_ns: int, event: object) -> None:
+        """Put a duck-typed event into the queue."""
+        self.schedule(cast(Event, event), NORMAL, delay_ns)
+
+    def call(self, delay_ns: int, action: Callable[[], None]) -> Call:
+        call = Call(self, action, _RUN)
+        self.schedule(cast(Event, call), NORMAL, delay_ns)
+        return call
+
+    def run_until(self, waiter: Done) -> None:
+        """Let things happen until the waiter is done. The queue is never empty meanwhile: see Watchdog."""
+        step, left = self.step, self._until_collect
+        while not waiter.done:
+            step()
+            left -= 1
+            if not left:
+                left = COLLECT_EVERY
+                self._collect()
+        self._until_collect = left
+
+    def _collect(self) -> None:
+        self._collections += 1
+        collect(1 if self._collections % _FULL_EVERY else 2)
+
+    def count_cancelled(self) -> None:
+        """A timer was cancelled. Its place in the queue is given back when such are the larger part."""
+        self._cancelled += 1
+        if self._cancelled >= _COMPACT_AT and 2 * self._cancelled > len(self._queue):
+            # In place: the loop above holds the list. The order does not change, as no two keys are equal.
+            self._queue[:] = [entry for entry in self._queue if not _is_cancelled(entry[3])]
+            heapify(self._queue)
+            self._cancelled = 0
+
+    def clear(self) -> None:
+        """Nothing of what is planned happens. Also breaks the cycles that untracked events are part of."""
+        for _, _, _, event in self._queue:
+            if hasattr(event, "action"):
+                event.action = None
+        self._queue.clear()
+
+
+def _is_cancelled(event: object) -> bool:
+    return getattr(event, "action", event) is None
+
+
+class Watchdog:
+    """Looks now and then whether anything can still happen; calls `stuck` when nothing can.
+
+    Periodic timers of the protocol go on for ever, so an empty queue is no sign: what counts is that no
+    user code ran for longer than the protocol ever takes to find a loss and recover from it.
+    """
+
+    def __init__(self, clock: Clock, patience_ns: int, stuck: Callable[[], None]) -> None:
+        self._clock = clock
+        self._patience_ns = patience_ns
+        self._stuck = stuck
+        clock.call(patience_ns, self._look)
+
+    def _look(self) -> None:
+        clock = self._clock
+        clock.call(self._patience_ns, self._look)
+        if not clock.expected and clock._now - clock.active_ns >= self._patience_ns:
+            clock.active_ns = clock._now
+            self._stuck()

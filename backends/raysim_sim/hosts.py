@@ -1,0 +1,202 @@
+"""What a role asks of its surroundings, in virtual time. Never decides: performs, and writes the journal."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from random import Random
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+import msgspec
+from greenlet import GreenletExit
+
+from raysim.config import Config
+from raysim.journal import Note
+from raysim.protocol.host import (
+    ControlStore,
+    ObjectStore,
+    Outcome,
+    ReturnValue,
+    RunnableTask,
+    StoreAccess,
+    Waiter,
+    WorkerLauncher,
+)
+from raysim.protocol.messages import Message, TaskStatus
+from raysim.protocol.process import Process
+from raysim.spec.address import Address
+from raysim_sim.network import Connection
+
+if TYPE_CHECKING:
+    from raysim.runtime.core_worker import CoreWorker
+
+    from raysim_sim.node import SimNode
+    from raysim_sim.world import SimWorld
+
+
+class Timer(msgspec.Struct, gc=False):
+    """Something a role wants to be told of later."""
+
+    host: "SimHost"
+    action: Callable[[], None] | None
+    callbacks: Any
+    _ok: ClassVar[bool] = True
+
+    def cancel(self) -> None:
+        if self.action is not None:
+            self.action = None
+            self.host.clock.count_cancelled()
+
+
+def _on_timer(timer: Timer) -> None:
+    action, host = timer.action, timer.host
+    if action is None or not host.alive:
+        return
+    timer.action = None
+    if host.trace:
+        name = getattr(action, "__qualname__", None) or type(action).__name__
+        host.world.journal.write(host.clock.now_ns, host.name, "timer", name)
+    action()
+
+
+_ON_TIMER: Final = (_on_timer,)
+
+
+class SimHost:
+    """One process of the cluster: its roles, its name, and what they may ask for."""
+
+    process: Process
+
+    def __init__(self, world: "SimWorld", node: "SimNode", name: str, address: Address) -> None:
+        self.world = world
+        self.node = node
+        self.name = name
+        self.address = address
+        self.config: Config = world.config
+        self.clock = world.clock
+        self.trace = world.trace
+        self.alive = True
+        self.outgoing: dict[bytes, Connection] = {}
+        self.incoming: dict[bytes, Connection] = {}
+        self._network = world.network
+        world.network.add(self)
+
+    def now_ns(self) -> int:
+        return self.clock._now
+
+    def call_later(self, delay_ns: int, action: Callable[[], None]) -> Timer:
+        timer = Timer(self, action, _ON_TIMER)
+        self.clock.after(delay_ns if delay_ns > 0 else 0, timer)
+        return timer
+
+    def send(self, to: Address, message: Message) -> None:
+        if not self.alive:
+            return
+        connection = self.outgoing.get(to.worker_id)
+        if connection is None:
+            connection = self._network.connect(self, to)
+        self._network.send(connection, message)
+
+    def rng(self, purpose: str) -> Random:
+        return self.world.streams.stream(f"{self.name}: {purpose}")
+
+    def note(self, note: Note) -> None:
+        self.world.noted(self, note)
+
+    def end(self, resets: bool = True) -> None:
+        """This process is no more. `resets`: its peers see their connections break."""
+        if self.alive:
+            self.alive = False
+            self._network.ended(self, resets)
+
+
+class NodeHost(SimHost):
+    """The host of a node process: raylet, and GCS on the head."""
+
+    store: ObjectStore
+    workers: WorkerLauncher
+    storage: ControlStore
+
+    def stop_node(self, reason: str) -> None:
+        # Not from inside the role that asks: it is one of those that end.
+        self.clock.call(0, lambda: self.node.stop(reason))
+
+
+class _Synthetic(msgspec.Struct, gc=False):
+    """The end of work that runs no Python."""
+
+    host: "UserHost"
+    task: RunnableTask
+    callbacks: Any
+    _ok: ClassVar[bool] = True
+
+
+def _on_synthetic(event: _Synthetic) -> None:
+    host, task = event.host, event.task
+    clock = host.clock
+    clock.expected -= 1
+    clock.active_ns = clock._now
+    host.busy -= 1
+    if not host.alive:
+        return
+    work = task.call.work
+    assert work is not None
+    returns = [ReturnValue((), size) for size in work.return_sizes]
+    host.core_worker.executor.finished(task, Outcome(TaskStatus.OK, returns))
+
+
+_ON_SYNTHETIC: Final = (_on_synthetic,)
+
+
+class _Start(msgspec.Struct, gc=False):
+    """User code begins to run a task."""
+
+    host: "UserHost"
+    task: RunnableTask
+    callbacks: Any
+    _ok: ClassVar[bool] = True
+
+
+class UserHost(SimHost):
+    """The host of a process with user code: a driver or a worker."""
+
+    store: StoreAccess
+    pid = 0
+    unwinding: tuple[type[BaseException], ...] = (GreenletExit,)
+    lock: AbstractContextManager[object]
+    core_worker: "CoreWorker"
+
+    def __init__(self, world: "SimWorld", node: "SimNode", name: str, address: Address) -> None:
+        super().__init__(world, node, name, address)
+        self.store = node.store
+        self.lock = world.lock
+        self.users = world.users
+        self.user_random = world.streams.stream(f"{name}: user code")
+        """What the global functions of `random` draw from in this process; a program may seed it."""
+        self.user_entropy = world.streams.stream(f"{name}: entropy")
+        """What `os.urandom`, `uuid` and `secrets` draw from; nobody can seed it."""
+        self.busy = 0
+        """Tasks that run, or are about to."""
+
+    def block(self, waiter: Waiter, timeout_ns: int | None) -> bool:
+        return waiter.done or self.users.block(self, waiter, timeout_ns)
+
+    def run(self, task: RunnableTask) -> None:
+        self.busy += 1
+        clock = self.clock
+        work = task.call.work
+        if work is not None:
+            clock.expected += 1
+            clock.after(work.duration_ns, _Synthetic(self, task, _ON_SYNTHETIC))
+        else:
+            clock.after(0, _Start(self, task, self.users.on_start))
+
+    def soon(self, action: Callable[[], None]) -> None:
+        self.call_later(0, action)
+
+    def exit(self, reason: str) -> None:
+        self.clock.call(0, lambda: self.node.process_ended(self, reason))
+
+    def end(self, resets: bool = True) -> None:
+        if self.alive:
+            super().end(resets)
+            self.lock = self.users.closed
+            self.users.abandon(self)

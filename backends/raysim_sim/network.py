@@ -1,0 +1,231 @@
+"""Carries messages: latency, bandwidth, order within a connection, lost peers. Never reads what they mean.
+
+Within a process a message takes no time, within a node `local_latency`. Between nodes a small message pays
+latency and its size over the bandwidth; a large one, and what is sent behind it on the same connection,
+shares both nodes' links with other transfers.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Union
+
+import msgspec
+
+from raysim.protocol.messages import MESSAGES, Message
+from raysim.spec.address import Address
+from raysim_sim.clock import Clock
+from raysim_sim.costs import NO_LIMIT, Costs
+from raysim_sim.flows import SECOND_NS, Fabric, Flow, Link
+from raysim_sim.sizes import SMALL_BYTES, size_of
+from raysim_sim.sketch import sketch
+
+if TYPE_CHECKING:
+    from raysim.journal import Journal
+    from raysim_sim.hosts import SimHost
+
+_ANY_MESSAGE: Final[Any] = Union[MESSAGES]  # noqa: UP007  (made at run time)
+
+
+class Delivery(msgspec.Struct, gc=False):
+    """A message arrives."""
+
+    connection: "Connection"
+    message: Message
+    callbacks: Any
+    _ok: ClassVar[bool] = True
+
+
+class PeerLoss(msgspec.Struct, gc=False):
+    """A process learns that another is gone."""
+
+    host: "SimHost"
+    peer: Address
+    callbacks: Any
+    _ok: ClassVar[bool] = True
+
+
+class Connection:
+    """One direction between two processes. Messages arrive in the order of their sending."""
+
+    __slots__ = ("flow", "last_ns", "latency", "queue", "refused", "remote", "source", "target")
+
+    def __init__(self, source: "SimHost", target: "SimHost", latency: int, remote: bool) -> None:
+        self.source = source
+        self.target = target
+        self.latency = latency
+        self.remote = remote
+        """Whether bytes take time on it."""
+        self.last_ns = 0
+        """When the last of what was sent arrives."""
+        self.queue: deque[tuple[Message, int]] = deque()
+        """The message that is transferred, and what waits behind it."""
+        self.flow: Flow | None = None
+        self.refused = False
+        """Whether the source is about to learn that nobody is there."""
+
+
+class Network:
+    """Every connection of a world."""
+
+    def __init__(
+        self, clock: Clock, costs: Costs, journal: "Journal", trace: bool, wire: bool
+    ) -> None:
+        self._clock = clock
+        self._costs = costs
+        self._journal = journal
+        self._trace = trace
+        self._fabric = Fabric(clock)
+        self._hosts: dict[bytes, SimHost] = {}
+        self._ns_per_byte = SECOND_NS / costs.bandwidth if costs.bandwidth != NO_LIMIT else 0.0
+        self._encode = msgspec.msgpack.Encoder().encode if wire else None
+        self._decode: Callable[[bytes], Message] = msgspec.msgpack.Decoder(_ANY_MESSAGE).decode
+        self._deliver = (self._on_delivery,)
+        self._lose = (self._on_loss,)
+
+    def add(self, host: "SimHost") -> None:
+        assert host.address.worker_id not in self._hosts, f"two processes are called {host.name}"
+        self._hosts[host.address.worker_id] = host
+
+    def link(self) -> Link:
+        """One direction of a new node's attachment."""
+        return Link(self._costs.bandwidth)
+
+    # --- sending ---
+
+    def connect(self, source: "SimHost", to: Address) -> Connection:
+        target = self._hosts.get(to.worker_id)
+        assert target is not None, f"{source.name} sends to {to}, which no process ever was"
+        if source is target:
+            connection = Connection(source, target, 0, False)
+        elif source.node is target.node:
+            connection = Connection(source, target, self._costs.local_latency, False)
+        else:
+            latency = self._costs.latency
+            connection = Connection(source, target, latency, self._ns_per_byte > 0)
+        source.outgoing[to.worker_id] = connection
+        target.incoming[source.address.worker_id] = connection
+        return connection
+
+    def send(self, connection: Connection, message: Message) -> None:
+        clock = self._clock
+        if self._trace:
+            self._record(connection.source, "send", connection.target, message)
+        size = 0
+        if self._encode is not None:
+            data = self._encode(message)
+            message, size = self._decode(data), len(data)
+        if not connection.target.alive:
+            self._refuse(connection, message)
+            return
+        if not connection.remote:
+            clock.after(connection.latency, Delivery(connection, message, self._deliver))
+            return
+        size = size or size_of(message)
+        if connection.queue or size > SMALL_BYTES:
+            self._transfer(connection, message, size)
+            return
+        now = clock._now
+        arrival = now + connection.latency + int(size * self._ns_per_byte)
+        arrival = max(arrival, connection.last_ns)
+        connection.last_ns = arrival
+        clock.after(arrival - now, Delivery(connection, message, self._deliver))
+
+    def _refuse(self, connection: Connection, message: Message) -> None:
+        """Nobody listens: on a live node the sender learns it after a round trip; from a dead one, never."""
+        self._drop(connection, message)
+        if connection.target.node.alive and not connection.refused:
+            connection.refused = True
+            self._lose_later(connection.source, connection.target, 2 * connection.latency)
+
+    # --- large messages ---
+
+    def _transfer(self, connection: Connection, message: Message, size: int) -> None:
+        connection.queue.append((message, size))
+        if len(connection.queue) == 1:
+            links = (connection.source.node.link_out, connection.target.node.link_in)
+            flow = Flow(size, links, lambda: self._on_transferred(connection))
+            connection.flow = flow
+            self._fabric.begin(flow)
+
+    def _on_transferred(self, connection: Connection) -> None:
+        clock, flow = self._clock, connection.flow
+        assert flow is not None
+        message, _ = connection.queue.popleft()
+        connection.last_ns = max(connection.last_ns, clock.now_ns + connection.latency)
+        clock.after(connection.last_ns - clock.now_ns, Delivery(connection, message, self._deliver))
+        if connection.queue:
+            self._fabric.go_on(flow, connection.queue[0][1])
+        else:
+            connection.flow = None
+            self._fabric.end(flow)
+            if not connection.source.alive:
+                self._announce(connection)
+
+    def _cut(self, connection: Connection) -> None:
+        """What has not left the sender never does."""
+        if connection.flow is not None:
+            self._fabric.end(connection.flow)
+            connection.flow = None
+        for message, _ in connection.queue:
+            self._drop(connection, message)
+        connection.queue.clear()
+
+    # --- arrivals ---
+
+    def _on_delivery(self, event: Delivery) -> None:
+        connection = event.connection
+        target = connection.target
+        if not target.alive:
+            self._drop(connection, event.message)
+            return
+        if self._trace:
+            self._record(target, "deliver", connection.source, event.message)
+        target.process.receive(connection.source.address, event.message)
+
+    def _drop(self, connection: Connection, message: Message) -> None:
+        if self._trace:
+            self._record(connection.target, "drop", connection.source, message)
+
+    def _record(self, host: "SimHost", kind: str, other: "SimHost", message: Message) -> None:
+        self._journal.write(self._clock.now_ns, host.name, kind, (other.name, sketch(message)))
+
+    # --- losses ---
+
+    def ended(self, host: "SimHost", resets: bool) -> None:
+        """A process is gone. `resets`: its peers see their connections break; else they see nothing."""
+        for connection in host.incoming.values():
+            self._cut(connection)
+        if not resets:
+            for connection in host.outgoing.values():
+                self._cut(connection)
+            return
+        told: dict[bytes, None] = {}
+        for connection in host.outgoing.values():
+            # What was handed to the transport still leaves, and the loss is seen behind it.
+            told[connection.target.address.worker_id] = None
+            if not connection.queue:
+                self._announce(connection)
+        for connection in host.incoming.values():
+            if connection.source.address.worker_id not in told:
+                self._lose_later(connection.source, host, connection.latency)
+
+    def _announce(self, connection: Connection) -> None:
+        now = self._clock.now_ns
+        arrival = max(now + connection.latency, connection.last_ns)
+        self._lose_later(connection.target, connection.source, arrival - now)
+
+    def _lose_later(self, host: "SimHost", peer: "SimHost", delay_ns: int) -> None:
+        if host is not peer:
+            self._clock.after(delay_ns, PeerLoss(host, peer.address, self._lose))
+
+    def _on_loss(self, event: PeerLoss) -> None:
+        host = event.host
+        if not host.alive:
+            return
+        outgoing = host.outgoing.get(event.peer.worker_id)
+        if outgoing is not None:
+            outgoing.refused = False
+        if self._trace:
+            peer = self._hosts[event.peer.worker_id]
+            self._journal.write(self._clock.now_ns, host.name, "peer_lost", peer.name)
+        host.process.peer_lost(event.peer)

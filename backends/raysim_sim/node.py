@@ -1,0 +1,173 @@
+"""A simulated node: its processes, its store, its links. Never decides what runs: its raylet does."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from raysim.runtime.core_worker import CoreWorker
+
+from raysim.policies import create as create_policy
+from raysim.protocol.gcs import Gcs
+from raysim.protocol.process import Process, Role
+from raysim.protocol.raylet import Raylet
+from raysim.spec.address import Address
+from raysim.spec.ids import named_node_id, named_worker_id
+from raysim.spec.node import NodeInfo
+from raysim.spec.resources import CPU, GPU, MEMORY, fixed
+from raysim_sim.control_store import MemoryControlStore
+from raysim_sim.hosts import NodeHost, UserHost
+from raysim_sim.store import SimObjectStore
+
+if TYPE_CHECKING:
+    from raysim.backend import NodeOptions
+    from raysim_sim.world import SimWorld
+
+DEFAULT_STORE_BYTES = 8 << 30
+"""Capacity of a node's object store. Ray: 30 % of the memory; here of a node with 27 GB."""
+
+
+class SimNode:
+    """The machine `name` with its raylet, and the GCS if it is the head."""
+
+    def __init__(
+        self, world: "SimWorld", options: "NodeOptions", name: str, head: "SimNode | None"
+    ) -> None:
+        self.world = world
+        self.name = name
+        self.alive = True
+        self.node_id = named_node_id(name)
+        self.link_out = world.network.link()
+        self.link_in = world.network.link()
+        self.store = SimObjectStore(options.object_store_memory or DEFAULT_STORE_BYTES)
+        self.users: list[UserHost] = []
+        """Drivers and workers, in the order of their starts; those that ended are taken out."""
+        self._numbers: dict[str, int] = {}
+        address = Address(self.node_id, named_worker_id(f"{name}/raylet"))
+        self.host = NodeHost(world, self, f"{name}/raylet", address)
+        self.host.store = self.store
+        self.host.workers = self.launcher = Launcher(self)
+        self.gcs: Address = address if head is None else head.gcs
+        self._start(options, is_head=head is None)
+
+    def _start(self, options: "NodeOptions", is_head: bool) -> None:
+        roles: list[Role] = []
+        config = self.world.config
+        if is_head:
+            self.host.storage = MemoryControlStore()
+            roles.append(Gcs(self.host, create_policy(config.policy, config)))
+        info = NodeInfo(
+            address=self.host.address,
+            total=fixed(_quantities(options)),
+            name=self.name,
+            hostname=self.name,
+            labels=options.labels,
+            object_store_bytes=self.store.capacity,
+            is_head=is_head,
+        )
+        self.raylet = Raylet(self.host, info, self.gcs, create_policy(config.policy, config))
+        self.host.process = Process([*roles, self.raylet])
+        self.host.process.start()
+
+    def new_host(self, kind: str) -> UserHost:
+        """A host for one more process of user code, `node-0/worker-3` say."""
+        number = self._numbers.get(kind, 0)
+        self._numbers[kind] = number + 1
+        name = f"{self.name}/{kind}-{number}"
+        host = UserHost(self.world, self, name, Address(self.node_id, named_worker_id(name)))
+        self.users.append(host)
+        return host
+
+    def process_ended(self, host: UserHost, reason: str) -> None:
+        """A process of user code ended or was killed; its peers see it, and its raylet is told."""
+        if host.alive:
+            self.users.remove(host)
+            host.end()
+            self.launcher.ended(host, reason)
+
+    def lose_power(self, resets: bool) -> None:
+        """All processes vanish. `resets`: others see their connections break; else nobody is told."""
+        self.alive = False
+        self._end_all(resets)
+
+    def stop(self, reason: str) -> None:
+        """The GCS fenced this node: all its processes end, as on a machine that lives."""
+        if self.host.alive:
+            self._end_all(resets=True)
+
+    def _end_all(self, resets: bool) -> None:
+        for host in self.users:
+            host.end(resets)
+        self.users.clear()
+        self.host.end(resets)
+
+
+class Launcher:
+    """Starts and ends worker processes, for the raylet."""
+
+    def __init__(self, node: SimNode) -> None:
+        self._node = node
+        self._hosts: dict[int, UserHost | None] = {}
+        """By token; None while the process starts."""
+        self._tokens: dict[UserHost, int] = {}
+
+    def start(self, token: int) -> None:
+        clock = self._node.world.clock
+        self._hosts[token] = None
+        clock.expected += 1
+        clock.call(self._node.world.costs.worker_start, lambda: self._started(token))
+
+    def _started(self, token: int) -> None:
+        node = self._node
+        clock = node.world.clock
+        clock.expected -= 1
+        clock.active_ns = clock.now_ns
+        if not node.host.alive or token not in self._hosts:
+            return
+        host = node.new_host("worker")
+        self._hosts[token] = host
+        self._tokens[host] = token
+        host.core_worker = CoreWorker.worker(host, node.host.address, node.gcs, token)
+        host.process = host.core_worker.process
+        host.process.start()
+
+    def kill(self, token: int) -> None:
+        """Takes effect soon: never from inside the role that asks."""
+        self._later(lambda: self._kill(token))
+
+    def _kill(self, token: int) -> None:
+        if token not in self._hosts:
+            return
+        host = self._hosts[token]
+        if host is None:
+            del self._hosts[token]
+            self._report(token, "killed while it started")
+        else:
+            self._node.process_ended(host, "killed by its raylet")
+
+    def ended(self, host: UserHost, reason: str) -> None:
+        """The host's process is gone."""
+        token = self._tokens.pop(host, None)
+        if token is not None:
+            del self._hosts[token]
+            self._report(token, reason)
+
+    def _report(self, token: int, reason: str) -> None:
+        """As late as the raylet's own connection to the process breaks, at the earliest."""
+        node = self._node
+        self._later(lambda: self._tell(token, reason), node.world.costs.local_latency)
+
+    def _tell(self, token: int, reason: str) -> None:
+        self._node.raylet.worker_ended(token, reason)
+
+    def _later(self, action: Callable[[], None], delay_ns: int = 0) -> None:
+        node = self._node
+
+        def act() -> None:
+            if node.host.alive:
+                action()
+
+        node.world.clock.call(delay_ns, act)
+
+
+def _quantities(options: "NodeOptions") -> dict[str, float]:
+    named = {CPU: options.num_cpus, GPU: options.num_gpus, MEMORY: float(options.memory)}
+    return {**named, **options.resources}

@@ -1,0 +1,229 @@
+"""User code in pooled greenlets; where it blocks, the simulation goes on. Never runs two pieces at once.
+
+The driver's user code is the greenlet that made the world. When it blocks, the event loop runs right there
+until what it waits for is done. A worker's user code runs in a greenlet of the pool, switched to from an
+event, and switches back to the loop where it blocks or ends.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from greenlet import GreenletExit, getcurrent, greenlet
+
+from raysim.protocol.host import RunnableTask, Waiter
+from raysim.runtime.current import set_current
+from raysim_sim.clock import Call, Clock
+
+if TYPE_CHECKING:
+    from raysim_sim.hosts import UserHost
+
+
+class Parked:
+    """A greenlet that waits; also the event that lets it go on."""
+
+    __slots__ = ("callbacks", "clock", "greenlet", "host", "woken")
+    _ok: ClassVar[bool] = True
+
+    def __init__(
+        self, clock: Clock, host: "UserHost", callbacks: tuple[Callable[..., None]]
+    ) -> None:
+        self.clock = clock
+        self.host = host
+        self.greenlet = getcurrent()
+        self.callbacks = callbacks
+        self.woken = False
+
+    def wake(self) -> None:
+        """Never switches here: the caller may be a role in the middle of a message."""
+        if not self.woken:
+            self.woken = True
+            self.clock.after(0, self)
+
+
+class Closed(AbstractContextManager[object]):
+    """The lock of a process that is no more: whatever calls into its roles ends."""
+
+    def __enter__(self) -> object:
+        raise GreenletExit
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+
+class _TimeOut:
+    """What the driver waits for, or the end of its patience."""
+
+    __slots__ = ("late", "waiter")
+
+    def __init__(self, waiter: Waiter) -> None:
+        self.waiter = waiter
+        self.late = False
+
+    def expire(self) -> None:
+        self.late = True
+
+    @property
+    def done(self) -> bool:
+        return self.late or self.waiter.done
+
+
+class Users:
+    """All user code of a world."""
+
+    def __init__(self, clock: Clock, poll_ns: int) -> None:
+        self.hub = getcurrent()
+        self.driver: UserHost | None = None
+        self.running: UserHost | None = None
+        """Whose user code runs, or ran last."""
+        self.tasks: dict[greenlet, tuple[UserHost, RunnableTask]] = {}
+        """What each greenlet that is not in the pool runs, in the order of their starts."""
+        self.on_start = (self._start,)
+        self.closed = Closed()
+        self._resume = (self._on_resume,)
+        self._clock = clock
+        self._poll_ns = poll_ns
+        self._pool: list[greenlet] = []
+
+    # --- called by the loop ---
+
+    def _start(self, event: Any) -> None:
+        host: UserHost = event.host
+        if not host.alive:
+            return
+        pool = self._pool
+        fiber = pool.pop() if pool else greenlet(self._serve, self.hub)
+        self.tasks[fiber] = (host, event.task)
+        self._enter(host, fiber, host, event.task)
+
+    def _enter(self, host: "UserHost", fiber: greenlet, *values: object) -> None:
+        self._clock.active_ns = self._clock._now
+        self.running = host
+        set_current(host.core_worker)
+        fiber.switch(*values)
+
+    def _on_resume(self, parked: Parked) -> None:
+        if parked.host.alive:
+            self._enter(parked.host, parked.greenlet)
+
+    def _serve(self, host: "UserHost", task: RunnableTask) -> None:
+        """The life of a greenlet: one task after another."""
+        fiber = getcurrent()
+        while True:
+            try:
+                outcome = host.core_worker.execute(task)
+                if host.alive:
+                    host.core_worker.executor.finished(task, outcome)
+            except GreenletExit:
+                if host.alive:
+                    raise
+            finally:
+                host.busy -= 1
+                del self.tasks[fiber]
+            self._pool.append(fiber)
+            del task
+            host, task = self.hub.switch()
+
+    # --- called by user code ---
+
+    def block(self, host: "UserHost", waiter: Waiter, timeout_ns: int | None) -> bool:
+        """Wait until the waiter is done; False on time-out. Asking without waiting costs a little time too."""
+        if not host.alive:
+            raise GreenletExit
+        if timeout_ns is not None:
+            timeout_ns = max(timeout_ns, self._poll_ns)
+        if host is self.driver:
+            return self._block_driver(waiter, timeout_ns)
+        return self._park(host, waiter, timeout_ns)
+
+    def _block_driver(self, waiter: Waiter, timeout_ns: int | None) -> bool:
+        if getcurrent() is not self.hub:
+            raise RuntimeError(
+                "On the backend 'sim' a driver's blocking calls come from the thread that called init(); "
+                "move ray.get and ray.wait there, or run this program with --backend cluster"
+            )
+        assert self.driver is not None
+        clock = self._clock
+        try:
+            if timeout_ns is None:
+                clock.run_until(waiter)
+            else:
+                limit = _TimeOut(waiter)
+                timer = self._expect(timeout_ns, limit.expire)
+                try:
+                    clock.run_until(limit)
+                finally:
+                    self._forget(timer)
+        finally:
+            set_current(self.driver.core_worker)
+            self.running = self.driver
+        return waiter.done
+
+    def _park(self, host: "UserHost", waiter: Waiter, timeout_ns: int | None) -> bool:
+        if getcurrent() not in self.tasks:
+            raise RuntimeError(
+                f"{host.name}: on the backend 'sim' blocking calls come from the task's own thread; "
+                "move ray.get and ray.wait there, or run this program with --backend cluster"
+            )
+        parked = Parked(self._clock, host, self._resume)
+        waiter.wake = parked.wake
+        timer = None if timeout_ns is None else self._expect(timeout_ns, parked.wake)
+        try:
+            self.hub.switch()
+        finally:
+            waiter.wake = None
+            if timer is not None:
+                self._forget(timer)
+        return waiter.done
+
+    def _expect(self, delay_ns: int, action: Callable[[], None]) -> Call:
+        self._clock.expected += 1
+        return self._clock.call(delay_ns, action)
+
+    def _forget(self, timer: Call) -> None:
+        self._clock.expected -= 1
+        timer.cancel()
+
+    def sleep(self, delay_ns: int) -> None:
+        """Of the process whose user code runs."""
+        host = self.running
+        assert host is not None
+        self.block(host, Waiter(), delay_ns)
+
+    def leave(self, reason: str) -> None:
+        """The running process ends itself, in the middle of its user code (`os._exit`). Never returns."""
+        host = self.running
+        assert host is not None
+        assert host is not self.driver
+        host.exit(reason)
+        self._park(host, Waiter(), None)
+
+    # --- ends ---
+
+    def abandon(self, host: "UserHost") -> None:
+        """Its user code ends where it waits: `finally` blocks run, calls into the cluster do not."""
+        before = self.running
+        for fiber in [fiber for fiber, (owner, _) in self.tasks.items() if owner is host]:
+            self.running = host
+            set_current(host.core_worker)
+            fiber.throw(GreenletExit)
+        self.running = before
+        set_current(None if before is None else before.core_worker)
+
+    def close(self) -> None:
+        """No user code is left, once every host has ended."""
+        assert not self.tasks, f"user code goes on: {', '.join(self.waiting())}"
+        for fiber in self._pool:
+            fiber.throw(GreenletExit)
+        self._pool.clear()
+        set_current(None)
+
+    def waiting(self) -> list[str]:
+        """Who waits in user code, for people."""
+        return [f"{host.name} in {_task_name(task)}" for host, task in self.tasks.values()]
+
+
+def _task_name(task: RunnableTask) -> str:
+    if task.actor is not None:
+        return f"{task.actor.class_name}.{task.call.method}"
+    return task.template.name if task.template is not None else task.call.task_id.hex()

@@ -1,0 +1,229 @@
+"""The clock, sleep and chance of simulated programs: virtual and seeded. Never touched for other threads.
+
+While a world runs, the functions of `time`, the global ones of `random`, `os.urandom` (and with it `uuid`
+and `secrets`) answer for the simulated process whose code calls them. Names that a program imported from
+these modules beforehand (`from time import sleep`) are exchanged too. All is put back at the end.
+"""
+
+import os
+import random
+import sys
+import sysconfig
+import time
+from collections.abc import Callable, Iterator
+from threading import get_ident
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from raysim_sim.world import SimWorld
+
+EPOCH_NS: Final = 1_704_067_200 * 1_000_000_000
+"""What `time.time_ns()` starts at: 2024-01-01 00:00 UTC. Fixed, so that runs are alike."""
+
+READS_AT_ONCE: Final = 1_000
+"""Readings of the clock at one instant, after which each takes as long as a poll: a loop that waits for
+the clock would never end otherwise."""
+
+_REAL_CALLERS: Final = frozenset(
+    {"asyncio", "concurrent", "multiprocessing", "socketserver", "ssl"}
+    | {"_pytest", "hypothesis", "pytest_timeout", "raysim", "rich"}
+)
+"""Libraries that wait for the operating system, which would wait for ever by a clock that stands still;
+and what measures or shows the run itself."""
+
+_DRAWS: Final = (
+    "betavariate", "choice", "choices", "expovariate", "gammavariate", "gauss", "getrandbits", "getstate",
+    "lognormvariate", "normalvariate", "paretovariate", "randbytes", "randint", "random", "randrange",
+    "sample", "seed", "setstate", "shuffle", "triangular", "uniform", "vonmisesvariate", "weibullvariate",
+)  # fmt: skip
+
+_NOT_PROGRAMS: Final = tuple(
+    {path for path in (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")) if path}
+    | {os.path.dirname(__file__)}
+)
+_INSTALLED: Final = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+
+_world: "SimWorld | None" = None
+_thread = 0
+
+
+def running_world() -> "SimWorld | None":
+    """The world whose simulated code calls, or None outside one."""
+    return _world if _thread == get_ident() else None
+
+
+class VirtualTime:
+    """Puts the virtual functions in place for one world, and the real ones back."""
+
+    def __init__(self, world: "SimWorld") -> None:
+        self._world = world
+        self._changed: list[tuple[ModuleType, str, object]] = []
+
+    def install(self) -> None:
+        """Raises RuntimeError while another world runs in this process."""
+        global _world, _thread
+        if _world is not None:
+            raise RuntimeError(
+                "a simulated cluster runs in this process already; stop it first with raysim.shutdown()"
+            )
+        _world, _thread = self._world, get_ident()
+        exchanged: dict[int, object] = {}
+        for module, name, virtual in _virtual():
+            real = getattr(module, name)
+            exchanged[id(real)] = virtual
+            self._set(module, name, virtual)
+        for module, name, value in _names_of_programs():
+            if (virtual := exchanged.get(id(value))) is not None:
+                self._set(module, name, virtual)
+
+    def _set(self, module: ModuleType, name: str, value: object) -> None:
+        self._changed.append((module, name, getattr(module, name)))
+        setattr(module, name, value)
+
+    def restore(self) -> None:
+        global _world, _thread
+        if _world is not self._world:
+            return
+        for module, name, value in reversed(self._changed):
+            setattr(module, name, value)
+        self._changed.clear()
+        _world, _thread = None, 0
+
+
+def _names_of_programs() -> Iterator[tuple[ModuleType, str, object]]:
+    """The global names of modules that are neither the library's nor installed ones."""
+    for module in list(sys.modules.values()):
+        file = getattr(module, "__file__", None)
+        name = getattr(module, "__name__", "")
+        is_program = name == "__main__" or (
+            isinstance(file, str)
+            and name.partition(".")[0] not in _REAL_CALLERS
+            and not file.startswith(_NOT_PROGRAMS)
+            and not any(part in file for part in _INSTALLED)
+        )
+        if is_program and isinstance(module, ModuleType):
+            for variable, value in list(vars(module).items()):
+                yield module, variable, value
+
+
+def _virtual() -> Iterator[tuple[ModuleType, str, object]]:
+    for name, make in _CLOCKS.items():
+        yield time, name, _like(time, name, make(getattr(time, name)))
+    yield time, "sleep", _like(time, "sleep", _sleep_instead(time.sleep))
+    for name in _DRAWS:
+        yield random, name, _like(random, name, _draw_instead(name, getattr(random, name)))
+    urandom = _like(os, "urandom", _urandom_instead(os.urandom))
+    yield os, "urandom", urandom
+    yield random, "_urandom", urandom
+    yield os, "_exit", _like(os, "_exit", _exit_instead(os._exit))
+
+
+def _like(module: ModuleType, name: str, virtual: Any) -> Any:
+    """Under the name of the real one, so that it is pickled as that."""
+    virtual.__name__ = virtual.__qualname__ = name
+    virtual.__module__ = module.__name__
+    virtual.__doc__ = getattr(module, name).__doc__
+    return virtual
+
+
+def _calls_the_real_one() -> bool:
+    """Whether the code that called the virtual function waits for the operating system."""
+    name = sys._getframe(2).f_globals.get("__name__")
+    return type(name) is str and name.partition(".")[0] in _REAL_CALLERS
+
+
+def _read(world: "SimWorld") -> int:
+    """Virtual nanoseconds since the start; lets time go on for a loop that only reads the clock."""
+    now = world.clock.now_ns
+    if world.read_at == now:
+        world.reads += 1
+        if world.reads > READS_AT_ONCE and world.users.running is not None:
+            world.users.sleep(world.costs.poll)
+            world.read_at = now = world.clock.now_ns
+            world.reads = READS_AT_ONCE
+    else:
+        world.read_at = now
+        world.reads = 0
+    return now
+
+
+def _ns_clock(offset_ns: int) -> Callable[[Callable[[], int]], Callable[[], int]]:
+    def make(real: Callable[[], int]) -> Callable[[], int]:
+        def virtual() -> int:
+            world = running_world()
+            if world is None or _calls_the_real_one():
+                return real()
+            return offset_ns + _read(world)
+
+        return virtual
+
+    return make
+
+
+def _s_clock(offset_ns: int) -> Callable[[Callable[[], float]], Callable[[], float]]:
+    def make(real: Callable[[], float]) -> Callable[[], float]:
+        def virtual() -> float:
+            world = running_world()
+            if world is None or _calls_the_real_one():
+                return real()
+            return (offset_ns + _read(world)) / 1e9
+
+        return virtual
+
+    return make
+
+
+_CLOCKS: Final[dict[str, Callable[[Any], Any]]] = {
+    "time": _s_clock(EPOCH_NS),
+    "time_ns": _ns_clock(EPOCH_NS),
+    "monotonic": _s_clock(0),
+    "monotonic_ns": _ns_clock(0),
+    "perf_counter": _s_clock(0),
+    "perf_counter_ns": _ns_clock(0),
+}
+
+
+def _sleep_instead(real: Callable[[float], None]) -> Callable[[float], None]:
+    def sleep(seconds: float, /) -> None:
+        world = running_world()
+        if world is None or world.users.running is None or _calls_the_real_one():
+            return real(seconds)
+        if seconds < 0:
+            raise ValueError("sleep length must be non-negative")
+        return world.users.sleep(round(seconds * 1e9))
+
+    return sleep
+
+
+def _draw_instead(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+    def draw(*args: Any, **kwargs: Any) -> Any:
+        world = running_world()
+        host = world.users.running if world is not None else None
+        return (
+            real(*args, **kwargs)
+            if host is None
+            else getattr(host.user_random, name)(*args, **kwargs)
+        )
+
+    return draw
+
+
+def _urandom_instead(real: Callable[[int], bytes]) -> Callable[[int], bytes]:
+    def urandom(size: int, /) -> bytes:
+        world = running_world()
+        host = world.users.running if world is not None else None
+        return real(size) if host is None else host.user_entropy.randbytes(size)
+
+    return urandom
+
+
+def _exit_instead(real: Callable[[int], None]) -> Callable[[int], None]:
+    def _exit(status: int) -> None:
+        """Of a worker: its simulated process ends. Of the driver, or outside: the real one."""
+        world = running_world()
+        if world is None or world.users.running in (None, world.users.driver):
+            return real(status)
+        return world.users.leave(f"os._exit({status})")
+
+    return _exit

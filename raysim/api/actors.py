@@ -1,0 +1,99 @@
+"""Actor classes: what `@remote` makes of a class. Never runs a method: see handles."""
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from raysim.api.handles import ActorHandle
+from raysim.api.methods import constructor, encode_methods
+from raysim.api.resolve import actor_options
+from raysim.api.session import auto_init
+from raysim.backend import RemoteTarget
+from raysim.runtime.current import current
+
+
+class ActorClassInheritanceException(TypeError):
+    """An actor class cannot be a base class: derive from the plain class instead."""
+
+
+class ActorClass:
+    """A class whose instances live in processes of their own: `A.remote(...)` gives a handle.
+
+    Ray: `ray.actor.ActorClass`. Attributes, static methods and class methods of the plain class
+    are reachable on it.
+    """
+
+    def __init__(self, cls: type, given: dict[str, Any]) -> None:
+        self._cls = cls
+        self._target = RemoteTarget(_with_own_methods(cls), cls.__name__)
+        self._meta = encode_methods(self._target.target)  # type: ignore[arg-type]
+        self._check = constructor(cls).check
+        self._apply(given)
+
+    def _apply(self, given: dict[str, Any]) -> None:
+        self._default_options = given
+        self._options = actor_options(given, self._meta)
+
+    def remote(self, *args: Any, **kwargs: Any) -> ActorHandle:
+        """Begin to create an actor; its constructor's error shows at its first method's result.
+
+        Raises TypeError when the arguments do not fit the constructor, ActorAlreadyExistsError
+        when the name is taken.
+        """
+        self._check(args, kwargs)
+        backend = current() or auto_init()
+        return ActorHandle(backend.create_actor(self._target, self._options, args, kwargs))
+
+    def options(self, **given: Any) -> "ActorClass":
+        """The same class with these options on top of its own; it stays as it is."""
+        if "concurrency_groups" in given:
+            raise ValueError("Setting 'concurrency_groups' is not supported in '.options()'.")
+        other = object.__new__(ActorClass)
+        other.__dict__.update(self.__dict__)
+        other._apply({**self._default_options, **given})
+        return other
+
+    def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        name = self._cls.__name__
+        raise TypeError(
+            f"Actors cannot be instantiated directly. Instead of '{name}()', use '{name}.remote()'."
+        )
+
+    def __mro_entries__(self, bases: tuple[Any, ...]) -> NoReturn:
+        raise ActorClassInheritanceException(
+            f"Attempted to derive from actor class {self._cls.__name__!r}. Derive from a plain "
+            "class, and make the derived class an actor class with @remote."
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") and name in _OWN_ATTRIBUTES:
+            raise AttributeError(name)  # While unpickling, before there is a class to ask.
+        return getattr(self._cls, name)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ActorClass, (self._cls, self._default_options)
+
+    def __repr__(self) -> str:
+        return f"ActorClass({self._cls.__name__})"
+
+
+_OWN_ATTRIBUTES = ("_cls", "_target", "_meta", "_check", "_default_options", "_options")
+
+
+def _ray_ready(self: object) -> bool:
+    return True
+
+
+def _ray_call(self: object, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    return function(self, *args, **kwargs)
+
+
+def _with_own_methods(cls: type) -> type:
+    """The class with the methods that Ray gives every actor; to its user it looks the same."""
+    members = {
+        "__module__": cls.__module__,
+        "__qualname__": cls.__qualname__,
+        "__doc__": cls.__doc__,
+        "__ray_ready__": _ray_ready,
+        "__ray_call__": _ray_call,
+    }
+    return type(cls)(cls.__name__, (cls,), members)

@@ -1,0 +1,78 @@
+"""Who is running: `get_runtime_context`. Never the program's own state."""
+
+from raysim.api.handles import ActorHandle
+from raysim.api.session import auto_init
+from raysim.backend import Backend, ContextInfo
+from raysim.runtime.current import current
+
+
+class RuntimeContext:
+    """Facts about the driver, task or actor that asks, at the time it asks. Ids are hex strings."""
+
+    def get_job_id(self) -> str:
+        return _info().job_id
+
+    def get_node_id(self) -> str:
+        return _info().node_id
+
+    def get_worker_id(self) -> str:
+        return _info().worker_id
+
+    def get_task_id(self) -> str | None:
+        """None on the driver."""
+        return _info().task_id
+
+    def get_task_name(self) -> str | None:
+        """None on the driver; `Class.method` in an actor."""
+        return _info().task_name
+
+    def get_actor_id(self) -> str | None:
+        """None outside of an actor."""
+        return _info().actor_id
+
+    def get_actor_name(self) -> str | None:
+        """Empty for an actor without name, None outside of an actor."""
+        return _info().actor_name
+
+    def get_assigned_resources(self) -> dict[str, float]:
+        """What the task or actor holds. Raises AssertionError on the driver."""
+        info = _info()
+        assert not info.is_driver, "get_assigned_resources() is for tasks and actors only."
+        return info.assigned_resources
+
+    @property
+    def namespace(self) -> str:
+        return _info().namespace
+
+    @property
+    def was_current_actor_reconstructed(self) -> bool:
+        """Whether the actor was restarted. Raises AssertionError on the driver."""
+        info = _info()
+        assert not info.is_driver, "was_current_actor_reconstructed is for actors only."
+        return info.was_reconstructed
+
+    @property
+    def current_actor(self) -> ActorHandle:
+        """A handle of the actor that asks. Raises RuntimeError outside of one."""
+        backend = _backend()
+        if backend.context_info().actor_id is None:
+            raise RuntimeError("This method is only available in an actor.")
+        record = backend.current_actor()
+        assert record is not None, "an actor without a record of itself"
+        return ActorHandle(record)
+
+
+def _backend() -> Backend:
+    return current() or auto_init()
+
+
+def _info() -> ContextInfo:
+    return _backend().context_info()
+
+
+_CONTEXT = RuntimeContext()
+
+
+def get_runtime_context() -> RuntimeContext:
+    """What tells a task where it runs and who it is. Ray: `ray.get_runtime_context`."""
+    return _CONTEXT

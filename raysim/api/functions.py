@@ -1,0 +1,73 @@
+"""Remote functions: what `@remote` makes of a function. Never runs one."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from raysim.api.resolve import STREAMING, refuse_streaming, task_options
+from raysim.api.session import auto_init
+from raysim.api.signature import Signature
+from raysim.backend import RemoteTarget
+from raysim.runtime.current import current
+
+
+class RemoteFunction:
+    """A function that runs as a task: `f.remote(...)` gives a reference to its result at once.
+
+    Ray: `ray.remote_function.RemoteFunction`. The function is pickled once per session, at the
+    first call.
+    """
+
+    def __init__(self, function: Callable[..., Any], given: dict[str, Any]) -> None:
+        functools.update_wrapper(self, function)
+        self._function = function
+        self._target = RemoteTarget(function, function.__qualname__)
+        self._check = Signature.of(function).check
+        self._apply(given)
+
+    def _apply(self, given: dict[str, Any]) -> None:
+        function = self._function
+        self._default_options = given
+        self._options = task_options(
+            given, function.__name__, inspect.isgeneratorfunction(function)
+        )
+        self._num_returns = self._options.num_returns
+
+    def remote(self, *args: Any, **kwargs: Any) -> Any:
+        """Submit one task. A reference; a list of them for num_returns > 1; None for 0.
+
+        Arguments are serialised now; references among them are waited for and replaced by their
+        values where the task runs. Raises TypeError when they do not fit the function.
+        """
+        self._check(args, kwargs)
+        count = self._num_returns
+        if count == STREAMING:
+            raise refuse_streaming(self._target.name)
+        backend = current() or auto_init()
+        refs = backend.submit_task(self._target, self._options, args, kwargs)
+        if count == 1:
+            return refs[0]
+        return refs if count else None
+
+    def options(self, **given: Any) -> "RemoteFunction":
+        """The same function with these options on top of its own; it stays as it is."""
+        if "max_calls" in given:
+            raise ValueError("Setting 'max_calls' is not supported in '.options()'.")
+        other = object.__new__(RemoteFunction)
+        other.__dict__.update(self.__dict__)
+        other._apply({**self._default_options, **given})
+        return other
+
+    def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        name = f"{self._function.__module__}.{self._function.__name__}"
+        raise TypeError(
+            "Remote functions cannot be called directly. Instead of running "
+            f"'{name}()', try '{name}.remote()'."
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return RemoteFunction, (self._function, self._default_options)
+
+    def __repr__(self) -> str:
+        return f"RemoteFunction({self._function.__module__}.{self._function.__qualname__})"

@@ -1,0 +1,166 @@
+"""Actor handles and their methods: calls on an actor from any process. Never the actor itself."""
+
+from typing import Any, NoReturn
+
+from raysim.api import session
+from raysim.api.methods import Method, decode_methods
+from raysim.api.options import METHOD_OPTIONS, unknown_name
+from raysim.api.resolve import STREAMING, call_options, refuse_streaming
+from raysim.api.session import auto_init
+from raysim.backend import ActorRecord, CallOptions
+from raysim.exceptions import ActorHandleNotFoundError
+from raysim.runtime.current import current
+from raysim.spec.ids import ActorId
+
+
+class ActorMethod:
+    """A method of one actor: `handle.m.remote(...)`. Holds the handle, so that a temporary one lives."""
+
+    __slots__ = ("_handle", "_method", "_options")
+
+    def __init__(self, handle: "ActorHandle", method: Method, options: CallOptions) -> None:
+        self._handle = handle
+        self._method = method
+        self._options = options
+
+    def remote(self, *args: Any, **kwargs: Any) -> Any:
+        """Submit one call. A reference; a list of them for num_returns > 1; None for 0.
+
+        Calls from one process on one actor run in the order in which they were submitted.
+        """
+        method, handle, options = self._method, self._handle, self._options
+        method.signature.check(args, kwargs)
+        if handle._ray_session != session.number:
+            raise _stale(handle)
+        count = options.num_returns
+        if count == STREAMING:
+            raise refuse_streaming(f"{handle._ray_class_name}.{method.name}")
+        backend = current() or auto_init()
+        refs = backend.call_actor(handle._ray_actor_id, method.name, options, args, kwargs)
+        if count == 1:
+            return refs[0]
+        return refs if count else None
+
+    def options(self, **given: Any) -> "ActorMethod":
+        """The same method with these options: num_returns, max_task_retries, retry_exceptions."""
+        for name in given:
+            if name not in METHOD_OPTIONS:
+                raise TypeError(unknown_name(name, METHOD_OPTIONS, "actor methods"))
+        new = call_options(given, self._method.is_generator)
+        old = self._options
+        merged = CallOptions(
+            num_returns=new.num_returns if "num_returns" in given else old.num_returns,
+            max_task_retries=(
+                old.max_task_retries if new.max_task_retries is None else new.max_task_retries
+            ),
+            retry_exceptions=(
+                old.retry_exceptions
+                if given.get("retry_exceptions") is None
+                else new.retry_exceptions
+            ),
+        )
+        return ActorMethod(self._handle, self._method, merged)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError(
+            "Actor methods cannot be called directly. Instead of running "
+            f"'object.{self._method.name}()', try 'object.{self._method.name}.remote()'."
+        )
+
+    def __repr__(self) -> str:
+        return f"ActorMethod({self._handle._ray_class_name}.{self._method.name})"
+
+
+class ActorHandle:
+    """A reference to an actor. Equal to, and hashed as, any other handle of it.
+
+    Counted: when the last handle in the cluster is gone the actor ends, after the calls submitted
+    before. Handles from `get_actor` and of detached actors do not count.
+    """
+
+    __slots__ = (
+        "_ray_actor_id",
+        "_ray_class_name",
+        "_ray_meta",
+        "_ray_methods",
+        "_ray_ref",
+        "_ray_session",
+    )
+
+    def __init__(self, record: ActorRecord) -> None:
+        self._ray_actor_id: ActorId = record.actor_id
+        self._ray_class_name = record.class_name
+        self._ray_meta = record.method_meta
+        self._ray_methods = decode_methods(record.method_meta)
+        self._ray_ref = record.ref
+        self._ray_session = session.number
+
+    def __getattr__(self, name: str) -> ActorMethod:
+        if name in ActorHandle.__slots__:
+            raise AttributeError(name)
+        method = self._ray_methods.get(name)
+        if method is None:
+            raise AttributeError(
+                f"'ActorHandle' object has no attribute {name!r}: actor class "
+                f"{self._ray_class_name} has {', '.join(self._ray_methods)}."
+            )
+        return ActorMethod(self, method, method.options)
+
+    def __dir__(self) -> list[str]:
+        return list(self._ray_methods)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ActorHandle) and self._ray_actor_id == other._ray_actor_id
+
+    def __hash__(self) -> int:
+        return hash(self._ray_actor_id)
+
+    def __repr__(self) -> str:
+        return f"Actor({self._ray_class_name}, {self._ray_actor_id.hex()})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (self._ray_actor_id, self._ray_class_name, self._ray_meta, self._ray_ref)
+
+
+def _rebuild(actor_id: ActorId, class_name: str, meta: bytes, ref: Any) -> ActorHandle:
+    return ActorHandle(ActorRecord(actor_id, class_name, meta, ref))
+
+
+def _stale(handle: ActorHandle) -> ActorHandleNotFoundError:
+    return ActorHandleNotFoundError(
+        f"{handle!r} belongs to a session that has ended: handles are not valid after shutdown(). "
+        "Create the actor again, or look it up with get_actor()."
+    )
+
+
+def kill(actor: ActorHandle, *, no_restart: bool = True) -> None:
+    """End an actor's process at once. Its pending and future calls fail with ActorDiedError.
+
+    `no_restart=False` lets it start again if `max_restarts` allows. Raises ValueError for what is
+    no handle, ActorHandleNotFoundError for a handle of an earlier session.
+    """
+    if not isinstance(actor, ActorHandle):
+        raise ValueError(
+            f"kill() is for actors only; for tasks there is cancel(). Got: {type(actor).__name__}."
+        )
+    backend = current() or auto_init()
+    if actor._ray_session != session.number:
+        raise _stale(actor)
+    backend.kill_actor(actor._ray_actor_id, no_restart)
+
+
+def get_actor(name: str, namespace: str | None = None) -> ActorHandle:
+    """A handle of the live actor of this name. It does not keep the actor alive.
+
+    Raises ValueError when there is none, or when the name or the namespace is empty.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"name must be a string, but it is {type(name).__name__}.")
+    if not name:
+        raise ValueError("Please supply a non-empty value to get_actor.")
+    if namespace is not None and not isinstance(namespace, str):
+        raise TypeError("namespace must be None or a string.")
+    if namespace == "":
+        raise ValueError('"" is not a valid namespace. Pass None to not specify a namespace.')
+    backend = current() or auto_init()
+    return ActorHandle(backend.get_actor(name, namespace or ""))

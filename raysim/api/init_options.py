@@ -1,0 +1,175 @@
+"""What `init` was asked for, checked, with defaults filled in. Never starts anything: see session."""
+
+import difflib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from raysim.api.defaults import defaults
+from raysim.backend import InitOptions, NodeOptions
+from raysim.config import MS, Config
+from raysim.journal import Journal
+
+DEFAULT_BACKEND = "cluster"
+SIMULATED = "sim"
+
+SIMULATED_MEMORY_PER_CPU = 4 * 1024**3
+"""Bytes of the resource `memory` a simulated node has for each CPU, when not given. Ours: what
+general-purpose machines of the large clouds have."""
+
+MEMORY_SHARE = 0.7
+"""Of this machine's memory that is offered as the resource `memory`. Ray: what is left beside the
+object store's 30 %."""
+
+IGNORED = (
+    "configure_logging",
+    "dashboard_host",
+    "dashboard_port",
+    "include_dashboard",
+    "log_to_driver",
+    "logging_format",
+    "logging_level",
+    "_metrics_export_port",
+    "_node_ip_address",
+    "_plasma_directory",
+    "_redis_password",
+    "_redis_username",
+    "_skip_env_hook",
+    "_temp_dir",
+)
+"""Ray's arguments that change nothing a program can see here."""
+
+UNSUPPORTED = (
+    "job_config",
+    "logging_config",
+    "runtime_env",
+    "enable_resource_isolation",
+    "cgroup_path",
+    "system_reserved_cpu",
+    "system_reserved_memory",
+    "proxy_server_url",
+    "object_spilling_directory",
+    "_tracing_startup_hook",
+    "_driver_object_store_memory",
+)
+"""Ray's arguments that raysim refuses when they are set."""
+
+
+def backend_name(given: str | None) -> str:
+    """The command line's, the program's, env RAYSIM_BACKEND, or real processes."""
+    return defaults.backend or given or os.environ.get("RAYSIM_BACKEND") or DEFAULT_BACKEND
+
+
+def check_rest(rest: Mapping[str, Any]) -> None:
+    """Raises RuntimeError for arguments that Ray does not have, ValueError for those not supported."""
+    known = (*IGNORED, *UNSUPPORTED, "local_mode")
+    unknown = [name for name in rest if name not in known]
+    if unknown:
+        raise RuntimeError(f"Unknown keyword argument(s): {', '.join(unknown)}")
+    if rest.get("local_mode"):
+        raise RuntimeError("local_mode is not supported. For one process, use backend='sim'.")
+    for name, value in rest.items():
+        if name in UNSUPPORTED and value:
+            raise ValueError(f"init({name}=...) is not supported by raysim yet. Leave it out.")
+
+
+def node_options(
+    backend: str,
+    *,
+    num_cpus: float | None = None,
+    num_gpus: float | None = None,
+    memory: int | None = None,
+    resources: Mapping[str, float] | None = None,
+    labels: Mapping[str, str] | None = None,
+    object_store_memory: int | None = None,
+    name: str = "",
+) -> NodeOptions:
+    """One node, as this machine (or, simulated, one like it) would be. Sizes in bytes."""
+    cpus = float(len(os.sched_getaffinity(0)) if num_cpus is None else num_cpus)
+    quantities = {"num_cpus": cpus, "num_gpus": num_gpus or 0, **(resources or {})}
+    for what, quantity in quantities.items():
+        if quantity < 0:
+            raise ValueError(f"A node cannot have {what}={quantity}.")
+    return NodeOptions(
+        num_cpus=cpus,
+        num_gpus=num_gpus or 0,
+        memory=_memory(backend, cpus) if memory is None else memory,
+        resources=dict(resources or {}),
+        labels=dict(labels or {}),
+        object_store_memory=object_store_memory,
+        name=name,
+    )
+
+
+def _memory(backend: str, cpus: float) -> int:
+    if backend == SIMULATED:
+        return int(cpus * SIMULATED_MEMORY_PER_CPU)
+    return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * MEMORY_SHARE)
+
+
+def nodes_of(
+    backend: str, head: NodeOptions, nodes: int | Sequence[NodeOptions | Mapping[str, Any]] | None
+) -> list[NodeOptions]:
+    """All nodes, the head first: the command line's, a number like the head, or a list."""
+    if defaults.nodes is not None:
+        return list(defaults.nodes)
+    if nodes is None:
+        return [head]
+    if isinstance(nodes, int):
+        if nodes < 1:
+            raise ValueError(f"A cluster has at least one node, not {nodes}.")
+        return [head] * nodes
+    if not nodes:
+        raise ValueError("A cluster has at least one node: nodes=[] has none.")
+    return [n if isinstance(n, NodeOptions) else node_options(backend, **n) for n in nodes]
+
+
+def init_options(
+    nodes: list[NodeOptions],
+    *,
+    namespace: str | None = None,
+    seed: int | None = None,
+    journal: Journal | None = None,
+    world: Mapping[str, Any] | None = None,
+    system_config: Mapping[str, Any] | None = None,
+) -> InitOptions:
+    seeds = (defaults.seed, seed, 0)
+    return InitOptions(
+        nodes=nodes,
+        namespace=namespace or "",
+        config=config_of(system_config),
+        seed=next(s for s in seeds if s is not None),
+        entrypoint=defaults.entrypoint or " ".join(sys.argv),
+        journal=defaults.journal or journal,
+        world={**(world or {}), **defaults.world},
+    )
+
+
+def config_of(given: Mapping[str, Any] | None) -> Config:
+    """`_system_config`: fields of `raysim.config.Config`, or Ray's names with milliseconds.
+
+    Raises TypeError for what is no dict or has a wrong type, ValueError for an unknown name.
+    """
+    if given is None:
+        return Config()
+    if not isinstance(given, Mapping):
+        raise TypeError("The _system_config must be a dict.")
+    fields = Config.__struct_fields__
+    changes: dict[str, Any] = {}
+    for name, value in given.items():
+        in_ns = name.removesuffix("_milliseconds").removesuffix("_ms") + "_ns"
+        if name in fields:
+            changes[name] = value
+        elif in_ns in fields:
+            changes[in_ns] = round(value * MS)
+        else:
+            near = difflib.get_close_matches(name, fields, n=1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise ValueError(f"_system_config has no {name!r}.{hint}")
+    try:
+        return msgspec.convert({**msgspec.structs.asdict(Config()), **changes}, Config)
+    except msgspec.ValidationError as error:
+        raise TypeError(f"_system_config: {error}") from error

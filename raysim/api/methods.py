@@ -1,0 +1,104 @@
+"""What a handle knows of an actor's methods: names, parameters, options. Never calls one.
+
+It travels with the handle as bytes (`method_meta`), so that a process that has never seen the
+class can check a call and say which methods there are.
+"""
+
+import inspect
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, TypeVar, overload
+
+import msgspec
+
+from raysim.api.options import METHOD_OPTIONS, unknown_name
+from raysim.api.resolve import call_options
+from raysim.api.signature import Signature
+from raysim.backend import CallOptions
+
+_OPTIONS_ATTRIBUTE = "__ray_method_options__"
+
+M = TypeVar("M", bound=Callable[..., Any])
+
+
+class Method(msgspec.Struct, array_like=True):
+    """One method of an actor class."""
+
+    name: str
+    signature: Signature
+    options: CallOptions
+    is_generator: bool = False
+
+
+_ENCODE = msgspec.msgpack.Encoder().encode
+_DECODE = msgspec.msgpack.Decoder(list[Method]).decode
+
+
+def encode_methods(cls: type) -> bytes:
+    """The methods of a class, inherited ones included, in the order of their names.
+
+    Raises ValueError for an `async def` method.
+    """
+    return _ENCODE([_method(cls, name, value) for name, value in _members(cls)])
+
+
+@lru_cache(maxsize=4096)
+def decode_methods(meta: bytes) -> dict[str, Method]:
+    return {method.name: method for method in _DECODE(meta)}
+
+
+def constructor(cls: type) -> Signature:
+    """What `.remote()` of the class takes."""
+    if cls.__init__ is object.__init__:  # type: ignore[misc]
+        return Signature([], 0, 0, False)
+    return Signature.of(cls.__init__, skip_first=True)  # type: ignore[misc]
+
+
+def _members(cls: type) -> list[tuple[str, Callable[..., Any]]]:
+    found = inspect.getmembers(cls, lambda m: inspect.isfunction(m) or inspect.ismethod(m))
+    return [(name, value) for name, value in found if name != "__init__"]
+
+
+def _method(cls: type, name: str, function: Callable[..., Any]) -> Method:
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        raise ValueError(
+            f"{cls.__qualname__}.{name} is an async def: raysim does not support async actors yet. "
+            "Make it an ordinary method."
+        )
+    is_plain = inspect.isfunction(function)
+    is_static = isinstance(inspect.getattr_static(cls, name), staticmethod)
+    is_generator = inspect.isgeneratorfunction(function)
+    return Method(
+        name,
+        Signature.of(function, skip_first=is_plain and not is_static),
+        call_options(getattr(function, _OPTIONS_ATTRIBUTE, {}), is_generator),
+        is_generator,
+    )
+
+
+@overload
+def method(function: M, /) -> M: ...
+@overload
+def method(**options: Any) -> Callable[[M], M]: ...
+def method(*args: Any, **options: Any) -> Any:
+    """Options of one method of an actor class. Ray: `ray.method`.
+
+    `num_returns`, `max_task_retries` (None: the actor's), `retry_exceptions` (bool). Raises
+    AssertionError for other keywords and for positional arguments.
+    """
+    if len(args) == 1 and not options and callable(args[0]):
+        return args[0]
+    if args or not options:
+        raise AssertionError(
+            "The @method decorator takes a method, or at least one of the keywords "
+            f"{', '.join(METHOD_OPTIONS)}."
+        )
+    for name in options:
+        if name not in METHOD_OPTIONS:
+            raise AssertionError(unknown_name(name, METHOD_OPTIONS, "@method"))
+
+    def annotate(function: M) -> M:
+        setattr(function, _OPTIONS_ATTRIBUTE, options)
+        return function
+
+    return annotate

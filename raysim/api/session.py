@@ -1,0 +1,251 @@
+"""The connection of this process to a cluster: `init`, `shutdown`, `is_initialized`. Never what runs in it."""
+
+import atexit
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any
+
+from raysim.api.init_options import (
+    backend_name,
+    check_rest,
+    init_options,
+    node_options,
+    nodes_of,
+)
+from raysim.backend import Backend, NodeOptions, World, load
+from raysim.exceptions import RaySystemError
+from raysim.journal import Journal
+from raysim.runtime.current import current, set_current
+
+number = 0
+"""Of sessions of this process as a driver: tells handles of an ended session from those of this one."""
+
+
+class RayContext:
+    """What `init` returns: where the cluster is. As a context manager, it ends the session."""
+
+    def __init__(self, address_info: Mapping[str, Any]) -> None:
+        self.address_info = dict(address_info)
+        self.dashboard_url = ""
+        self.python_version = platform.python_version()
+
+    def __enter__(self) -> "RayContext":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        shutdown()
+
+    def __repr__(self) -> str:
+        return f"RayContext(address_info={self.address_info})"
+
+
+class _Session:
+    """This process as a driver: the world it is in, and whether that ends with it."""
+
+    def __init__(self, world: World, backend: Backend, owned: bool) -> None:
+        self.world = world
+        self.backend = backend
+        self.owned = owned
+        self.context = RayContext(world.address_info())
+
+
+class JoinableWorld:
+    """A cluster of this process that `init(address=...)` joins: see `raysim.cluster_utils`."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self._backend: Backend | None = None
+
+    def connect(self) -> Backend:
+        """The driver's process, the same one each time: a world has one."""
+        if self._backend is None:
+            self._backend = self.world.connect()
+        return self._backend
+
+
+joinable: dict[str, JoinableWorld] = {}
+"""By address."""
+
+_session: _Session | None = None
+
+
+def init(
+    address: str | None = None,
+    *,
+    num_cpus: float | None = None,
+    num_gpus: float | None = None,
+    resources: Mapping[str, float] | None = None,
+    labels: Mapping[str, str] | None = None,
+    object_store_memory: int | None = None,
+    namespace: str | None = None,
+    ignore_reinit_error: bool = False,
+    backend: str | None = None,
+    nodes: int | Sequence[NodeOptions | Mapping[str, Any]] | None = None,
+    seed: int | None = None,
+    journal: Journal | None = None,
+    world: Mapping[str, Any] | None = None,
+    _memory: int | None = None,
+    _node_name: str | None = None,
+    _system_config: Mapping[str, Any] | None = None,
+    **rest: Any,
+) -> RayContext:
+    """Start a cluster and connect to it, or connect to one that runs. Ray: `ray.init`.
+
+    Ray's arguments describe the head node (CPUs: this machine's; sizes in bytes). raysim's own:
+    `backend` (`cluster` for real processes, `sim`; default: env RAYSIM_BACKEND, else `cluster`),
+    `nodes` (a number of nodes like the head, or a list of them, the head first), `seed` and
+    `world` (options of one world, `{"network": "free"}` of `sim`), `journal`. What `raysim run`
+    was given on the command line wins over all of them.
+
+    Raises RuntimeError when already connected, unless `ignore_reinit_error`, and for unknown
+    arguments; ValueError for bad values and for what is not supported; ConnectionError for an
+    address where no cluster is.
+    """
+    check_rest(rest)
+    if current() is not None:
+        return _again(ignore_reinit_error)
+    if address not in (None, "local"):
+        described = {
+            "num_cpus": num_cpus,
+            "num_gpus": num_gpus,
+            "resources": resources,
+            "labels": labels,
+            "object_store_memory": object_store_memory,
+            "nodes": nodes,
+            "namespace": namespace,
+            "_system_config": _system_config,
+            "_node_name": _node_name,
+        }
+        return _join(address, described)
+    name = backend_name(backend)
+    head = node_options(
+        name,
+        num_cpus=num_cpus,
+        num_gpus=num_gpus,
+        memory=_memory,
+        resources=resources,
+        labels=labels,
+        object_store_memory=object_store_memory,
+        name=_node_name or "",
+    )
+    options = init_options(
+        nodes_of(name, head, nodes),
+        namespace=namespace,
+        seed=seed,
+        journal=journal,
+        world=world,
+        system_config=_system_config,
+    )
+    started = load(name)(options)
+    try:
+        connected = started.connect()
+    except BaseException:
+        started.stop()  # Nothing of a cluster that could not be reached may stay behind.
+        raise
+    return _begin(started, connected, owned=True)
+
+
+def _begin(world: World, backend: Backend, owned: bool) -> RayContext:
+    global _session, number
+    number += 1
+    _session = _Session(world, backend, owned)
+    set_current(backend)  # type: ignore[arg-type]
+    atexit.register(_end)
+    return _session.context
+
+
+def _again(ignore: bool) -> RayContext:
+    if not ignore:
+        raise RuntimeError(
+            "Maybe you called init twice by accident? This error can be suppressed by passing "
+            "ignore_reinit_error=True, or by calling shutdown() before init()."
+        )
+    # In a worker process there is no world to ask; where the worker is, its context says.
+    return _session.context if _session is not None else RayContext({})
+
+
+def _join(address: str | None, described: Mapping[str, Any]) -> RayContext:
+    found = _find(address)
+    if found is None:
+        raise ConnectionError(
+            f"Could not find a cluster at address {address!r} in this process. "
+            "Leave the address out to start one; joining the cluster of another process is not "
+            "supported by raysim yet."
+        )
+    wrong = [name for name, value in described.items() if value is not None]
+    if wrong:
+        raise ValueError(
+            f"When connecting to an existing cluster, {', '.join(wrong)} cannot be given: "
+            "the cluster has its own."
+        )
+    return _begin(found.world, found.connect(), owned=False)
+
+
+def _find(address: str | None) -> JoinableWorld | None:
+    if address == "auto":
+        return next(reversed(joinable.values()), None)
+    return joinable.get(address or "")
+
+
+def auto_init() -> Backend:
+    """What `remote`, `get`, `put` and their like do without `init`. Ray: RAY_ENABLE_AUTO_CONNECT."""
+    if os.environ.get("RAY_ENABLE_AUTO_CONNECT") == "0":
+        raise not_started()
+    init()
+    backend = current()
+    assert backend is not None, "init ended without a connection"
+    return backend
+
+
+def connected() -> Backend:
+    """The connection; for what does not start a cluster by itself. Raises RaySystemError."""
+    backend = current()
+    if backend is None:
+        raise not_started()
+    return backend
+
+
+def not_started() -> RaySystemError:
+    return RaySystemError("raysim has not been started yet. Call init() first.")
+
+
+def is_initialized() -> bool:
+    """Whether this process is connected; true in tasks and actors too."""
+    return current() is not None
+
+
+def shutdown() -> None:
+    """End the session, and the cluster if `init` started it. Harmless when there is none.
+
+    Remote functions and actor classes work in the next session; references and handles do not.
+    Raises RuntimeError inside a task or an actor: only the driver can end the session.
+    """
+    backend = current()
+    if backend is not None and (_session is None or backend is not _session.backend):
+        raise RuntimeError("shutdown() was called inside a task or an actor.")
+    _end()
+
+
+def _end() -> None:
+    global _session
+    ending, _session = _session, None
+    if ending is None:
+        return
+    atexit.unregister(_end)
+    try:
+        if ending.owned:
+            ending.world.stop()
+    finally:
+        set_current(None)
+
+
+def current_world() -> World | None:
+    """The world that this process drives, if any."""
+    return _session.world if _session is not None else None

@@ -1,0 +1,158 @@
+"""Clusters of several nodes for tests, on one machine or simulated. Ray: `ray.cluster_utils`. Never a scheduler."""
+
+import atexit
+from collections.abc import Mapping
+from typing import Any
+
+from raysim.api import session
+from raysim.api.init_options import backend_name, init_options, node_options
+from raysim.api.session import JoinableWorld, RayContext
+from raysim.backend import NodeOptions, World, load
+
+DEFAULT_CPUS = 1
+"""Of a node that is not told otherwise. Ray: `Cluster.add_node`."""
+
+POLL_S = 0.05
+"""Seconds of the world's clock between two looks at the nodes."""
+
+
+class ClusterNode:
+    """A node of a `Cluster`."""
+
+    def __init__(self, node_id: str, options: NodeOptions) -> None:
+        self.node_id = node_id
+        """In hex."""
+        self.options = options
+
+    def __repr__(self) -> str:
+        return f"ClusterNode({self.node_id})"
+
+
+class Cluster:
+    """Nodes that come and go by hand; the driver is on the first one, the head.
+
+    `head_node_args` are those of `add_node`; `backend`, `seed` and `world` are those of `init`.
+    """
+
+    def __init__(
+        self,
+        initialize_head: bool = False,
+        connect: bool = False,
+        head_node_args: Mapping[str, Any] | None = None,
+        shutdown_at_exit: bool = True,
+        *,
+        backend: str | None = None,
+        seed: int | None = None,
+        world: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.head_node: ClusterNode | None = None
+        self.worker_nodes: list[ClusterNode] = []
+        self.address = ""
+        self._backend = backend_name(backend)
+        self._seed = seed
+        self._world_options = world
+        self._world: World | None = None
+        self._at_exit = shutdown_at_exit
+        if connect and not initialize_head:
+            raise RuntimeError("Cannot connect to an empty cluster: set initialize_head=True.")
+        if initialize_head:
+            self.add_node(**(head_node_args or {}))
+        if connect:
+            self.connect()
+
+    def add_node(
+        self,
+        wait: bool = True,
+        *,
+        num_cpus: float = DEFAULT_CPUS,
+        num_gpus: float = 0,
+        memory: int | None = None,
+        resources: Mapping[str, float] | None = None,
+        labels: Mapping[str, str] | None = None,
+        object_store_memory: int | None = None,
+        node_name: str = "",
+        _system_config: Mapping[str, Any] | None = None,
+    ) -> ClusterNode:
+        """Start a node; the first one is the head. With `wait` it is known to the cluster on return,
+        if the driver is connected. Sizes in bytes."""
+        options = node_options(
+            self._backend,
+            num_cpus=num_cpus,
+            num_gpus=num_gpus,
+            memory=memory,
+            resources=resources,
+            labels=labels,
+            object_store_memory=object_store_memory,
+            name=node_name,
+        )
+        if self._world is None:
+            return self._start(options, _system_config)
+        if _system_config is not None:
+            raise ValueError("_system_config is the head's: give it with head_node_args.")
+        node = ClusterNode(self._world.add_node(options), options)
+        self.worker_nodes.append(node)
+        if wait and self._is_connected():
+            self.wait_for_nodes()
+        return node
+
+    def _start(self, head: NodeOptions, system_config: Mapping[str, Any] | None) -> ClusterNode:
+        options = init_options(
+            [head], seed=self._seed, world=self._world_options, system_config=system_config
+        )
+        self._world = load(self._backend)(options)
+        info = self._world.address_info()
+        self.address = info["address"]
+        session.joinable[self.address] = JoinableWorld(self._world)
+        self.head_node = ClusterNode(info["node_id"], head)
+        if self._at_exit:
+            atexit.register(self.shutdown)
+        return self.head_node
+
+    def connect(self) -> RayContext:
+        """Make this process the cluster's driver. Raises RuntimeError without a head."""
+        if self._world is None:
+            raise RuntimeError("The cluster has no head: call add_node() first.")
+        return session.init(address=self.address)
+
+    def remove_node(self, node: ClusterNode) -> None:
+        """Kill a node and all its processes at once (SIGKILL; simulated: loss of power).
+
+        Raises ValueError for the head, which holds the driver and the GCS.
+        """
+        assert self._world is not None, "a node without a cluster"
+        if node is self.head_node:
+            raise ValueError("Removing the head would remove the driver's own node: shutdown().")
+        self._world.kill_node(node.node_id)
+        self.worker_nodes.remove(node)
+
+    def list_all_nodes(self) -> list[ClusterNode]:
+        """The head and those added and not removed."""
+        return [*([self.head_node] if self.head_node else []), *self.worker_nodes]
+
+    def wait_for_nodes(self, timeout: float = 30) -> None:
+        """Until the cluster sees as many live nodes as there should be. Seconds of its clock.
+
+        Raises TimeoutError.
+        """
+        backend = session.connected()
+        expected = len(self.list_all_nodes())
+        deadline = backend.now() + timeout
+        while (alive := sum(bool(n["Alive"]) for n in backend.nodes())) != expected:
+            if backend.now() > deadline:
+                raise TimeoutError(f"After {timeout} s {alive} of {expected} nodes are alive.")
+            backend.sleep(POLL_S)
+
+    def shutdown(self) -> None:
+        """End the driver's session and all nodes. Harmless when there are none."""
+        world, self._world = self._world, None
+        if world is None:
+            return
+        atexit.unregister(self.shutdown)
+        if session.current_world() is world:
+            session.shutdown()
+        session.joinable.pop(self.address, None)
+        self.head_node, self.worker_nodes, self.address = None, [], ""
+        world.stop()
+
+    def _is_connected(self) -> bool:
+        return self._world is not None and session.current_world() is self._world

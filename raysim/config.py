@@ -1,0 +1,83 @@
+"""Every knob of the protocol, with its unit and its source. Never read from the environment: worlds do that."""
+
+import msgspec
+
+MS = 1_000_000
+"""Nanoseconds in a millisecond."""
+
+
+class Config(msgspec.Struct, frozen=True, gc=False):
+    """Defaults are Ray's where Ray has the knob."""
+
+    max_inline_bytes: int = 100 * 1024
+    """Bytes up to which a value travels in messages instead of the store. Ray: `max_direct_call_object_size`."""
+
+    chunk_bytes: int = 5 * 1024 * 1024
+    """Bytes of one part of an object on its way between nodes. Ray: `object_manager_default_chunk_size`."""
+
+    chunks_in_flight: int = 4
+    """Chunks asked for ahead in one pull. Ours: covers 20 MiB of delay times bandwidth."""
+
+    health_check_period_ns: int = 3_000 * MS
+    """Nanoseconds between two checks of a node. Ray: `health_check_period_ms`."""
+
+    health_check_timeout_ns: int = 10_000 * MS
+    """Nanoseconds until one check counts as failed. Ray: `health_check_timeout_ms`."""
+
+    health_check_failure_threshold: int = 5
+    """Failed checks in a row until a node is dead. Ray: `health_check_failure_threshold`."""
+
+    resource_report_period_ns: int = 100 * MS
+    """Nanoseconds between two resource reports, at least. Ray: `raylet_report_resources_period_milliseconds`."""
+
+    request_retry_ns: int = 1_000 * MS
+    """Nanoseconds until an unanswered request to GCS or raylet is sent again. Ours."""
+
+    max_spillback_hops: int = 8
+    """Raylets that may send one lease request on before it queues where it is. Ours (Ray: PR 16488)."""
+
+    scheduler_spread_threshold: float = 0.5
+    """Utilisation below which nodes count as equally good. Ray: `scheduler_spread_threshold`."""
+
+    scheduler_top_k_fraction: float = 0.2
+    """Part of the nodes among which the hybrid policy draws. Ray: `scheduler_top_k_fraction`."""
+
+    scheduler_top_k_absolute: int = 1
+    """Least number of nodes to draw among. Ray: `scheduler_top_k_absolute`."""
+
+    policy: str = "hybrid"
+    """The placement policy's name (`raysim.policies`). Ours."""
+
+    max_pending_lease_requests: int = 10
+    """Lease requests of one scheduling class under way at one owner.
+    Ray: `max_pending_lease_requests_per_scheduling_category`."""
+
+    push_window_ns: int = 1 * MS
+    """Nanoseconds of work pushed ahead on a lease, by the moving average of the tasks' time. Ours (measured)."""
+
+    push_window_max: int = 256
+    """Tasks pushed ahead on a lease, at most. Ours (measured)."""
+
+    idle_lease_keep_ns: int = 50 * MS
+    """Nanoseconds that an owner keeps a lease with nothing to do, unless it is revoked. Ours."""
+
+    worker_start_timeout_ns: int = 60_000 * MS
+    """Nanoseconds until a worker that does not register is given up. Ray: `worker_register_timeout_seconds`."""
+
+    idle_worker_keep_ns: int = 1_000 * MS
+    """Nanoseconds that a worker above the soft limit may idle. Ray: `idle_worker_killing_time_threshold_ms`."""
+
+    worker_soft_limit: int = -1
+    """Idle workers kept; -1: as many as the node has CPUs. Ray: `num_workers_soft_limit`."""
+
+    store_full_timeout_ns: int = 10_000 * MS
+    """Nanoseconds that a request for room in a full object store waits until it is refused. Ours (Ray: `oom_grace_period_s` 2 s)."""
+
+    seal_grace_ns: int = 50 * MS
+    """Nanoseconds that a request for an object which is not in the store waits for a seal that it overtook. Ours."""
+
+    default_max_retries: int = 3
+    """Retries of a task after system failures. Ray: `max_retries`."""
+
+    actor_exit_grace_ns: int = 30_000 * MS
+    """Nanoseconds that an actor out of scope has to finish its calls. Ray: 30 s."""

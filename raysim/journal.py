@@ -1,0 +1,142 @@
+"""What a run wrote down: notes of roles, messages and timers of hosts. Never an interpretation: see report, checks.
+
+A host writes one record per message, timer and note at the level that was asked for. Readers get
+plain tuples; a digest over them tells two runs apart.
+"""
+
+from collections.abc import Callable
+from enum import IntEnum
+from hashlib import blake2b
+from typing import BinaryIO, TypeAlias, dataclass_transform
+
+import msgspec
+
+
+class Level(IntEnum):
+    """How much a journal holds."""
+
+    OFF = 0
+    NOTES = 1
+    """What roles note: tasks, actors, objects, nodes."""
+    ALL = 2
+    """Every message and timer as well."""
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(msgspec.field,))
+class Note(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """Something that a role did or learned, worth a place in reports and checks."""
+
+
+class TaskEnded(Note):
+    """An attempt of a task ended, as its owner saw it. Times in ns of the world's clock."""
+
+    task_id: bytes
+    name: str
+    attempt: int
+    status: str
+    """`finished`, `failed`, `cancelled`, or `retried` (this attempt failed, another follows)."""
+    submitted_ns: int
+    pushed_ns: int
+    start_ns: int
+    end_ns: int
+    node_id: bytes
+    worker_id: bytes
+    reason: str = ""
+
+
+class NodeJoined(Note):
+    node_id: bytes
+    name: str
+    cpus: float
+
+
+class NodeLost(Note):
+    node_id: bytes
+    name: str
+    reason: str
+
+
+class WorkerLost(Note):
+    node_id: bytes
+    worker_id: bytes
+    reason: str
+
+
+class ActorNoted(Note):
+    """An actor changed its state."""
+
+    actor_id: bytes
+    name: str
+    state: str
+    incarnation: int
+    node_id: bytes
+
+
+class ObjectMoved(Note):
+    """A pull ended: a node has a copy that came from another. Size in bytes."""
+
+    object_id: bytes
+    source: bytes
+    target: bytes
+    size: int
+    start_ns: int
+
+
+class ObjectRebuilt(Note):
+    """All copies were lost; the task that made it runs again."""
+
+    object_id: bytes
+
+
+class ObjectGone(Note):
+    """All copies were lost, and it cannot be rebuilt."""
+
+    object_id: bytes
+    reason: str
+
+
+class FaultInjected(Note):
+    kind: str
+    target: str
+
+
+Record: TypeAlias = tuple[int, str, str, object]
+"""Time in ns, process name, kind (`note`, `send`, `deliver`, `drop`, `timer`), and the note or message."""
+
+
+class Journal:
+    """Keeps records in memory, hands them to a sink, and digests them as they come."""
+
+    def __init__(
+        self,
+        level: Level = Level.NOTES,
+        sink: BinaryIO | None = None,
+        keep: bool = True,
+        digest: bool = True,
+    ) -> None:
+        self.level = level
+        self.records: list[Record] = []
+        self._sink = sink
+        self._keep = keep
+        self._digest = blake2b(digest_size=16) if digest else None
+        self._encode: Callable[[object], bytes] = msgspec.msgpack.Encoder(enc_hook=repr).encode
+        self.count = 0
+
+    def write(self, time_ns: int, process: str, kind: str, what: object) -> None:
+        self.count += 1
+        record = (time_ns, process, kind, what)
+        if self._keep:
+            self.records.append(record)
+        if self._digest is not None or self._sink is not None:
+            line = self._encode(record)
+            if self._digest is not None:
+                self._digest.update(line)
+            if self._sink is not None:
+                self._sink.write(len(line).to_bytes(4, "little") + line)
+
+    def digest(self) -> str | None:
+        """Hex digest of all records so far, or None if it is not kept."""
+        return self._digest.hexdigest() if self._digest is not None else None
+
+    def notes(self, kind: type[Note]) -> list[Note]:
+        return [what for _, _, _, what in self.records if isinstance(what, kind)]

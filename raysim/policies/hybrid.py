@@ -1,0 +1,84 @@
+"""Ray's default placement: pack up to a threshold, then spread. Never looks further while the local node is quiet.
+
+Source: Ray's `HybridSchedulingPolicy`. Nodes whose utilisation stays below the threshold count as
+equally good (score 0), others by their utilisation. The local node wins a tie for the best score;
+else one of the best k is drawn, so that many raylets do not all choose the same node.
+"""
+
+from collections.abc import Mapping
+from heapq import nsmallest
+from random import Random
+
+from raysim.spec.ids import NodeId
+from raysim.spec.node import NodeView
+from raysim.spec.resources import Resources, fits
+
+
+class Hybrid:
+    """`threshold`: utilisation, 0 to 1. Draws among max(`absolute`, `fraction` of the nodes)."""
+
+    name = "hybrid"
+
+    def __init__(self, threshold: float, fraction: float, absolute: int) -> None:
+        self._threshold = threshold
+        self._fraction = fraction
+        self._absolute = max(1, absolute)
+
+    def pick(
+        self,
+        need: Resources,
+        nodes: Mapping[NodeId, NodeView],
+        local: NodeId,
+        rng: Random,
+    ) -> NodeId | None:
+        here = nodes.get(local)
+        if here is not None and fits(need, here.available) and self._score(need, here) == 0.0:
+            return local
+        return self._best(need, nodes, local, rng) or _queue_at(need, nodes, local)
+
+    def _best(
+        self, need: Resources, nodes: Mapping[NodeId, NodeView], local: NodeId, rng: Random
+    ) -> NodeId | None:
+        """Among the nodes with room now; None when there is no room."""
+        count = max(self._absolute, int(self._fraction * len(nodes)))
+        found: list[tuple[float, int, NodeId]] = []
+        quiet = 0
+        for order, (node_id, view) in enumerate(nodes.items()):
+            if not fits(need, view.available):
+                continue
+            score = self._score(need, view)
+            found.append((score, 0 if node_id == local else order + 1, node_id))
+            if score == 0.0:
+                quiet += 1
+                if quiet == count:
+                    break  # Those to come can only tie, and ties go to the first.
+        if not found:
+            return None
+        best = nsmallest(count, found) if count > 1 else [min(found)]
+        if best[0][2] == local or len(best) == 1:
+            return best[0][2]
+        return best[rng.randrange(len(best))][2]
+
+    def _score(self, need: Resources, view: NodeView) -> float:
+        """Utilisation of the scarcest resource that is asked for, with the request placed; 0 below the threshold."""
+        highest = 0.0
+        available = view.available
+        for name, total in view.total.items():
+            if name in need and total:
+                used = 1 - (available.get(name, 0) - need[name]) / total
+                if used > highest:
+                    highest = used
+        return highest if highest >= self._threshold else 0.0
+
+
+def _queue_at(need: Resources, nodes: Mapping[NodeId, NodeView], local: NodeId) -> NodeId | None:
+    """Where it fits when the node is empty: the local node, else the one with the shortest queue."""
+    here = nodes.get(local)
+    if here is not None and fits(need, here.total):
+        return local
+    best: NodeId | None = None
+    shortest = 0
+    for node_id, view in nodes.items():
+        if (best is None or view.queued < shortest) and fits(need, view.total):
+            best, shortest = node_id, view.queued
+    return best

@@ -1,0 +1,150 @@
+"""Results on their way back: returns stored or inlined, replies gathered by owner. Never decides what runs."""
+
+from collections.abc import Callable
+
+from raysim.protocol.host import Outcome, ProcessHost, ReturnValue, RunnableTask
+from raysim.protocol.messages import ContainedRef, Return, TaskResult, TasksDone, TaskStatus
+from raysim.protocol.owner import Owner
+from raysim.spec.address import Address
+from raysim.spec.failure import Failure
+from raysim.spec.ids import TaskId, WorkerId, return_id
+from raysim.spec.task import TaskCall
+
+SEND_AT = 64
+"""Results gathered for one owner before they are sent though more work waits. Measured."""
+
+SEND_AFTER_NS = 200_000
+"""Nanoseconds that a finished result may wait for company. Measured."""
+
+
+class Results:
+    """Turns outcomes into TasksDone."""
+
+    def __init__(self, host: ProcessHost, owner: Owner, raylet: Address) -> None:
+        self._host = host
+        self._owner = owner
+        self._raylet = raylet
+        self._gathered: dict[WorkerId, tuple[Address, list[TaskResult]]] = {}
+        self._since_ns = 0
+        self._timer = False
+        self._holds: dict[TaskId, tuple[Address, list[ContainedRef]]] = {}
+        self.under_way = 0
+        """Outcomes that still wait for a place in the store, or for borrows to be known."""
+
+    def finish(self, task: RunnableTask, outcome: Outcome, end_ns: int) -> None:
+        """Report this outcome, once its large returns are sealed and its borrows acknowledged."""
+        call = task.call
+        result = TaskResult(
+            call.task_id,
+            call.attempt,
+            outcome.status,
+            start_ns=task.start_ns,
+            end_ns=end_ns,
+            failure=outcome.failure,
+        )
+        self.under_way += 1
+        if self._all_inline(outcome.returns):
+            result.returns = [self._inline(value) for value in outcome.returns]
+            self._hold_contained(task, outcome.returns)
+            self._owner.objects.after_acknowledgements(lambda: self._report(task.caller, result))
+            return
+        result.returns = [
+            self._inline(v) if self._fits(v) else Return(None, v.size, v.contained)
+            for v in outcome.returns
+        ]
+        self._hold_contained(task, outcome.returns)
+        stored = [(i, v) for i, v in enumerate(outcome.returns) if not self._fits(v)]
+        left = len(stored)
+
+        def sealed(failure: Failure | None) -> None:
+            nonlocal left
+            left -= 1
+            if failure is not None:
+                result.status, result.failure, result.returns = TaskStatus.FAILED, failure, []
+            if left == 0:
+                self._owner.objects.after_acknowledgements(
+                    lambda: self._report(task.caller, result)
+                )
+
+        for index, value in stored:
+            self._store(task, index, value, sealed)
+
+    def _fits(self, value: ReturnValue) -> bool:
+        return value.is_error or value.size <= self._host.config.max_inline_bytes
+
+    def _all_inline(self, values: list[ReturnValue]) -> bool:
+        return all(self._fits(value) for value in values)
+
+    def _inline(self, value: ReturnValue) -> Return:
+        return Return(b"".join(value.parts), value.size, value.contained)
+
+    def _store(
+        self,
+        task: RunnableTask,
+        index: int,
+        value: ReturnValue,
+        sealed: Callable[[Failure | None], None],
+    ) -> None:
+        def lent(number: int, handle: int, failure: Failure | None) -> None:
+            if failure is None:
+                if value.parts:
+                    self._host.store.write(handle, value.parts)
+                object_id = return_id(task.call.task_id, index)
+                self._owner.extents.seal(number, object_id, value.size, task.caller)
+            sealed(failure)
+
+        self._owner.extents.request(value.size, lent)
+
+    def _hold_contained(self, task: RunnableTask, values: list[ReturnValue]) -> None:
+        """References inside returns stay alive here until the caller says that it holds them."""
+        contained = [ref for value in values for ref in value.contained]
+        if contained:
+            self._owner.objects.hold(contained)
+            self._holds[task.call.task_id] = (task.caller, contained)
+
+    def release_holds(self, task_ids: list[TaskId]) -> None:
+        for task_id in task_ids:
+            held = self._holds.pop(task_id, None)
+            if held is not None:
+                self._owner.objects.drop_holds(held[1])
+
+    def caller_lost(self, peer: Address) -> None:
+        lost = [t for t, (caller, _) in self._holds.items() if caller.worker_id == peer.worker_id]
+        self.release_holds(lost)
+        self._gathered.pop(peer.worker_id, None)
+
+    def hand_back(self, caller: Address, call: TaskCall) -> None:
+        """It was not started, and another worker may."""
+        self.under_way += 1
+        self._report(caller, TaskResult(call.task_id, call.attempt, TaskStatus.NOT_RUN))
+
+    def _report(self, caller: Address, result: TaskResult) -> None:
+        self.under_way -= 1
+        gathered = self._gathered.get(caller.worker_id)
+        if gathered is None:
+            if not self._gathered:
+                self._since_ns = self._host.now_ns()
+            self._gathered[caller.worker_id] = (caller, [result])
+        else:
+            gathered[1].append(result)
+            if len(gathered[1]) >= SEND_AT:
+                self.flush()
+
+    def settle(self, busy: bool) -> None:
+        """After each outcome: send at once when nothing else runs, else soon."""
+        if not self._gathered:
+            return
+        if not busy or self._host.now_ns() - self._since_ns >= SEND_AFTER_NS:
+            self.flush()
+        elif not self._timer:
+            self._timer = True
+            self._host.call_later(SEND_AFTER_NS, self._flush_late)
+
+    def _flush_late(self) -> None:
+        self._timer = False
+        self.flush()
+
+    def flush(self) -> None:
+        gathered, self._gathered = self._gathered, {}
+        for caller, results in gathered.values():
+            self._host.send(caller, TasksDone(self._raylet, results))

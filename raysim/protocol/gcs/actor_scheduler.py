@@ -1,0 +1,259 @@
+"""Where an actor starts: choosing a node, leasing a worker there. Never an actor's state: see actors.
+
+As Ray's: an actor that holds resources is placed as seen from its owner's node; one that holds none
+as seen from a node drawn at random, or else they would all meet on one node. The policy decides in
+both cases. The raylet that is asked may still know better and spill the request on.
+"""
+
+from collections.abc import Callable
+
+from raysim.policies.base import Policy
+from raysim.policies.spread import Spread as SpreadPolicy
+from raysim.protocol.gcs.outbox import Outbox
+from raysim.protocol.gcs.views import Views
+from raysim.protocol.host import Timer
+from raysim.protocol.messages import (
+    CancelWorkerLease,
+    RequestWorkerLease,
+    ReturnWorkerLease,
+    WorkerLeaseGranted,
+    WorkerLeaseRefused,
+    WorkerLeaseSpilled,
+)
+from raysim.spec.actor import ActorSpec
+from raysim.spec.address import Address
+from raysim.spec.failure import Failure, FailureKind
+from raysim.spec.ids import ActorId, JobId, NodeId, WorkerId
+from raysim.spec.resources import describe, fits
+from raysim.spec.task import NodeAffinity, Spread
+
+LONGEST_WAIT = 30
+"""Retry periods between two copies of one request, at most: a queued request is silent for long. Ours."""
+
+CHOSEN = 1
+"""The GCS counts as one that has sent the request on: the raylet keeps it where there is room. Ours."""
+
+
+class _Placement:
+    """One actor on its way to a worker. `raylet` is None while no node could ever run it."""
+
+    __slots__ = ("hops", "lease_id", "raylet", "spec", "timer", "wait_ns")
+
+    def __init__(self, spec: ActorSpec) -> None:
+        self.spec = spec
+        self.lease_id = -1
+        self.raylet: Address | None = None
+        self.hops = CHOSEN
+        self.timer: Timer | None = None
+        self.wait_ns = 0
+
+
+class ActorScheduler:
+    """`granted(actor, lease, raylet, worker)` or `refused(actor, failure)` ends a placement."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        views: Views,
+        policy: Policy,
+        granted: Callable[[ActorId, int, Address, Address], None],
+        refused: Callable[[ActorId, Failure], None],
+    ) -> None:
+        self._outbox = outbox
+        self._host = outbox.host
+        self._views = views
+        self._policy = policy
+        self._spread = SpreadPolicy()
+        self._granted = granted
+        self._refused = refused
+        self._rng = outbox.host.rng("gcs.placement")
+        self._placements: dict[ActorId, _Placement] = {}
+        self._by_lease: dict[int, _Placement] = {}
+        self._waiting: dict[ActorId, _Placement] = {}
+        """Nowhere to ask: until a node joins."""
+        self._held: dict[int, WorkerId] = {}
+        """Granted leases and their workers: tells a second copy of a grant from a grant too many."""
+        self._next_lease = 0
+        self._order: list[NodeId] = []
+        self._order_of = -1
+
+    def begin(self, epoch: int) -> None:
+        """Lease ids of an earlier GCS on the same address are never used again."""
+        self._next_lease = epoch << 32
+
+    def place(self, spec: ActorSpec) -> None:
+        assert spec.actor_id not in self._placements, f"{spec.actor_id.hex()} is being placed"
+        placement = _Placement(spec)
+        self._placements[spec.actor_id] = placement
+        self._choose(placement)
+
+    def cancel(self, actor_id: ActorId) -> None:
+        """Nobody wants it any more. The grant may be under way: `on_granted` gives it back."""
+        placement = self._placements.pop(actor_id, None)
+        if placement is None:
+            return
+        self._waiting.pop(actor_id, None)
+        raylet, lease_id = placement.raylet, placement.lease_id
+        self._leave(placement)
+        if raylet is not None and raylet.node_id in self._views.live:
+            self._outbox.send(raylet, CancelWorkerLease(lease_id))
+
+    def hold(self, lease_id: int, worker: Address) -> None:
+        """This lease was granted before (to the GCS that this one replaces)."""
+        self._held[lease_id] = worker.worker_id
+
+    def ended(self, lease_id: int, raylet: Address) -> None:
+        """The worker of a granted lease is gone, and the lease with it."""
+        if self._held.pop(lease_id, None) is not None:
+            self._views.returned(raylet.node_id, lease_id)
+
+    # What changes in the cluster.
+
+    def nodes_joined(self) -> None:
+        waiting, self._waiting = self._waiting, {}
+        for placement in waiting.values():
+            self._choose(placement)
+
+    def node_gone(self, node_id: NodeId) -> None:
+        for placement in list(self._by_lease.values()):
+            raylet = placement.raylet
+            if raylet is not None and raylet.node_id == node_id:
+                self._leave(placement)
+                self._choose(placement)
+
+    # What raylets answer.
+
+    def on_granted(self, raylet: Address, message: WorkerLeaseGranted) -> None:
+        lease_id, worker = message.lease_id, message.worker
+        placement = self._by_lease.get(lease_id)
+        if placement is None or not _is(placement.raylet, raylet):
+            if self._held.get(lease_id) != worker.worker_id:
+                # Cancelled, or spilled and then granted to a repeated request: nobody needs it.
+                self._outbox.send(raylet, ReturnWorkerLease(lease_id))
+            return
+        spec = placement.spec
+        self._leave(placement, granted=True)
+        del self._placements[spec.actor_id]
+        self._held[lease_id] = worker.worker_id
+        self._granted(spec.actor_id, lease_id, raylet, worker)
+
+    def on_spilled(self, raylet: Address, message: WorkerLeaseSpilled) -> None:
+        placement = self._by_lease.get(message.lease_id)
+        if placement is None or not _is(placement.raylet, raylet):
+            return  # The answer to a copy of a request that has moved on.
+        lease_id = placement.lease_id
+        self._leave(placement)
+        if message.raylet.node_id not in self._views.live:
+            self._choose(placement)  # That raylet has not heard yet that the node is dead.
+            return
+        placement.lease_id = lease_id
+        self._ask(placement, message.raylet, message.hops)
+
+    def on_refused(self, raylet: Address, message: WorkerLeaseRefused) -> None:
+        placement = self._by_lease.get(message.lease_id)
+        if placement is not None and _is(placement.raylet, raylet):
+            self._leave(placement)
+            self._refuse(placement, message.failure)
+
+    def lost_before_granted(self, raylet: Address, lease_id: int) -> bool:
+        """The worker died before the grant arrived: no user code has run, so another one is leased."""
+        placement = self._by_lease.get(lease_id)
+        if placement is None or not _is(placement.raylet, raylet):
+            return False
+        self._leave(placement)
+        self._choose(placement)
+        return True
+
+    # Choosing and asking.
+
+    def _choose(self, placement: _Placement) -> None:
+        """Ask a node under a new lease id: the old one may still mean something somewhere."""
+        spec = placement.spec
+        if isinstance(spec.strategy, NodeAffinity):
+            wanted = self._views.live.get(spec.strategy.node_id)
+            possible = wanted is not None and fits(spec.placement, wanted.total)
+            if not possible and not spec.strategy.soft:
+                self._refuse(placement, _unschedulable(spec, spec.strategy.node_id))
+                return
+            node_id = spec.strategy.node_id if possible else self._pick(spec)
+        else:
+            node_id = self._pick(spec)
+        if node_id is None:
+            self._waiting[spec.actor_id] = placement
+            return
+        placement.lease_id = self._next_lease
+        self._next_lease += 1
+        self._ask(placement, self._views.live[node_id].address, CHOSEN)
+
+    def _pick(self, spec: ActorSpec) -> NodeId | None:
+        live = self._views.live
+        if not live:
+            return None
+        policy = self._spread if isinstance(spec.strategy, Spread) else self._policy
+        return policy.pick(spec.placement, live, self._seen_from(spec), self._rng)
+
+    def _seen_from(self, spec: ActorSpec) -> NodeId:
+        owner_node = spec.owner.node_id
+        if spec.lifetime and owner_node in self._views.live:
+            return owner_node
+        if self._order_of != self._views.membership:
+            self._order_of = self._views.membership
+            self._order = list(self._views.live)
+        return self._order[self._rng.randrange(len(self._order))]
+
+    def _ask(self, placement: _Placement, raylet: Address, hops: int) -> None:
+        placement.raylet = raylet
+        placement.hops = hops
+        placement.wait_ns = self._host.config.request_retry_ns
+        self._by_lease[placement.lease_id] = placement
+        self._views.ask(raylet.node_id, placement.lease_id, placement.spec.placement)
+        self._send(placement, raylet)
+
+    def _send(self, placement: _Placement, raylet: Address) -> None:
+        spec = placement.spec
+        request = RequestWorkerLease(
+            placement.lease_id,
+            JobId(spec.actor_id[-4:]),
+            spec.placement,
+            spec.strategy,
+            hops=placement.hops,
+            actor_id=spec.actor_id,
+            lifetime=spec.lifetime,
+        )
+        self._outbox.send(raylet, request)
+
+        def again() -> None:
+            longest = LONGEST_WAIT * self._host.config.request_retry_ns
+            placement.wait_ns = min(2 * placement.wait_ns, longest)
+            self._send(placement, raylet)
+
+        placement.timer = self._outbox.call_later(placement.wait_ns, again)
+
+    def _leave(self, placement: _Placement, granted: bool = False) -> None:
+        """The request is not at its raylet any more: answered, cancelled, or the raylet is gone."""
+        if placement.timer is not None:
+            placement.timer.cancel()
+            placement.timer = None
+        if placement.raylet is not None:
+            held = placement.spec.lifetime if granted else None
+            self._views.answered(placement.raylet.node_id, placement.lease_id, held)
+            del self._by_lease[placement.lease_id]
+            placement.raylet = None
+
+    def _refuse(self, placement: _Placement, failure: Failure) -> None:
+        del self._placements[placement.spec.actor_id]
+        self._refused(placement.spec.actor_id, failure)
+
+
+def _is(one: Address | None, other: Address) -> bool:
+    return one is not None and one.worker_id == other.worker_id
+
+
+def _unschedulable(spec: ActorSpec, node_id: NodeId) -> Failure:
+    return Failure(
+        FailureKind.ACTOR_UNSCHEDULABLE,
+        f"Actor {spec.class_name} ({spec.actor_id.hex()[:8]}) needs "
+        f"{describe(spec.placement)} on node {node_id.hex()[:8]}, which is dead, unknown or "
+        "too small. Name another node, or set soft=True in its NodeAffinitySchedulingStrategy.",
+        spec.actor_id,
+    )

@@ -1,0 +1,373 @@
+"""The life of each actor: registered, started, restarted, dead. Never where it runs: see actor_scheduler.
+
+    PENDING_CREATION --started--> ALIVE --process lost--> RESTARTING --started--> ALIVE
+          any of them --no restart left, killed, out of scope, owner lost--> DEAD
+
+While it is PENDING_CREATION or RESTARTING it is first being placed (it has no worker), then being
+started (it has one). A process that is replaced is known to be gone before the next one is leased:
+at most one incarnation lives. A DEAD actor's process may still be on its way out (see kills).
+"""
+
+from raysim.journal import ActorNoted
+from raysim.policies.base import Policy
+from raysim.protocol.gcs import deaths
+from raysim.protocol.gcs.actor_records import Actor, Process
+from raysim.protocol.gcs.actor_scheduler import ActorScheduler
+from raysim.protocol.gcs.kills import Kills
+from raysim.protocol.gcs.nodes import NodeTable
+from raysim.protocol.gcs.outbox import Outbox
+from raysim.protocol.gcs.subscriptions import Subscriptions
+from raysim.protocol.gcs.tables import ActorRow, Tables
+from raysim.protocol.messages import (
+    ActorChanged,
+    ActorOutOfScope,
+    ActorRefused,
+    ActorRegistered,
+    ActorStarted,
+    CreateActor,
+    GetNamedActor,
+    KillActor,
+    NamedActor,
+    StartActor,
+    SubscribeActor,
+    TerminateActor,
+)
+from raysim.spec.actor import ActorInfo, ActorSpec, ActorState
+from raysim.spec.address import NOWHERE, Address
+from raysim.spec.failure import Failure, FailureKind
+from raysim.spec.ids import ActorId, JobId, NodeId, WorkerId
+
+REMEMBERED = 100_000
+"""Dead actors, and ended processes, that are known, the latest. Ray: `maximum_gcs_destroyed_actor_cached_count`."""
+
+
+class ActorTable:
+    def __init__(self, outbox: Outbox, tables: Tables, nodes: NodeTable, policy: Policy) -> None:
+        self._outbox = outbox
+        self._tables = tables
+        self._dead_nodes = nodes.dead
+        self._kills = Kills(outbox)
+        self._grace_ns = outbox.host.config.actor_exit_grace_ns
+        self._subscriptions = Subscriptions(outbox)
+        self.scheduler = ActorScheduler(outbox, nodes.views, policy, self._granted, self._refused)
+        self._live: dict[ActorId, Actor] = {}
+        """In the order of their creation: an owner comes before what it created."""
+        self._dead: dict[ActorId, ActorInfo] = {}
+        self._names: dict[tuple[str, str], ActorId] = {}
+        self._owned: dict[WorkerId, dict[ActorId, None]] = {}
+        self._processes: dict[WorkerId, Process] = {}
+        self._created = 0
+        self._gone: dict[WorkerId, None] = {}
+        """Processes that ended: what they had not created by then they never will."""
+        self._finished: dict[JobId, None] = {}
+
+    def load(self) -> None:
+        specs = self._tables.actor_specs()
+        for row in sorted(self._tables.actors(), key=lambda row: row.number):
+            self._created = row.number
+            self._load(row, specs)
+
+    def _load(self, row: ActorRow, specs: dict[ActorId, ActorSpec]) -> None:
+        info = row.info
+        process = None
+        if row.worker != NOWHERE:
+            process = Process(info.actor_id, row.lease_id, row.raylet, row.worker)
+            self._processes[row.worker.worker_id] = process
+            self.scheduler.hold(row.lease_id, row.worker)
+        if info.state is ActorState.DEAD:
+            self._dead[info.actor_id] = info
+            if process is not None:
+                self._kill(process, "its actor is dead")
+            return
+        actor = Actor(specs[info.actor_id], row.number)
+        actor.state = info.state
+        actor.incarnation = info.incarnation
+        actor.version = info.version
+        actor.restarts = row.restarts
+        actor.process = process
+        actor.ending = row.ending
+        self._register(actor)
+        if process is None:
+            self.scheduler.place(actor.spec)
+        elif actor.state is not ActorState.ALIVE:
+            # Its answer may have been lost with the GCS that asked; the worker knows this incarnation.
+            self._outbox.send(process.worker, StartActor(actor.spec, actor.incarnation))
+        elif actor.ending is not None:
+            self._terminate(actor, process)
+
+    # What processes ask for.
+
+    def on_create(self, owner: Address, create: CreateActor) -> None:
+        spec = create.spec
+        actor_id = spec.actor_id
+        known = self._info(actor_id)
+        if known is not None:
+            self._repeat(owner, known)
+            return
+        if spec.name and (spec.namespace, spec.name) in self._names:
+            refused = ActorInfo(
+                actor_id, ActorState.DEAD, 0, 0, owner=owner, death=deaths.name_taken(spec)
+            )
+            # Remembered: a copy of the request must not succeed once the name is free.
+            self._subscriptions.created(actor_id)
+            self._remember(refused, ActorRow(refused))
+            self._repeat(owner, refused)
+            return
+        self._created += 1
+        actor = Actor(spec, self._created)
+        self._register(actor)
+        self._tables.save_actor_spec(spec)
+        self._subscriptions.created(actor_id)
+        self._subscriptions.add(actor_id, owner)
+        self._outbox.send(owner, ActorRegistered(actor_id))
+        self._change(actor)
+        self.scheduler.place(spec)
+
+    def on_subscribe(self, process: Address, subscribe: SubscribeActor) -> None:
+        info = self._info(subscribe.actor_id)
+        if info is None:
+            self._subscriptions.wait_for(subscribe.actor_id, process, subscribe.owner)
+            self._give_up_hopeless()
+            return
+        if info.state is not ActorState.DEAD:
+            self._subscriptions.add(subscribe.actor_id, process)
+        self._outbox.send(process, ActorChanged(info))
+
+    def on_get_named(self, process: Address, get: GetNamedActor) -> None:
+        actor_id = self._names.get((get.namespace, get.name))
+        info = None if actor_id is None else self._info(actor_id)
+        self._outbox.send(process, NamedActor(get.number, info))
+
+    def on_kill(self, sender: Address, kill: KillActor) -> None:
+        actor = self._live.get(kill.actor_id)
+        if actor is None:
+            return  # It is dead already.
+        if kill.no_restart or actor.ending is not None:
+            self._die(actor, deaths.killed(actor.spec))
+        elif actor.process is not None:
+            # The end of the process is a loss like any other: it is restarted if it may be.
+            self._kill(actor.process, "killed by ray.kill(no_restart=False)")
+
+    def on_out_of_scope(self, owner: Address, gone: ActorOutOfScope) -> None:
+        actor = self._live.get(gone.actor_id)
+        if actor is None or actor.ending is not None or actor.spec.detached:
+            return
+        actor.ending = deaths.out_of_scope(actor.spec)
+        if actor.process is None:
+            self._die(actor, actor.ending)
+            return
+        self._save(actor)
+        if actor.state is ActorState.ALIVE:
+            self._terminate(actor, actor.process)
+
+    # What becomes of a placement.
+
+    def _granted(self, actor_id: ActorId, lease_id: int, raylet: Address, worker: Address) -> None:
+        actor = self._live[actor_id]
+        actor.process = process = Process(actor_id, lease_id, raylet, worker)
+        self._processes[worker.worker_id] = process
+        self._save(actor)
+        self._outbox.send(worker, StartActor(actor.spec, actor.incarnation))
+
+    def _refused(self, actor_id: ActorId, failure: Failure) -> None:
+        self._die(self._live[actor_id], failure)
+
+    def on_started(self, worker: Address, started: ActorStarted) -> None:
+        actor = self._live.get(started.actor_id)
+        if (
+            actor is None
+            or actor.state is ActorState.ALIVE
+            or actor.incarnation != started.incarnation
+            or actor.process is None
+            or actor.process.worker.worker_id != worker.worker_id
+        ):
+            return  # A second copy, or from a process that was given up.
+        if started.failure is not None:
+            self._die(actor, started.failure)
+            return
+        actor.state = ActorState.ALIVE
+        self._change(actor)
+        if actor.ending is not None:
+            self._terminate(actor, actor.process)
+
+    # What ends.
+
+    def suspect(self, process: Address) -> bool:
+        """The connection to this process broke. Whether it is an actor's, which its raylet then
+        has to confirm: only a process that is certainly gone is replaced."""
+        found = self._processes.get(process.worker_id)
+        if found is None:
+            return False
+        self._kills.suspect(found.worker, found.raylet, "its connection to the GCS broke")
+        return True
+
+    def process_gone(self, process: WorkerId, reason: str, intended: bool = False) -> None:
+        """It certainly is; whichever of its parts it played."""
+        self._subscriptions.process_gone(process)
+        self._gone[process] = None
+        if len(self._gone) > REMEMBERED:
+            del self._gone[next(iter(self._gone))]
+        self._give_up_hopeless()
+        self._owner_gone(process, reason)
+        actor = self._forget(process)
+        if actor is not None:
+            self._without_process(actor, reason, intended)
+
+    def node_gone(self, node_id: NodeId, reason: str) -> None:
+        self._subscriptions.node_gone(node_id)
+        self._give_up_hopeless()
+        gone = [p for p, known in self._processes.items() if known.worker.node_id == node_id]
+        actors = [self._forget(process) for process in gone]
+        # Owners first: what ends with its owner need not be restarted before.
+        owners = {
+            actor.spec.owner.worker_id: None
+            for actor in self._live.values()
+            if actor.spec.owner.node_id == node_id
+        }
+        for owner in owners:
+            self._owner_gone(owner, reason)
+        for actor in actors:
+            if actor is not None and actor.state is not ActorState.DEAD:
+                self._without_process(actor, reason, intended=False)
+        self.scheduler.node_gone(node_id)
+
+    def job_finished(self, job: JobId) -> None:
+        self._finished[job] = None
+        self._give_up_hopeless()
+        for actor in list(self._live.values()):
+            spec = actor.spec
+            if spec.detached or JobId(spec.actor_id[-4:]) != job:
+                continue
+            parent = self._processes.get(spec.owner.worker_id)
+            if parent is not None and parent.actor_id in self._live:
+                continue  # Created by an actor that outlives the job: it ends with that one.
+            self._die(actor, deaths.job_finished(spec))
+
+    def _owner_gone(self, process: WorkerId, reason: str) -> None:
+        for actor_id in list(self._owned.get(process, ())):
+            actor = self._live[actor_id]
+            self._die(actor, deaths.owner_lost(actor.spec, reason))
+
+    def _forget(self, process: WorkerId) -> Actor | None:
+        """A leased worker is gone; returns the actor that it was, if that one lives on."""
+        self._kills.confirmed(process)
+        gone = self._processes.pop(process, None)
+        if gone is None:
+            return None
+        self.scheduler.ended(gone.lease_id, gone.raylet)
+        actor = self._live.get(gone.actor_id)
+        if actor is None or actor.process is not gone:
+            return None
+        actor.process = None
+        return actor
+
+    def _without_process(self, actor: Actor, reason: str, intended: bool) -> None:
+        spec = actor.spec
+        if actor.ending is not None:
+            self._die(actor, actor.ending)
+        elif intended:
+            self._die(actor, deaths.exited(spec, reason))
+        elif not actor.may_restart():
+            self._die(actor, deaths.process_lost(spec, reason, actor.restarts))
+        else:
+            actor.restarts += 1
+            actor.incarnation += 1
+            actor.state = ActorState.RESTARTING
+            self._change(actor)
+            self.scheduler.place(spec)
+
+    def _terminate(self, actor: Actor, process: Process) -> None:
+        self._outbox.send(process.worker, TerminateActor(actor.spec.actor_id, actor.incarnation))
+        self._kills.request(
+            process.worker,
+            process.raylet,
+            "it did not end when its actor was told to",
+            self._grace_ns,
+        )
+
+    def _kill(self, process: Process, reason: str) -> None:
+        self._kills.request(process.worker, process.raylet, reason)
+
+    def _die(self, actor: Actor, death: Failure) -> None:
+        spec = actor.spec
+        actor.state = ActorState.DEAD
+        del self._live[spec.actor_id]
+        if spec.name:
+            del self._names[spec.namespace, spec.name]
+        if not spec.detached:
+            owned = self._owned[spec.owner.worker_id]
+            del owned[spec.actor_id]
+            if not owned:
+                del self._owned[spec.owner.worker_id]
+        self.scheduler.cancel(spec.actor_id)
+        if actor.process is not None:
+            self._kill(actor.process, death.text)
+        actor.version += 1
+        info = actor.info(death)
+        self._remember(info, actor.row(info))
+        self._tables.drop_actor_spec(spec.actor_id)
+        self._announce(actor, info)
+        self._subscriptions.close(spec.actor_id)
+
+    # What is known and told.
+
+    def _register(self, actor: Actor) -> None:
+        spec = actor.spec
+        self._live[spec.actor_id] = actor
+        if spec.name:
+            self._names[spec.namespace, spec.name] = spec.actor_id
+        if not spec.detached:
+            self._owned.setdefault(spec.owner.worker_id, {})[spec.actor_id] = None
+
+    def _repeat(self, owner: Address, info: ActorInfo) -> None:
+        """Answer a copy of CreateActor as the first one was, and say what has become of the actor."""
+        if info.death is not None and info.death.kind is FailureKind.ACTOR_NAME_TAKEN:
+            self._outbox.send(owner, ActorRefused(info.actor_id, info.death))
+            return
+        if info.state is not ActorState.DEAD:
+            self._subscriptions.add(info.actor_id, owner)
+        self._outbox.send(owner, ActorRegistered(info.actor_id))
+        self._outbox.send(owner, ActorChanged(info))
+
+    def _give_up_hopeless(self) -> None:
+        """Tell those who wait for actors that nobody is left to create."""
+        for actor_id in self._subscriptions.awaited(self._hopeless):
+            death = deaths.never_created(actor_id, "its creator or its job ended")
+            # Not remembered: it says nothing that would not be found again.
+            self._subscriptions.publish(ActorInfo(actor_id, ActorState.DEAD, 0, 0, death=death))
+            self._subscriptions.close(actor_id)
+
+    def _hopeless(self, actor_id: ActorId, creator: Address) -> bool:
+        return (
+            creator.worker_id in self._gone
+            or creator.node_id in self._dead_nodes
+            or JobId(actor_id[-4:]) in self._finished
+        )
+
+    def _change(self, actor: Actor) -> None:
+        actor.version += 1
+        self._save(actor)
+        self._announce(actor, actor.info())
+
+    def _announce(self, actor: Actor, info: ActorInfo) -> None:
+        node_id = actor.process.worker.node_id if actor.process is not None else b""
+        name = actor.spec.name or actor.spec.class_name
+        self._outbox.host.note(
+            ActorNoted(info.actor_id, name, info.state, info.incarnation, node_id)
+        )
+        self._subscriptions.publish(info)
+
+    def _info(self, actor_id: ActorId) -> ActorInfo | None:
+        actor = self._live.get(actor_id)
+        return self._dead.get(actor_id) if actor is None else actor.info()
+
+    def _save(self, actor: Actor) -> None:
+        self._tables.save_actor(actor.row(actor.info()))
+
+    def _remember(self, info: ActorInfo, row: ActorRow) -> None:
+        self._tables.save_actor(row)
+        self._dead[info.actor_id] = info
+        if len(self._dead) > REMEMBERED:
+            oldest = next(iter(self._dead))
+            del self._dead[oldest]
+            self._tables.forget_actor(oldest)

@@ -1,0 +1,149 @@
+"""Which nodes belong to the cluster: joining, dying, fencing. Never what they run: see actors.
+
+A node id is used once: whoever was declared dead stays dead, and is told so whenever it speaks.
+"""
+
+from collections.abc import Callable, Iterable
+
+from raysim.journal import NodeJoined, NodeLost
+from raysim.protocol.gcs.health import Health
+from raysim.protocol.gcs.outbox import Outbox
+from raysim.protocol.gcs.tables import NodeRow, Tables
+from raysim.protocol.gcs.views import Views
+from raysim.protocol.messages import (
+    DrainNode,
+    GetNodes,
+    NodeAdded,
+    NodeRefused,
+    NodeRegistered,
+    NodeRemoved,
+    Nodes,
+    RegisterNode,
+)
+from raysim.spec.address import Address
+from raysim.spec.ids import NodeId
+from raysim.spec.node import NodeInfo, NodeState, StoreStats
+from raysim.spec.resources import CPU, from_units
+
+
+class NodeTable:
+    """`joined()` is called once for all nodes that registered at one instant; `lost(node, reason)`
+    after everybody has been told."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        tables: Tables,
+        drivers: Callable[[], Iterable[Address]],
+        joined: Callable[[], None],
+        lost: Callable[[NodeId, str], None],
+    ) -> None:
+        self._outbox = outbox
+        self._host = outbox.host
+        self._tables = tables
+        self._drivers = drivers
+        self._joined = joined
+        self._lost = lost
+        self.live: dict[NodeId, NodeInfo] = {}
+        self.dead: dict[NodeId, NodeState] = {}
+        self.views = Views(outbox, self.raylets)
+        self.health = Health(outbox, self.declare_dead)
+        self._joining: list[Address] = []
+
+    def load(self) -> None:
+        for row in self._tables.nodes():
+            if row.death_reason:
+                self._bury(row.info, row.death_reason)
+            else:
+                self._admit(row.info)
+
+    def raylets(self) -> list[Address]:
+        return [info.address for info in self.live.values()]
+
+    def fenced(self, sender: Address) -> bool:
+        """Whether the sender's node is dead; then its raylet is told (again) to stop."""
+        state = self.dead.get(sender.node_id)
+        if state is None:
+            return False
+        self._outbox.send(state.info.address, NodeRefused(state.death_reason))
+        return True
+
+    def on_register(self, raylet: Address, register: RegisterNode) -> None:
+        info = register.info
+        known = self.live.get(raylet.node_id)
+        if known is None:
+            self._admit(info)
+            self._tables.save_node(NodeRow(info))
+            cpus = from_units(info.total.get(CPU, 0))
+            self._host.note(NodeJoined(raylet.node_id, info.name, cpus))
+            for driver in self._drivers():
+                self._outbox.send(driver, NodeAdded(info))
+        elif known.address.worker_id != raylet.worker_id:
+            reason = f"node id {raylet.node_id.hex()[:8]} belongs to {known.name}, which is alive"
+            self._outbox.send(raylet, NodeRefused(reason))
+            return
+        # Nodes that register at the same instant are answered together: one list for all of them.
+        if not self._joining:
+            self._outbox.call_later(0, self._welcome)
+        self._joining.append(raylet)
+
+    def on_get(self, sender: Address, get: GetNodes) -> None:
+        states: list[NodeState] = []
+        for node_id, info in self.live.items():
+            available, stats = self.views.reported(node_id)
+            states.append(NodeState(info, True, available, stats))
+        states.extend(self.dead.values())
+        self._outbox.send(sender, Nodes(get.number, states))
+
+    def on_drain(self, sender: Address, drain: DrainNode) -> None:
+        if drain.node_id == self._host.address.node_id:
+            return  # The head goes with the cluster: the API refuses this before it is sent.
+        raylet = self.live.get(drain.node_id)
+        self.declare_dead(drain.node_id, drain.reason)
+        if raylet is not None:
+            self._outbox.send(raylet.address, NodeRefused(drain.reason))
+
+    def peer_lost(self, peer: Address) -> bool:
+        """Whether the peer was a live node's raylet: a node without raylet is dead."""
+        info = self.live.get(peer.node_id)
+        if info is None or info.address.worker_id != peer.worker_id:
+            return False
+        self.declare_dead(peer.node_id, "the connection to its raylet broke")
+        return True
+
+    def declare_dead(self, node_id: NodeId, reason: str) -> None:
+        info = self.live.pop(node_id, None)
+        if info is None:
+            return  # It dies once, however many notice.
+        self.views.remove(node_id)
+        self.health.remove(node_id)
+        self._bury(info, reason)
+        self._tables.save_node(NodeRow(info, reason or "no reason given"))
+        self._host.note(NodeLost(node_id, info.name, reason))
+        removed = NodeRemoved(node_id, reason)
+        for raylet in self.raylets():
+            self._outbox.send(raylet, removed)
+        for driver in self._drivers():
+            self._outbox.send(driver, removed)
+        self._lost(node_id, reason)
+
+    def _admit(self, info: NodeInfo) -> None:
+        self.live[info.address.node_id] = info
+        self.views.add(info)
+        self.health.add(info.address)
+
+    def _bury(self, info: NodeInfo, reason: str) -> None:
+        self.dead[info.address.node_id] = NodeState(info, False, {}, StoreStats(), reason)
+
+    def _welcome(self) -> None:
+        """Answer those that register. The others learn of them from the next ResourceView."""
+        joining, self._joining = self._joining, []
+        registered = NodeRegistered(list(self.live.values()))
+        view = self.views.everything()
+        for raylet in joining:
+            if raylet.node_id not in self.live:
+                continue  # Declared dead since: `fenced` answers its next message.
+            self._outbox.send(raylet, registered)
+            if view is not None:
+                self._outbox.send(raylet, view)
+        self._joined()

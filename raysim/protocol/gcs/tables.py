@@ -1,0 +1,104 @@
+"""What a restarted GCS knows again: rows for nodes, jobs and actors. Never when they are committed."""
+
+from collections.abc import Iterator
+from typing import TypeVar
+
+import msgspec
+
+from raysim.protocol.gcs.outbox import Outbox
+from raysim.spec.actor import ActorInfo, ActorSpec
+from raysim.spec.address import NOWHERE, Address
+from raysim.spec.failure import Failure
+from raysim.spec.ids import ActorId, JobId
+from raysim.spec.node import NodeInfo
+
+META = "meta"
+NODES = "nodes"
+JOBS = "jobs"
+ACTORS = "actors"
+ACTOR_SPECS = "actor_specs"
+"""Apart from the states, which change often and are small."""
+
+_EPOCH = b"epoch"
+
+_Row = TypeVar("_Row")
+
+
+class NodeRow(msgspec.Struct, frozen=True, gc=False):
+    """`death_reason` is empty while it lives. The dead stay, so that they stay fenced."""
+
+    info: NodeInfo
+    death_reason: str = ""
+
+
+class JobRow(msgspec.Struct, frozen=True, gc=False):
+    job_id: JobId
+    driver: Address
+    entrypoint: str
+    namespace: str
+    finished: bool = False
+
+
+class ActorRow(msgspec.Struct, frozen=True, gc=False):
+    """`worker`: the process that is, or becomes, the actor; `lease_id` is its lease at `raylet`."""
+
+    info: ActorInfo
+    number: int = 0
+    """Of its creation: an owner comes before what it created."""
+    restarts: int = 0
+    worker: Address = NOWHERE
+    raylet: Address = NOWHERE
+    lease_id: int = -1
+    ending: Failure | None = None
+
+
+class Tables:
+    """Rows in, rows out, through the outbox's batch."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+        self._encode = msgspec.msgpack.Encoder().encode
+
+    def next_epoch(self) -> int:
+        """How many times a GCS has started on these tables, this time included."""
+        before = self._outbox.host.storage.load(META).get(_EPOCH, b"\x00")
+        epoch = int.from_bytes(before, "big") + 1
+        self._outbox.put(META, _EPOCH, epoch.to_bytes(4, "big"))
+        return epoch
+
+    def save_node(self, row: NodeRow) -> None:
+        self._outbox.put(NODES, row.info.address.node_id, self._encode(row))
+
+    def nodes(self) -> Iterator[NodeRow]:
+        return self._load(NODES, NodeRow)
+
+    def save_job(self, row: JobRow) -> None:
+        self._outbox.put(JOBS, row.job_id, self._encode(row))
+
+    def jobs(self) -> Iterator[JobRow]:
+        return self._load(JOBS, JobRow)
+
+    def save_actor_spec(self, spec: ActorSpec) -> None:
+        self._outbox.put(ACTOR_SPECS, spec.actor_id, self._encode(spec))
+
+    def actor_specs(self) -> dict[ActorId, ActorSpec]:
+        return {spec.actor_id: spec for spec in self._load(ACTOR_SPECS, ActorSpec)}
+
+    def save_actor(self, row: ActorRow) -> None:
+        self._outbox.put(ACTORS, row.info.actor_id, self._encode(row))
+
+    def actors(self) -> Iterator[ActorRow]:
+        return self._load(ACTORS, ActorRow)
+
+    def drop_actor_spec(self, actor_id: ActorId) -> None:
+        """It is dead: nothing will start it again."""
+        self._outbox.delete(ACTOR_SPECS, actor_id)
+
+    def forget_actor(self, actor_id: ActorId) -> None:
+        self._outbox.delete(ACTORS, actor_id)
+
+    def _load(self, table: str, kind: type[_Row]) -> Iterator[_Row]:
+        rows = self._outbox.host.storage.load(table)
+        decode = msgspec.msgpack.Decoder(kind).decode
+        # By key: what the storage's order would be is its own business, ours has to be the same always.
+        return (decode(rows[key]) for key in sorted(rows))

@@ -1,0 +1,152 @@
+"""What each live node has free, as reported and as placement may count on. Never which nodes live.
+
+A report replaces what was known; in between, what placement asked a node for counts as taken. A
+raylet's grant and its reports arrive in the order they were sent, so a report that comes before
+the grant does not hold the request yet, and one that comes after it does: no guess is needed.
+"""
+
+from collections.abc import Callable, Iterable
+
+from raysim.protocol.gcs.outbox import Outbox
+from raysim.protocol.host import Timer
+from raysim.protocol.messages import ReportResources, ResourceView
+from raysim.spec.address import Address
+from raysim.spec.ids import NodeId
+from raysim.spec.node import NodeInfo, NodeView, StoreStats
+from raysim.spec.resources import Resources, add, subtract
+
+JOIN_HASTE = 10
+"""A new node is told of that many times sooner than a change of an old one: work may wait for it,
+and nodes join seldom. Ours."""
+
+
+class _Node:
+    __slots__ = ("asked", "granted", "reported", "stats", "view")
+
+    def __init__(self, info: NodeInfo) -> None:
+        self.reported = NodeView(info.address, info.total, dict(info.total), labels=info.labels)
+        """Shared with whoever received it: replaced, never changed."""
+        self.view = NodeView(info.address, info.total, dict(info.total), labels=info.labels)
+        self.stats = StoreStats()
+        self.asked: dict[int, Resources] = {}
+        """By lease: asked for, not answered."""
+        self.granted: dict[int, Resources] = {}
+        """By lease: granted since the last report."""
+
+
+class Views:
+    """Keeps the views, and tells raylets of what changed, at most once a report period."""
+
+    def __init__(self, outbox: Outbox, raylets: Callable[[], Iterable[Address]]) -> None:
+        self._outbox = outbox
+        self._host = outbox.host
+        self._raylets = raylets
+        self._period_ns = outbox.host.config.resource_report_period_ns
+        self._nodes: dict[NodeId, _Node] = {}
+        self.live: dict[NodeId, NodeView] = {}
+        """What placement sees, in the order in which the nodes joined."""
+        self.membership = 0
+        """Grows whenever `live` has other nodes than before."""
+        self._changed: dict[NodeId, NodeView] = {}
+        self._timer: Timer | None = None
+        self._due_ns = 0
+        self._last_ns: int | None = None
+
+    def add(self, info: NodeInfo) -> None:
+        node = _Node(info)
+        node_id = info.address.node_id
+        self._nodes[node_id] = node
+        self.live[node_id] = node.view
+        self.membership += 1
+        self._change(node_id, node, self._period_ns // JOIN_HASTE)
+
+    def remove(self, node_id: NodeId) -> None:
+        del self._nodes[node_id], self.live[node_id]
+        self.membership += 1
+        self._changed.pop(node_id, None)
+
+    def reported(self, node_id: NodeId) -> tuple[Resources, StoreStats]:
+        node = self._nodes[node_id]
+        return node.reported.available, node.stats
+
+    def everything(self) -> ResourceView | None:
+        """What a newcomer cannot know of the others: those that are not simply idle."""
+        known = [node.reported for node in self._nodes.values() if node.reported.version]
+        return ResourceView(known) if known else None
+
+    def on_report(self, raylet: Address, report: ReportResources) -> None:
+        node = self._nodes.get(raylet.node_id)
+        if node is None or report.version < node.reported.version:
+            return  # Not registered (its retry will tell), or overtaken by a newer report.
+        node.stats = report.stats
+        node.reported = NodeView(
+            node.reported.address,
+            report.total,
+            report.available,
+            report.version,
+            report.queued,
+            node.reported.labels,
+        )
+        node.granted = {}
+        view = node.view
+        view.total = report.total
+        view.version = report.version
+        view.queued = report.queued
+        view.available = available = dict(report.available)
+        for need in node.asked.values():
+            subtract(available, need)
+        self._change(raylet.node_id, node, self._period_ns)
+
+    # What placement asks for.
+
+    def ask(self, node_id: NodeId, lease_id: int, need: Resources) -> None:
+        node = self._nodes[node_id]
+        node.asked[lease_id] = need
+        subtract(node.view.available, need)
+
+    def answered(self, node_id: NodeId, lease_id: int, held: Resources | None) -> None:
+        """Granted: `held` stays taken. None: the request is not at that node any more."""
+        node = self._nodes.get(node_id)
+        if node is None:
+            return
+        need = node.asked.pop(lease_id, None)
+        if need is not None:
+            add(node.view.available, need)
+            if held is not None:
+                node.granted[lease_id] = held
+                subtract(node.view.available, held)
+
+    def returned(self, node_id: NodeId, lease_id: int) -> None:
+        """Granted and given back within one period: the raylet may see no change to report."""
+        node = self._nodes.get(node_id)
+        if node is not None:
+            held = node.granted.pop(lease_id, None)
+            if held is not None:
+                add(node.view.available, held)
+
+    # What raylets are told.
+
+    def _change(self, node_id: NodeId, node: _Node, spacing_ns: int) -> None:
+        """Tell of it, at least `spacing_ns` after what was last told."""
+        self._changed[node_id] = node.reported
+        now = self._host.now_ns()
+        due_ns = now if self._last_ns is None else max(now, self._last_ns + spacing_ns)
+        if self._timer is not None:
+            if self._due_ns <= due_ns:
+                return
+            self._timer.cancel()
+        self._due_ns = due_ns
+        # After a quiet time at once, but not from here: what else changes at this instant joins in.
+        self._timer = self._outbox.call_later(due_ns - now, self._tell)
+
+    def _tell(self) -> None:
+        self._timer = None
+        self._last_ns = self._host.now_ns()
+        changed, self._changed = self._changed, {}
+        if not changed:
+            return
+        message = ResourceView(list(changed.values()))
+        only = next(iter(changed)) if len(changed) == 1 else None
+        for raylet in self._raylets():
+            if raylet.node_id != only:
+                self._outbox.send(raylet, message)

@@ -1,0 +1,213 @@
+"""What a role may ask of its surroundings. Never a decision: hosts perform, roles decide.
+
+Each world implements these ports once: virtual time, or sockets and processes. All calls into the
+roles of one process are made one at a time by its host.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from random import Random
+from typing import Protocol
+
+import msgspec
+
+from raysim.config import Config
+from raysim.journal import Note
+from raysim.protocol.messages.base import Message
+from raysim.protocol.messages.tasks import ContainedRef, TaskStatus
+from raysim.spec.actor import ActorSpec
+from raysim.spec.address import Address
+from raysim.spec.failure import Failure
+from raysim.spec.task import TaskCall, TaskTemplate
+
+
+class Timer(Protocol):
+    def cancel(self) -> None:
+        """Not to be called any more. Harmless after it was."""
+
+
+class Host(Protocol):
+    """What every role has: who it is, the clock, messages, draws, the journal."""
+
+    address: Address
+    config: Config
+
+    def now_ns(self) -> int:
+        """Monotonic time; only differences mean something."""
+
+    def call_later(self, delay_ns: int, action: Callable[[], None]) -> Timer:
+        """Run `action` once, `delay_ns` from now or later."""
+
+    def send(self, to: Address, message: Message) -> None:
+        """Hand a message to the transport. Never blocks, never raises; a lost peer is reported to
+        `Process.peer_lost`. A message to the own address is delivered as from a peer, never from inside `send`."""
+
+    def rng(self, purpose: str) -> Random:
+        """The named random stream: one per purpose, so that one more draw here shifts none there."""
+
+    def note(self, note: Note) -> None:
+        """Write what happened to the journal."""
+
+
+class StoreAccess(Protocol):
+    """The node's object store as one of its processes sees it: bytes at handles that the raylet lent or pinned."""
+
+    def write(self, handle: int, parts: Sequence[bytes | memoryview]) -> None:
+        """Copy the parts one after another to the beginning of the lent place."""
+
+    def view(self, handle: int, size: int, released: Callable[[], None]) -> memoryview:
+        """Read-only, zero-copy where the world can. `released` is called once, when nothing refers to the
+        view or to anything made from it any more; from any thread, without arguments."""
+
+
+class ObjectStore(Protocol):
+    """The bytes of a node's objects, as the raylet sees them. The raylet decides what stays."""
+
+    capacity: int
+    """Bytes."""
+
+    def create(self, size: int) -> int | None:
+        """A place of so many bytes; its handle, or None when it does not fit now."""
+
+    def delete(self, handle: int) -> None:
+        """Give the place back."""
+
+    def write_chunk(self, handle: int, offset: int, data: bytes, length: int) -> None:
+        """`data` may be empty where the world carries sizes only."""
+
+    def read_chunk(self, handle: int, offset: int, length: int) -> bytes:
+        """Empty where the world carries sizes only."""
+
+    def used(self) -> int:
+        """Bytes handed out."""
+
+
+class WorkerLauncher(Protocol):
+    """Starts and ends worker processes of a node, for the raylet."""
+
+    def start(self, token: int) -> None:
+        """Begin to start a process, which will send RegisterWorker with this token. If that fails, or when
+        the process ends, the host calls `Raylet.worker_ended(token, reason)`."""
+
+    def kill(self, token: int) -> None:
+        """End it now (SIGKILL). Its end is reported as any other."""
+
+
+class RayletHost(Host, Protocol):
+    store: ObjectStore
+    workers: WorkerLauncher
+
+    def stop_node(self, reason: str) -> None:
+        """The GCS fenced this node: end all its processes."""
+
+
+class ControlStore(Protocol):
+    """Durable tables of the GCS, committed in batches."""
+
+    def load(self, table: str) -> dict[bytes, bytes]:
+        """All that was committed."""
+
+    def put(self, table: str, key: bytes, value: bytes) -> None:
+        """Part of the batch under way."""
+
+    def delete(self, table: str, key: bytes) -> None: ...
+
+    def commit(self) -> None:
+        """Returns when the batch is durable: nothing may be acknowledged before."""
+
+
+class GcsHost(Host, Protocol):
+    storage: ControlStore
+
+
+class LocalArg(msgspec.Struct, gc=False):
+    """An argument by reference, at hand: its payload, or its place in the node's store (pinned)."""
+
+    slot: int | str
+    payload: bytes | None = None
+    handle: int = -1
+    size: int = 0
+
+
+class RunnableTask(msgspec.Struct, gc=False):
+    """A call whose arguments are at hand and whose turn has come.
+
+    `template` and `function` for a normal task; `actor` for a method call, and for the constructor,
+    whose `call.method` is `__init__`.
+    """
+
+    call: TaskCall
+    caller: Address
+    args: list[LocalArg]
+    template: TaskTemplate | None = None
+    function: bytes | None = None
+    actor: ActorSpec | None = None
+    incarnation: int = 0
+    start_ns: int = 0
+
+
+class ReturnValue(msgspec.Struct, gc=False):
+    """One serialised return value: parts that follow each other, `size` bytes in all.
+
+    A synthetic task's value has a size and no parts.
+    """
+
+    parts: Sequence[bytes | memoryview]
+    size: int
+    contained: list[ContainedRef] = []
+    is_error: bool = False
+
+
+class Outcome(msgspec.Struct, gc=False):
+    """What became of a call that ran."""
+
+    status: TaskStatus
+    returns: list[ReturnValue] = []
+    failure: Failure | None = None
+    exits: bool = False
+    """The process ends after this call (exit_actor, max_calls)."""
+
+
+class Waiter:
+    """Something that user code blocks on: finished once, by a role or by a time-out."""
+
+    __slots__ = ("done", "wake")
+
+    def __init__(self) -> None:
+        self.done = False
+        self.wake: Callable[[], None] | None = None
+        """Set by the host while somebody blocks."""
+
+    def finish(self) -> None:
+        if not self.done:
+            self.done = True
+            if self.wake is not None:
+                self.wake()
+
+
+class ProcessHost(Host, Protocol):
+    """The host of a process with user code: a driver or a worker."""
+
+    store: StoreAccess
+    pid: int
+    """Of the operating system; 0 where the world has none."""
+    unwinding: tuple[type[BaseException], ...]
+    """What the host raises in user code to end it: never taken for a result."""
+    lock: AbstractContextManager[object]
+    """Held around every call from user code into roles; what was sent under it leaves when it is released."""
+
+    def block(self, waiter: Waiter, timeout_ns: int | None) -> bool:
+        """From user code, without the lock: wait until the waiter is done. False on time-out.
+
+        Raises KeyboardInterrupt as Python does.
+        """
+
+    def run(self, task: RunnableTask) -> None:
+        """Have user code run this soon, never from inside this call; the host then calls
+        `Executor.finished(task, outcome)` under the lock. Synthetic work (`task.call.work`) runs no Python."""
+
+    def soon(self, action: Callable[[], None]) -> None:
+        """Run `action` under the lock, soon. From any thread, and from a finalizer: it only notes it down."""
+
+    def exit(self, reason: str) -> None:
+        """End this process, after what was sent has left."""

@@ -1,0 +1,102 @@
+"""Leases: a raylet lends a worker with resources to an owner (or to the GCS, for an actor)."""
+
+from raysim.protocol.messages.base import Message
+from raysim.spec.address import Address
+from raysim.spec.failure import Failure
+from raysim.spec.ids import ActorId, JobId, NodeId
+from raysim.spec.resources import Resources
+from raysim.spec.task import Strategy
+
+
+class RequestWorkerLease(Message):
+    """Owner or GCS to raylet: lend a worker that has these resources.
+
+    Reply: WorkerLeaseGranted, WorkerLeaseSpilled or WorkerLeaseRefused. Lost: asked again;
+    `lease_id`, unique for its owner, makes it idempotent.
+    """
+
+    lease_id: int
+    job_id: JobId
+    resources: Resources
+    strategy: Strategy
+    hops: int = 0
+    """How many raylets have sent this request on."""
+    backlog: int = 0
+    """Tasks of the same class that wait at the owner besides this one."""
+    actor_id: ActorId | None = None
+    """The worker becomes this actor and is not used again."""
+    lifetime: Resources | None = None
+    """Of an actor: what it keeps once it runs, instead of `resources`."""
+
+
+class WorkerLeaseGranted(Message):
+    """Raylet to owner: the worker is yours until you return it.
+
+    Lost: the owner asks again and is granted the same worker.
+    """
+
+    lease_id: int
+    worker: Address
+
+
+class WorkerLeaseSpilled(Message):
+    """Raylet to owner: ask that raylet instead.
+
+    Lost: the owner asks again.
+    """
+
+    lease_id: int
+    raylet: Address
+    hops: int
+
+
+class WorkerLeaseRefused(Message):
+    """Raylet to owner: this can never be granted (hard affinity to a node that is gone, say).
+
+    Lost: the owner asks again.
+    """
+
+    lease_id: int
+    failure: Failure
+
+
+class ReturnWorkerLease(Message):
+    """Owner to raylet: the worker is free again.
+
+    `worker_failed`: do not use it again. Reply: none. Lost: the raylet takes it back when the owner
+    is lost; a second copy finds the lease gone.
+    """
+
+    lease_id: int
+    worker_failed: bool = False
+
+
+class CancelWorkerLease(Message):
+    """Owner to raylet: the request is not needed any more. May cross the grant, which it then returns.
+
+    Reply: none. Lost: the owner returns the lease when it is granted.
+    """
+
+    lease_id: int
+
+
+class RevokeIdleLeases(Message):
+    """Raylet to owner: others wait; return the leases of this node that have nothing to do, and keep none idle
+    for `for_ns`.
+
+    Reply: ReturnWorkerLease for each. Lost: idle leases return by their own timer.
+    """
+
+    node_id: NodeId
+    for_ns: int
+
+
+class LeaseLost(Message):
+    """Raylet to the lease's owner: the leased worker is gone.
+
+    Lost: the owner sees the lost connection to the worker.
+    """
+
+    lease_id: int
+    worker: Address
+    reason: str

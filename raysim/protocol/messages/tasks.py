@@ -1,0 +1,105 @@
+"""Calls and their results, owner to executor and back."""
+
+from enum import IntEnum
+
+import msgspec
+
+from raysim.protocol.messages.base import Message
+from raysim.spec.address import Address
+from raysim.spec.failure import Failure
+from raysim.spec.ids import ActorId, ObjectId, TaskId
+from raysim.spec.task import TaskCall, TaskTemplate
+
+
+class TaskStatus(IntEnum):
+    OK = 0
+    APPLICATION_ERROR = 1
+    """User code raised; every return holds the exception."""
+    RETRIABLE_ERROR = 2
+    """User code raised what `retry_exceptions` names."""
+    NOT_RUN = 3
+    """Handed back: the worker blocks, ends, or was told to cancel it."""
+    FAILED = 4
+    """The system could not run it: `failure` says why."""
+
+
+class ContainedRef(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A reference inside a serialised value."""
+
+    object_id: ObjectId
+    owner: Address
+
+
+class Return(msgspec.Struct, gc=False, array_like=True):
+    """One return value: inline, or sealed in the store of the executor's node (payload None)."""
+
+    payload: bytes | None
+    size: int = 0
+    contained: list[ContainedRef] = []
+
+
+class TaskResult(msgspec.Struct, gc=False, array_like=True):
+    """How one call ended. Times on the executor's clock."""
+
+    task_id: TaskId
+    attempt: int
+    status: TaskStatus
+    returns: list[Return] = []
+    start_ns: int = 0
+    end_ns: int = 0
+    failure: Failure | None = None
+
+
+class PushTasks(Message):
+    """Owner to leased worker: run these, in this order.
+
+    Reply: TasksDone, in as many parts as the worker likes. Lost: with the connection; the owner retries
+    elsewhere. A second copy of (task, attempt) is dropped.
+    """
+
+    lease_id: int
+    template: TaskTemplate
+    calls: list[TaskCall]
+    function: bytes | None = None
+    """The pickled function, the first time that this owner sends it to this worker."""
+
+
+class TasksDone(Message):
+    """Executor to owner: how these calls ended.
+
+    `raylet`: whose store holds the returns that are not inline. Lost: with the connection; the owner
+    retries or fails the calls.
+    """
+
+    raylet: Address
+    results: list[TaskResult]
+
+
+class CancelTasks(Message):
+    """Owner to executor: do not start these.
+
+    Reply: TasksDone with NOT_RUN for those not started; the others go on. Lost: they run.
+    """
+
+    task_ids: list[TaskId]
+
+
+class PushActorCalls(Message):
+    """Caller to actor: run these calls; `sequence` in each counts from 0 per caller and incarnation.
+
+    Reply: TasksDone. Lost: with the connection; the caller then asks the GCS for the actor's state.
+    A call for another incarnation is dropped: its caller learns of the new one from the GCS.
+    """
+
+    actor_id: ActorId
+    incarnation: int
+    calls: list[TaskCall]
+
+
+class ReleaseReturnHolds(Message):
+    """Owner to executor: the references inside these calls' return values are held by me now.
+
+    Reply: none. Lost: the executor lets go when the owner is lost.
+    """
+
+    task_ids: list[TaskId]

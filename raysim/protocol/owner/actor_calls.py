@@ -1,0 +1,385 @@
+"""Calls to actors: direct, in order per caller and incarnation, retried or failed when the actor goes.
+
+Never where an actor runs or whether it restarts: the GCS says so (ActorChanged).
+"""
+
+from collections import deque
+from collections.abc import Callable
+
+import msgspec
+
+from raysim.journal import TaskEnded
+from raysim.protocol.batching import Batcher
+from raysim.protocol.host import Host, Timer
+from raysim.protocol.messages import (
+    ActorChanged,
+    ContainedRef,
+    PushActorCalls,
+    ReleaseReturnHolds,
+    SubscribeActor,
+    TaskResult,
+    TasksDone,
+    TaskStatus,
+)
+from raysim.protocol.owner.leases import SEND_AFTER_NS, SEND_AT
+from raysim.protocol.owner.objects import ObjectTable
+from raysim.protocol.owner.records import TaskRecord
+from raysim.protocol.owner.tasks import Arguments, fail_returns, fail_returns_like, take_returns
+from raysim.spec.actor import ActorInfo, ActorState
+from raysim.spec.address import Address
+from raysim.spec.failure import Failure, FailureKind
+from raysim.spec.ids import ActorId, NodeId, TaskId, WorkerId, return_id
+from raysim.spec.task import TaskCall
+
+
+class ActorClient(msgspec.Struct):
+    """One actor as this caller sees it."""
+
+    actor_id: ActorId
+    info: ActorInfo | None = None
+    queue: deque[TaskRecord] = msgspec.field(default_factory=deque)
+    """Not sent yet, in the order of the calls."""
+    in_flight: dict[TaskId, TaskRecord] = {}
+    outbox: list[TaskRecord] = []
+    next_sequence: int = 0
+    connected: bool = False
+    """The incarnation in `info` is alive as far as is known, and takes calls."""
+    timer: Timer | None = None
+    when_idle: Callable[[], None] | None = None
+    lost_incarnation: int = -1
+    """The incarnation whose process this caller saw go."""
+
+
+class ActorCalls:
+    def __init__(self, host: Host, objects: ObjectTable, gcs: Address) -> None:
+        self._host = host
+        self._objects = objects
+        self._arguments = Arguments(objects)
+        self._gcs = gcs
+        self._actors: dict[ActorId, ActorClient] = {}
+        self._by_worker: dict[WorkerId, ActorClient] = {}
+        self._by_task: dict[TaskId, ActorClient] = {}
+        self._dirty: dict[ActorId, ActorClient] = {}
+        self._flush_timer = False
+        self._release_holds = Batcher[TaskId](host, lambda ids: ReleaseReturnHolds(ids))
+
+    # Knowing actors
+
+    def client(self, actor_id: ActorId, subscribe: bool = True) -> ActorClient:
+        """The actor's client; asks the GCS to be told of its state the first time."""
+        found = self._actors.get(actor_id)
+        if found is None:
+            found = self._actors[actor_id] = ActorClient(actor_id)
+            if subscribe:
+                self._subscribe(found)
+        return found
+
+    def _subscribe(self, actor: ActorClient) -> None:
+        """Ask until the GCS answers: calls wait for it."""
+        self._host.send(self._gcs, SubscribeActor(actor.actor_id))
+        actor.timer = self._host.call_later(
+            self._host.config.request_retry_ns, lambda: self._subscribe(actor)
+        )
+
+    def on_changed(self, sender: Address, changed: ActorChanged) -> None:
+        info = changed.info
+        actor = self.client(info.actor_id, subscribe=False)
+        if actor.timer is not None:
+            actor.timer.cancel()
+            actor.timer = None
+        known = actor.info
+        if known is not None and info.version < known.version:
+            return
+        if known is not None and info.incarnation != known.incarnation:
+            self._disconnect(actor)
+            actor.next_sequence = 0
+        actor.info = info
+        if info.state == ActorState.ALIVE and info.incarnation == actor.lost_incarnation:
+            # The GCS has not noticed yet what this caller saw: the process is gone. Ask again later.
+            actor.timer = self._host.call_later(
+                self._host.config.request_retry_ns, lambda: self._subscribe(actor)
+            )
+        elif info.state == ActorState.ALIVE:
+            self._connect(actor, info)
+        elif info.state == ActorState.DEAD:
+            self._disconnect(actor)
+            self._end(actor)
+        else:
+            self._disconnect(actor)
+            self._lose_in_flight(actor)
+
+    def _connect(self, actor: ActorClient, info: ActorInfo) -> None:
+        if actor.connected:
+            return
+        if actor.in_flight:
+            self._lose_in_flight(actor)
+            actor.next_sequence = 0
+        actor.connected = True
+        self._by_worker[info.address.worker_id] = actor
+        self._drain(actor)
+
+    def _disconnect(self, actor: ActorClient) -> None:
+        actor.connected = False
+        if actor.info is not None:
+            self._by_worker.pop(actor.info.address.worker_id, None)
+
+    # Calling
+
+    def submit(
+        self, actor_id: ActorId, call: TaskCall, nested: list[ContainedRef], name: str, retries: int
+    ) -> None:
+        actor = self.client(actor_id)
+        record = TaskRecord(call, None, name, retries, nested, self._host.now_ns())
+        record.actor_id = actor_id
+        for index in range(call.num_returns):
+            self._objects.create(return_id(call.task_id, index))
+        self._by_task[call.task_id] = actor
+        if call.refs or nested:
+            self._arguments.hold(record)
+        info = actor.info
+        if info is not None and info.state == ActorState.DEAD:
+            self._fail(record, _died(info))
+            return
+        if info is not None and info.state == ActorState.RESTARTING and retries == 0:
+            self._fail(record, _unavailable(info, "is restarting"))
+            return
+        actor.queue.append(record)
+        if call.refs:
+            self._arguments.wait(record, lambda: self._drain(actor))
+        else:
+            self._drain(actor)
+
+    def _drain(self, actor: ActorClient) -> None:
+        """Send the calls at the head that are ready; one that is not blocks those behind it (Ray)."""
+        if not actor.connected:
+            return
+        queue = actor.queue
+        while queue and queue[0].missing == 0:
+            record = queue.popleft()
+            if record.cancelled:
+                continue
+            if record.call.refs:
+                broken = self._arguments.fill(record)
+                if broken is not None:
+                    self._note(record, None, "failed", "an argument failed")
+                    fail_returns_like(self._objects, record, broken)
+                    self._forget(record)
+                    continue
+            record.call.sequence = actor.next_sequence
+            actor.next_sequence += 1
+            record.running = True
+            record.pushed_ns = self._host.now_ns()
+            idle = not actor.in_flight
+            actor.in_flight[record.call.task_id] = record
+            actor.outbox.append(record)
+            if idle or len(actor.outbox) >= SEND_AT:
+                self._send(actor)
+        if actor.outbox:
+            self._dirty[actor.actor_id] = actor
+            if not self._flush_timer:
+                self._flush_timer = True
+                self._host.call_later(SEND_AFTER_NS, self._flush_late)
+
+    def _send(self, actor: ActorClient) -> None:
+        assert actor.info is not None
+        calls = [record.call for record in actor.outbox]
+        actor.outbox = []
+        self._host.send(
+            actor.info.address, PushActorCalls(actor.actor_id, actor.info.incarnation, calls)
+        )
+
+    def flush(self) -> None:
+        if self._dirty:
+            dirty, self._dirty = self._dirty, {}
+            for actor in dirty.values():
+                if actor.outbox and actor.connected:
+                    self._send(actor)
+
+    def _flush_late(self) -> None:
+        self._flush_timer = False
+        self.flush()
+
+    # Results
+
+    def on_done(self, worker: Address, done: TasksDone) -> None:
+        for result in done.results:
+            actor = self._by_task.get(result.task_id)
+            if actor is None:
+                continue
+            record = actor.in_flight.get(result.task_id)
+            if record is None or record.call.attempt != result.attempt:
+                continue
+            del actor.in_flight[result.task_id]
+            record.running = False
+            self._result(actor, record, worker, done.raylet, result)
+
+    def _result(
+        self,
+        actor: ActorClient,
+        record: TaskRecord,
+        worker: Address,
+        raylet: Address,
+        result: TaskResult,
+    ) -> None:
+        if result.status == TaskStatus.NOT_RUN:
+            self._retry_or_fail(actor, [record])
+            return
+        if result.status == TaskStatus.RETRIABLE_ERROR and self._take_retry(record):
+            self._note(record, result, "retried")
+            self._requeue(actor, [record])
+            self._drain(actor)
+            return
+        if result.status == TaskStatus.FAILED:
+            assert result.failure is not None
+            self._fail(record, result.failure)
+            return
+        is_error = result.status != TaskStatus.OK
+        self._note(record, result, "failed" if is_error else "finished", worker=worker)
+        task_id = record.call.task_id
+        take_returns(self._objects, task_id, result.returns, raylet, is_error)
+        if any(value.contained for value in result.returns):
+            self._objects.after_acknowledgements(lambda: self._release_holds.add(worker, task_id))
+        self._forget(record)
+
+    def _forget(self, record: TaskRecord) -> None:
+        actor = self._by_task.pop(record.call.task_id, None)
+        self._arguments.release(record)
+        if actor is not None:
+            self._look_idle(actor)
+
+    def cancel(self, task_id: TaskId) -> None:
+        """Drop the call if it was not sent yet; a sent one goes on."""
+        actor = self._by_task.get(task_id)
+        if actor is None:
+            return
+        for record in actor.queue:
+            if record.call.task_id == task_id:
+                actor.queue.remove(record)
+                record.cancelled = True
+                text = f"Call {record.name} ({task_id.hex()[:8]}) was cancelled before it started."
+                self._fail(record, Failure(FailureKind.TASK_CANCELLED, text))
+                return
+
+    def when_idle(self, actor_id: ActorId, action: Callable[[], None]) -> None:
+        """Run `action` once every call of this process to the actor was answered."""
+        actor = self.client(actor_id)
+        actor.when_idle = action
+        self._look_idle(actor)
+
+    def _look_idle(self, actor: ActorClient) -> None:
+        if actor.when_idle is not None and not actor.in_flight and not actor.queue:
+            action, actor.when_idle = actor.when_idle, None
+            action()
+
+    # Losing actors
+
+    def node_lost(self, node_id: NodeId) -> None:
+        for actor in list(self._by_worker.values()):
+            if actor.info is not None and actor.info.address.node_id == node_id:
+                self.worker_lost(actor.info.address)
+
+    def worker_lost(self, worker: Address) -> None:
+        """The actor's process is gone: what becomes of it, the GCS will say."""
+        actor = self._by_worker.get(worker.worker_id)
+        if actor is not None and actor.info is not None:
+            self._disconnect(actor)
+            actor.lost_incarnation = actor.info.incarnation
+            if actor.timer is None:
+                self._subscribe(actor)
+
+    def _lose_in_flight(self, actor: ActorClient) -> None:
+        lost = sorted(actor.in_flight.values(), key=lambda record: record.call.sequence)
+        actor.in_flight = {}
+        actor.outbox = []
+        self._retry_or_fail(actor, lost)
+
+    def _retry_or_fail(self, actor: ActorClient, lost: list[TaskRecord]) -> None:
+        again: list[TaskRecord] = []
+        for record in lost:
+            record.running = False
+            if self._take_retry(record):
+                self._note(record, None, "retried", "the actor went")
+                again.append(record)
+            else:
+                assert actor.info is not None
+                self._fail(record, _unavailable(actor.info, "restarts; this call may have run"))
+        self._requeue(actor, again)
+
+    def _requeue(self, actor: ActorClient, again: list[TaskRecord]) -> None:
+        """In front of what was not sent yet, in their old order."""
+        for record in reversed(again):
+            call = record.call
+            record.call = msgspec.structs.replace(
+                call, attempt=call.attempt + 1, refs=list(call.refs), sequence=-1
+            )
+            actor.queue.appendleft(record)
+            self._arguments.wait(record, lambda: None)
+
+    def _take_retry(self, record: TaskRecord) -> bool:
+        if record.retries_left == 0:
+            return False
+        if record.retries_left > 0:
+            record.retries_left -= 1
+        return True
+
+    def _end(self, actor: ActorClient) -> None:
+        """Dead for good: every call that waits or is out fails."""
+        assert actor.info is not None
+        failure = _died(actor.info)
+        records = sorted(actor.in_flight.values(), key=lambda record: record.call.sequence)
+        records += actor.queue
+        actor.in_flight, actor.outbox = {}, []
+        actor.queue.clear()
+        for record in records:
+            self._fail(record, failure)
+
+    def _fail(self, record: TaskRecord, failure: Failure) -> None:
+        self._note(record, None, "failed", failure.text)
+        fail_returns(self._objects, record, failure)
+        self._forget(record)
+
+    def refuse(self, actor_id: ActorId, failure: Failure) -> None:
+        """The GCS does not make this actor."""
+        actor = self.client(actor_id, subscribe=False)
+        actor.info = ActorInfo(actor_id, ActorState.DEAD, 0, 0, death=failure)
+        self._end(actor)
+
+    def _note(
+        self,
+        record: TaskRecord,
+        result: TaskResult | None,
+        status: str,
+        reason: str = "",
+        worker: Address | None = None,
+    ) -> None:
+        now = self._host.now_ns()
+        self._host.note(
+            TaskEnded(
+                record.call.task_id,
+                record.name,
+                record.call.attempt,
+                status,
+                record.submitted_ns,
+                record.pushed_ns,
+                result.start_ns if result is not None else now,
+                result.end_ns if result is not None else now,
+                worker.node_id if worker is not None else b"",
+                worker.worker_id if worker is not None else b"",
+                reason,
+            )
+        )
+
+
+def _died(info: ActorInfo) -> Failure:
+    if info.death is not None:
+        return info.death
+    text = f"Actor {info.class_name} ({info.actor_id.hex()[:8]}) is dead."
+    return Failure(FailureKind.ACTOR_DIED, text, info.actor_id)
+
+
+def _unavailable(info: ActorInfo, what: str) -> Failure:
+    text = (
+        f"Actor {info.class_name} ({info.actor_id.hex()[:8]}) {what}. Set max_task_retries if its"
+        " calls may run twice."
+    )
+    return Failure(FailureKind.ACTOR_UNAVAILABLE, text, info.actor_id)

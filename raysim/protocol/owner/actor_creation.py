@@ -1,0 +1,139 @@
+"""Actors that this process made: registers them, keeps their arguments, ends them when out of scope.
+
+Never calls them: see actor_calls.py.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from raysim.protocol.host import Host, Timer
+from raysim.protocol.messages import (
+    ActorOutOfScope,
+    ActorRefused,
+    ActorRegistered,
+    ContainedRef,
+    CreateActor,
+    KillActor,
+)
+from raysim.protocol.owner.actor_calls import ActorCalls
+from raysim.protocol.owner.objects import ObjectTable
+from raysim.protocol.owner.records import TaskRecord
+from raysim.protocol.owner.tasks import Arguments
+from raysim.spec.actor import ActorInfo, ActorSpec, ActorState
+from raysim.spec.address import Address
+from raysim.spec.failure import Failure, FailureKind
+from raysim.spec.ids import ActorId, actor_creation_task, actor_handle_object
+from raysim.spec.task import TaskCall
+
+Answer = Callable[[Failure | None], None]
+
+
+class Creation(msgspec.Struct):
+    """An actor that was asked for; `record` holds its constructor's arguments."""
+
+    spec: ActorSpec
+    record: TaskRecord
+    answer: Answer | None
+    timer: Timer | None = None
+    holds_arguments: bool = True
+
+
+class ActorCreation:
+    def __init__(self, host: Host, objects: ObjectTable, calls: ActorCalls, gcs: Address) -> None:
+        self._host = host
+        self._objects = objects
+        self._calls = calls
+        self._gcs = gcs
+        self._arguments = Arguments(objects)
+        self._made: dict[ActorId, Creation] = {}
+
+    def create(self, spec: ActorSpec, nested: list[ContainedRef], answer: Answer) -> None:
+        """Register the actor once its arguments are ready; `answer` hears whether its name was free.
+
+        A named actor is registered at once where that can be known; the caller waits for the answer.
+        """
+        call = TaskCall(actor_creation_task(spec.actor_id), 0, spec.args, list(spec.refs))
+        record = TaskRecord(call, None, spec.class_name, 0, nested, self._host.now_ns())
+        made = self._made[spec.actor_id] = Creation(spec, record, answer)
+        self._arguments.hold(record)
+        if not spec.detached:
+            handle = actor_handle_object(spec.actor_id)
+            self._objects.create(handle)
+            self._objects.on_out_of_scope[handle] = lambda: self._out_of_scope(spec.actor_id)
+        self._calls.client(spec.actor_id, subscribe=False)
+        self._arguments.wait(record, lambda: self._register(made))
+
+    def _register(self, made: Creation) -> None:
+        broken = self._arguments.fill(made.record)
+        if broken is not None:
+            failure = broken.failure or Failure(
+                FailureKind.ACTOR_DIED,
+                f"Actor {made.spec.class_name} was not made: an argument of its constructor failed.",
+                made.spec.actor_id,
+                init_failed=True,
+                payload=broken.payload,
+            )
+            self._refuse(made, failure, tell_caller=False)
+            return
+        made.spec = msgspec.structs.replace(made.spec, refs=made.record.call.refs)
+        self._ask(made)
+
+    def _ask(self, made: Creation) -> None:
+        self._host.send(self._gcs, CreateActor(made.spec))
+        made.timer = self._host.call_later(
+            self._host.config.request_retry_ns, lambda: self._ask(made)
+        )
+
+    def _answered(self, made: Creation, failure: Failure | None) -> None:
+        if made.timer is not None:
+            made.timer.cancel()
+            made.timer = None
+        answer, made.answer = made.answer, None
+        if answer is not None:
+            answer(failure)
+
+    def on_registered(self, sender: Address, registered: ActorRegistered) -> None:
+        made = self._made.get(registered.actor_id)
+        if made is not None:
+            self._answered(made, None)
+
+    def on_refused(self, sender: Address, refused: ActorRefused) -> None:
+        made = self._made.get(refused.actor_id)
+        if made is not None:
+            self._refuse(made, refused.failure, tell_caller=True)
+
+    def _refuse(self, made: Creation, failure: Failure, tell_caller: bool) -> None:
+        self._answered(made, failure if tell_caller else None)
+        self._calls.refuse(made.spec.actor_id, failure)
+        self._end(made)
+
+    def on_changed(self, info: ActorInfo) -> None:
+        made = self._made.get(info.actor_id)
+        if made is None:
+            return
+        self._answered(made, None)
+        if info.state == ActorState.DEAD:
+            self._end(made)
+        elif info.state == ActorState.ALIVE and made.spec.max_restarts == 0:
+            self._release(made)  # The constructor will not run again.
+
+    def _release(self, made: Creation) -> None:
+        if made.holds_arguments:
+            made.holds_arguments = False
+            self._arguments.release(made.record)
+
+    def _end(self, made: Creation) -> None:
+        self._release(made)
+        self._made.pop(made.spec.actor_id, None)
+        self._objects.on_out_of_scope.pop(actor_handle_object(made.spec.actor_id), None)
+
+    def kill(self, actor_id: ActorId, no_restart: bool) -> None:
+        """Now, whatever it does. What was gathered for it goes first: it was called before the kill."""
+        self._calls.flush()
+        self._host.send(self._gcs, KillActor(actor_id, no_restart))
+
+    def _out_of_scope(self, actor_id: ActorId) -> None:
+        self._calls.when_idle(
+            actor_id, lambda: self._host.send(self._gcs, ActorOutOfScope(actor_id))
+        )

@@ -1,0 +1,139 @@
+"""Brings stored objects into the node's store and keeps them pinned while they are used. Never moves bytes itself.
+
+An object that is fetched is an entry of the table first: resolved, then asked of the raylet; when
+its copies turn out to be gone, the owner is told and the object is fetched once it exists again.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from raysim.protocol.batching import Batcher
+from raysim.protocol.host import Host
+from raysim.protocol.messages import (
+    CancelFetches,
+    FetchFailed,
+    FetchObject,
+    FetchObjects,
+    FetchReason,
+    ObjectLocal,
+    ReleasePins,
+)
+from raysim.protocol.owner.objects import Entry, ObjectState, ObjectTable
+from raysim.spec.address import Address
+from raysim.spec.ids import ObjectId
+
+
+class Pin(msgspec.Struct, gc=False):
+    """A place in the node's store that stays while `users` is above zero."""
+
+    object_id: ObjectId
+    handle: int
+    size: int
+    users: int = 0
+
+
+class Fetches:
+    """`fetch` calls back once the entry is inline, failed, or pinned (`pin_of`)."""
+
+    def __init__(self, host: Host, objects: ObjectTable, raylet: Address) -> None:
+        self._host = host
+        self._objects = objects
+        self._raylet = raylet
+        self._pins: dict[ObjectId, Pin] = {}
+        self._waiting: dict[ObjectId, list[Callable[[], None]]] = {}
+        self._reasons: dict[ObjectId, FetchReason] = {}
+        self._release = Batcher[ObjectId](host, lambda ids: ReleasePins(ids))
+        self._asks = {
+            reason: Batcher[FetchObject](host, lambda objects, r=reason: FetchObjects(r, objects))  # type: ignore[misc]
+            for reason in FetchReason
+        }
+
+    def pin_of(self, object_id: ObjectId) -> Pin | None:
+        return self._pins.get(object_id)
+
+    def at_hand(self, entry: Entry) -> bool:
+        """Whether the value, or the failure, can be had without waiting."""
+        state = entry.state
+        if state == ObjectState.STORED:
+            return entry.object_id in self._pins
+        return state != ObjectState.PENDING
+
+    def fetch(self, entry: Entry, reason: FetchReason, done: Callable[[], None]) -> None:
+        """Run `done` when the entry is at hand. The entry counts one use until then."""
+        if self.at_hand(entry):
+            done()
+            return
+        waiting = self._waiting.get(entry.object_id)
+        if waiting is not None:
+            waiting.append(done)
+            if reason < self._reasons[entry.object_id] and entry.state == ObjectState.STORED:
+                self._ask(entry, reason)
+            self._reasons[entry.object_id] = min(reason, self._reasons[entry.object_id])
+            return
+        self._waiting[entry.object_id] = [done]
+        self._reasons[entry.object_id] = reason
+        self._objects.use(entry)
+        self._go_on(entry)
+
+    def forget(self, entry: Entry, done: Callable[[], None]) -> None:
+        """`done` is not to be called any more."""
+        waiting = self._waiting.get(entry.object_id)
+        if waiting is None or done not in waiting:
+            return
+        waiting.remove(done)
+        if not waiting and entry.state == ObjectState.STORED:
+            self._host.send(self._raylet, CancelFetches([entry.object_id]))
+            self._end(entry)
+
+    def _go_on(self, entry: Entry) -> None:
+        if entry.state == ObjectState.PENDING:
+            self._objects.when_ready(entry, lambda: self._go_on(entry))
+        elif entry.object_id not in self._waiting:
+            return
+        elif self.at_hand(entry):
+            self._end(entry)
+        else:
+            self._ask(entry, self._reasons[entry.object_id])
+
+    def _ask(self, entry: Entry, reason: FetchReason) -> None:
+        owner = entry.owner or self._host.address
+        self._asks[reason].add(
+            self._raylet, FetchObject(entry.object_id, entry.size, list(entry.holders), owner)
+        )
+
+    def _end(self, entry: Entry) -> None:
+        waiting = self._waiting.pop(entry.object_id, [])
+        del self._reasons[entry.object_id]
+        pin = self._pins.get(entry.object_id)
+        if pin is not None:
+            pin.users += 1  # While the callbacks run, so that none of them lets go too early.
+        for done in waiting:
+            done()
+        if pin is not None:
+            self.release(pin)
+        self._objects.drop_use(entry.object_id)
+
+    def on_local(self, sender: Address, local: ObjectLocal) -> None:
+        entry = self._objects.entries.get(local.object_id)
+        if entry is None or local.object_id not in self._waiting or local.object_id in self._pins:
+            # Asked for twice (another reason), or not wanted any more: this pin is one too many.
+            self._release.add(self._raylet, local.object_id)
+            return
+        self._pins[local.object_id] = Pin(local.object_id, local.handle, local.size)
+        self._end(entry)
+
+    def on_failed(self, sender: Address, failed: FetchFailed) -> None:
+        entry = self._objects.entries.get(failed.object_id)
+        if entry is None or failed.object_id not in self._waiting:
+            return
+        self._objects.copies_missing(entry, failed.missing_on)
+        self._go_on(entry)
+
+    def acquire(self, pin: Pin) -> None:
+        pin.users += 1
+
+    def release(self, pin: Pin) -> None:
+        pin.users -= 1
+        if pin.users <= 0 and self._pins.pop(pin.object_id, None) is not None:
+            self._release.add(self._raylet, pin.object_id)

@@ -1,0 +1,468 @@
+"""The objects that a process owns or borrows: what they are, who refers to them. Never bytes in the store.
+
+Two rules keep an object alive exactly as long as needed:
+1. Whoever passes a reference holds it until the receiver says that it holds it itself
+   (BorrowersAdded), or that it is done with what carried the reference.
+2. An owned object is freed when nothing here refers to it and no borrower is registered.
+
+The counts of an entry: `local` (Python references), `uses` (arguments of calls under way), `held`
+(inside values of owned objects that are in scope, and of returns on their way), `lineage` (retained
+calls that could run again; these keep the entry and the call that made it, not the value).
+"""
+
+from collections.abc import Callable, Iterable
+from enum import IntEnum
+
+import msgspec
+
+from raysim.journal import ObjectGone
+from raysim.protocol.batching import Batcher
+from raysim.protocol.host import Host
+from raysim.protocol.messages import (
+    AddBorrowers,
+    BorrowEpoch,
+    BorrowersAdded,
+    ContainedRef,
+    CopyAdded,
+    CopyRemoved,
+    FreeObjects,
+    ObjectsResolved,
+    ObjectStatus,
+    RemoveBorrowers,
+    ResolveObjects,
+)
+from raysim.protocol.owner.records import TaskRecord
+from raysim.spec.address import Address
+from raysim.spec.failure import Failure, FailureKind
+from raysim.spec.ids import NodeId, ObjectId, WorkerId
+
+
+class ObjectState(IntEnum):
+    PENDING = 0
+    INLINE = 1
+    STORED = 2
+    FAILED = 3
+    FREED = 4
+    """Owned, out of scope, kept as a step of some lineage."""
+
+
+class Entry(msgspec.Struct, gc=False):
+    """One object as this process knows it. `owner` None: this process owns it."""
+
+    object_id: ObjectId
+    owner: Address | None = None
+    state: ObjectState = ObjectState.PENDING
+    payload: bytes | None = None
+    is_error: bool = False
+    failure: Failure | None = None
+    size: int = 0
+    holders: list[Address] = []
+    contained: list[ContainedRef] = []
+    local: int = 0
+    uses: int = 0
+    held: int = 0
+    lineage: int = 0
+    borrowed: int = 0
+    """Owned: registered borrowers."""
+    epoch: int = -1
+    """Borrowed: of the registration, or -1 where this process is no borrower."""
+    task: TaskRecord | None = None
+    """Owned: the call that made it and could make it again."""
+
+    @property
+    def ready(self) -> bool:
+        return self.state != ObjectState.PENDING
+
+    def in_use(self) -> bool:
+        return (self.local or self.uses or self.held or self.borrowed) != 0
+
+
+class ObjectTable:
+    """Entries, their counts, and the messages between owners and borrowers."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self.entries: dict[ObjectId, Entry] = {}
+        self.rebuild: Callable[[Entry], bool] = lambda entry: False
+        """Set by the task table: run again what made this object. False where that is impossible."""
+        self.release_task: Callable[[TaskRecord], None] = lambda record: None
+        self.on_out_of_scope: dict[ObjectId, Callable[[], None]] = {}
+        """Objects that stand for something else (an actor's handles)."""
+        self._waiting: dict[ObjectId, list[Callable[[], None]]] = {}
+        self._resolvers: dict[ObjectId, dict[WorkerId, Address]] = {}
+        self._borrower_at: dict[WorkerId, Address] = {}
+        self._borrowers: dict[WorkerId, dict[ObjectId, int]] = {}
+        """Epoch of each registration; the negative of it (minus 1) once it was removed."""
+        self._on_node: dict[NodeId, dict[ObjectId, None]] = {}
+        self._from_owner: dict[WorkerId, dict[ObjectId, None]] = {}
+        self._unacknowledged: dict[ObjectId, int] = {}
+        self._after: list[tuple[dict[ObjectId, int], Callable[[], None]]] = []
+        self._epoch = 0
+        self._free = Batcher[ObjectId](host, lambda ids: FreeObjects(ids))
+        self._add = Batcher[BorrowEpoch](host, lambda borrows: AddBorrowers(borrows))
+        self._remove = Batcher[BorrowEpoch](host, lambda borrows: RemoveBorrowers(borrows))
+        self._resolve = Batcher[ObjectId](host, lambda ids: ResolveObjects(ids))
+        self._resolved = Batcher[ObjectStatus](host, lambda statuses: ObjectsResolved(statuses))
+
+    # Entries
+
+    def create(self, object_id: ObjectId) -> Entry:
+        """A new owned object, pending."""
+        entry = self.entries[object_id] = Entry(object_id)
+        return entry
+
+    def find(self, object_id: ObjectId, owner: Address) -> Entry:
+        """The entry, made where it is not known yet (unresolved, and not registered as a borrow)."""
+        entry = self.entries.get(object_id)
+        if entry is None:
+            entry = self.entries[object_id] = Entry(object_id)
+            if owner.worker_id == self._host.address.worker_id:
+                # A reference of ours came back after the object was freed: the sender broke rule 1,
+                # or died while it held it.
+                self._fail(entry, FailureKind.OBJECT_FREED, "was freed by its owner")
+            else:
+                entry.owner = owner
+                self._from_owner.setdefault(owner.worker_id, {})[object_id] = None
+        return entry
+
+    def borrow(self, object_id: ObjectId, owner: Address) -> Entry:
+        """Find, and register as a borrower with the owner if that is another process."""
+        entry = self.find(object_id, owner)
+        if entry.owner is not None and entry.epoch < 0:
+            self._epoch += 1
+            entry.epoch = self._epoch
+            if entry.failure is None or entry.failure.kind != FailureKind.OWNER_DIED:
+                self._unacknowledged[object_id] = entry.epoch
+                self._add.add(entry.owner, BorrowEpoch(object_id, entry.epoch))
+        return entry
+
+    def after_acknowledgements(self, action: Callable[[], None]) -> None:
+        """Run `action` once all borrows that are on their way now are known to their owners."""
+        if self._unacknowledged:
+            self._after.append((dict(self._unacknowledged), action))
+        else:
+            action()
+
+    # Counts
+
+    def drop_local(self, object_id: ObjectId) -> None:
+        entry = self.entries.get(object_id)
+        if entry is not None:
+            entry.local -= 1
+            self.check(entry)
+
+    def use(self, entry: Entry) -> None:
+        entry.uses += 1
+
+    def drop_use(self, object_id: ObjectId) -> None:
+        entry = self.entries.get(object_id)
+        if entry is not None:
+            entry.uses -= 1
+            self.check(entry)
+
+    def hold(self, contained: Iterable[ContainedRef]) -> None:
+        for ref in contained:
+            self.borrow(ref.object_id, ref.owner).held += 1
+
+    def drop_holds(self, contained: Iterable[ContainedRef]) -> None:
+        for ref in contained:
+            entry = self.entries.get(ref.object_id)
+            if entry is not None:
+                entry.held -= 1
+                self.check(entry)
+
+    def hold_lineage(self, entry: Entry) -> None:
+        """A retained call has this argument. Of a borrowed object the owner cannot know: hold its value."""
+        if entry.owner is None:
+            entry.lineage += 1
+        else:
+            entry.uses += 1
+
+    def drop_lineage(self, object_id: ObjectId) -> None:
+        entry = self.entries.get(object_id)
+        if entry is not None and entry.owner is not None:
+            entry.uses -= 1
+            self.check(entry)
+        elif entry is not None:
+            entry.lineage -= 1
+            self.check(entry)
+
+    def check(self, entry: Entry) -> None:
+        """Free or forget the object if nothing refers to it any more."""
+        if entry.local or entry.uses or entry.held or entry.borrowed:
+            return
+        assert entry.local == entry.uses == entry.held == 0, f"negative count: {entry}"
+        if entry.owner is not None:
+            self._forget_borrowed(entry)
+        else:
+            self._free_owned(entry)
+
+    def _forget_borrowed(self, entry: Entry) -> None:
+        assert entry.owner is not None
+        if entry.object_id in self._waiting:
+            return  # A fetch under way looks at it again when it is resolved.
+        del self.entries[entry.object_id]
+        siblings = self._from_owner.get(entry.owner.worker_id)
+        if siblings is not None:
+            siblings.pop(entry.object_id, None)
+            if not siblings:
+                del self._from_owner[entry.owner.worker_id]
+        if entry.epoch >= 0:
+            owner, borrow = entry.owner, BorrowEpoch(entry.object_id, entry.epoch)
+            # What this object carried may be on its way to be borrowed itself: let go only after that.
+            self.after_acknowledgements(lambda: self._remove.add(owner, borrow))
+
+    def _free_owned(self, entry: Entry) -> None:
+        object_id = entry.object_id
+        if entry.state in (ObjectState.INLINE, ObjectState.STORED, ObjectState.FAILED):
+            for raylet in entry.holders:
+                self._free.add(raylet, object_id)
+                self._unindex(object_id, raylet.node_id)
+            contained, entry.contained = entry.contained, []
+            entry.holders = []
+            entry.payload = None
+            entry.state = ObjectState.FREED
+            if contained:
+                self.after_acknowledgements(lambda: self.drop_holds(contained))
+        if entry.lineage and entry.task is not None:
+            return
+        if self.entries.pop(object_id, None) is None:
+            return
+        callback = self.on_out_of_scope.pop(object_id, None)
+        if callback is not None:
+            callback()
+        if entry.task is not None:
+            record, entry.task = entry.task, None
+            self.release_task(record)
+
+    # States
+
+    def set_inline(self, entry: Entry, payload: bytes, is_error: bool) -> None:
+        entry.payload = payload
+        entry.size = len(payload)
+        entry.is_error = is_error
+        self._set_ready(entry, ObjectState.INLINE)
+
+    def set_stored(self, entry: Entry, size: int, holders: Iterable[Address]) -> None:
+        entry.size = size
+        for raylet in holders:
+            self._add_holder(entry, raylet)
+        self._set_ready(entry, ObjectState.STORED)
+
+    def set_failed(self, entry: Entry, failure: Failure) -> None:
+        entry.failure = failure
+        self._set_ready(entry, ObjectState.FAILED)
+
+    def set_pending(self, entry: Entry) -> None:
+        """It is being made again."""
+        entry.state = ObjectState.PENDING
+        entry.holders = []
+
+    def _fail(self, entry: Entry, kind: FailureKind, what: str) -> None:
+        self.set_failed(entry, Failure(kind, f"Object {entry.object_id.hex()} {what}."))
+
+    def _set_ready(self, entry: Entry, state: ObjectState) -> None:
+        entry.state = state
+        resolvers = self._resolvers.pop(entry.object_id, None)
+        if resolvers is not None:
+            status = self._status(entry)
+            for borrower in resolvers.values():
+                self._resolved.add(borrower, status)
+        waiting = self._waiting.pop(entry.object_id, None)
+        if waiting is not None:
+            for action in waiting:
+                action()
+            if not entry.in_use() and self.entries.get(entry.object_id) is entry:
+                self.check(entry)
+
+    def when_ready(self, entry: Entry, action: Callable[[], None]) -> None:
+        """Run `action` as soon as the object is not pending: now, if that is so already."""
+        if entry.state != ObjectState.PENDING:
+            action()
+            return
+        waiting = self._waiting.get(entry.object_id)
+        if waiting is not None:
+            waiting.append(action)
+            return
+        self._waiting[entry.object_id] = [action]
+        if entry.owner is not None:
+            self._resolve.add(entry.owner, entry.object_id)
+
+    def revive(self, entry: Entry) -> None:
+        """A freed step of a lineage is needed again."""
+        if entry.state == ObjectState.FREED and not self.rebuild(entry):
+            self._fail(
+                entry, FailureKind.RECONSTRUCTION_FAILED, "was freed and cannot be made again"
+            )
+
+    def copies_missing(self, entry: Entry, nodes: list[NodeId]) -> None:
+        """These nodes turned out to have no copy: the owner rebuilds, a borrower asks the owner again."""
+        nodes = nodes or [holder.node_id for holder in entry.holders]
+        if entry.owner is None:
+            for node_id in nodes:
+                self._copy_lost(entry, node_id)
+        elif entry.state == ObjectState.STORED:
+            entry.state = ObjectState.PENDING
+            entry.holders = []
+            self._waiting.setdefault(entry.object_id, [])
+            self._host.send(entry.owner, ResolveObjects([entry.object_id], nodes))
+
+    # Copies
+
+    def free_unknown(self, object_id: ObjectId, raylet: Address) -> None:
+        """A value arrived for an object that is out of scope already."""
+        self._free.add(raylet, object_id)
+
+    def _add_holder(self, entry: Entry, raylet: Address) -> None:
+        if all(holder.worker_id != raylet.worker_id for holder in entry.holders):
+            entry.holders.append(raylet)
+            if entry.owner is None:
+                self._on_node.setdefault(raylet.node_id, {})[entry.object_id] = None
+
+    def _unindex(self, object_id: ObjectId, node_id: NodeId) -> None:
+        on_node = self._on_node.get(node_id)
+        if on_node is not None:
+            on_node.pop(object_id, None)
+
+    def _copy_lost(self, entry: Entry, node_id: NodeId) -> None:
+        entry.holders = [holder for holder in entry.holders if holder.node_id != node_id]
+        self._unindex(entry.object_id, node_id)
+        if entry.holders or entry.state != ObjectState.STORED:
+            return
+        if entry.in_use() and not self.rebuild(entry):
+            reason = f"lost with node {node_id.hex()[:8]}; no other copy, and no task to run again"
+            self._host.note(ObjectGone(entry.object_id, reason))
+            self._fail(entry, FailureKind.OBJECT_LOST, f"was {reason}")
+
+    def node_lost(self, node_id: NodeId) -> None:
+        for object_id in list(self._on_node.pop(node_id, {})):
+            entry = self.entries.get(object_id)
+            if entry is not None:
+                self._copy_lost(entry, node_id)
+
+    def on_copy_added(self, sender: Address, added: CopyAdded) -> None:
+        entry = self.entries.get(added.object_id)
+        if entry is None or entry.owner is not None or entry.state == ObjectState.FREED:
+            self._free.add(added.raylet, added.object_id)
+        elif entry.state == ObjectState.STORED:
+            self._add_holder(entry, added.raylet)
+
+    def on_copy_removed(self, sender: Address, removed: CopyRemoved) -> None:
+        entry = self.entries.get(removed.object_id)
+        if entry is not None and entry.owner is None:
+            self._copy_lost(entry, removed.raylet.node_id)
+
+    # Owners and borrowers
+
+    def _status(self, entry: Entry) -> ObjectStatus:
+        if entry.state == ObjectState.INLINE:
+            return ObjectStatus(entry.object_id, entry.payload, entry.is_error)
+        if entry.state == ObjectState.STORED:
+            return ObjectStatus(entry.object_id, holders=list(entry.holders), size=entry.size)
+        failure = entry.failure or _freed(entry.object_id)
+        return ObjectStatus(entry.object_id, failure=failure)
+
+    def on_resolve(self, sender: Address, asked: ResolveObjects) -> None:
+        for object_id in asked.object_ids:
+            entry = self.entries.get(object_id)
+            if entry is None or entry.owner is not None:
+                self._resolved.add(sender, ObjectStatus(object_id, failure=_freed(object_id)))
+                continue
+            for node_id in asked.lost_on:
+                self._copy_lost(entry, node_id)
+            if entry.ready:
+                self._resolved.add(sender, self._status(entry))
+            else:
+                self._resolvers.setdefault(object_id, {})[sender.worker_id] = sender
+
+    def on_resolved(self, sender: Address, resolved: ObjectsResolved) -> None:
+        for status in resolved.objects:
+            entry = self.entries.get(status.object_id)
+            if entry is None or entry.owner is None or entry.ready:
+                continue
+            if status.failure is not None:
+                self.set_failed(entry, status.failure)
+            elif status.payload is not None:
+                self.set_inline(entry, status.payload, status.is_error)
+            else:
+                self.set_stored(entry, status.size, status.holders)
+
+    def on_add_borrowers(self, sender: Address, added: AddBorrowers) -> None:
+        self._borrower_at[sender.worker_id] = sender
+        epochs = self._borrowers.setdefault(sender.worker_id, {})
+        for borrow in added.borrows:
+            entry = self.entries.get(borrow.object_id)
+            if entry is None or entry.owner is not None:
+                continue
+            known = epochs.get(borrow.object_id)
+            if known is not None and abs(known) - (known < 0) >= borrow.epoch:
+                continue  # A late copy of a registration that was removed, or stands already.
+            epochs[borrow.object_id] = borrow.epoch
+            if known is None or known < 0:
+                entry.borrowed += 1
+        self._host.send(sender, BorrowersAdded(added.borrows))
+
+    def on_borrowers_added(self, sender: Address, added: BorrowersAdded) -> None:
+        for borrow in added.borrows:
+            if self._unacknowledged.get(borrow.object_id) == borrow.epoch:
+                del self._unacknowledged[borrow.object_id]
+        self._run_after()
+
+    def _run_after(self) -> None:
+        waiting, self._after = self._after, []
+        ready: list[Callable[[], None]] = []
+        for borrows, action in waiting:
+            open_ = {k: e for k, e in borrows.items() if self._unacknowledged.get(k) == e}
+            if open_:
+                self._after.append((open_, action))
+            else:
+                ready.append(action)
+        for action in ready:
+            action()
+
+    def on_remove_borrowers(self, sender: Address, removed: RemoveBorrowers) -> None:
+        epochs = self._borrowers.setdefault(sender.worker_id, {})
+        for borrow in removed.borrows:
+            entry = self.entries.get(borrow.object_id)
+            known = epochs.get(borrow.object_id)
+            if entry is None or entry.owner is not None:
+                epochs.pop(borrow.object_id, None)
+            elif known is None or known < 0:
+                # The removal overtook its registration: remember that this epoch is over.
+                epochs[borrow.object_id] = -borrow.epoch - 1
+            elif known <= borrow.epoch:
+                epochs[borrow.object_id] = -borrow.epoch - 1
+                entry.borrowed -= 1
+                self.check(entry)
+
+    def peer_lost(self, peer: Address) -> None:
+        """A borrower lets go of everything; what a lost owner owned is lost with it (Ray: owner death)."""
+        self._borrower_at.pop(peer.worker_id, None)
+        for object_id, epoch in self._borrowers.pop(peer.worker_id, {}).items():
+            entry = self.entries.get(object_id)
+            if entry is not None and epoch >= 0 and entry.owner is None:
+                entry.borrowed -= 1
+                self.check(entry)
+        for resolvers in self._resolvers.values():
+            resolvers.pop(peer.worker_id, None)
+        for object_id in list(self._from_owner.get(peer.worker_id, ())):
+            entry = self.entries[object_id]
+            self._unacknowledged.pop(object_id, None)
+            if entry.state in (ObjectState.PENDING, ObjectState.STORED):
+                text = f"its owner, process {peer.worker_id.hex()[:8]}, is gone"
+                self._fail(entry, FailureKind.OWNER_DIED, f"cannot be had: {text}")
+        self._run_after()
+
+    def peers_on(self, node_id: NodeId) -> list[Address]:
+        """Owners and borrowers on a node that this process deals with: lost with the node."""
+        found = {w: a for w, a in self._borrower_at.items() if a.node_id == node_id}
+        for worker_id, objects in self._from_owner.items():
+            owner = self.entries[next(iter(objects))].owner
+            if owner is not None and owner.node_id == node_id:
+                found[worker_id] = owner
+        return list(found.values())
+
+
+def _freed(object_id: ObjectId) -> Failure:
+    text = f"Object {object_id.hex()} was freed: its owner held no reference to it any more."
+    return Failure(FailureKind.OBJECT_FREED, text)

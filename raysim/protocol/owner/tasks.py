@@ -1,0 +1,399 @@
+"""The calls of this owner's tasks: dependencies, results, retries, lineage. Never which worker: see leases.py."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from raysim.journal import ObjectRebuilt, TaskEnded
+from raysim.protocol.batching import Batcher
+from raysim.protocol.host import Host
+from raysim.protocol.messages import (
+    CancelTasks,
+    ContainedRef,
+    ReleaseReturnHolds,
+    Return,
+    TaskResult,
+    TasksDone,
+    TaskStatus,
+)
+from raysim.protocol.owner.leases import Leases, SchedulingClass
+from raysim.protocol.owner.objects import Entry, ObjectState, ObjectTable
+from raysim.protocol.owner.records import TaskRecord
+from raysim.spec.address import NOWHERE, Address
+from raysim.spec.failure import Failure, FailureKind
+from raysim.spec.ids import TaskId, return_id
+from raysim.spec.task import Default, TaskArg, TaskCall
+
+
+class Arguments:
+    """What calls need before they may run, for tasks and actor calls alike."""
+
+    def __init__(self, objects: ObjectTable) -> None:
+        self._objects = objects
+
+    def hold(self, record: TaskRecord) -> None:
+        """Keep everything alive that the call refers to."""
+        for arg in record.call.refs:
+            self._objects.borrow(arg.object_id, arg.owner).uses += 1
+        for ref in record.nested:
+            self._objects.borrow(ref.object_id, ref.owner).uses += 1
+
+    def release(self, record: TaskRecord) -> None:
+        """The call ended: whoever it told of a reference holds that itself by now."""
+        for arg in record.call.refs:
+            self._objects.drop_use(arg.object_id)
+        for ref in record.nested:
+            self._objects.drop_use(ref.object_id)
+
+    def wait(self, record: TaskRecord, ready: Callable[[], None]) -> None:
+        """Run `ready` once every argument is; at once, if they are."""
+        record.missing = 1
+        entries = self._objects.entries
+
+        def one_more() -> None:
+            record.missing -= 1
+            if record.missing == 0:
+                ready()
+
+        for arg in record.call.refs:
+            entry = entries[arg.object_id]
+            self._objects.revive(entry)
+            if not entry.ready:
+                record.missing += 1
+                self._objects.when_ready(entry, one_more)
+        one_more()
+
+    def fill(self, record: TaskRecord) -> Entry | None:
+        """Put values and places into the call. The first argument that is an error, if one is."""
+        refs = record.call.refs
+        for index, arg in enumerate(refs):
+            entry = self._objects.entries[arg.object_id]
+            if entry.failure is not None or entry.is_error:
+                return entry
+            payload = entry.payload if entry.state == ObjectState.INLINE else None
+            refs[index] = TaskArg(
+                arg.slot, arg.object_id, arg.owner, payload, list(entry.holders), entry.size
+            )
+        return None
+
+
+class Tasks:
+    """Submits, retries, completes, rebuilds."""
+
+    def __init__(self, host: Host, objects: ObjectTable, raylet: Address) -> None:
+        self._host = host
+        self._objects = objects
+        self.arguments = Arguments(objects)
+        self.leases = Leases(host, raylet, self._prefer, self._fail, self._lost)
+        self.records: dict[TaskId, TaskRecord] = {}
+        self._classes: dict[TaskId, SchedulingClass] = {}
+        self._release_holds = Batcher[TaskId](host, lambda ids: ReleaseReturnHolds(ids))
+        objects.rebuild = self._rebuild
+        objects.release_task = self._release_lineage
+
+    # Submission
+
+    def submit(
+        self, cls: SchedulingClass, call: TaskCall, nested: list[ContainedRef], name: str
+    ) -> None:
+        """Take a call over. Its return entries exist from now on; the caller counts its references."""
+        template = cls.template
+        record = TaskRecord(call, template, name, template.max_retries, nested, self._host.now_ns())
+        record.function = cls.function
+        create = self._objects.create
+        for index in range(template.num_returns):
+            create(return_id(call.task_id, index))
+        self.records[call.task_id] = record
+        if call.refs or nested:
+            self.arguments.hold(record)
+            self.arguments.wait(record, lambda: self._ready(record))
+        else:
+            cls.queue.append(record)
+            self.leases.dispatch(cls)
+
+    def _class_of(self, record: TaskRecord) -> SchedulingClass:
+        assert record.template is not None
+        return self.leases.class_of(record.template, record.function)
+
+    def _ready(self, record: TaskRecord) -> None:
+        if self.records.get(record.call.task_id) is not record:
+            return  # Cancelled while it waited.
+        broken = self.arguments.fill(record)
+        if broken is not None:
+            self._fail_like(record, broken)
+            return
+        cls = self._class_of(record)
+        cls.queue.append(record)
+        self.leases.dispatch(cls)
+
+    def _prefer(self, record: TaskRecord) -> Address | None:
+        """The raylet that holds most bytes of the arguments (locality, for DEFAULT only, as Ray)."""
+        if not record.call.refs or record.template is None:
+            return None
+        if not isinstance(record.template.strategy, Default):
+            return None
+        bytes_at: dict[bytes, int] = {}
+        raylets: dict[bytes, Address] = {}
+        for arg in record.call.refs:
+            for holder in arg.holders:
+                bytes_at[holder.worker_id] = bytes_at.get(holder.worker_id, 0) + arg.size
+                raylets[holder.worker_id] = holder
+        if not bytes_at:
+            return None
+        return raylets[max(bytes_at, key=lambda worker_id: bytes_at[worker_id])]
+
+    # Results
+
+    def on_done(self, worker: Address, done: TasksDone) -> None:
+        for result in done.results:
+            record = self.records.get(result.task_id)
+            if record is None or record.template is None or not record.running:
+                continue
+            if record.call.attempt != result.attempt:
+                continue  # A stale copy: that attempt was given up.
+            handed_back = result.status == TaskStatus.NOT_RUN
+            cls = self.leases.finished(worker, result.task_id, handed_back)
+            if cls is None:
+                continue
+            record.running = False
+            if handed_back:
+                self._requeue_handed_back(cls, record)
+                continue
+            cls.learn(result.end_ns - result.start_ns)
+            self._result(cls, record, worker, done.raylet, result)
+        self.leases.settle(worker)
+
+    def _requeue_handed_back(self, cls: SchedulingClass, record: TaskRecord) -> None:
+        if record.cancelled:
+            self._cancelled(record)
+            return
+        cls.queue.appendleft(record)
+        # Elsewhere: the worker that handed it back waits for something, perhaps for this very call.
+        self.leases.dispatch(cls)
+
+    def _result(
+        self,
+        cls: SchedulingClass,
+        record: TaskRecord,
+        worker: Address,
+        raylet: Address,
+        result: TaskResult,
+    ) -> None:
+        if result.status == TaskStatus.RETRIABLE_ERROR and self._take_retry(record):
+            self._note(record, worker, result, "retried")
+            self._run_again(record)
+            return
+        if result.status == TaskStatus.FAILED:
+            assert result.failure is not None
+            if result.failure.kind == FailureKind.WORKER_CRASHED and self._take_retry(record):
+                self._note(record, worker, result, "retried")
+                self._run_again(record)
+            else:
+                self._note(record, worker, result, "failed")
+                self._end_with_failure(record, result.failure)
+            return
+        status = "finished" if result.status == TaskStatus.OK else "failed"
+        self._note(record, worker, result, status)
+        self._complete(record, worker, raylet, result)
+
+    def _complete(
+        self, record: TaskRecord, worker: Address, raylet: Address, result: TaskResult
+    ) -> None:
+        call = record.call
+        is_error = result.status != TaskStatus.OK
+        stored = take_returns(self._objects, call.task_id, result.returns, raylet, is_error)
+        if any(value.contained for value in result.returns):
+            self._objects.after_acknowledgements(
+                lambda: self._release_holds.add(worker, call.task_id)
+            )
+        if stored and record.template is not None and record.template.max_retries != 0:
+            self._retain(record, stored)
+        self._forget(record)
+
+    def _forget(self, record: TaskRecord) -> None:
+        self.records.pop(record.call.task_id, None)
+        self.arguments.release(record)
+
+    # Failures
+
+    def _take_retry(self, record: TaskRecord) -> bool:
+        if record.cancelled or record.retries_left == 0:
+            return False
+        if record.retries_left > 0:
+            record.retries_left -= 1
+        return True
+
+    def _run_again(self, record: TaskRecord) -> None:
+        # A copy: the call of the attempt before may still be on its way to somebody.
+        call = record.call
+        record.call = msgspec.structs.replace(call, attempt=call.attempt + 1, refs=list(call.refs))
+        record.running = False
+        self.arguments.wait(record, lambda: self._ready(record))
+
+    def _lost(self, record: TaskRecord, reason: str) -> None:
+        """The worker went with this call."""
+        if record.cancelled:
+            self._cancelled(record)
+            return
+        retried = self._take_retry(record)
+        self._note(record, NOWHERE, None, "retried" if retried else "failed", reason)
+        if retried:
+            self._run_again(record)
+            return
+        assert record.template is not None
+        text = (
+            f"Task {record.name} ({record.call.task_id.hex()[:8]}) died with its worker ({reason}) in"
+            f" attempt {record.call.attempt + 1}; max_retries={record.template.max_retries} allows no"
+            " more. Raise max_retries if it may run again."
+        )
+        self._end_with_failure(record, Failure(FailureKind.WORKER_CRASHED, text))
+
+    def _fail(self, record: TaskRecord, failure: Failure) -> None:
+        self._note(record, NOWHERE, None, "failed", failure.text)
+        self._end_with_failure(record, failure)
+
+    def _fail_like(self, record: TaskRecord, broken: Entry) -> None:
+        """An argument is an error: the call does not run and ends with the same one (Ray)."""
+        self._note(record, NOWHERE, None, "failed", "an argument failed")
+        fail_returns_like(self._objects, record, broken)
+        self._forget(record)
+
+    def _end_with_failure(self, record: TaskRecord, failure: Failure) -> None:
+        fail_returns(self._objects, record, failure)
+        self._forget(record)
+
+    # Cancelling
+
+    def cancel(self, task_id: TaskId) -> None:
+        """Drop the call if it has not started; one that runs goes on."""
+        record = self.records.get(task_id)
+        if record is None or record.cancelled or record.template is None:
+            return
+        if record.running:
+            lease = self.leases.where(task_id)
+            if lease is not None:
+                record.cancelled = True
+                self.leases.flush()
+                self._host.send(lease.worker, CancelTasks([task_id]))
+            return
+        cls = self._class_of(record)
+        if record in cls.queue:
+            cls.queue.remove(record)
+        self._cancelled(record)
+        self.leases.dispatch(cls)
+
+    def _cancelled(self, record: TaskRecord) -> None:
+        self._note(record, NOWHERE, None, "cancelled")
+        text = (
+            f"Task {record.name} ({record.call.task_id.hex()[:8]}) was cancelled before it started."
+        )
+        self._end_with_failure(record, Failure(FailureKind.TASK_CANCELLED, text))
+
+    # Lineage
+
+    def _retain(self, record: TaskRecord, stored: list[Entry]) -> None:
+        """Keep the call as long as one of its stored returns could be lost."""
+        fresh = [entry for entry in stored if entry.task is None]
+        for entry in fresh:
+            entry.task = record
+        if fresh and record.retained == 0:
+            for arg in record.call.refs:
+                if arg.payload is None:
+                    self._objects.hold_lineage(self._objects.entries[arg.object_id])
+        record.retained += len(fresh)
+
+    def _release_lineage(self, record: TaskRecord) -> None:
+        record.retained -= 1
+        if record.retained == 0:
+            for arg in record.call.refs:
+                if arg.payload is None:
+                    self._objects.drop_lineage(arg.object_id)
+
+    def _rebuild(self, entry: Entry) -> bool:
+        record = entry.task
+        if record is None:
+            return False
+        self._objects.set_pending(entry)
+        if record.call.task_id in self.records:
+            return True  # It runs again already, for another of its returns.
+        if not self._take_retry(record):
+            return False
+        self._host.note(ObjectRebuilt(entry.object_id))
+        self.records[record.call.task_id] = record
+        self.arguments.hold(record)
+        self._run_again(record)
+        return True
+
+    # Journal
+
+    def _note(
+        self,
+        record: TaskRecord,
+        worker: Address,
+        result: TaskResult | None,
+        status: str,
+        reason: str = "",
+    ) -> None:
+        now = self._host.now_ns()
+        self._host.note(
+            TaskEnded(
+                record.call.task_id,
+                record.name,
+                record.call.attempt,
+                status,
+                record.submitted_ns,
+                record.pushed_ns,
+                result.start_ns if result is not None else now,
+                result.end_ns if result is not None else now,
+                worker.node_id,
+                worker.worker_id,
+                reason,
+            )
+        )
+
+
+def take_returns(
+    objects: ObjectTable, task_id: TaskId, returns: list[Return], raylet: Address, is_error: bool
+) -> list[Entry]:
+    """Give the returns of a call their values. The entries that are stored and in scope."""
+    stored: list[Entry] = []
+    for index, value in enumerate(returns):
+        entry = objects.entries.get(return_id(task_id, index))
+        if entry is None:
+            if value.payload is None:
+                objects.free_unknown(return_id(task_id, index), raylet)
+            continue
+        if value.contained and not entry.contained:
+            objects.hold(value.contained)
+            entry.contained = value.contained
+        if value.payload is not None:
+            if entry.state == ObjectState.PENDING:
+                objects.set_inline(entry, value.payload, is_error)
+        else:
+            objects.set_stored(entry, value.size, [raylet])
+            stored.append(entry)
+        objects.check(entry)
+    return [entry for entry in stored if objects.entries.get(entry.object_id) is entry]
+
+
+def fail_returns(objects: ObjectTable, record: TaskRecord, failure: Failure) -> None:
+    for entry in _pending_returns(objects, record):
+        objects.set_failed(entry, failure)
+        objects.check(entry)
+
+
+def fail_returns_like(objects: ObjectTable, record: TaskRecord, broken: Entry) -> None:
+    for entry in _pending_returns(objects, record):
+        if broken.failure is not None:
+            objects.set_failed(entry, broken.failure)
+        else:
+            assert broken.payload is not None
+            objects.set_inline(entry, broken.payload, is_error=True)
+        objects.check(entry)
+
+
+def _pending_returns(objects: ObjectTable, record: TaskRecord) -> list[Entry]:
+    template = record.template
+    count = template.num_returns if template is not None else record.call.num_returns
+    found = (objects.entries.get(return_id(record.call.task_id, i)) for i in range(count))
+    return [entry for entry in found if entry is not None and entry.state == ObjectState.PENDING]

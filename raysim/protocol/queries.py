@@ -1,0 +1,58 @@
+"""Questions to the GCS, asked until they are answered. Never a cache."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from raysim.protocol.host import Host, Timer
+from raysim.protocol.messages import GetNamedActor, GetNodes, Message, NamedActor, Nodes
+from raysim.protocol.process import Handler
+from raysim.spec.actor import ActorInfo
+from raysim.spec.address import Address
+from raysim.spec.node import NodeState
+
+
+class Queries:
+    """Part of every driver and worker."""
+
+    def __init__(self, host: Host, gcs: Address) -> None:
+        self._host = host
+        self._gcs = gcs
+        self._number = 0
+        self._open: dict[int, tuple[Callable[[Any], None], Timer]] = {}
+
+    def start(self) -> None:
+        """Nothing to do before the first question."""
+
+    def handlers(self) -> Mapping[type[Message], Handler]:
+        return {
+            Nodes: lambda _, m: self._answered(m.number, m.nodes),
+            NamedActor: lambda _, m: self._answered(m.number, m.info),
+        }
+
+    def peer_lost(self, peer: Address) -> None:
+        """The questions are asked again by their timers."""
+
+    def nodes(self, answer: Callable[[list[NodeState]], None]) -> None:
+        self._ask(lambda number: GetNodes(number), answer)
+
+    def named_actor(
+        self, name: str, namespace: str, answer: Callable[[ActorInfo | None], None]
+    ) -> None:
+        self._ask(lambda number: GetNamedActor(number, name, namespace), answer)
+
+    def _ask(self, make: Callable[[int], Message], answer: Callable[[Any], None]) -> None:
+        self._number += 1
+        self._send(self._number, make(self._number), answer)
+
+    def _send(self, number: int, message: Message, answer: Callable[[Any], None]) -> None:
+        self._host.send(self._gcs, message)
+        timer = self._host.call_later(
+            self._host.config.request_retry_ns, lambda: self._send(number, message, answer)
+        )
+        self._open[number] = (answer, timer)
+
+    def _answered(self, number: int, what: object) -> None:
+        asked = self._open.pop(number, None)
+        if asked is not None:
+            asked[1].cancel()
+            asked[0](what)

@@ -1,0 +1,99 @@
+"""A lease, from request to return, and who asked for it. Never how it is granted: see leases.
+
+None of these refers back to what refers to it: they live outside the garbage collector.
+"""
+
+from enum import IntEnum
+from typing import TypeAlias
+
+import msgspec
+
+from raysim.protocol.messages import RequestWorkerLease, WorkerLeaseSpilled
+from raysim.spec.address import Address
+from raysim.spec.resources import Resources, fits
+from raysim.spec.task import Strategy
+
+ANSWERS_KEPT = 256
+"""Ended requests of one owner that are remembered, the latest ones: a late copy finds its answer. Ours."""
+
+
+class LeaseState(IntEnum):
+    QUEUED = 0
+    """Waits for resources, or for a node that has them."""
+    STARTING = 1
+    """Holds its resources and waits for a worker."""
+    GRANTED = 2
+    ENDED = 3
+
+
+class Lease(msgspec.Struct, gc=False):
+    """`held`: what it takes off the node from STARTING on; an actor's placement first, then its lifetime's."""
+
+    owner: Address
+    request: RequestWorkerLease
+    held: Resources
+    state: LeaseState = LeaseState.QUEUED
+    order: int = 0
+    """Of its arrival here."""
+    token: int = -1
+    worker: Address | None = None
+    cpu_lent: int = 0
+    """Part of `held` that is given back while the worker is blocked. Units of 1e-4."""
+
+
+class LeaseOwner(msgspec.Struct, gc=False):
+    """A process that asked for leases here."""
+
+    address: Address
+    leases: dict[int, Lease] = {}
+    """By lease id, those that have not ended."""
+    answered: dict[int, WorkerLeaseSpilled | None] = {}
+    """Requests that were sent on; None: returned or cancelled by the owner."""
+    revoked_ns: int | None = None
+    """When it was last told to keep no lease idle."""
+
+    def remember(self, lease_id: int, answer: WorkerLeaseSpilled | None) -> None:
+        self.answered[lease_id] = answer
+        if len(self.answered) > ANSWERS_KEPT:
+            del self.answered[next(iter(self.answered))]
+
+
+Shape: TypeAlias = tuple[tuple[tuple[str, int], ...], Strategy, bool]
+"""Resources, strategy, and whether the request may still be sent on."""
+
+
+class LeaseQueue:
+    """Requests that wait, first come first served within a shape. A large shape never blocks a small one."""
+
+    def __init__(self, max_hops: int) -> None:
+        self._max_hops = max_hops
+        self._arrivals = 0
+        self.shapes: dict[Shape, dict[int, Lease]] = {}
+        """Shape to its requests, by their order of arrival."""
+        self.count = 0
+
+    def shape(self, request: RequestWorkerLease) -> Shape:
+        may_go = request.hops < self._max_hops
+        return tuple(request.resources.items()), request.strategy, may_go
+
+    def add(self, lease: Lease) -> None:
+        self._arrivals = lease.order = self._arrivals + 1
+        self.shapes.setdefault(self.shape(lease.request), {})[lease.order] = lease
+        self.count += 1
+
+    def remove(self, lease: Lease) -> None:
+        shape = self.shape(lease.request)
+        waiting = self.shapes[shape]
+        del waiting[lease.order]
+        self.count -= 1
+        if not waiting:
+            del self.shapes[shape]
+
+    def oldest_that_fits(self, available: Resources) -> Lease | None:
+        """Looks at the head of each shape only: what comes behind it needs as much."""
+        best: Lease | None = None
+        for waiting in self.shapes.values():
+            head = next(iter(waiting.values()))
+            if (best is None or head.order < best.order) and fits(head.held, available):
+                best = head
+        return best

@@ -1,0 +1,419 @@
+"""Lease requests from arrival to return: queue, grant, spill, revoke. Never where they go: see placement.
+
+Work-conserving: whenever resources come free, requests that fit get them in the same step. What
+holds resources waits at most for a worker to start, and takes the first one that is ready.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import TypeAlias
+
+from raysim.protocol.host import RayletHost
+from raysim.protocol.messages import (
+    CancelWorkerLease,
+    LeaseLost,
+    RequestWorkerLease,
+    ReturnWorkerLease,
+    RevokeIdleLeases,
+    WorkerLeaseGranted,
+    WorkerLeaseRefused,
+    WorkerLeaseSpilled,
+)
+from raysim.protocol.raylet.cluster_view import ClusterView
+from raysim.protocol.raylet.fence import Fence
+from raysim.protocol.raylet.lease import Lease, LeaseOwner, LeaseQueue, LeaseState
+from raysim.protocol.raylet.placement import Placement
+from raysim.protocol.raylet.reports import Reports
+from raysim.protocol.raylet.workers import Worker, WorkerPool
+from raysim.spec.address import Address
+from raysim.spec.failure import Failure, FailureKind
+from raysim.spec.ids import JobId, NodeId, WorkerId
+from raysim.spec.node import NodeView
+from raysim.spec.resources import CPU, add, fits, subtract
+
+REVOKED_FOR = 10
+"""Times `idle_lease_keep_ns` that an owner keeps no lease idle once it was told. Ours."""
+
+LeaseKey: TypeAlias = tuple[WorkerId, int]
+
+
+class Leases:
+    def __init__(
+        self,
+        host: RayletHost,
+        view: ClusterView,
+        placement: Placement,
+        pool: WorkerPool,
+        reports: Reports,
+        fence: Fence,
+    ) -> None:
+        self._host = host
+        self._view = view
+        self._local = view.local
+        self._placement = placement
+        self._pool = pool
+        self._reports = reports
+        self._fence = fence
+        self._queue = LeaseQueue(host.config.max_spillback_hops)
+        self._homeless: dict[LeaseKey, Lease] = {}
+        """Requests that no known node could ever run."""
+        self._awaiting: dict[LeaseKey, Lease] = {}
+        """Those that hold resources and wait for a worker, in order."""
+        self._owners: dict[WorkerId, LeaseOwner] = {}
+
+    # --- what owners say --------------------------------------------------------------------------
+
+    def on_request(self, sender: Address, request: RequestWorkerLease) -> None:
+        owner = self._owners.get(sender.worker_id)
+        if owner is None:
+            if self._fence.has(sender):
+                return  # It was under way when its sender was lost: nobody would return the lease.
+            owner = self._owners[sender.worker_id] = LeaseOwner(sender)
+        elif self._repeated(owner, request):
+            return
+        self._place(owner, Lease(sender, request, request.resources))
+
+    def on_return(self, sender: Address, returned: ReturnWorkerLease) -> None:
+        owner = self._owners.get(sender.worker_id)
+        lease = owner.leases.pop(returned.lease_id, None) if owner is not None else None
+        if owner is None or lease is None:
+            return  # A second copy: the first one freed the worker, which may be another's by now.
+        owner.remember(returned.lease_id, None)
+        why = "its lease's owner found it failed" if returned.worker_failed else None
+        self._end(lease, why)
+
+    def on_cancel(self, sender: Address, cancelled: CancelWorkerLease) -> None:
+        owner = self._owners.get(sender.worker_id)
+        if owner is None:
+            if self._fence.has(sender):
+                return
+            owner = self._owners[sender.worker_id] = LeaseOwner(sender)
+        lease = owner.leases.get(cancelled.lease_id)
+        if lease is None:
+            if owner.answered.get(cancelled.lease_id) is None:
+                # It may have overtaken the request, which must then not be granted to nobody.
+                owner.remember(cancelled.lease_id, None)
+            return
+        if lease.state is LeaseState.GRANTED:
+            return  # It crossed the grant: the owner returns the lease when it sees that.
+        del owner.leases[cancelled.lease_id]
+        owner.remember(cancelled.lease_id, None)
+        self._end(lease, None)
+
+    def _repeated(self, owner: LeaseOwner, request: RequestWorkerLease) -> bool:
+        """Answer a second copy as the first; the owner cannot tell a lost answer from a slow one."""
+        lease = owner.leases.get(request.lease_id)
+        if lease is not None:
+            if lease.worker is not None:
+                granted = WorkerLeaseGranted(request.lease_id, lease.worker)
+                self._host.send(owner.address, granted)
+            elif lease.state is LeaseState.QUEUED:
+                self._revoke_idle(owner)
+            return True
+        if request.lease_id not in owner.answered:
+            return False
+        answer = owner.answered[request.lease_id]
+        if answer is None:
+            return True  # Its owner returned or cancelled it: nobody waits for an answer.
+        if request.hops >= answer.hops:
+            return False  # It went round and came back: a new decision.
+        self._host.send(owner.address, answer)
+        return True
+
+    # --- what happens to workers ------------------------------------------------------------------
+
+    def worker_ready(self, worker: Worker) -> None:
+        """It registered, or was returned."""
+        if not self._awaiting:
+            self._pool.put_back(worker)
+            return
+        key = next(iter(self._awaiting))
+        lease = self._awaiting.pop(key)
+        self._grant(lease, worker)
+        self._pool.want(len(self._awaiting))
+        if lease.request.actor_id is not None:
+            self._grant_queued()
+
+    def worker_gone(self, worker: Worker, reason: str) -> None:
+        """Its process is no more: what it held is free."""
+        lease = worker.lease
+        if lease is None:
+            return
+        if lease.state is LeaseState.GRANTED:
+            lease.state = LeaseState.ENDED
+            owner = self._owners.get(lease.owner.worker_id)
+            if owner is not None:
+                owner.leases.pop(lease.request.lease_id, None)
+                lost = LeaseLost(lease.request.lease_id, worker.address, reason)
+                self._host.send(lease.owner, lost)
+        self._release(lease, worker)
+        self._grant_queued()
+
+    def worker_blocked(self, worker: Worker, number: int) -> None:
+        if number <= worker.last_block:
+            return  # A second copy.
+        worker.last_block = number
+        lease = worker.lease
+        if lease is None or lease.state is not LeaseState.GRANTED:
+            return  # The lease's return overtook it.
+        worker.blocked = number
+        cpu = lease.held.get(CPU, 0)
+        if cpu and not lease.cpu_lent:
+            lease.cpu_lent = cpu
+            self._local.available[CPU] += cpu
+            self._grant_queued()
+            self._reports.changed()
+
+    def worker_unblocked(self, worker: Worker, number: int) -> None:
+        lease = worker.lease
+        if number != worker.blocked or lease is None:
+            return  # Of an earlier block, or of a lease that has been returned since.
+        worker.blocked = 0
+        self._local.available[CPU] -= lease.cpu_lent  # May go below zero: it runs on regardless.
+        lease.cpu_lent = 0
+        self._reports.changed()
+
+    def starts_failed(self, reason: str) -> None:
+        """Workers do not start: those who wait for one are told, rather than left waiting for ever."""
+        for lease in list(self._awaiting.values()):
+            text = (
+                f"Node {self._view.local_id.hex()} cannot start worker processes ({reason}). "
+                "Look at the node's log, or run on other nodes."
+            )
+            self._refuse(lease, _failure(lease.request, text))
+
+    # --- what happens to others -------------------------------------------------------------------
+
+    def owner_lost(self, address: Address, reason: str, keep_actors: bool = False) -> None:
+        owner = self._owners.pop(address.worker_id, None)
+        if owner is None:
+            return
+        leases: Iterable[Lease] = owner.leases.values()
+        if keep_actors:
+            leases = [one for one in leases if one.request.actor_id is None or one.worker is None]
+        self._end_all(leases, f"its lease's owner was lost: {reason}")
+
+    def node_lost(self, node_id: NodeId, reason: str) -> None:
+        for owner in list(self._owners.values()):
+            if owner.address.node_id == node_id:
+                self.owner_lost(owner.address, reason)
+
+    def job_finished(self, job_id: JobId) -> None:
+        """Actors are left to the GCS, which knows those that outlive their job."""
+        for owner in self._owners.values():
+            ended = [
+                lease
+                for lease in owner.leases.values()
+                if lease.request.job_id == job_id and lease.request.actor_id is None
+            ]
+            for lease in ended:
+                del owner.leases[lease.request.lease_id]
+            self._end_all(ended, "its job finished")
+
+    def nodes_changed(self, changed: Sequence[NodeView]) -> None:
+        """These have other resources than before, or are new: what waits may go there."""
+        for lease in list(self._homeless.values()):
+            where = self._placement.decide(lease.request)
+            if where is not None:
+                owner = self._owners[lease.owner.worker_id]
+                del self._homeless[_key(lease)], owner.leases[lease.request.lease_id]
+                self._route(owner, lease, where)
+        for waiting in list(self._queue.shapes.values()):
+            need = next(iter(waiting.values())).held
+            if any(fits(need, view.available) for view in changed):
+                self._spill_queued(waiting)
+        self._count_queued()
+
+    def _spill_queued(self, waiting: dict[int, Lease]) -> None:
+        while waiting:
+            lease = next(iter(waiting.values()))
+            to = self._placement.elsewhere(lease.request)
+            if to is None:
+                return
+            self._queue.remove(lease)
+            self._spill(self._owners[lease.owner.worker_id], lease, to)
+
+    # --- queue, grant, spill ----------------------------------------------------------------------
+
+    def _place(self, owner: LeaseOwner, lease: Lease) -> None:
+        queue = self._queue
+        if queue.count and queue.shape(lease.request) in queue.shapes:
+            # Others of its kind wait: there is room for it neither here nor on another node.
+            self._enqueue(owner, lease)
+            return
+        self._route(owner, lease, self._placement.decide(lease.request))
+
+    def _route(self, owner: LeaseOwner, lease: Lease, where: NodeId | Failure | None) -> None:
+        request = lease.request
+        if where == self._view.local_id:
+            if fits(lease.held, self._local.available):
+                owner.leases[request.lease_id] = lease
+                self._start(lease)
+                if request.actor_id is not None:
+                    self._grant_queued()
+            else:
+                self._enqueue(owner, lease)
+        elif where is None:
+            owner.leases[request.lease_id] = lease
+            self._homeless[_key(lease)] = lease
+            self._count_queued()
+            if self._placement.unknown_node(request):
+                # Word of a node that has just joined may still be under way.
+                self._host.call_later(
+                    self._host.config.request_retry_ns, partial(self._still_unknown, lease)
+                )
+        elif isinstance(where, Failure):
+            self._refuse(lease, where)
+        else:
+            self._spill(owner, lease, where)
+
+    def _enqueue(self, owner: LeaseOwner, lease: Lease) -> None:
+        owner.leases[lease.request.lease_id] = lease
+        self._queue.add(lease)
+        self._count_queued()
+        self._revoke_idle(owner)
+
+    def _spill(self, owner: LeaseOwner, lease: Lease, to: NodeId) -> None:
+        request = lease.request
+        lease.state = LeaseState.ENDED
+        owner.leases.pop(request.lease_id, None)
+        view = self._view.nodes[to]
+        if fits(request.resources, view.available):
+            self._view.deduct(to, request.resources)
+        answer = WorkerLeaseSpilled(request.lease_id, view.address, request.hops + 1)
+        owner.remember(request.lease_id, answer)
+        self._host.send(owner.address, answer)
+
+    def _start(self, lease: Lease) -> None:
+        """Its resources are there: take them, and a worker as soon as there is one."""
+        subtract(self._local.available, lease.held)
+        worker = self._pool.take()
+        if worker is not None:
+            self._grant(lease, worker)
+        else:
+            lease.state = LeaseState.STARTING
+            self._awaiting[_key(lease)] = lease
+            self._pool.want(len(self._awaiting))
+        self._reports.changed()
+
+    def _grant(self, lease: Lease, worker: Worker) -> None:
+        request = lease.request
+        worker.lease = lease
+        lease.state = LeaseState.GRANTED
+        lease.token = worker.token
+        lease.worker = worker.address
+        if request.actor_id is not None and request.lifetime is not None:
+            add(self._local.available, lease.held)
+            lease.held = request.lifetime
+            subtract(self._local.available, lease.held)
+        self._host.send(lease.owner, WorkerLeaseGranted(request.lease_id, worker.address))
+        if self._queue.count and self._others_wait(lease):
+            self._revoke(self._owners[lease.owner.worker_id])
+
+    def _grant_queued(self) -> None:
+        if not self._queue.count:
+            return
+        lease = self._queue.oldest_that_fits(self._local.available)
+        while lease is not None:
+            self._queue.remove(lease)
+            self._start(lease)
+            lease = self._queue.oldest_that_fits(self._local.available)
+        self._count_queued()
+
+    def _refuse(self, lease: Lease, failure: Failure) -> None:
+        owner = self._owners[lease.owner.worker_id]
+        if owner.leases.pop(lease.request.lease_id, None) is not None:
+            self._end(lease, None)
+        self._host.send(lease.owner, WorkerLeaseRefused(lease.request.lease_id, failure))
+
+    def _still_unknown(self, lease: Lease) -> None:
+        if _key(lease) in self._homeless and self._placement.unknown_node(lease.request):
+            self._refuse(lease, self._placement.unknown_node_failure(lease.request))
+
+    # --- ending -----------------------------------------------------------------------------------
+
+    def _end_all(self, leases: Iterable[Lease], why: str) -> None:
+        """Those that wait first, or they would be granted what the others give back."""
+        for lease in sorted(leases, key=lambda lease: lease.state):
+            self._end(lease, why)
+
+    def _end(self, lease: Lease, kill: str | None) -> None:
+        """`kill`: why its worker, if it has one, may not be lent again."""
+        state, lease.state = lease.state, LeaseState.ENDED
+        if state is LeaseState.GRANTED:
+            worker = self._pool.by_token(lease.token)
+            assert worker is not None, f"lease {lease.request.lease_id} is granted without a worker"
+            if kill is not None or lease.request.actor_id is not None:
+                # It may still run: its resources come back with the report of its end.
+                self._pool.kill(worker, kill or "its lease as an actor was returned")
+                return
+            self._release(lease, worker)
+            if not worker.exiting:
+                self.worker_ready(worker)
+            self._grant_queued()
+        elif state is LeaseState.STARTING:
+            del self._awaiting[_key(lease)]
+            add(self._local.available, lease.held)
+            self._grant_queued()
+            self._pool.want(len(self._awaiting))
+            self._reports.changed()
+        elif state is LeaseState.QUEUED:
+            if self._homeless.pop(_key(lease), None) is None:
+                self._queue.remove(lease)
+            self._count_queued()
+
+    def _release(self, lease: Lease, worker: Worker) -> None:
+        worker.lease = None
+        worker.blocked = 0
+        add(self._local.available, lease.held)
+        if lease.cpu_lent:
+            self._local.available[CPU] -= lease.cpu_lent
+            lease.cpu_lent = 0
+        self._reports.changed()
+
+    def _count_queued(self) -> None:
+        self._local.queued = self._queue.count + len(self._homeless)
+        self._reports.changed()
+
+    # --- idle leases ------------------------------------------------------------------------------
+
+    def _revoke_idle(self, starved: LeaseOwner) -> None:
+        """A request waits for resources: nobody shall keep them idle, the one who asks neither."""
+        for owner in self._owners.values():
+            if owner is starved:
+                granted = [one for one in owner.leases.values() if _may_idle(one)]
+                heads = [next(iter(w.values())).request for w in self._queue.shapes.values()]
+                wanted = [one.resources for one in heads]
+                if any(one.request.resources not in wanted for one in granted):
+                    self._revoke(owner)
+            elif any(_may_idle(one) for one in owner.leases.values()):
+                self._revoke(owner)
+
+    def _others_wait(self, lease: Lease) -> bool:
+        """Whether something waits that the owner's own next task would not use."""
+        for waiting in self._queue.shapes.values():
+            head = next(iter(waiting.values()))
+            if head.owner != lease.owner or head.held != lease.request.resources:
+                return lease.request.actor_id is None
+        return False
+
+    def _revoke(self, owner: LeaseOwner) -> None:
+        for_ns = REVOKED_FOR * self._host.config.idle_lease_keep_ns
+        now = self._host.now_ns()
+        if owner.revoked_ns is None or now - owner.revoked_ns >= for_ns:
+            owner.revoked_ns = now
+            self._host.send(owner.address, RevokeIdleLeases(self._view.local_id, for_ns))
+
+
+def _key(lease: Lease) -> LeaseKey:
+    return lease.owner.worker_id, lease.request.lease_id
+
+
+def _may_idle(lease: Lease) -> bool:
+    return lease.state is LeaseState.GRANTED and lease.request.actor_id is None
+
+
+def _failure(request: RequestWorkerLease, text: str) -> Failure:
+    if request.actor_id is None:
+        return Failure(FailureKind.TASK_UNSCHEDULABLE, text)
+    return Failure(FailureKind.ACTOR_UNSCHEDULABLE, text, request.actor_id)

@@ -1,0 +1,91 @@
+"""Where a lease request goes: here, to another node, nowhere yet, nowhere ever. Never grants: see leases."""
+
+from raysim.policies.base import Policy
+from raysim.policies.spread import Spread
+from raysim.protocol.host import Host
+from raysim.protocol.messages import RequestWorkerLease
+from raysim.protocol.raylet.cluster_view import ClusterView
+from raysim.protocol.raylet.fence import Fence
+from raysim.spec import task
+from raysim.spec.failure import Failure, FailureKind
+from raysim.spec.ids import NodeId
+from raysim.spec.node import NodeView
+from raysim.spec.resources import describe, fits
+
+
+class Placement:
+    def __init__(self, host: Host, view: ClusterView, policy: Policy, fence: Fence) -> None:
+        self._max_hops = host.config.max_spillback_hops
+        self._rng = host.rng("placement")
+        self._view = view
+        self._policy = policy
+        self._spread = Spread()
+        self._fence = fence
+
+    def decide(self, request: RequestWorkerLease) -> NodeId | Failure | None:
+        """The node to be granted or queued at; None: no node that is known could ever run it."""
+        view = self._view
+        strategy = request.strategy
+        kind = type(strategy)
+        need = request.resources
+        if isinstance(strategy, task.NodeAffinity):
+            named = self._named(request, strategy)
+            if named is not None or not strategy.soft:
+                return named
+        if request.hops and fits(need, view.local.available):
+            # Another raylet chose this node for its room: judging again would send it round.
+            return view.local_id
+        if request.hops >= self._max_hops and fits(need, view.local.total):
+            return view.local_id
+        policy = self._spread if kind is task.Spread else self._policy
+        return policy.pick(need, view.nodes, view.local_id, self._rng)
+
+    def elsewhere(self, request: RequestWorkerLease) -> NodeId | None:
+        """Another node that has room now for a request that waits here."""
+        if request.hops >= self._max_hops:
+            return None
+        found = self.decide(request)
+        if found is None or isinstance(found, Failure) or found == self._view.local_id:
+            return None
+        return found if fits(request.resources, self._view.nodes[found].available) else None
+
+    def unknown_node(self, request: RequestWorkerLease) -> bool:
+        """Whether it waits for a node that nobody has told us of, dead or alive."""
+        strategy = request.strategy
+        return (
+            isinstance(strategy, task.NodeAffinity)
+            and not strategy.soft
+            and strategy.node_id not in self._view.nodes
+        )
+
+    def unknown_node_failure(self, request: RequestWorkerLease) -> Failure:
+        assert isinstance(request.strategy, task.NodeAffinity)
+        node = request.strategy.node_id.hex()
+        return _failure(request, f"needs node {node}, but no such node is in the cluster")
+
+    def _named(
+        self, request: RequestWorkerLease, strategy: task.NodeAffinity
+    ) -> NodeId | Failure | None:
+        node_id = strategy.node_id
+        found: NodeView | None = self._view.nodes.get(node_id)
+        if found is None:
+            if strategy.soft or not self._fence.has_node(node_id):
+                return None
+            return _failure(request, f"needs node {node_id.hex()}, which is dead")
+        if fits(request.resources, found.total):
+            return node_id
+        if strategy.soft:
+            return None
+        return _failure(
+            request,
+            f"needs {describe(request.resources)} on node {node_id.hex()}, which has only "
+            f"{describe(found.total)}",
+        )
+
+
+def _failure(request: RequestWorkerLease, why: str) -> Failure:
+    remedy = "Choose a live node that is large enough, or soft=True."
+    if request.actor_id is None:
+        return Failure(FailureKind.TASK_UNSCHEDULABLE, f"The task {why}. {remedy}")
+    text = f"Actor {request.actor_id.hex()} {why}. {remedy}"
+    return Failure(FailureKind.ACTOR_UNSCHEDULABLE, text, request.actor_id)

@@ -1,0 +1,286 @@
+"""The raylet of a node: hands each message, loss and timer to the part that it concerns. Decides nothing itself.
+
+Parts: placement and leases, workers, store and pulls, the view of the cluster, reports to the GCS.
+"""
+
+from collections.abc import Mapping
+
+from raysim.journal import WorkerLost
+from raysim.policies.base import Policy
+from raysim.protocol.host import RayletHost
+from raysim.protocol.messages import (
+    CancelFetches,
+    CancelWorkerLease,
+    CheckHealth,
+    ChunkMissing,
+    ExitWorker,
+    FetchObjects,
+    FreeObjects,
+    Healthy,
+    JobFinished,
+    KillWorker,
+    Message,
+    NodeAdded,
+    NodeRefused,
+    NodeRegistered,
+    NodeRemoved,
+    ObjectChunk,
+    PullChunk,
+    RegisterDriver,
+    RegisterNode,
+    RegisterWorker,
+    ReleasePins,
+    RequestExtent,
+    RequestWorkerLease,
+    ResourceView,
+    ReturnWorkerLease,
+    SealObject,
+    WorkerBlocked,
+    WorkerDied,
+    WorkerExiting,
+    WorkerRegistered,
+    WorkerUnblocked,
+)
+from raysim.protocol.process import Handler
+from raysim.protocol.raylet.cluster_view import ClusterView
+from raysim.protocol.raylet.fence import Fence
+from raysim.protocol.raylet.leases import Leases
+from raysim.protocol.raylet.placement import Placement
+from raysim.protocol.raylet.pulls import Pulls
+from raysim.protocol.raylet.reports import Reports
+from raysim.protocol.raylet.store import Store
+from raysim.protocol.raylet.workers import Worker, WorkerPool
+from raysim.spec.address import Address
+from raysim.spec.ids import NodeId, WorkerId
+from raysim.spec.node import NodeInfo, NodeView, StoreStats
+
+
+class Raylet:
+    def __init__(self, host: RayletHost, info: NodeInfo, gcs: Address, policy: Policy) -> None:
+        self._host = host
+        self._info = info
+        self._gcs = gcs
+        self._registered = False
+        self._registering = False
+        self._drivers: dict[WorkerId, Address] = {}
+        self._fence = Fence()
+        self.view = ClusterView(host, info, self._nodes_changed)
+        self.reports = Reports(host, gcs, self.view.local, self._stats)
+        self.store = Store(host, self._fence, self.reports.changed)
+        self.pulls = Pulls(host, self.store, self._fence)
+        self.pool = WorkerPool(host, info.total, self._starts_failed)
+        placement = Placement(host, self.view, policy, self._fence)
+        self.leases = Leases(host, self.view, placement, self.pool, self.reports, self._fence)
+
+    def handlers(self) -> Mapping[type[Message], Handler]:
+        return {
+            NodeRegistered: self._on_registered,
+            NodeRefused: self._on_refused,
+            NodeAdded: self._on_node_added,
+            NodeRemoved: self._on_node_removed,
+            ResourceView: self._on_view,
+            CheckHealth: self._on_check,
+            JobFinished: self._on_job_finished,
+            RegisterWorker: self._on_register_worker,
+            RegisterDriver: self._on_register_driver,
+            WorkerExiting: self._on_exiting,
+            WorkerBlocked: self._on_blocked,
+            WorkerUnblocked: self._on_unblocked,
+            KillWorker: self._on_kill,
+            RequestWorkerLease: self.leases.on_request,
+            ReturnWorkerLease: self.leases.on_return,
+            CancelWorkerLease: self.leases.on_cancel,
+            RequestExtent: self.store.on_request_extent,
+            SealObject: self._on_seal,
+            ReleasePins: self.store.on_release_pins,
+            FreeObjects: self._on_free,
+            FetchObjects: self.pulls.on_fetch,
+            CancelFetches: self.pulls.on_cancel,
+            PullChunk: self.pulls.on_pull,
+            ObjectChunk: self.pulls.on_chunk,
+            ChunkMissing: self.pulls.on_missing,
+        }
+
+    def start(self) -> None:
+        self._register()
+
+    # --- the node and the GCS ---------------------------------------------------------------------
+
+    def _register(self) -> None:
+        """Ask until the GCS answers."""
+        self._registering = not self._registered
+        if self._registering:
+            self._host.send(self._gcs, RegisterNode(self._info))
+            self._host.call_later(self._host.config.request_retry_ns, self._register)
+
+    def _on_registered(self, sender: Address, registered: NodeRegistered) -> None:
+        changed = [view for info in registered.nodes if (view := self.view.add(info)) is not None]
+        if not self._registered:
+            self._registered = True
+            for driver in self._drivers.values():
+                self._welcome(driver)
+            self.reports.begin()
+        self._nodes_changed(changed)
+
+    def _on_refused(self, sender: Address, refused: NodeRefused) -> None:
+        self._host.stop_node(f"the GCS refused this node: {refused.reason}")
+
+    def _on_check(self, sender: Address, check: CheckHealth) -> None:
+        self._host.send(sender, Healthy(check.number))
+
+    def _stats(self) -> StoreStats:
+        used = self._host.store.used()
+        return StoreStats(used, len(self.store.objects), self.pulls.bytes_pulled)
+
+    # --- other nodes ------------------------------------------------------------------------------
+
+    def _on_node_added(self, sender: Address, added: NodeAdded) -> None:
+        view = self.view.add(added.info)
+        if view is not None:
+            self._nodes_changed([view])
+
+    def _on_view(self, sender: Address, view: ResourceView) -> None:
+        self._nodes_changed(self.view.update(view.nodes))
+
+    def _nodes_changed(self, changed: list[NodeView]) -> None:
+        if changed:
+            self.leases.nodes_changed(changed)
+
+    def _on_node_removed(self, sender: Address, removed: NodeRemoved) -> None:
+        node_id = removed.node_id
+        if node_id == self._info.address.node_id:
+            self._host.stop_node(f"the GCS declared this node dead: {removed.reason}")
+            return
+        if not self._fence.add_node(node_id):
+            return
+        self.view.remove(node_id)
+        for process in [worker.address for worker in self.pool.workers.values()]:
+            self._host.send(process, removed)
+        for driver in self._drivers.values():
+            self._host.send(driver, removed)
+        self._node_lost(node_id, f"node {node_id.hex()[:12]} died: {removed.reason}")
+
+    def _node_lost(self, node_id: NodeId, reason: str) -> None:
+        self.leases.node_lost(node_id, reason)
+        self.store.node_lost(node_id)
+        self.pulls.node_lost(node_id)
+        self.leases.nodes_changed([])
+
+    def _on_job_finished(self, sender: Address, finished: JobFinished) -> None:
+        self.leases.job_finished(finished.job_id)
+
+    # --- processes of this node -------------------------------------------------------------------
+
+    def _on_register_worker(self, sender: Address, register: RegisterWorker) -> None:
+        worker = self.pool.get(sender)
+        if worker is not None:
+            self._welcome(sender)  # A second copy.
+            return
+        worker = self.pool.registered(sender, register.token)
+        if worker is None:
+            reason = f"no worker is expected with token {register.token}: it came too late"
+            self._host.send(sender, ExitWorker(reason))
+            return
+        self._welcome(sender)
+        self.leases.worker_ready(worker)
+
+    def _on_register_driver(self, sender: Address, register: RegisterDriver) -> None:
+        if self._fence.has(sender):
+            return
+        self._drivers[sender.worker_id] = sender
+        if self._registered:
+            self._welcome(sender)
+
+    def _welcome(self, process: Address) -> None:
+        self._host.send(process, WorkerRegistered(self._gcs, self._info.name))
+
+    def _on_exiting(self, sender: Address, exiting: WorkerExiting) -> None:
+        worker = self.pool.get(sender)
+        if worker is not None:
+            self.pool.leaving(worker, exiting.reason, exiting.intended)
+
+    def _on_blocked(self, sender: Address, blocked: WorkerBlocked) -> None:
+        worker = self.pool.get(sender)
+        if worker is not None:
+            self.leases.worker_blocked(worker, blocked.number)
+
+    def _on_unblocked(self, sender: Address, unblocked: WorkerUnblocked) -> None:
+        worker = self.pool.get(sender)
+        if worker is not None:
+            self.leases.worker_unblocked(worker, unblocked.number)
+
+    def _on_kill(self, sender: Address, kill: KillWorker) -> None:
+        worker = self.pool.get(kill.worker)
+        if worker is not None:
+            self.pool.kill(worker, kill.reason)
+        else:
+            self._host.send(sender, WorkerDied(kill.worker, f"it was gone already: {kill.reason}"))
+
+    def _starts_failed(self, reason: str) -> None:
+        self.leases.starts_failed(reason)
+
+    # --- objects ----------------------------------------------------------------------------------
+
+    def _on_seal(self, sender: Address, seal: SealObject) -> None:
+        entry = self.store.on_seal(sender, seal)
+        if entry is not None:
+            self.pulls.sealed(entry)
+
+    def _on_free(self, sender: Address, free: FreeObjects) -> None:
+        for object_id in free.object_ids:
+            self.store.free(object_id)
+            self.pulls.freed(object_id)
+        self.store.room.serve()
+
+    # --- losses -----------------------------------------------------------------------------------
+
+    def worker_ended(self, token: int, reason: str) -> None:
+        """The host saw the end of a worker process that it started."""
+        worker = self.pool.by_token(token)
+        if worker is not None:
+            self._worker_lost(worker, reason)
+        else:
+            self.pool.start_ended(token, reason)
+
+    def peer_lost(self, peer: Address) -> None:
+        worker = self.pool.get(peer)
+        if worker is not None:
+            self._host.workers.kill(worker.token)  # If only its connection broke, it must end too.
+            self._worker_lost(worker, "the connection to it broke")
+            return
+        if peer.worker_id == self._gcs.worker_id:
+            self._gcs_lost()
+        elif self._is_raylet(peer):
+            self.view.remove(peer.node_id)
+        if self._drivers.pop(peer.worker_id, None) is not None:
+            self._host.send(self._gcs, WorkerDied(peer, "the driver ended", intended=True))
+        self._process_lost(peer, "the connection to it broke")
+
+    def _worker_lost(self, worker: Worker, reason: str) -> None:
+        reason = worker.reason or reason
+        address = worker.address
+        self.pool.ended(worker)
+        self.leases.worker_gone(worker, reason)
+        self._host.send(self._gcs, WorkerDied(address, reason, worker.intended))
+        if not worker.exiting:
+            self._host.note(WorkerLost(address.node_id, address.worker_id, reason))
+        self._process_lost(address, reason)
+
+    def _process_lost(self, process: Address, reason: str) -> None:
+        """As one that asked for leases, has things of the store, owns objects, or sends parts of them."""
+        self._fence.add(process)
+        keep_actors = process.worker_id == self._gcs.worker_id
+        self.leases.owner_lost(process, reason, keep_actors)
+        self.store.process_lost(process)
+        self.pulls.process_lost(process)
+
+    def _gcs_lost(self) -> None:
+        """It may come back, with what it wrote down: ask for it, now and then."""
+        self._registered = False
+        if not self._registering:
+            self._registering = True
+            self._host.call_later(self._host.config.request_retry_ns, self._register)
+
+    def _is_raylet(self, peer: Address) -> bool:
+        view = self.view.nodes.get(peer.node_id)
+        return view is not None and view.address.worker_id == peer.worker_id

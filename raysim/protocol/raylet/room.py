@@ -1,0 +1,95 @@
+"""Who waits for room in a full object store, and when it is given. Never which objects go: see store."""
+
+from collections.abc import Callable
+from functools import partial
+
+from raysim.protocol.host import RayletHost, Timer
+
+
+class Waiting:
+    """A wish for `size` bytes. Lower `priority` numbers are served first, then earlier wishes."""
+
+    __slots__ = ("given", "order", "priority", "refused", "size", "timer")
+
+    def __init__(
+        self,
+        size: int,
+        priority: int,
+        order: int,
+        given: Callable[[int], None],
+        refused: Callable[[], None],
+    ) -> None:
+        self.size = size
+        self.priority = priority
+        self.order = order
+        self.given = given
+        self.refused = refused
+        self.timer: Timer | None = None
+
+
+class Room:
+    """`evict_one(size)` makes some room if that can help a wish of `size` bytes; False if it cannot."""
+
+    def __init__(self, host: RayletHost, evict_one: Callable[[int], bool]) -> None:
+        self._host = host
+        self._evict_one = evict_one
+        self._waiting: list[Waiting] = []
+        self._arrivals = 0
+
+    def take(
+        self,
+        size: int,
+        priority: int,
+        given: Callable[[int], None],
+        refused: Callable[[], None],
+    ) -> Waiting | None:
+        """Calls `given(handle)` at once if there is room; else later, or `refused` when time is up."""
+        if size > self._host.store.capacity:
+            refused()
+            return None
+        handle = self._create(size)
+        if handle is not None:
+            given(handle)
+            return None
+        self._arrivals += 1
+        wish = Waiting(size, priority, self._arrivals, given, refused)
+        wish.timer = self._host.call_later(
+            self._host.config.store_full_timeout_ns, partial(self._time_up, wish)
+        )
+        self._waiting.append(wish)
+        self._waiting.sort(key=_turn)
+        return wish
+
+    def hasten(self, wish: Waiting, priority: int) -> None:
+        wish.priority = priority
+        self._waiting.sort(key=_turn)
+
+    def cancel(self, wish: Waiting) -> None:
+        if wish in self._waiting:
+            self._waiting.remove(wish)
+            if wish.timer is not None:
+                wish.timer.cancel()
+
+    def serve(self) -> None:
+        """Something was deleted, or may be evicted now. A wish that does not fit lets smaller ones pass."""
+        for wish in list(self._waiting):
+            if wish not in self._waiting:
+                continue  # Cancelled by what an earlier one led to.
+            handle = self._create(wish.size)
+            if handle is not None:
+                self.cancel(wish)
+                wish.given(handle)
+
+    def _create(self, size: int) -> int | None:
+        handle = self._host.store.create(size)
+        while handle is None and self._evict_one(size):
+            handle = self._host.store.create(size)
+        return handle
+
+    def _time_up(self, wish: Waiting) -> None:
+        self._waiting.remove(wish)
+        wish.refused()
+
+
+def _turn(wish: Waiting) -> tuple[int, int]:
+    return wish.priority, wish.order

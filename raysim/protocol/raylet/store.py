@@ -1,0 +1,320 @@
+"""Which objects are on this node, who pins them, what goes when room is needed. Never moves bytes between nodes.
+
+A primary copy stays until its owner frees it or is lost. Another copy may be evicted while nobody
+pins it, the one that was unpinned longest ago first. Extents are lent to a process by its own number.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import msgspec
+
+from raysim.protocol.host import RayletHost
+from raysim.protocol.messages import (
+    CopyAdded,
+    CopyRemoved,
+    ExtentLent,
+    ExtentRefused,
+    ObjectLocal,
+    ReleasePins,
+    RequestExtent,
+    SealObject,
+)
+from raysim.protocol.raylet.fence import Fence
+from raysim.protocol.raylet.room import Room, Waiting
+from raysim.spec.address import Address
+from raysim.spec.failure import Failure, FailureKind
+from raysim.spec.ids import NodeId, ObjectId, WorkerId
+from raysim.spec.units import format_size
+
+EARLY_FREES = 1024
+"""Objects freed before they were sealed here that are remembered, the latest ones. Ours."""
+
+EXTENT_PRIORITY = -1
+"""Before every pull: who writes a result holds CPUs while it waits. Ours."""
+
+
+class StoredObject(msgspec.Struct, gc=False):
+    """A sealed copy. Sizes in bytes."""
+
+    object_id: ObjectId
+    handle: int
+    size: int
+    owner: Address
+    primary: bool
+    creator: WorkerId | None = None
+    """The process that sealed it; None for a copy that was pulled."""
+    pins: int = 0
+    freed: bool = False
+    """Goes with its last pin; nobody new is given it."""
+
+
+class Holder:
+    """What one process of this node has of the store."""
+
+    __slots__ = ("extents", "pins", "waiting")
+
+    def __init__(self) -> None:
+        self.extents: dict[int, int] = {}
+        """Number to handle."""
+        self.waiting: dict[int, Waiting] = {}
+        self.pins: dict[ObjectId, int] = {}
+
+
+class OwnedObjects(msgspec.Struct, gc=False):
+    owner: Address
+    objects: dict[ObjectId, StoredObject] = {}
+
+
+class Store:
+    def __init__(self, host: RayletHost, fence: Fence, changed: Callable[[], None]) -> None:
+        self._host = host
+        self._fence = fence
+        self._changed = changed
+        self._holders: dict[WorkerId, Holder] = {}
+        self._owners: dict[WorkerId, OwnedObjects] = {}
+        self._evictable: dict[ObjectId, StoredObject] = {}
+        self._evictable_bytes = 0
+        self._early_frees: dict[ObjectId, int] = {}
+        self._lent = 0
+        self.objects: dict[ObjectId, StoredObject] = {}
+        self.room = Room(host, self._evict_one)
+
+    def get(self, object_id: ObjectId) -> StoredObject | None:
+        entry = self.objects.get(object_id)
+        return None if entry is None or entry.freed else entry
+
+    def may_be_sealed(self) -> bool:
+        """Whether a seal can be under way: some extent is lent."""
+        return self._lent > 0
+
+    # --- writing ----------------------------------------------------------------------------------
+
+    def on_request_extent(self, sender: Address, wish: RequestExtent) -> None:
+        if self._fence.has(sender):
+            return
+        holder = self._holder(sender)
+        number = wish.number
+        if number in holder.waiting:
+            return  # A second copy: the answer comes when there is room.
+        handle = holder.extents.get(number)
+        if handle is not None:
+            self._host.send(sender, ExtentLent(number, handle))
+            return
+        waiting = self.room.take(
+            wish.size,
+            EXTENT_PRIORITY,
+            partial(self._lend, sender, holder, number),
+            partial(self._refuse, sender, holder, wish),
+        )
+        if waiting is not None:
+            holder.waiting[number] = waiting
+
+    def _lend(self, sender: Address, holder: Holder, number: int, handle: int) -> None:
+        holder.waiting.pop(number, None)
+        holder.extents[number] = handle
+        self._lent += 1
+        self._host.send(sender, ExtentLent(number, handle))
+        self._changed()
+
+    def _refuse(self, sender: Address, holder: Holder, wish: RequestExtent) -> None:
+        holder.waiting.pop(wish.number, None)
+        self._host.send(sender, ExtentRefused(wish.number, self.full(wish.size)))
+
+    def on_seal(self, sender: Address, seal: SealObject) -> StoredObject | None:
+        """The object, unless nobody wants it any more."""
+        holder = self._holders.get(sender.worker_id)
+        handle = holder.extents.pop(seal.number, None) if holder is not None else None
+        if handle is None:
+            return None  # A second copy, or the extent was taken back with its process.
+        self._lent -= 1
+        if self._fence.has(seal.owner) or self._freed_early(seal.object_id):
+            self._host.store.delete(handle)
+            self.room.serve()
+            return None
+        return self._add(seal.object_id, handle, seal.size, seal.owner, sender.worker_id)
+
+    def add_pulled(self, object_id: ObjectId, handle: int, size: int, owner: Address) -> None:
+        """A whole copy came from another node."""
+        self._add(object_id, handle, size, owner, None)
+
+    def _add(
+        self,
+        object_id: ObjectId,
+        handle: int,
+        size: int,
+        owner: Address,
+        creator: WorkerId | None,
+    ) -> StoredObject:
+        entry = self.objects.get(object_id)
+        if entry is not None:
+            # Another attempt of its task, or a rebuild, made it again: one copy is enough.
+            self._host.store.delete(handle)
+            entry.freed = False
+        else:
+            entry = StoredObject(object_id, handle, size, owner, False, creator)
+            self.objects[object_id] = entry
+            owned = self._owners.get(owner.worker_id)
+            if owned is None:
+                owned = self._owners[owner.worker_id] = OwnedObjects(owner)
+            owned.objects[object_id] = entry
+        if creator is not None:
+            self._keep(entry)
+            entry.primary = True
+            entry.creator = creator
+        elif not entry.primary and not entry.pins:
+            self._let_go(entry)
+        self._changed()
+        return entry
+
+    # --- pins -------------------------------------------------------------------------------------
+
+    def pin(self, process: Address, entry: StoredObject) -> None:
+        """Hand the object to a process of this node."""
+        if not entry.primary and not entry.pins:
+            self._keep(entry)
+        entry.pins += 1
+        pins = self._holder(process).pins
+        pins[entry.object_id] = pins.get(entry.object_id, 0) + 1
+        self._host.send(process, ObjectLocal(entry.object_id, entry.handle, entry.size))
+
+    def on_release_pins(self, sender: Address, released: ReleasePins) -> None:
+        holder = self._holders.get(sender.worker_id)
+        if holder is None:
+            return
+        for object_id in released.object_ids:
+            count = holder.pins.get(object_id, 0)
+            if not count:
+                continue  # Not its pin: a second copy.
+            if count > 1:
+                holder.pins[object_id] = count - 1
+            else:
+                del holder.pins[object_id]
+            self._unpin(self.objects[object_id], 1)
+        self.room.serve()
+
+    def _unpin(self, entry: StoredObject, count: int) -> None:
+        entry.pins -= count
+        if not entry.pins:
+            if entry.freed:
+                self._delete(entry)
+            elif not entry.primary:
+                self._let_go(entry)
+
+    # --- freeing and evicting ---------------------------------------------------------------------
+
+    def free(self, object_id: ObjectId) -> None:
+        """Its owner says that nothing refers to it."""
+        entry = self.objects.get(object_id)
+        if entry is not None:
+            self._free(entry)
+        elif self._lent:
+            # It may have overtaken the seal, which must then not stay for ever.
+            self._early_frees[object_id] = self._host.now_ns()
+            if len(self._early_frees) > EARLY_FREES:
+                del self._early_frees[next(iter(self._early_frees))]
+
+    def _freed_early(self, object_id: ObjectId) -> bool:
+        """Only just before: a rebuild makes an object of the same id later."""
+        freed_ns = self._early_frees.pop(object_id, None)
+        grace_ns = self._host.config.seal_grace_ns
+        return freed_ns is not None and self._host.now_ns() - freed_ns <= grace_ns
+
+    def _free(self, entry: StoredObject) -> None:
+        if entry.pins:
+            entry.freed = True
+            entry.primary = False
+        else:
+            self._delete(entry)
+
+    def _delete(self, entry: StoredObject) -> None:
+        self._keep(entry)
+        del self.objects[entry.object_id]
+        owned = self._owners[entry.owner.worker_id]
+        del owned.objects[entry.object_id]
+        if not owned.objects:
+            del self._owners[entry.owner.worker_id]
+        self._host.store.delete(entry.handle)
+        self._changed()
+
+    def _evict_one(self, size: int) -> bool:
+        store = self._host.store
+        if store.capacity - store.used() + self._evictable_bytes < size or not self._evictable:
+            return False
+        entry = next(iter(self._evictable.values()))
+        self._delete(entry)
+        self._host.send(entry.owner, CopyRemoved(entry.object_id, self._host.address))
+        return True
+
+    def _let_go(self, entry: StoredObject) -> None:
+        """Nobody needs it here: it may be evicted."""
+        if entry.object_id not in self._evictable:
+            self._evictable[entry.object_id] = entry
+            self._evictable_bytes += entry.size
+
+    def _keep(self, entry: StoredObject) -> None:
+        if self._evictable.pop(entry.object_id, None) is not None:
+            self._evictable_bytes -= entry.size
+
+    # --- losses -----------------------------------------------------------------------------------
+
+    def process_lost(self, process: Address) -> None:
+        """Its extents, pins and objects go. What it sealed for others they may not know of yet."""
+        holder = self._holders.pop(process.worker_id, None)
+        if holder is not None:
+            for waiting in holder.waiting.values():
+                self.room.cancel(waiting)
+            for handle in holder.extents.values():
+                self._host.store.delete(handle)
+            self._lent -= len(holder.extents)
+            for object_id, count in holder.pins.items():
+                self._unpin(self.objects[object_id], count)
+        owned = self._owners.get(process.worker_id)
+        if owned is not None:
+            for entry in list(owned.objects.values()):
+                self._free(entry)
+        if holder is not None:
+            self._tell_owners(process.worker_id)
+        self.room.serve()
+
+    def node_lost(self, node_id: NodeId) -> None:
+        for owned in list(self._owners.values()):
+            if owned.owner.node_id == node_id:
+                for entry in list(owned.objects.values()):
+                    self._free(entry)
+        self.room.serve()
+
+    def _tell_owners(self, creator: WorkerId) -> None:
+        """The word that would have told them of these objects may have died with the process."""
+        for entry in self.objects.values():
+            if entry.creator == creator and not entry.freed:
+                self._host.send(entry.owner, CopyAdded(entry.object_id, self._host.address))
+
+    # --- errors -----------------------------------------------------------------------------------
+
+    def full(self, size: int) -> Failure:
+        """Why so many bytes do not fit, naming what fills the store."""
+        store = self._host.store
+        sums = [
+            (sum(entry.size for entry in owned.objects.values()), owned)
+            for owned in self._owners.values()
+        ]
+        largest = sorted(sums, key=lambda one: -one[0])[:3]
+        holders = ", ".join(
+            f"{format_size(total)} in {len(owned.objects)} objects owned by process "
+            f"{owned.owner.worker_id.hex()[:12]}"
+            for total, owned in largest
+        )
+        text = (
+            f"No room for {format_size(size)} in the object store of node "
+            f"{self._host.address.node_id.hex()[:12]}: {format_size(store.used())} of "
+            f"{format_size(store.capacity)} are used ({holders or 'no sealed objects'}). "
+            "Drop references that are not needed any more, or raise object_store_memory."
+        )
+        return Failure(FailureKind.OBJECT_STORE_FULL, text)
+
+    def _holder(self, process: Address) -> Holder:
+        holder = self._holders.get(process.worker_id)
+        if holder is None:
+            holder = self._holders[process.worker_id] = Holder()
+        return holder

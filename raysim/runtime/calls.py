@@ -1,0 +1,300 @@
+"""Submitting tasks, actors and actor calls: from Python arguments to the owner's records. Never scheduling."""
+
+from typing import TYPE_CHECKING, Any
+
+import cloudpickle
+import msgspec
+
+from raysim.backend import ActorOptions, ActorRecord, CallOptions, RemoteTarget, TaskOptions
+from raysim.exceptions import from_failure
+from raysim.protocol.host import Waiter
+from raysim.protocol.messages import ContainedRef
+from raysim.protocol.owner.leases import SchedulingClass
+from raysim.runtime.object_ref import ObjectRef
+from raysim.runtime.serialization import is_plain
+from raysim.spec.actor import ActorInfo, ActorSpec
+from raysim.spec.failure import Failure
+from raysim.spec.ids import ActorId, FunctionId, actor_handle_object, function_id, return_id
+from raysim.spec.resources import CPU, GPU, MEMORY, UNITS, Resources, fixed
+from raysim.spec.task import TaskArg, TaskCall, TaskTemplate
+
+if TYPE_CHECKING:
+    from raysim.runtime.core_worker import CoreWorker
+
+NO_ARGUMENTS = b""
+"""What stands for `((), {})`: most calls of benchmarks, and every synthetic one."""
+
+
+class Exported(msgspec.Struct):
+    """A function or class as this process sends it. `classes`: by the identity of the options."""
+
+    key: FunctionId
+    payload: bytes
+    classes: dict[int, tuple[TaskOptions, SchedulingClass]] = {}
+
+
+class Calls:
+    def __init__(self, worker: "CoreWorker") -> None:
+        self._worker = worker
+        self._host = worker.host
+        self._owner = worker.owner
+        self._exports: dict[RemoteTarget, Exported] = {}
+
+    # Tasks
+
+    def submit_task(
+        self,
+        target: RemoteTarget,
+        options: TaskOptions,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> list[ObjectRef]:
+        worker = self._worker
+        packed, refs, nested = self._pack(target.name, args, kwargs)
+        with self._host.lock:
+            worker.drain()
+            cls = self._class(target, options)
+            task_id = worker.context.ids.task()
+            call = TaskCall(task_id, 0, packed, refs, options.work)
+            self._owner.tasks.submit(cls, call, nested, options.name or target.name)
+            return self._returns(task_id, cls.template.num_returns)
+
+    def _returns(self, task_id: Any, count: int) -> list[ObjectRef]:
+        entries, worker, address = self._owner.objects.entries, self._worker, self._host.address
+        refs: list[ObjectRef] = []
+        for index in range(count):
+            object_id = return_id(task_id, index)
+            entries[object_id].local += 1
+            refs.append(ObjectRef(object_id, address, worker))
+        return refs
+
+    def _class(self, target: RemoteTarget, options: TaskOptions) -> SchedulingClass:
+        exported = self._exports.get(target) or self._export(target, options)
+        found = exported.classes.get(id(options))
+        if found is not None and found[0] is options:
+            return found[1]
+        retried = options.retry_exceptions
+        payload, key = exported.payload, exported.key
+        if isinstance(retried, tuple):
+            payload = _dump(target.name, (target.target, retried))
+            key = function_id(payload)
+        template = TaskTemplate(
+            key,
+            options.name or target.name,
+            task_resources(options),
+            options.num_returns,
+            options.max_retries,
+            bool(retried),
+            options.strategy,
+        )
+        cls = self._owner.tasks.leases.class_of(template, payload)
+        if len(exported.classes) >= 64:
+            exported.classes.clear()
+        exported.classes[id(options)] = (options, cls)
+        return cls
+
+    def _export(self, target: RemoteTarget, options: TaskOptions | None = None) -> Exported:
+        """Pickle the function now: once per process, as Ray does once per job."""
+        if options is not None and options.work is not None:
+            payload = b""
+        else:
+            payload = _dump(target.name, (target.target, None))
+        exported = self._exports[target] = Exported(
+            function_id(payload or target.name.encode()), payload
+        )
+        return exported
+
+    def _pack(
+        self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[bytes, list[TaskArg], list[ContainedRef]]:
+        """Serialise arguments now; top-level references apart, values too large for a message put first."""
+        if not args and not kwargs:
+            return NO_ARGUMENTS, [], []
+        refs: list[TaskArg] = []
+        values = [self._argument(i, value, refs) for i, value in enumerate(args)]
+        named = {key: self._argument(key, value, refs) for key, value in kwargs.items()}
+        what = f"the arguments of {name}"
+        serialize = self._worker.values.serialize
+        serialized = serialize((values, named), what)
+        if serialized.size > self._host.config.max_inline_bytes:
+            values = [self._put_large(i, value, refs, what) for i, value in enumerate(values)]
+            named = {key: self._put_large(key, value, refs, what) for key, value in named.items()}
+            serialized = serialize((values, named), what)
+        return serialized.join(), refs, serialized.contained
+
+    def _argument(self, slot: int | str, value: Any, refs: list[TaskArg]) -> Any:
+        if type(value) is not ObjectRef:
+            return value
+        self._worker.values.entries_of([value])
+        refs.append(TaskArg(slot, value._id, value._owner))
+        return None
+
+    def _put_large(self, slot: int | str, value: Any, refs: list[TaskArg], what: str) -> Any:
+        """A value above the limit becomes an argument by reference (Ray: an implicit put)."""
+        if is_plain(value) and not isinstance(value, bytes | str):
+            return value
+        serialized = self._worker.values.serialize(value, what)
+        if serialized.size <= self._host.config.max_inline_bytes:
+            return value
+        ref = self._worker.values.put_serialized(serialized)
+        self._worker.keep_until_submitted(ref)
+        refs.append(TaskArg(slot, ref._id, ref._owner))
+        return None
+
+    # Actors
+
+    def create_actor(
+        self,
+        target: RemoteTarget,
+        options: ActorOptions,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> ActorRecord:
+        namespace = options.namespace or self._worker.namespace
+        if options.get_if_exists:
+            info = self.find_actor(options.name, namespace)
+            if info is not None:
+                return record_of(info)
+        packed, refs, nested = self._pack(target.name, args, kwargs)
+        waiter = Waiter()
+        refused: list[Failure] = []
+
+        def answer(failure: Failure | None) -> None:
+            if failure is not None:
+                refused.append(failure)
+            waiter.finish()
+
+        with self._host.lock:
+            self._worker.drain()
+            exported = self._exports.get(target) or self._export(target)
+            actor_id = self._worker.context.ids.actor()
+            placement, lifetime = actor_resources(options)
+            spec = ActorSpec(
+                actor_id,
+                exported.key,
+                target.name,
+                exported.payload,
+                packed,
+                refs,
+                self._host.address,
+                placement,
+                lifetime,
+                options.max_restarts,
+                options.max_task_retries,
+                options.max_concurrency,
+                options.name,
+                namespace,
+                options.detached,
+                options.strategy,
+                options.method_meta,
+            )
+            self._owner.actors.create(spec, nested, answer)
+            handle = None
+            if not options.detached:
+                object_id = actor_handle_object(actor_id)
+                self._owner.objects.entries[object_id].local += 1
+                handle = ObjectRef(object_id, self._host.address, self._worker)
+        self._worker.retries_of[actor_id] = options.max_task_retries
+        if options.name:
+            self._worker.block(waiter, None)
+            if refused:
+                if options.get_if_exists:
+                    return self.get_actor(options.name, namespace)
+                raise from_failure(refused[0])
+        return ActorRecord(actor_id, target.name, options.method_meta, handle)
+
+    def call_actor(
+        self,
+        actor_id: ActorId,
+        method: str,
+        options: CallOptions,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> list[ObjectRef]:
+        worker = self._worker
+        packed, refs, nested = self._pack(method, args, kwargs)
+        with self._host.lock:
+            worker.drain()
+            task_id = worker.context.ids.actor_task(actor_id)
+            retries = options.max_task_retries
+            if retries is None:
+                retries = self._actor_retries(actor_id)
+            call = TaskCall(
+                task_id,
+                0,
+                packed,
+                refs,
+                method=method,
+                num_returns=options.num_returns,
+                retry_exceptions=options.retry_exceptions,
+            )
+            self._owner.actor_calls.submit(actor_id, call, nested, method, retries)
+            return self._returns(task_id, options.num_returns)
+
+    def _actor_retries(self, actor_id: ActorId) -> int:
+        known = self._worker.retries_of.get(actor_id)
+        if known is not None:
+            return known
+        info = self._owner.actor_calls.client(actor_id).info
+        return info.max_task_retries if info is not None else 0
+
+    def find_actor(self, name: str, namespace: str) -> ActorInfo | None:
+        waiter = Waiter()
+        found: list[ActorInfo | None] = []
+
+        def answer(info: ActorInfo | None) -> None:
+            found.append(info)
+            waiter.finish()
+
+        with self._host.lock:
+            self._worker.queries.named_actor(name, namespace or self._worker.namespace, answer)
+        self._worker.block(waiter, None)
+        return found[0]
+
+    def get_actor(self, name: str, namespace: str) -> ActorRecord:
+        info = self.find_actor(name, namespace)
+        if info is None:
+            where = namespace or self._worker.namespace
+            raise ValueError(
+                f"Failed to look up actor with name '{name}'. No live actor of namespace '{where}' has this name: "
+                "it was not created yet, or has ended, or its creator used another namespace."
+            )
+        self._worker.retries_of[info.actor_id] = info.max_task_retries
+        return record_of(info)
+
+
+def record_of(info: ActorInfo) -> ActorRecord:
+    """A weak handle's record: it does not keep the actor alive."""
+    return ActorRecord(info.actor_id, info.class_name, info.method_meta)
+
+
+def task_resources(options: TaskOptions) -> Resources:
+    wanted = dict(options.resources)
+    wanted[CPU] = options.num_cpus
+    wanted[GPU] = options.num_gpus
+    wanted[MEMORY] = options.memory
+    return fixed(wanted)
+
+
+def actor_resources(options: ActorOptions) -> tuple[Resources, Resources]:
+    """What placing needs, and what living holds (Ray: 1 and 0 CPUs unless anything is given)."""
+    extra = dict(options.resources or {})
+    if options.num_cpus is None and not options.num_gpus and not extra:
+        memory = fixed({MEMORY: options.memory})
+        return {CPU: UNITS, **memory}, memory
+    extra[CPU] = 1 if options.num_cpus is None else options.num_cpus
+    extra[GPU] = options.num_gpus or 0
+    extra[MEMORY] = options.memory
+    held = fixed(extra)
+    return held, held
+
+
+def _dump(name: str, what: object) -> bytes:
+    try:
+        payload: bytes = cloudpickle.dumps(what, protocol=5)
+    except Exception as error:
+        raise TypeError(
+            f"Could not serialize {name}: {type(error).__name__}: {error}. "
+            "Check what it closes over: a lock, a socket, an open file?"
+        ) from error
+    return payload

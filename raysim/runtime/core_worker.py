@@ -1,0 +1,324 @@
+"""A process of a program: its roles, its references, and the port that the API calls. Never a world.
+
+Named after Ray's CoreWorker. The world gives it a host, routes messages into `process`, and, in a
+worker, runs `execute` in user context for each task that the executor hands out.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from raysim.backend import (
+    ActorOptions,
+    ActorRecord,
+    CallOptions,
+    ContextInfo,
+    InitOptions,
+    RemoteTarget,
+    TaskOptions,
+)
+from raysim.exceptions import RaySystemError
+from raysim.protocol.driver import Driver
+from raysim.protocol.executor import Executor
+from raysim.protocol.host import Outcome, ProcessHost, RunnableTask, Waiter
+from raysim.protocol.owner import Owner
+from raysim.protocol.process import Process, Role
+from raysim.protocol.queries import Queries
+from raysim.runtime.calls import Calls
+from raysim.runtime.execution import Execution
+from raysim.runtime.object_ref import ObjectRef
+from raysim.runtime.values import NS, Values
+from raysim.spec.address import Address
+from raysim.spec.ids import (
+    ActorId,
+    IdSource,
+    JobId,
+    ObjectId,
+    TaskId,
+    driver_task,
+    job_id,
+    job_of_task,
+)
+from raysim.spec.node import NodeState
+from raysim.spec.resources import UNITS, Resources, floats, total
+
+
+class TaskContext(msgspec.Struct):
+    """What is running in this process, as far as ids and the runtime context need it."""
+
+    task_id: TaskId
+    ids: IdSource
+    task: RunnableTask | None = None
+
+
+class CoreWorker:
+    """One process: a driver, or a worker."""
+
+    def __init__(self, host: ProcessHost, raylet: Address, gcs: Address) -> None:
+        self.host = host
+        self.raylet = raylet
+        self.owner = Owner(host, raylet, gcs)
+        self.queries = Queries(host, gcs)
+        self.values = Values(self)
+        self.calls = Calls(self)
+        self.execution = Execution(self)
+        self.executor: Executor | None = None
+        self._driver: Driver | None = None
+        self.namespace = ""
+        self.retries_of: dict[ActorId, int] = {}
+        self.process: Process
+        self._job = job_id(0)
+        self._enter(driver_task(self._job), 0, None)
+        self._joined = Waiter()
+        self._released: deque[ObjectId] = deque()
+        self._kept: list[ObjectRef] = []
+        self._pinned: list[ObjectRef] = []
+
+    @classmethod
+    def driver(
+        cls, host: ProcessHost, raylet: Address, gcs: Address, options: InitOptions
+    ) -> "CoreWorker":
+        self = cls(host, raylet, gcs)
+        self.namespace = options.namespace
+        self._driver = Driver(
+            host, raylet, gcs, options.entrypoint, options.namespace, host.pid, self._on_joined
+        )
+        self.process = self._process(self._driver)
+        return self
+
+    @classmethod
+    def worker(cls, host: ProcessHost, raylet: Address, gcs: Address, token: int) -> "CoreWorker":
+        self = cls(host, raylet, gcs)
+        self.executor = Executor(host, self.owner, raylet, token)
+        self.process = self._process(self.executor)
+        return self
+
+    def _process(self, role: Role) -> Process:
+        return Process([self.owner, role, self.queries])
+
+    # Life
+
+    def _on_joined(self, job: JobId) -> None:
+        self._job = job
+        self.namespace = self.namespace or f"anonymous-{job.hex()}"
+        self._enter(driver_task(job), 0, None)
+        self._joined.finish()
+
+    def join(self, timeout_ns: int | None) -> None:
+        """Wait until raylet and GCS know this driver. Raises RaySystemError on time-out."""
+        if not self.host.block(self._joined, timeout_ns):
+            raise RaySystemError(
+                "The cluster did not answer this driver's registration in time: is its head alive?"
+            )
+
+    def leave(self) -> None:
+        if self._driver is not None:
+            with self.host.lock:
+                self._driver.leave()
+
+    def execute(self, task: RunnableTask) -> Outcome:
+        """Run user code; in user context, without the lock."""
+        self._enter(task.call.task_id, task.call.attempt, task)
+        if task.actor is not None:
+            self.namespace = task.actor.namespace
+        try:
+            return self.execution.run(task)
+        finally:
+            with self.host.lock:
+                self.drain()
+
+    def _enter(self, task_id: TaskId, attempt: int, task: RunnableTask | None) -> None:
+        self.context = TaskContext(task_id, IdSource(task_id, attempt), task)
+
+    def block(self, waiter: Waiter, timeout_ns: int | None) -> bool:
+        """Wait in user code; a worker lends its CPUs on meanwhile."""
+        executor = self.executor
+        with self.host.lock:
+            self.owner.flush()
+            if waiter.done:
+                return True
+            if executor is not None:
+                executor.blocked()
+        try:
+            return self.host.block(waiter, timeout_ns)
+        finally:
+            if executor is not None:
+                with self.host.lock:
+                    executor.unblocked()
+
+    # References
+
+    def released(self, object_id: ObjectId) -> None:
+        """A Python reference is gone. From any thread and from the garbage collector: only notes it down."""
+        self._released.append(object_id)
+        if len(self._released) == 1:
+            self.host.soon(self.drain)
+
+    def drain(self) -> None:
+        """Count the references that went; under the lock."""
+        released, drop = self._released, self.owner.objects.drop_local
+        if self._kept:
+            self._kept = []
+        while released:
+            drop(released.popleft())
+
+    def adopt(self, refs: Iterable[ObjectRef]) -> None:
+        """Count references that came in a value."""
+        with self.host.lock:
+            for ref in refs:
+                self.owner.objects.borrow(ref._id, ref._owner).local += 1
+                ref._worker = self
+
+    def keep_until_submitted(self, ref: ObjectRef) -> None:
+        """An implicit put: alive until the call that carries it counts it itself."""
+        self._kept.append(ref)
+
+    def pin_for_ever(self, ref: ObjectRef) -> None:
+        with self.host.lock:
+            self.owner.objects.entries[ref._id].local += 1
+        self._pinned.append(ObjectRef(ref._id, ref._owner, None))
+
+    # The port: raysim.backend.Backend
+
+    def submit_task(
+        self,
+        function: RemoteTarget,
+        options: TaskOptions,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> list[ObjectRef]:
+        return self.calls.submit_task(function, options, args, kwargs)
+
+    def create_actor(
+        self,
+        cls: RemoteTarget,
+        options: ActorOptions,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> ActorRecord:
+        return self.calls.create_actor(cls, options, args, kwargs)
+
+    def call_actor(
+        self,
+        actor_id: ActorId,
+        method: str,
+        options: CallOptions,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> list[ObjectRef]:
+        return self.calls.call_actor(actor_id, method, options, args, kwargs)
+
+    def get_actor(self, name: str, namespace: str) -> ActorRecord:
+        return self.calls.get_actor(name, namespace)
+
+    def kill_actor(self, actor_id: ActorId, no_restart: bool) -> None:
+        with self.host.lock:
+            self.owner.actors.kill(actor_id, no_restart)
+
+    def current_actor(self) -> ActorRecord | None:
+        task = self.context.task
+        if task is None or task.actor is None:
+            return None
+        spec = task.actor
+        return ActorRecord(spec.actor_id, spec.class_name, spec.method_meta)
+
+    def put(self, value: Any) -> ObjectRef:
+        return self.values.put(value)
+
+    def get(self, refs: Sequence[ObjectRef], timeout: float | None) -> list[Any]:
+        return self.values.get(refs, timeout)
+
+    def wait(
+        self, refs: Sequence[ObjectRef], num_returns: int, timeout: float | None, fetch_local: bool
+    ) -> tuple[list[ObjectRef], list[ObjectRef]]:
+        return self.values.wait(refs, num_returns, timeout, fetch_local)
+
+    def cancel(self, ref: ObjectRef, force: bool, recursive: bool) -> None:
+        self.values.entries_of([ref])
+        with self.host.lock:
+            self.owner.tasks.cancel(ref.task_id())
+            self.owner.actor_calls.cancel(ref.task_id())
+
+    def node_states(self) -> list[NodeState]:
+        waiter = Waiter()
+        found: list[list[NodeState]] = []
+
+        def answer(nodes: list[NodeState]) -> None:
+            found.append(nodes)
+            waiter.finish()
+
+        with self.host.lock:
+            self.queries.nodes(answer)
+        self.block(waiter, None)
+        return found[0]
+
+    def nodes(self) -> list[dict[str, Any]]:
+        return [_node_table(state) for state in self.node_states()]
+
+    def cluster_resources(self) -> dict[str, float]:
+        return floats(total(state.info.total for state in self.node_states() if state.alive))
+
+    def available_resources(self) -> dict[str, float]:
+        free: Resources = total(state.available for state in self.node_states() if state.alive)
+        return floats(free)
+
+    def context_info(self) -> ContextInfo:
+        task = self.context.task
+        actor = task.actor if task is not None else None
+        address = self.host.address
+        return ContextInfo(
+            job_id=job_of_task(self.context.task_id).hex(),
+            node_id=address.node_id.hex(),
+            worker_id=address.worker_id.hex(),
+            task_id=self.context.task_id.hex() if task is not None else None,
+            task_name=_task_name(task),
+            actor_id=actor.actor_id.hex() if actor is not None else None,
+            actor_name=actor.name if actor is not None else None,
+            namespace=self.namespace,
+            assigned_resources=_assigned(task),
+            attempt=task.call.attempt if task is not None else 0,
+            was_reconstructed=task is not None and task.incarnation > 0,
+            is_driver=self._driver is not None,
+        )
+
+    def sleep(self, seconds: float) -> None:
+        self.host.block(Waiter(), int(seconds * NS))
+
+    def now(self) -> float:
+        return self.host.now_ns() / NS
+
+
+def _task_name(task: RunnableTask | None) -> str | None:
+    if task is None:
+        return None
+    if task.template is not None:
+        return task.template.name
+    return f"{task.actor.class_name}.{task.call.method}" if task.actor is not None else None
+
+
+def _assigned(task: RunnableTask | None) -> dict[str, float]:
+    if task is None:
+        return {}
+    if task.template is not None:
+        return floats(task.template.resources)
+    return floats(task.actor.lifetime) if task.actor is not None else {}
+
+
+def _node_table(state: NodeState) -> dict[str, Any]:
+    """As `ray.nodes()` shows it, without the ports that this cluster does not have."""
+    info = state.info
+    return {
+        "NodeID": info.address.node_id.hex(),
+        "Alive": state.alive,
+        "alive": state.alive,
+        "NodeManagerAddress": info.address.endpoint.rpartition(":")[0] or "127.0.0.1",
+        "NodeManagerHostname": info.hostname,
+        "NodeName": info.name,
+        "DeathReasonMessage": state.death_reason,
+        "Resources": {name: units / UNITS for name, units in info.total.items()}
+        if state.alive
+        else {},
+        "Labels": dict(info.labels),
+    }

@@ -1,0 +1,99 @@
+"""References to objects, as programs hold them. Never the counting: see `raysim.protocol.owner.objects`."""
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from raysim.protocol.messages import ContainedRef
+from raysim.runtime.current import current
+from raysim.spec.address import Address
+from raysim.spec.ids import (
+    ActorId,
+    JobId,
+    NodeId,
+    ObjectId,
+    TaskId,
+    WorkerId,
+    actor_of_task,
+    job_of_task,
+    task_of_object,
+)
+
+if TYPE_CHECKING:
+    from raysim.runtime.core_worker import CoreWorker
+
+serialised: ContextVar[list[ContainedRef] | None] = ContextVar("serialised", default=None)
+"""References met while a value is being serialised for the system; None: somebody else pickles."""
+
+deserialised: ContextVar[list["ObjectRef"] | None] = ContextVar("deserialised", default=None)
+"""References met while a value is being deserialised by the system."""
+
+
+class ObjectRef:
+    """A value that exists, will exist, or has failed, somewhere in the cluster. Ray: `ray.ObjectRef`."""
+
+    __slots__ = ("__weakref__", "_id", "_owner", "_worker")
+
+    def __init__(self, object_id: ObjectId, owner: Address, worker: "CoreWorker | None") -> None:
+        """`worker`: the process that counts this reference already, or None if none does yet."""
+        self._id = object_id
+        self._owner = owner
+        self._worker = worker
+
+    def binary(self) -> bytes:
+        """28 bytes: task id (24), index (4). Ray's layout."""
+        return self._id
+
+    def hex(self) -> str:
+        return self._id.hex()
+
+    def is_nil(self) -> bool:
+        return self._id == b"\xff" * len(self._id)
+
+    def task_id(self) -> TaskId:
+        """Of the task that makes the object, or put it (24 bytes)."""
+        return task_of_object(self._id)
+
+    def actor_id(self) -> ActorId:
+        return actor_of_task(self.task_id())
+
+    def job_id(self) -> JobId:
+        return job_of_task(self.task_id())
+
+    def __hash__(self) -> int:
+        return hash(self._id)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ObjectRef) and other._id == self._id
+
+    def __lt__(self, other: "ObjectRef") -> bool:
+        return self._id < other._id
+
+    def __repr__(self) -> str:
+        return f"ObjectRef({self._id.hex()})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        met = serialised.get()
+        if met is not None:
+            met.append(ContainedRef(self._id, self._owner))
+        elif self._worker is not None:
+            # Pickled by somebody else's pickler: nobody can know how long it is needed (Ray pins it).
+            self._worker.pin_for_ever(self)
+        owner = self._owner
+        return _rebuild, (self._id, owner.node_id, owner.worker_id, owner.endpoint)
+
+    def __del__(self) -> None:
+        worker = self._worker
+        if worker is not None:
+            worker.released(self._id)
+
+
+def _rebuild(object_id: ObjectId, node_id: NodeId, worker_id: WorkerId, endpoint: str) -> ObjectRef:
+    ref = ObjectRef(object_id, Address(node_id, worker_id, endpoint), None)
+    met = deserialised.get()
+    if met is not None:
+        met.append(ref)
+    else:
+        worker = current()
+        if worker is not None:
+            worker.adopt([ref])
+    return ref

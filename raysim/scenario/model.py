@@ -1,0 +1,172 @@
+"""What a scenario file may say, as pydantic models. Never opens the files that it names.
+
+The keys and their meanings are documented on the fields; the schema and the reference are generated
+from here. Durations become nanoseconds, sizes bytes, bandwidths bytes per second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, model_validator
+
+from raysim.faults.model import Fault
+from raysim.faults.text import fault_from, parse_fault
+from raysim.scenario.expectation import Expectation, parse_expectation
+from raysim.spec.units import parse_bandwidth, parse_duration, parse_size
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise ValueError(f"a quantity was expected, not {_kind(value)}")
+    return str(value)
+
+
+def _kind(value: object) -> str:
+    names = {dict: "a mapping", list: "a list", type(None): "nothing", bool: "true or false"}
+    return names.get(type(value), repr(value))
+
+
+def _read_fault(value: object) -> Fault:
+    """`kill_node(at=5s)` or `{kill_node: {at: 5s}}`."""
+    if isinstance(value, str):
+        return parse_fault(value)
+    if isinstance(value, dict) and len(value) == 1:
+        ((kind, arguments),) = value.items()
+        if isinstance(arguments, dict):
+            return fault_from(str(kind), arguments)
+    raise ValueError("a fault is written as `kill_node(at=5s)` or as `kill_node: {at: 5s}`")
+
+
+def _read_expectation(value: object) -> Expectation:
+    if not isinstance(value, str):
+        raise ValueError(f"an expectation is a text such as 'failed == 0', not {_kind(value)}")
+    return parse_expectation(value)
+
+
+Duration: TypeAlias = Annotated[int, BeforeValidator(lambda value: parse_duration(_text(value)))]
+Size: TypeAlias = Annotated[int, BeforeValidator(lambda value: parse_size(_text(value)))]
+Bandwidth: TypeAlias = Annotated[int, BeforeValidator(lambda value: parse_bandwidth(_text(value)))]
+Amount: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Count: TypeAlias = Annotated[int, Field(ge=1)]
+
+
+class Part(BaseModel):
+    """A part of a scenario: nothing is converted, nothing changes once it is read."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+
+class Network(Part):
+    """The links between nodes. What is not given keeps the backend's measured default."""
+
+    latency: Duration | None = None
+    """One way, between any two nodes."""
+    bandwidth: Bandwidth | None = None
+    """Of each node's link, shared by the transfers on it."""
+
+
+class NodeGroup(Part):
+    """Nodes that are alike."""
+
+    count: Count = 1
+    cpus: Amount = 4
+    gpus: Amount = 0
+    resources: dict[str, Amount] = {}
+    """Custom resources, by name."""
+    object_store: Size | None = None
+    """Capacity of each node's object store."""
+
+
+class Cluster(Part):
+    """The machines. The first node is the head: it holds the GCS, and the driver runs there."""
+
+    nodes: Count | Annotated[list[NodeGroup], Field(min_length=1)] = 1
+    """How many nodes, all alike; or a list of groups, in which case each group has its own cpus."""
+    cpus: Amount | None = None
+    """Cores of each node where `nodes` is a number. Default 4."""
+    network: Literal["free"] | Network = Network()
+    """`free`: messages and bytes cost nothing, neither do leases and workers' starts."""
+
+    @model_validator(mode="after")
+    def _cpus_once(self) -> Cluster:
+        if self.cpus is not None and not isinstance(self.nodes, int):
+            raise ValueError("'cpus' stands twice: where 'nodes' is a list, each group has its own")
+        return self
+
+    def groups(self) -> list[NodeGroup]:
+        """The groups, also where the file gives a number only."""
+        if isinstance(self.nodes, int):
+            cpus = NodeGroup().cpus if self.cpus is None else self.cpus
+            return [NodeGroup(count=self.nodes, cpus=cpus)]
+        return self.nodes
+
+    def node_groups(self) -> list[NodeGroup]:
+        """One entry a node, in the order of the nodes' numbers."""
+        return [group for group in self.groups() for _ in range(group.count)]
+
+    def total_cpus(self) -> float:
+        """Cores of the whole cluster."""
+        return sum(group.cpus * group.count for group in self.groups())
+
+
+class WorkflowWorkload(Part):
+    """A workflow in WfFormat: each task runs for its runtime and leaves files of their sizes."""
+
+    kind: Literal["workflow"]
+    file: str
+    """Beside the scenario file, or absolute."""
+
+
+class ProgramWorkload(Part):
+    """A Python program that uses raysim."""
+
+    kind: Literal["program"]
+    file: str
+    """Beside the scenario file, or absolute."""
+    args: list[str] = []
+
+
+class TasksWorkload(Part):
+    """Tasks that do not depend on each other, all submitted at the start."""
+
+    kind: Literal["tasks"]
+    count: Count
+    duration: Duration
+    cpus: Amount = 1
+    """Of each task."""
+    result_size: Size = 0
+    """Of each task's result."""
+
+
+Workload: TypeAlias = Annotated[
+    WorkflowWorkload | ProgramWorkload | TasksWorkload, Field(discriminator="kind")
+]
+
+ReadFault: TypeAlias = Annotated[InstanceOf[Fault], BeforeValidator(_read_fault)]
+ReadExpectation: TypeAlias = Annotated[InstanceOf[Expectation], BeforeValidator(_read_expectation)]
+
+
+class Scenario(Part):
+    """One experiment: machines, policy, work, what goes wrong, and what must hold."""
+
+    model_config = ConfigDict(strict=True, frozen=True, validate_by_name=True)
+
+    name: str = ""
+    """Of the run, in its report; the file's own name where it is not given."""
+    cluster: Cluster = Cluster()
+    policy: Literal["hybrid", "spread"] = "hybrid"
+    """Where tasks go. `hybrid` fills nodes to half before it spreads; `spread` goes round."""
+    workload: Workload
+    faults: list[ReadFault] = []
+    """Such as `kill_node(at=33%)`: a share is of the expected makespan, which is the lower bound
+    max(critical path, work / cores) on the whole cluster; a program has none, so give a time."""
+    seed: int = 0
+    """Of every random choice."""
+    expectations: list[ReadExpectation] = Field(default=[], alias="assert")
+    """What must hold at the end, such as `lost_objects == 0` or `makespan_s < 2m`."""
+
+    def summary_of_parts(self) -> Mapping[str, Any]:
+        """The scenario in plain values, for the run's folder."""
+        return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)

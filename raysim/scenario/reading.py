@@ -1,0 +1,31 @@
+"""A file's text, or the problem that keeps it from being read. Never parses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from raysim.scenario.problems import Problem, ScenarioError, nearest
+
+
+def read_text(file: Path) -> str:
+    """The UTF-8 text of this file. Raises ScenarioError where there is none."""
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        what = "there is no such file"
+        raise ScenarioError([Problem(str(file), None, what, nearest_file(file))]) from None
+    except OSError as error:
+        what = f"cannot be read: {error.strerror}"
+        raise ScenarioError([Problem(str(file), None, what)]) from error
+    except UnicodeDecodeError as error:
+        what = f"is not UTF-8 text: byte {error.start} is {error.object[error.start]:#04x}"
+        raise ScenarioError([Problem(str(file), None, what)]) from error
+
+
+def nearest_file(file: Path) -> str | None:
+    """The file beside this one whose name is most like it."""
+    folder = file.parent
+    if not folder.is_dir():
+        return None
+    name = nearest(file.name, sorted(entry.name for entry in folder.iterdir()))
+    return str(folder / name) if name else None

@@ -1,0 +1,223 @@
+"""Runs an experiment in a world and sums it up. Never prints, never knows which worlds there are.
+
+A run ends in a Run: the summary, a record for each task, and the journal that both come from. What a
+scenario asks for and the world at hand cannot give is either a problem (a fault that it cannot
+perform) or told in `Run.notes` (a network that is what it is).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from raysim.backend import Backend, InitOptions, NodeOptions, World, load
+from raysim.config import Config
+from raysim.faults import KillNode, PlannedFault, plan_faults
+from raysim.journal import Journal
+from raysim.scenario.loading import Experiment
+from raysim.scenario.model import Network, NodeGroup
+from raysim.scenario.problems import Problem, ScenarioError
+from raysim.scenario.records import Notes, records_of_workflow
+from raysim.scenario.submission import submit_workflow
+from raysim.scenario.summary import Outcome, Summary, TaskRecord, summarise
+from raysim.spec.units import NANOSECONDS
+
+SIMULATED = frozenset({"sim"})
+"""Worlds in virtual time: they take `network` and `faults` themselves, and their digest repeats."""
+
+_STEPS_OF_PROGRESS = 50
+"""How often a run tells how far it is. Each telling costs a pass over the waiting tasks."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How to run an experiment, beyond what its scenario says."""
+
+    backend: str = "sim"
+    time_scale: float = 1.0
+    """Real worlds only: durations are multiplied by it, and times that are told divided by it."""
+    command: str = ""
+    """The line that runs it again, for the summary."""
+    journal: Journal = field(default_factory=Journal)
+    progress: Callable[[int, int], None] | None = None
+    """Told (tasks that ended, tasks) now and then."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run leaves."""
+
+    experiment: Experiment
+    summary: Summary
+    records: Sequence[TaskRecord]
+    journal: Journal
+    notes: tuple[str, ...] = ()
+    """What the scenario asks for and this world does not have."""
+
+
+def run_workflow(experiment: Experiment, options: RunOptions) -> Run:
+    """Run the experiment's workflow. Raises ScenarioError where this world cannot."""
+    workflow = experiment.workflow
+    assert workflow is not None, f"{experiment.file} is a program: see programs.py"
+    check_world(experiment, options)
+    begun = time.perf_counter()
+    world = load(options.backend)(init_options(experiment, options))
+    try:
+        backend = world.connect()
+        watch = _Watch(world, backend, options, kills_of(experiment, options))
+        submitted = submit_workflow(workflow, backend, options.time_scale)
+        watch.until_all_ended(submitted.tokens)
+        task_ids = submitted.task_ids
+        del submitted  # Its references end before their world does.
+    finally:
+        world.stop()
+    wall_s = time.perf_counter() - begun  # After stop: a simulated clock stood in its place.
+    notes = Notes(options.journal)
+    records = records_of_workflow(workflow, task_ids, notes, watch.start_ns, options.time_scale)
+    outcome = outcome_of(experiment, options, notes, wall_s)
+    summary = summarise(outcome, records, workflow, experiment.scenario.expectations)
+    return Run(experiment, summary, records, options.journal, what_differs(experiment, options))
+
+
+def init_options(experiment: Experiment, options: RunOptions) -> InitOptions:
+    """The cluster that the scenario describes, in the port's words."""
+    scenario = experiment.scenario
+    groups = scenario.cluster.node_groups()
+    return InitOptions(
+        nodes=[_node(group, f"node-{index}") for index, group in enumerate(groups)],
+        config=Config(policy=scenario.policy),
+        seed=scenario.seed,
+        entrypoint=options.command,
+        journal=options.journal,
+        world=world_options(experiment, options),
+    )
+
+
+def world_options(experiment: Experiment, options: RunOptions) -> dict[str, Any]:
+    """What only a simulated world is told: its links, and what goes wrong."""
+    if options.backend not in SIMULATED:
+        return {}
+    network = experiment.scenario.cluster.network
+    told = network if isinstance(network, str) else network.model_dump(exclude_none=True)
+    return {
+        "network": told,
+        "faults": experiment.scenario.faults,
+        "expected_makespan_ns": experiment.expected_makespan_ns,
+    }
+
+
+def kills_of(experiment: Experiment, options: RunOptions) -> tuple[PlannedFault, ...]:
+    """The nodes that the runner itself kills: in a real world, where no host performs faults."""
+    if options.backend in SIMULATED:
+        return ()
+    return plan_faults(
+        experiment.scenario.faults,
+        nodes=len(experiment.scenario.cluster.node_groups()),
+        expected_makespan_ns=experiment.expected_makespan_ns,
+        rng=Random(f"{experiment.scenario.seed}/faults"),
+    )
+
+
+def check_world(experiment: Experiment, options: RunOptions) -> None:
+    """Raises ScenarioError for what would make the run another experiment than the one asked for."""
+    problems: list[str] = []
+    if options.time_scale <= 0:
+        problems.append(f"--time-scale is a factor above 0, not {options.time_scale:g}")
+    if options.backend in SIMULATED:
+        if options.time_scale != 1:
+            problems.append(
+                f"--time-scale {options.time_scale:g} is for real backends; "
+                f"on {options.backend} durations cost no time"
+            )
+    else:
+        problems.extend(
+            f"{fault} can be performed on sim only; drop it, or use --backend sim"
+            for fault in experiment.scenario.faults
+            if not isinstance(fault, KillNode)
+        )
+    if problems:
+        raise ScenarioError(Problem(str(experiment.file), None, what) for what in problems)
+
+
+def what_differs(experiment: Experiment, options: RunOptions) -> tuple[str, ...]:
+    """What the scenario says and this world cannot follow, for the reader of the summary."""
+    if options.backend in SIMULATED or experiment.scenario.cluster.network == Network():
+        return ()
+    return (f"network: {options.backend} uses the links that there are, not those of the scenario",)
+
+
+def outcome_of(experiment: Experiment, options: RunOptions, notes: Notes, wall_s: float) -> Outcome:
+    """What is known of the run beyond its tasks; None for what this world does not write down."""
+    simulated = options.backend in SIMULATED
+    cluster = experiment.scenario.cluster
+    return Outcome(
+        backend=options.backend,
+        seed=experiment.scenario.seed,
+        nodes=len(cluster.node_groups()),
+        cpus=cluster.total_cpus(),
+        wall_s=wall_s,
+        bytes_moved=notes.bytes_moved if simulated else None,
+        lost_objects=notes.lost_objects,
+        digest=options.journal.digest() if simulated else None,
+        command=options.command,
+    )
+
+
+def _node(group: NodeGroup, name: str) -> NodeOptions:
+    return NodeOptions(
+        num_cpus=group.cpus,
+        num_gpus=group.gpus,
+        resources=dict(group.resources),
+        object_store_memory=group.object_store,
+        name=name,
+    )
+
+
+class _Watch:
+    """Waits for tokens, tells the progress, and in a real world kills nodes when their time comes."""
+
+    def __init__(
+        self, world: World, backend: Backend, options: RunOptions, kills: Sequence[PlannedFault]
+    ) -> None:
+        self._world = world
+        self._backend = backend
+        self._options = options
+        self._kills = list(kills)
+        self._node_ids = node_ids(backend) if kills else []
+        self._start_s = backend.now()
+
+    @property
+    def start_ns(self) -> int:
+        """When the workload began, on the world's clock."""
+        return round(self._start_s * NANOSECONDS["s"])
+
+    def until_all_ended(self, tokens: Sequence[Any]) -> None:
+        """Return when every token is ready: its task ended, well or not."""
+        waiting = list(tokens)
+        step = max(1, len(tokens) // _STEPS_OF_PROGRESS)
+        while waiting:
+            _, waiting = self._backend.wait(
+                waiting, min(step, len(waiting)), self._seconds_to_next_kill(), False
+            )
+            self._kill_what_is_due()
+            if self._options.progress is not None:
+                self._options.progress(len(tokens) - len(waiting), len(tokens))
+
+    def _seconds_to_next_kill(self) -> float | None:
+        if not self._kills:
+            return None
+        due_s = self._kills[0].at_ns / NANOSECONDS["s"] * self._options.time_scale
+        return max(0.0, self._start_s + due_s - self._backend.now())
+
+    def _kill_what_is_due(self) -> None:
+        while self._kills and self._seconds_to_next_kill() == 0:
+            self._world.kill_node(self._node_ids[self._kills.pop(0).node])
+
+
+def node_ids(backend: Backend) -> list[str]:
+    """Ids in hex, in the order of the nodes' numbers; the names are those that `_node` gave."""
+    by_name = {row["NodeName"]: str(row["NodeID"]) for row in backend.nodes()}
+    return [by_name[f"node-{index}"] for index in range(len(by_name))]

@@ -1,0 +1,93 @@
+"""A workflow -> submitted tasks, in any world. Never waits, never reads a clock.
+
+Each task is synthetic: it occupies its cores for its runtime and leaves its files. Its first return
+is an empty token; the others are its files. A file's reference is dropped when its last reader is
+submitted, so that the file is freed once it was read; files that nobody reads are the workflow's
+results and are kept. Files that no task writes stand on shared storage and move nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from raysim.backend import Backend, RemoteTarget, TaskOptions
+from raysim.scenario.workflow import Workflow, WorkflowTask
+from raysim.spec.ids import ObjectId, TaskId, task_of_object
+from raysim.spec.task import Work
+from raysim.spec.units import NANOSECONDS
+
+if TYPE_CHECKING:
+    from raysim.runtime.object_ref import ObjectRef
+
+_NUMBERING: Final = re.compile(r"[_\-.]?(?:ID)?\d[\d_\-.]*$")
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """A workflow under way: a token for each task, and what must be kept until the end."""
+
+    tokens: Sequence[ObjectRef]
+    """In the order of the workflow; ready when the task ended."""
+    results: Sequence[ObjectRef]
+    """Files that no task reads."""
+    task_ids: Sequence[TaskId]
+
+
+def submit_workflow(workflow: Workflow, backend: Backend, time_scale: float = 1.0) -> Submitted:
+    """Submit every task at once, each after what it waits for; durations times `time_scale`."""
+    target = RemoteTarget(_never_called, "workflow_task")
+    readers = Counter(file for task in workflow.order for file in task.inputs)
+    tokens: dict[str, ObjectRef] = {}
+    files: dict[str, ObjectRef] = {}
+    results: list[ObjectRef] = []
+    for task in workflow.order:
+        arguments = _arguments(workflow, task, tokens, files)
+        options = _options(workflow, task, time_scale)
+        token, *written = backend.submit_task(target, options, arguments, {})
+        tokens[task.id] = token
+        for file, ref in zip(task.outputs, written, strict=True):
+            if readers[file]:
+                files[file] = ref
+            else:
+                results.append(ref)
+        for file in task.inputs:
+            readers[file] -= 1
+            if not readers[file]:
+                files.pop(file, None)
+    submitted = list(tokens.values())
+    task_ids = [task_of_object(ObjectId(token.binary())) for token in submitted]
+    return Submitted(submitted, results, task_ids)
+
+
+def stage(name: str) -> str:
+    """The name without its number: tasks of one stage follow each other on one lease."""
+    return _NUMBERING.sub("", name) or name
+
+
+def _never_called(*_: object) -> NoReturn:
+    raise AssertionError("a synthetic task runs no Python")
+
+
+def _arguments(
+    workflow: Workflow, task: WorkflowTask, tokens: dict[str, Any], files: dict[str, Any]
+) -> tuple[Any, ...]:
+    """The files that the task reads, and the tokens of those parents whose files it does not."""
+    read = [file for file in task.inputs if file in workflow.writers]
+    writers = {workflow.writers[file] for file in read}
+    order_only = [tokens[parent] for parent in task.parents if parent not in writers]
+    return (*(files[file] for file in read), *order_only)
+
+
+def _options(workflow: Workflow, task: WorkflowTask, time_scale: float) -> TaskOptions:
+    sizes = tuple(workflow.files[file].size_bytes for file in task.outputs)
+    duration_ns = round(task.runtime_s * time_scale * NANOSECONDS["s"])
+    return TaskOptions(
+        num_cpus=task.cores,
+        num_returns=1 + len(sizes),
+        name=stage(task.name),
+        work=Work(duration_ns, (0, *sizes)),
+    )

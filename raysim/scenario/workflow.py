@@ -1,0 +1,160 @@
+"""A workflow: tasks, the files between them, and its figures. Never reads a file, never runs one.
+
+The figures are those of the scheduling literature: the *work* is the sum of the tasks' runtimes,
+the *critical path* the longest chain of runtimes along the edges (transfers not counted), and no
+schedule on `c` cores ends before max(critical path, core-seconds / c).
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import TypeVar
+
+import msgspec
+
+
+class WorkflowFile(msgspec.Struct, frozen=True):
+    """A file that tasks read or write. A file that no task writes is an input of the workflow."""
+
+    id: str
+    size_bytes: int
+
+
+class WorkflowTask(msgspec.Struct, frozen=True):
+    """One task: how long it ran on how many cores, after which tasks, on which files."""
+
+    id: str
+    name: str
+    runtime_s: float
+    cores: float = 1
+    parents: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+
+
+class CycleError(ValueError):
+    """Tasks that wait for each other, in the order of the waiting; the first is named again."""
+
+    def __init__(self, cycle: tuple[str, ...]) -> None:
+        self.cycle = cycle
+        super().__init__(f"tasks wait for each other: {' -> '.join((*cycle, cycle[0]))}")
+
+
+_Item = TypeVar("_Item", WorkflowTask, WorkflowFile)
+
+
+class Workflow:
+    """A directed acyclic graph of tasks. Parents and files must exist; CycleError otherwise."""
+
+    def __init__(
+        self, name: str, tasks: Iterable[WorkflowTask], files: Iterable[WorkflowFile] = ()
+    ) -> None:
+        self.name = name
+        self.tasks: Mapping[str, WorkflowTask] = _by_id("task", tasks)
+        self.files: Mapping[str, WorkflowFile] = _by_id("file", files)
+        self._check_names()
+        self.order: tuple[WorkflowTask, ...] = _in_order(self.tasks)
+        """Every task after its parents; among those that are ready, in the order of the file."""
+
+    def _check_names(self) -> None:
+        for task in self.tasks.values():
+            for parent in task.parents:
+                if parent not in self.tasks:
+                    raise ValueError(f"task {task.id!r} waits for the unknown task {parent!r}")
+            for file in (*task.inputs, *task.outputs):
+                if file not in self.files:
+                    raise ValueError(f"task {task.id!r} names the unknown file {file!r}")
+
+    @cached_property
+    def edges(self) -> int:
+        """How many times a task waits for another."""
+        return sum(len(task.parents) for task in self.order)
+
+    @cached_property
+    def work_s(self) -> float:
+        """The sum of the runtimes, in seconds."""
+        return sum(task.runtime_s for task in self.order)
+
+    @cached_property
+    def core_seconds(self) -> float:
+        """The sum of runtimes times cores."""
+        return sum(task.runtime_s * task.cores for task in self.order)
+
+    @cached_property
+    def critical_path_s(self) -> float:
+        """The longest chain of runtimes along the edges, in seconds."""
+        end: dict[str, float] = {}
+        for task in self.order:
+            start = max((end[parent] for parent in task.parents), default=0.0)
+            end[task.id] = start + task.runtime_s
+        return max(end.values(), default=0.0)
+
+    @cached_property
+    def file_bytes(self) -> int:
+        """The sum of the sizes of all files."""
+        return sum(file.size_bytes for file in self.files.values())
+
+    @cached_property
+    def writers(self) -> Mapping[str, str]:
+        """The task that writes each file; a file of the workflow's own input is absent."""
+        return {file: task.id for task in self.order for file in task.outputs}
+
+    @property
+    def max_cores(self) -> float:
+        """The most cores that one task needs."""
+        return max((task.cores for task in self.order), default=0)
+
+    def lower_bound_s(self, cores: float) -> float:
+        """No schedule on this many cores ends before, in seconds."""
+        if cores <= 0:
+            raise ValueError(f"a lower bound needs at least one core, not {cores}")
+        return max(self.critical_path_s, self.core_seconds / cores)
+
+
+def _by_id(noun: str, items: Iterable[_Item]) -> dict[str, _Item]:
+    found: dict[str, _Item] = {}
+    for item in items:
+        if item.id in found:
+            raise ValueError(f"two {noun}s are called {item.id!r}")
+        found[item.id] = item
+    return found
+
+
+def _in_order(tasks: Mapping[str, WorkflowTask]) -> tuple[WorkflowTask, ...]:
+    """Kahn's algorithm (CACM 1962), stable by the tasks' positions."""
+    position = {task_id: index for index, task_id in enumerate(tasks)}
+    children: dict[str, list[str]] = {task_id: [] for task_id in tasks}
+    waiting: dict[str, int] = {}
+    for task in tasks.values():
+        waiting[task.id] = len(task.parents)
+        for parent in task.parents:
+            children[parent].append(task.id)
+    ids = list(tasks)
+    ready = [position[task_id] for task_id, count in waiting.items() if count == 0]
+    order: list[WorkflowTask] = []
+    while ready:
+        task_id = ids[heapq.heappop(ready)]
+        order.append(tasks[task_id])
+        for child in children[task_id]:
+            waiting[child] -= 1
+            if waiting[child] == 0:
+                heapq.heappush(ready, position[child])
+    if len(order) < len(tasks):
+        raise CycleError(_find_cycle(tasks, {task for task in ids if waiting[task] > 0}))
+    return tuple(order)
+
+
+def _find_cycle(tasks: Mapping[str, WorkflowTask], stuck: set[str]) -> tuple[str, ...]:
+    """Follow stuck parents from the first stuck task: each has one, so the walk must close."""
+    walk: list[str] = []
+    seen: dict[str, int] = {}
+    at = next(task for task in tasks if task in stuck)
+    while at not in seen:
+        seen[at] = len(walk)
+        walk.append(at)
+        at = next(parent for parent in tasks[at].parents if parent in stuck)
+    cycle = walk[seen[at] :][::-1]
+    first = min(range(len(cycle)), key=lambda index: list(tasks).index(cycle[index]))
+    return tuple(cycle[first:] + cycle[:first])

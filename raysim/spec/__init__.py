@@ -1,0 +1,1 @@
+"""The nouns that every layer shares: ids, resources, nodes, tasks, actors. Never behaviour."""

@@ -1,0 +1,64 @@
+"""What an actor is and which states it has. Never where it runs: see gcs."""
+
+from enum import StrEnum
+
+import msgspec
+
+from raysim.spec.address import NOWHERE, Address
+from raysim.spec.failure import Failure
+from raysim.spec.ids import ActorId, FunctionId
+from raysim.spec.resources import Resources
+from raysim.spec.task import Default, Strategy, TaskArg
+
+
+class ActorState(StrEnum):
+    """Ray's `ActorTableData.ActorState`."""
+
+    PENDING_CREATION = "PENDING_CREATION"
+    ALIVE = "ALIVE"
+    RESTARTING = "RESTARTING"
+    DEAD = "DEAD"
+
+
+class ActorSpec(msgspec.Struct, frozen=True, gc=False):
+    """All that is needed to start an actor, again and again."""
+
+    actor_id: ActorId
+    class_id: FunctionId
+    class_name: str
+    class_payload: bytes
+    """The pickled class, so that a restart needs no living owner process."""
+    args: bytes
+    refs: list[TaskArg]
+    owner: Address
+    placement: Resources
+    """What must be free on a node to place it (Ray: 1 CPU by default)."""
+    lifetime: Resources
+    """What it holds while it lives (Ray: nothing by default)."""
+    max_restarts: int = 0
+    """-1 for ever."""
+    max_task_retries: int = 0
+    max_concurrency: int = 1
+    name: str = ""
+    namespace: str = ""
+    detached: bool = False
+    strategy: Strategy = Default()
+    method_meta: bytes = b""
+    """What a handle needs to know of the methods; opaque to the protocol."""
+
+
+class ActorInfo(msgspec.Struct, frozen=True, gc=False):
+    """An actor as the GCS publishes it. `incarnation` counts its starts, from 0; `version` its changes."""
+
+    actor_id: ActorId
+    state: ActorState
+    incarnation: int
+    version: int
+    address: Address = NOWHERE
+    max_task_retries: int = 0
+    name: str = ""
+    namespace: str = ""
+    class_name: str = ""
+    owner: Address = NOWHERE
+    death: Failure | None = None
+    method_meta: bytes = b""

@@ -1,0 +1,133 @@
+"""Ids as bytes, laid out as Ray's and derived, not drawn. Never random, never a class a message has to rebuild.
+
+A job id (4 bytes) ends an actor id (16), which ends a task id (24), which begins an object id (28):
+`ref -> task -> actor -> job` is slicing. Source of the layout: Ray's design document on ids.
+"""
+
+from hashlib import blake2b
+from typing import NewType
+
+JobId = NewType("JobId", bytes)
+ActorId = NewType("ActorId", bytes)
+TaskId = NewType("TaskId", bytes)
+ObjectId = NewType("ObjectId", bytes)
+NodeId = NewType("NodeId", bytes)
+WorkerId = NewType("WorkerId", bytes)
+FunctionId = NewType("FunctionId", bytes)
+
+JOB_ID_BYTES = 4
+ACTOR_ID_BYTES = 16
+TASK_ID_BYTES = 24
+OBJECT_ID_BYTES = 28
+UNIQUE_ID_BYTES = 28
+
+NIL_NODE = NodeId(b"\xff" * UNIQUE_ID_BYTES)
+NIL_WORKER = WorkerId(b"\xff" * UNIQUE_ID_BYTES)
+
+_MASK = (1 << 64) - 1
+_STEP = 0x9E3779B97F4A7C15
+"""Odd, so that index -> (base + index * step) mod 2**64 never repeats for one parent (Weyl sequence)."""
+
+_PUT_BIT = 1 << 31
+_PUT_ATTEMPT_SHIFT = 27
+_PUT_INDEX_LIMIT = 1 << _PUT_ATTEMPT_SHIFT
+
+
+def job_id(number: int) -> JobId:
+    return JobId(number.to_bytes(JOB_ID_BYTES, "big"))
+
+
+def nil_actor(job: JobId) -> ActorId:
+    """The actor part of ids of tasks that belong to no actor."""
+    return ActorId(b"\xff" * (ACTOR_ID_BYTES - JOB_ID_BYTES) + job)
+
+
+def driver_task(job: JobId) -> TaskId:
+    """The task that a driver counts as: its submissions and puts are derived from it."""
+    return TaskId(b"\xff" * (TASK_ID_BYTES - ACTOR_ID_BYTES) + nil_actor(job))
+
+
+def job_of_task(task: TaskId) -> JobId:
+    return JobId(task[-JOB_ID_BYTES:])
+
+
+def actor_of_task(task: TaskId) -> ActorId:
+    return ActorId(task[8:])
+
+
+def task_of_object(object_id: ObjectId) -> TaskId:
+    return TaskId(object_id[:TASK_ID_BYTES])
+
+
+def return_id(task: TaskId, index: int) -> ObjectId:
+    """The object id of a task's return value; `index` counts from 0, the id's index from 1 as in Ray."""
+    return ObjectId(task + (index + 1).to_bytes(4, "little"))
+
+
+def is_put(object_id: ObjectId) -> bool:
+    return object_id[-1] >= 0x80
+
+
+def function_id(payload: bytes) -> FunctionId:
+    return FunctionId(blake2b(payload, digest_size=UNIQUE_ID_BYTES).digest())
+
+
+def named_worker_id(name: str) -> WorkerId:
+    """A process id derived from a name: for worlds where ids must be reproducible."""
+    return WorkerId(blake2b(name.encode(), digest_size=UNIQUE_ID_BYTES).digest())
+
+
+def named_node_id(name: str) -> NodeId:
+    return NodeId(blake2b(name.encode(), digest_size=UNIQUE_ID_BYTES).digest())
+
+
+class IdSource:
+    """Derives the ids of what one attempt of one task submits, puts and creates, in program order.
+
+    Another attempt derives other ids, so that what a dead attempt left behind is never taken for
+    the living one's.
+    """
+
+    __slots__ = ("_actor", "_base", "_job", "_next", "_puts", "_task", "_tasks")
+
+    def __init__(self, task: TaskId, attempt: int = 0) -> None:
+        digest = blake2b(task, digest_size=8, salt=attempt.to_bytes(4, "little")).digest()
+        self._task = task
+        self._base = int.from_bytes(digest, "little")
+        self._job = job_of_task(task)
+        self._actor: bytes = nil_actor(self._job)
+        self._next = 0
+        self._puts = (attempt & 0xF) << _PUT_ATTEMPT_SHIFT | _PUT_BIT
+        self._tasks = 0
+
+    def _unique(self) -> bytes:
+        self._next = index = self._next + 1
+        return ((self._base + index * _STEP) & _MASK).to_bytes(8, "little")
+
+    def task(self) -> TaskId:
+        """The id of the next normal task."""
+        return TaskId(self._unique() + self._actor)
+
+    def actor(self) -> ActorId:
+        """The id of the next actor."""
+        return ActorId(self._unique() + self._unique()[:4] + self._job)
+
+    def actor_task(self, actor: ActorId) -> TaskId:
+        return TaskId(self._unique() + actor)
+
+    def put(self) -> ObjectId:
+        """The id of the next `put`. Raises OverflowError after 2**27 puts of one task."""
+        self._puts = index = self._puts + 1
+        if index & (_PUT_INDEX_LIMIT - 1) == 0:
+            raise OverflowError(f"one task made {_PUT_INDEX_LIMIT} puts: its put ids are used up")
+        return ObjectId(self._task + index.to_bytes(4, "little"))
+
+
+def actor_creation_task(actor: ActorId) -> TaskId:
+    """The task that runs an actor's constructor. Its only return stands for the actor's handles."""
+    return TaskId(b"\x00" * 8 + actor)
+
+
+def actor_handle_object(actor: ActorId) -> ObjectId:
+    """The object whose references are the actor's counted handles (Ray: ObjectID::ForActorHandle)."""
+    return return_id(actor_creation_task(actor), 0)

@@ -1,0 +1,97 @@
+"""What a task is: the part that calls share (template) and the part of each call. Never its state: see owner."""
+
+from typing import TypeAlias
+
+import msgspec
+
+from raysim.spec.address import Address
+from raysim.spec.ids import FunctionId, NodeId, ObjectId, TaskId
+from raysim.spec.resources import Resources
+
+
+class NodeAffinity(msgspec.Struct, frozen=True, gc=False, tag=True, array_like=True):
+    """Run on this node; `soft` means elsewhere when it is gone or can never fit."""
+
+    node_id: NodeId
+    soft: bool = False
+
+
+class Spread(msgspec.Struct, frozen=True, gc=False, tag=True, array_like=True):
+    """Best-effort round robin over the nodes (Ray: "SPREAD")."""
+
+
+class Default(msgspec.Struct, frozen=True, gc=False, tag=True, array_like=True):
+    """The cluster's policy decides (Ray: "DEFAULT")."""
+
+
+Strategy: TypeAlias = Default | Spread | NodeAffinity
+
+
+class TaskTemplate(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What all calls of one remote function with the same options share.
+
+    It is also their scheduling class: tasks of one template may follow each other on one lease.
+    """
+
+    function_id: FunctionId
+    name: str
+    resources: Resources
+    """Units of 1e-4."""
+    num_returns: int = 1
+    max_retries: int = 3
+    """System failures that are tried again; -1 for ever. Ray: `max_retries`."""
+    retry_exceptions: bool = False
+    """Whether the application's exceptions count as retriable; which ones is decided beside the
+    user's code (`retry_only` of the function payload)."""
+    strategy: Strategy = Default()
+
+    def scheduling_key(self) -> tuple[object, ...]:
+        return (
+            self.function_id,
+            tuple(self.resources.items()),
+            self.num_returns,
+            self.max_retries,
+            self.retry_exceptions,
+            self.strategy,
+            self.name,
+        )
+
+
+class Work(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A synthetic task's doing: so long, results so large, no Python. Durations in ns, sizes in bytes."""
+
+    duration_ns: int
+    return_sizes: tuple[int, ...] = ()
+
+
+class TaskArg(msgspec.Struct, gc=False, array_like=True):
+    """A top-level reference among a call's arguments, to be replaced by its value.
+
+    Exactly one of: `payload` (the value, inline), or `holders` (raylets with a copy in their store).
+    """
+
+    slot: int | str
+    """Position, or keyword."""
+    object_id: ObjectId
+    owner: Address
+    payload: bytes | None = None
+    holders: list[Address] = []
+    size: int = 0
+
+
+class TaskCall(msgspec.Struct, gc=False, array_like=True):
+    """One call, as it is pushed to a worker."""
+
+    task_id: TaskId
+    attempt: int
+    args: bytes
+    """The serialised `(args, kwargs)`, references of `refs` left out."""
+    refs: list[TaskArg] = []
+    work: Work | None = None
+    method: str = ""
+    """The actor's method; empty for a normal task."""
+    sequence: int = -1
+    """The caller's number of this actor call within the actor's incarnation."""
+    num_returns: int = 1
+    """Of an actor call, where no template says it."""
+    retry_exceptions: bool = False

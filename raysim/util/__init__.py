@@ -1,0 +1,1 @@
+"""What Ray keeps under `ray.util`. Never needed by the protocol."""

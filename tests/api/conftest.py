@@ -1,0 +1,73 @@
+"""One suite over every backend; RAYSIM_TEST_RAY=1 adds Ray itself, the judge of what is right."""
+
+import os
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+BACKENDS = ["sim", "cluster"]
+JUDGE = "ray"
+CPUS = 4
+"""Of the one node that the tests of a module share."""
+
+QUIET = {"include_dashboard": False, "log_to_driver": False, "logging_level": "error"}
+"""For Ray; raysim takes these arguments and has nothing to be quiet about."""
+
+
+def backends() -> list[str]:
+    chosen = os.environ.get("RAYSIM_TEST_BACKENDS")
+    if chosen:
+        return chosen.split(",")
+    return [*BACKENDS, JUDGE] if os.environ.get("RAYSIM_TEST_RAY") == "1" else BACKENDS
+
+
+def library(backend: str) -> ModuleType:
+    return import_module("ray" if backend == JUDGE else "raysim")
+
+
+def start(backend: str, **options: Any) -> ModuleType:
+    ray = library(backend)
+    own = {} if backend == JUDGE else {"backend": backend}
+    ray.init(**own, **QUIET, **options)
+    return ray
+
+
+@pytest.fixture(scope="module", params=backends())
+def backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def ray(backend: str) -> Iterator[ModuleType]:
+    """The library under test, connected to one node that all tests of the module share."""
+    ray = start(backend, num_cpus=CPUS, resources={"shelf": 2})
+    yield ray
+    ray.shutdown()
+
+
+@pytest.fixture
+def fresh(backend: str) -> Iterator[Callable[..., ModuleType]]:
+    """Starts sessions of a test's own; `fresh(num_cpus=2)`. Not together with `ray`."""
+    yield lambda **options: start(backend, **{"num_cpus": 2, **options})
+    library(backend).shutdown()
+
+
+@pytest.fixture
+def cluster(backend: str) -> Iterator[Any]:
+    """A head with 1 CPU, connected; the test adds nodes to it. Not together with `ray`."""
+    utils = import_module("ray.cluster_utils" if backend == JUDGE else "raysim.cluster_utils")
+    own = {} if backend == JUDGE else {"backend": backend}
+    made = utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 1}, **own)
+    made.connect()
+    yield made
+    library(backend).shutdown()
+    made.shutdown()
+
+
+@pytest.fixture
+def lib(backend: str) -> ModuleType:
+    """The library under test, not connected."""
+    return library(backend)

@@ -1,0 +1,27 @@
+"""What every test may ask for. Never starts a cluster: see the conftest of each folder."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# A slow machine is no bug; a hang is caught by pytest-timeout.
+settings.register_profile("raysim", deadline=None)
+settings.load_profile("raysim")
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the working tree."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Published traces and workflows beside the checkout; never part of it (licences differ)."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"needs the published traces in {folder}")
+    return folder
