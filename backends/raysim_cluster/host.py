@@ -44,6 +44,8 @@ class LoopHost:
         self.asleep = False
         """Somebody waits in the poller, or is about to."""
         self._own: list[Message] = []
+        self._turn: list[HeapTimer] = []
+        """To be run when the turn under way ends: what was asked for with no delay."""
         self._seed = seed
         self._streams: dict[str, Random] = {}
         self._journal = journal
@@ -55,7 +57,11 @@ class LoopHost:
         return time.monotonic_ns()
 
     def call_later(self, delay_ns: int, action: Callable[[], None]) -> HeapTimer:
-        timer = self.timers.add(time.monotonic_ns() + delay_ns, action)
+        if delay_ns <= 0:
+            timer = HeapTimer(action, self.timers)
+            self._turn.append(timer)
+        else:
+            timer = self.timers.add(time.monotonic_ns() + delay_ns, action)
         if self.asleep:
             self.poller.wake()  # It may sleep past this timer.
         return timer
@@ -87,6 +93,8 @@ class LoopHost:
 
     def sleep_ns(self, limit_ns: int | None) -> int:
         """How long the poller may wait: until the first timer, at most `limit_ns`; -1 without end."""
+        if self._turn:
+            return 0
         due = self.timers.next_ns()
         if due is None:
             return -1 if limit_ns is None else limit_ns
@@ -104,19 +112,28 @@ class LoopHost:
             action()
 
     def settle(self) -> None:
-        """Until nothing is left to say or to be told."""
+        """End a turn: until nothing is left to do, to say or to be told."""
         transport = self.transport
         while True:
-            while self._own:
+            while self._own or self._turn:
+                self._end_turn()
                 own, self._own = self._own, []
-                self._deliver(self.address, own)
+                if own:
+                    self._deliver(self.address, own)
             transport.flush()
             if transport.lost:
                 lost, transport.lost = transport.lost, []
                 for peer in lost:
                     self._lost(peer)
-            elif not self._own and not transport.dirty():
+            elif not (self._own or self._turn or transport.dirty()):
                 return
+
+    def _end_turn(self) -> None:
+        turn, self._turn = self._turn, []
+        for timer in turn:
+            action, timer.action = timer.action, None
+            if action is not None:
+                action()
 
     def drain(self, limit_ns: int) -> None:
         """Wait until what was sent has left, at most so long."""

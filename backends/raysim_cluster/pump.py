@@ -125,11 +125,10 @@ class Pump:
 
     def look(self) -> None:
         """From a thread that calls a lot and never blocks: poll now and then, without waiting."""
-        if (
-            time.monotonic_ns() - self._polled_ns > POLL_WHILE_BUSY_NS
-            and not self._helping
-            and not self._closed
-        ):
+        if self._helping or self._closed:
+            return
+        now = time.monotonic_ns()
+        if now - self._polled_ns > POLL_WHILE_BUSY_NS or self._host.timers.is_due(now):
             self._look_once()
 
     def _look_once(self) -> None:

@@ -35,6 +35,7 @@ class Timers:
         return timer
 
     def cancelled(self) -> None:
+        """An entry counts no more. One that was never in the heap only brings the sweep nearer."""
         self._cancelled += 1
         if self._cancelled > _SWEEP and self._cancelled * 2 > len(self._heap):
             self._heap = [entry for entry in self._heap if entry[2].action is not None]
@@ -51,6 +52,10 @@ class Timers:
             heappop(heap)
             self._cancelled -= 1
         return None
+
+    def is_due(self, now_ns: int) -> bool:
+        """Whether the first entry's time has come; it may have been cancelled."""
+        return bool(self._heap) and self._heap[0][0] <= now_ns
 
     def due(self, now_ns: int) -> Callable[[], None] | None:
         """Takes the first action that is due, or None."""

@@ -1,7 +1,9 @@
 """The host of a process with user code: a driver, or (see worker.py) a worker. Never runs that code."""
 
+import os
 import signal
 import threading
+from collections import deque
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -22,6 +24,8 @@ _NEVER = Stop()
 class UserHost(LoopHost):
     """A ProcessHost on real sockets. Roles are called under `lock` only."""
 
+    unwinding: tuple[type[BaseException], ...] = ()
+
     def __init__(
         self,
         session: Session,
@@ -38,6 +42,8 @@ class UserHost(LoopHost):
             session, node_id, worker_id, config=config, seed=seed, name=name, journal=journal
         )
         self.store = store
+        self.pid = os.getpid()
+        self._soon: deque[Callable[[], None]] = deque()
         self.lock = HostLock(self.settle, self._released)
         self.pump = Pump(self, self.lock)
         self._interrupt = Stop()
@@ -64,6 +70,19 @@ class UserHost(LoopHost):
 
     def run(self, task: RunnableTask) -> None:
         raise AssertionError(f"a driver runs no tasks, but was given {task.call.task_id.hex()}")
+
+    def soon(self, action: Callable[[], None]) -> None:
+        self._soon.append(action)
+        self.pump.kick()
+
+    def settle(self) -> None:
+        soon = self._soon
+        while True:
+            while soon:
+                soon.popleft()()
+            super().settle()
+            if not soon:
+                return
 
     def exit(self, reason: str) -> None:
         """A driver is the user's process: it is not ended, but what it waits for will not come."""

@@ -73,6 +73,7 @@ class Calls:
         found = exported.classes.get(id(options))
         if found is not None and found[0] is options:
             return found[1]
+        self._check_work(target, options)
         retried = options.retry_exceptions
         payload, key = exported.payload, exported.key
         if isinstance(retried, tuple):
@@ -92,6 +93,14 @@ class Calls:
             exported.classes.clear()
         exported.classes[id(options)] = (options, cls)
         return cls
+
+    def _check_work(self, target: RemoteTarget, options: TaskOptions) -> None:
+        work = options.work
+        if work is not None and len(work.return_sizes) != options.num_returns:
+            raise ValueError(
+                f"Synthetic task {target.name} has num_returns={options.num_returns}, but the sizes of "
+                f"{len(work.return_sizes)} returns. Give Work one size for each."
+            )
 
     def _export(self, target: RemoteTarget, options: TaskOptions | None = None) -> Exported:
         """Pickle the function now: once per process, as Ray does once per job."""

@@ -3,7 +3,8 @@
 Layout of a serialised value: one byte that says what follows.
 `V`/`E`: a pickle, of a value or of an exception. `B`: a pickle with buffers: the number of buffers,
 the pickle's length, each buffer's length (8 bytes each), the pickle, and each buffer at the next
-multiple of 64, so that arrays can lie where they are.
+multiple of 64, so that arrays can lie where they are. Anything else, or nothing: what a synthetic
+task returned, which has a size and no value.
 """
 
 import pickle
@@ -109,6 +110,8 @@ def deserialize(data: bytes | memoryview) -> tuple[Any, bool, list[ObjectRef]]:
     """
     view = memoryview(data)
     kind = view[:1]
+    if kind not in (_VALUE, _ERROR, _BUFFERS):
+        return None, False, []
     refs: list[ObjectRef] = []
     token = deserialised.set(refs)
     try:

@@ -94,7 +94,7 @@ class Values:
         callbacks: list[tuple[Entry, Callable[[], None]]] = []
         with self._host.lock:
             self._worker.drain()
-            for entry in dict.fromkeys(entries) if len(entries) > 1 else entries:
+            for entry in {entry.object_id: entry for entry in entries}.values():
                 if entry.state == ObjectState.INLINE or entry.state == ObjectState.FAILED:
                     if entry.failure is not None or entry.is_error:
                         waiter.finish()  # Ray: the first error ends the wait.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from raysim.journal import Journal, NodeJoined, ObjectGone, ObjectMoved, TaskEnded
 from raysim.scenario.summary import Span, TaskRecord
@@ -60,15 +60,29 @@ def records_of_program(notes: Notes, start_ns: int, time_scale: float = 1.0) -> 
     ]
 
 
+def makespan_s(notes: Notes, task_ids: Iterable[bytes], time_scale: float = 1.0) -> float | None:
+    """From the first submission to the last first completion; None where no task completed."""
+    ended = [notes.ended[task_id] for task_id in task_ids if task_id in notes.ended]
+    ends = [finished.end_ns for attempts in ended if (finished := _first_finished(attempts))]
+    if not ends:
+        return None
+    first_ns = min(attempts[0].submitted_ns for attempts in ended)
+    return (max(ends) - first_ns) / (time_scale * NANOSECONDS["s"])
+
+
+def _first_finished(attempts: Iterable[TaskEnded]) -> TaskEnded | None:
+    return next((attempt for attempt in attempts if attempt.status == "finished"), None)
+
+
 class _Clock:
     """From nanoseconds of the world's clock to seconds of the workload."""
 
     def __init__(self, start_ns: int, time_scale: float) -> None:
         self._start_ns = start_ns
-        self._factor = 1 / (time_scale * NANOSECONDS["s"])
+        self._second_ns = time_scale * NANOSECONDS["s"]
 
     def seconds(self, at_ns: int) -> float:
-        return (at_ns - self._start_ns) * self._factor
+        return (at_ns - self._start_ns) / self._second_ns
 
 
 def _record(
@@ -79,7 +93,7 @@ def _record(
         return TaskRecord(
             id=task_id, name=name, submitted_s=0.0, cores=cores, attempts=1, error="it never ended"
         )
-    finished = next((attempt for attempt in ended if attempt.status == "finished"), None)
+    finished = _first_finished(ended)
     told = finished or ended[-1]
     ran = None
     if finished is not None:

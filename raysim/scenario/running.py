@@ -20,7 +20,7 @@ from raysim.journal import Journal
 from raysim.scenario.loading import Experiment
 from raysim.scenario.model import Network, NodeGroup
 from raysim.scenario.problems import Problem, ScenarioError
-from raysim.scenario.records import Notes, records_of_workflow
+from raysim.scenario.records import Notes, makespan_s, records_of_workflow
 from raysim.scenario.submission import submit_workflow
 from raysim.scenario.summary import Outcome, Summary, TaskRecord, summarise
 from raysim.spec.units import NANOSECONDS
@@ -77,7 +77,8 @@ def run_workflow(experiment: Experiment, options: RunOptions) -> Run:
     wall_s = time.perf_counter() - begun  # After stop: a simulated clock stood in its place.
     notes = Notes(options.journal)
     records = records_of_workflow(workflow, task_ids, notes, watch.start_ns, options.time_scale)
-    outcome = outcome_of(experiment, options, notes, wall_s)
+    makespan = makespan_s(notes, task_ids, options.time_scale)
+    outcome = outcome_of(experiment, options, notes, wall_s, makespan)
     summary = summarise(outcome, records, workflow, experiment.scenario.expectations)
     return Run(experiment, summary, records, options.journal, what_differs(experiment, options))
 
@@ -149,7 +150,9 @@ def what_differs(experiment: Experiment, options: RunOptions) -> tuple[str, ...]
     return (f"network: {options.backend} uses the links that there are, not those of the scenario",)
 
 
-def outcome_of(experiment: Experiment, options: RunOptions, notes: Notes, wall_s: float) -> Outcome:
+def outcome_of(
+    experiment: Experiment, options: RunOptions, notes: Notes, wall_s: float, makespan: float | None
+) -> Outcome:
     """What is known of the run beyond its tasks; None for what this world does not write down."""
     simulated = options.backend in SIMULATED
     cluster = experiment.scenario.cluster
@@ -159,6 +162,7 @@ def outcome_of(experiment: Experiment, options: RunOptions, notes: Notes, wall_s
         nodes=len(cluster.node_groups()),
         cpus=cluster.total_cpus(),
         wall_s=wall_s,
+        makespan_s=makespan,
         bytes_moved=notes.bytes_moved if simulated else None,
         lost_objects=notes.lost_objects,
         digest=options.journal.digest() if simulated else None,

@@ -91,9 +91,8 @@ def summarise(
     expectations: Iterable[Expectation] = (),
 ) -> Summary:
     """The summary of a run, its expectations judged."""
-    makespan_s = outcome.makespan_s if outcome.makespan_s is not None else _makespan_s(records)
     busy_s = sum(record.ran.length_s * record.cores for record in records if record.ran)
-    capacity_s = outcome.cpus * (makespan_s or 0)
+    capacity_s = outcome.cpus * (outcome.makespan_s or 0)
     summary = Summary(
         backend=outcome.backend,
         seed=outcome.seed,
@@ -103,7 +102,7 @@ def summarise(
         work_s=workflow.work_s if workflow else None,
         critical_path_s=workflow.critical_path_s if workflow else None,
         lower_bound_s=workflow.lower_bound_s(outcome.cpus) if workflow else None,
-        makespan_s=makespan_s,
+        makespan_s=outcome.makespan_s,
         utilisation=busy_s / capacity_s if capacity_s else None,
         bytes_moved=outcome.bytes_moved,
         wall_s=outcome.wall_s,
@@ -130,12 +129,6 @@ def samples(
         "task_run": [ran.length_s for _, ran in done],
         "task_time": [ran.end_s - record.submitted_s for record, ran in done],
     }
-
-
-def _makespan_s(records: Sequence[TaskRecord]) -> float | None:
-    """From the first submission to the last end; None where nothing ended."""
-    ends = [record.ran.end_s for record in records if record.ran]
-    return max(ends) - min(record.submitted_s for record in records) if ends else None
 
 
 def _ready_s(record: TaskRecord, ends: Mapping[str, float], workflow: Workflow | None) -> float:

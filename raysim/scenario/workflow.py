@@ -14,6 +14,8 @@ from typing import TypeVar
 
 import msgspec
 
+from raysim.spec.units import NANOSECONDS
+
 
 class WorkflowFile(msgspec.Struct, frozen=True):
     """A file that tasks read or write. A file that no task writes is an input of the workflow."""
@@ -42,6 +44,7 @@ class CycleError(ValueError):
         super().__init__(f"tasks wait for each other: {' -> '.join((*cycle, cycle[0]))}")
 
 
+_SECOND = NANOSECONDS["s"]
 _Item = TypeVar("_Item", WorkflowTask, WorkflowFile)
 
 
@@ -75,21 +78,21 @@ class Workflow:
     @cached_property
     def work_s(self) -> float:
         """The sum of the runtimes, in seconds."""
-        return sum(task.runtime_s for task in self.order)
+        return sum(_ns(task) for task in self.order) / _SECOND
 
     @cached_property
     def core_seconds(self) -> float:
         """The sum of runtimes times cores."""
-        return sum(task.runtime_s * task.cores for task in self.order)
+        return sum(_ns(task) * task.cores for task in self.order) / _SECOND
 
     @cached_property
     def critical_path_s(self) -> float:
         """The longest chain of runtimes along the edges, in seconds."""
-        end: dict[str, float] = {}
+        end: dict[str, int] = {}
         for task in self.order:
-            start = max((end[parent] for parent in task.parents), default=0.0)
-            end[task.id] = start + task.runtime_s
-        return max(end.values(), default=0.0)
+            start = max((end[parent] for parent in task.parents), default=0)
+            end[task.id] = start + _ns(task)
+        return max(end.values(), default=0) / _SECOND
 
     @cached_property
     def file_bytes(self) -> int:
@@ -111,6 +114,11 @@ class Workflow:
         if cores <= 0:
             raise ValueError(f"a lower bound needs at least one core, not {cores}")
         return max(self.critical_path_s, self.core_seconds / cores)
+
+
+def _ns(task: WorkflowTask) -> int:
+    """The runtime as worlds know it: sums of it are exact, so that no run ends before its bound."""
+    return round(task.runtime_s * _SECOND)
 
 
 def _by_id(noun: str, items: Iterable[_Item]) -> dict[str, _Item]:

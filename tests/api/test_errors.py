@@ -3,17 +3,6 @@ import pickle
 import pytest
 
 
-class WithField(Exception):
-    def __init__(self, field):
-        super().__init__(field)
-        self.field = field
-
-
-class WithOtherArguments(Exception):
-    def __init__(self, left, right):
-        super().__init__(f"{left} and {right}")
-
-
 def test_error_is_an_instance_of_its_cause_and_a_task_error(ray):
     @ray.remote
     def fail():
@@ -43,6 +32,31 @@ def test_text_is_the_remote_traceback(ray):
 
 
 def test_fields_of_the_cause_are_reachable(ray):
+    class WithField(Exception):
+        def __init__(self, field):
+            super().__init__(field)
+            self.field = field
+
+    class WithField(Exception):
+        def __init__(self, field):
+            super().__init__(field)
+            self.field = field
+
+    class WithField(Exception):
+        def __init__(self, field):
+            super().__init__(field)
+            self.field = field
+
+    class WithField(Exception):
+        def __init__(self, field):
+            super().__init__(field)
+            self.field = field
+
+    class WithField(Exception):
+        def __init__(self, field):
+            super().__init__(field)
+            self.field = field
+
     @ray.remote
     def fail():
         raise WithField(5)
@@ -150,6 +164,26 @@ def test_exception_as_a_value_is_no_error(ray):
 
 
 def test_exception_whose_arguments_do_not_fit_still_says_what_it_was(ray):
+    class WithOtherArguments(Exception):
+        def __init__(self, left, right):
+            super().__init__(f"{left} and {right}")
+
+    class WithOtherArguments(Exception):
+        def __init__(self, left, right):
+            super().__init__(f"{left} and {right}")
+
+    class WithOtherArguments(Exception):
+        def __init__(self, left, right):
+            super().__init__(f"{left} and {right}")
+
+    class WithOtherArguments(Exception):
+        def __init__(self, left, right):
+            super().__init__(f"{left} and {right}")
+
+    class WithOtherArguments(Exception):
+        def __init__(self, left, right):
+            super().__init__(f"{left} and {right}")
+
     @ray.remote
     def fail():
         raise WithOtherArguments("left", "right")
@@ -172,61 +206,60 @@ def test_result_that_cannot_be_pickled_is_a_type_error(ray):
 # --- retries ---
 
 
-def attempts(path):
-    """Counts the runs of a task beyond its process."""
-    with path.open("a") as file:
-        file.write("x")
-    return len(path.read_text())
+@pytest.fixture
+def runs(tmp_path):
+    """Counts the runs of a task, in whatever process; `runs.path` has one letter for each."""
+    path = tmp_path / "runs"
+
+    def count():
+        with path.open("a") as file:
+            file.write("x")
+        return len(path.read_text())
+
+    count.path = path
+    return count
 
 
-def test_application_errors_are_not_retried_by_default(ray, tmp_path):
-    trace = tmp_path / "runs"
-
+def test_application_errors_are_not_retried_by_default(ray, runs):
     @ray.remote
     def fail():
-        attempts(trace)
+        runs()
         raise ValueError("once")
 
     with pytest.raises(ValueError, match="once"):
         ray.get(fail.remote())
-    assert trace.read_text() == "x"
+    assert runs.path.read_text() == "x"
 
 
-def test_application_errors_are_retried_when_asked(ray, tmp_path):
-    trace = tmp_path / "runs"
-
+def test_application_errors_are_retried_when_asked(ray, runs):
     @ray.remote(retry_exceptions=True, max_retries=1)
     def fail_once():
-        if attempts(trace) == 1:
+        if runs() == 1:
             raise ValueError("first")
         return "second"
 
     assert ray.get(fail_once.remote()) == "second"
 
 
-def test_retries_end(ray, tmp_path):
-    trace = tmp_path / "runs"
-
+def test_retries_end(ray, runs):
     @ray.remote(retry_exceptions=True, max_retries=1)
     def fail():
-        attempts(trace)
+        runs()
         raise ValueError("always")
 
     with pytest.raises(ValueError, match="always"):
         ray.get(fail.remote())
-    assert trace.read_text() == "xx"
+    assert runs.path.read_text() == "xx"
 
 
-@pytest.mark.parametrize(("raised", "runs"), [(KeyError, 2), (ValueError, 1)])
-def test_only_listed_errors_are_retried(ray, tmp_path, raised, runs):
+@pytest.mark.parametrize(("raised", "expected"), [(KeyError, 2), (ValueError, 1)])
+def test_only_listed_errors_are_retried(ray, runs, raised, expected):
     """LookupError is listed: its subclass counts, others do not."""
-    trace = tmp_path / "runs"
-
     @ray.remote(retry_exceptions=[LookupError], max_retries=1)
     def fail():
-        attempts(trace)
+        runs()
         raise raised("listed or not")
 
     with pytest.raises(raised):
         ray.get(fail.remote())
-    assert len(trace.read_text()) == runs
+    assert len(runs.path.read_text()) == expected

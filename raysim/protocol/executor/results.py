@@ -43,10 +43,18 @@ class Results:
             failure=outcome.failure,
         )
         self.under_way += 1
+        late = False
+
+        def report() -> None:
+            self._report(task.caller, result)
+            if late:
+                self.flush()  # Nobody settles any more: the turn in which the call ended is over.
+
         if self._all_inline(outcome.returns):
             result.returns = [self._inline(value) for value in outcome.returns]
             self._hold_contained(task, outcome.returns)
-            self._owner.objects.after_acknowledgements(lambda: self._report(task.caller, result))
+            self._owner.objects.after_acknowledgements(report)
+            late = True
             return
         result.returns = [
             self._inline(v) if self._fits(v) else Return(None, v.size, v.contained)
@@ -62,12 +70,11 @@ class Results:
             if failure is not None:
                 result.status, result.failure, result.returns = TaskStatus.FAILED, failure, []
             if left == 0:
-                self._owner.objects.after_acknowledgements(
-                    lambda: self._report(task.caller, result)
-                )
+                self._owner.objects.after_acknowledgements(report)
 
         for index, value in stored:
             self._store(task, index, value, sealed)
+        late = True
 
     def _fits(self, value: ReturnValue) -> bool:
         return value.is_error or value.size <= self._host.config.max_inline_bytes

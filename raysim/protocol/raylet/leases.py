@@ -1,4 +1,4 @@
-"""Lease requests from arrival to return: queue, grant, spill, revoke. Never where they go: see placement.
+"""Lease requests from arrival to return: queue, grant, spill. Never where they go: see placement.
 
 Work-conserving: whenever resources come free, requests that fit get them in the same step. What
 holds resources waits at most for a worker to start, and takes the first one that is ready.
@@ -14,7 +14,6 @@ from raysim.protocol.messages import (
     LeaseLost,
     RequestWorkerLease,
     ReturnWorkerLease,
-    RevokeIdleLeases,
     WorkerLeaseGranted,
     WorkerLeaseRefused,
     WorkerLeaseSpilled,
@@ -24,15 +23,13 @@ from raysim.protocol.raylet.fence import Fence
 from raysim.protocol.raylet.lease import Lease, LeaseOwner, LeaseQueue, LeaseState
 from raysim.protocol.raylet.placement import Placement
 from raysim.protocol.raylet.reports import Reports
+from raysim.protocol.raylet.revocation import Revocation
 from raysim.protocol.raylet.workers import Worker, WorkerPool
 from raysim.spec.address import Address
 from raysim.spec.failure import Failure, FailureKind
 from raysim.spec.ids import JobId, NodeId, WorkerId
 from raysim.spec.node import NodeView
 from raysim.spec.resources import CPU, add, fits, subtract
-
-REVOKED_FOR = 10
-"""Times `idle_lease_keep_ns` that an owner keeps no lease idle once it was told. Ours."""
 
 LeaseKey: TypeAlias = tuple[WorkerId, int]
 
@@ -60,6 +57,7 @@ class Leases:
         self._awaiting: dict[LeaseKey, Lease] = {}
         """Those that hold resources and wait for a worker, in order."""
         self._owners: dict[WorkerId, LeaseOwner] = {}
+        self._revocation = Revocation(host, self._owners, self._queue)
 
     # --- what owners say --------------------------------------------------------------------------
 
@@ -108,7 +106,7 @@ class Leases:
                 granted = WorkerLeaseGranted(request.lease_id, lease.worker)
                 self._host.send(owner.address, granted)
             elif lease.state is LeaseState.QUEUED:
-                self._revoke_idle(owner)
+                self._revocation.request_waits(owner)
             return True
         if request.lease_id not in owner.answered:
             return False
@@ -271,7 +269,7 @@ class Leases:
         owner.leases[lease.request.lease_id] = lease
         self._queue.add(lease)
         self._count_queued()
-        self._revoke_idle(owner)
+        self._revocation.request_waits(owner)
 
     def _spill(self, owner: LeaseOwner, lease: Lease, to: NodeId) -> None:
         request = lease.request
@@ -307,8 +305,8 @@ class Leases:
             lease.held = request.lifetime
             subtract(self._local.available, lease.held)
         self._host.send(lease.owner, WorkerLeaseGranted(request.lease_id, worker.address))
-        if self._queue.count and self._others_wait(lease):
-            self._revoke(self._owners[lease.owner.worker_id])
+        if self._queue.count:
+            self._revocation.granted(lease)
 
     def _grant_queued(self) -> None:
         if not self._queue.count:
@@ -372,45 +370,15 @@ class Leases:
         self._reports.changed()
 
     def _count_queued(self) -> None:
-        self._local.queued = self._queue.count + len(self._homeless)
-        self._reports.changed()
-
-    # --- idle leases ------------------------------------------------------------------------------
-
-    def _revoke_idle(self, starved: LeaseOwner) -> None:
-        """A request waits for resources: nobody shall keep them idle, the one who asks neither."""
-        for owner in self._owners.values():
-            if owner is starved:
-                granted = [one for one in owner.leases.values() if _may_idle(one)]
-                heads = [next(iter(w.values())).request for w in self._queue.shapes.values()]
-                wanted = [one.resources for one in heads]
-                if any(one.request.resources not in wanted for one in granted):
-                    self._revoke(owner)
-            elif any(_may_idle(one) for one in owner.leases.values()):
-                self._revoke(owner)
-
-    def _others_wait(self, lease: Lease) -> bool:
-        """Whether something waits that the owner's own next task would not use."""
-        for waiting in self._queue.shapes.values():
-            head = next(iter(waiting.values()))
-            if head.owner != lease.owner or head.held != lease.request.resources:
-                return lease.request.actor_id is None
-        return False
-
-    def _revoke(self, owner: LeaseOwner) -> None:
-        for_ns = REVOKED_FOR * self._host.config.idle_lease_keep_ns
-        now = self._host.now_ns()
-        if owner.revoked_ns is None or now - owner.revoked_ns >= for_ns:
-            owner.revoked_ns = now
-            self._host.send(owner.address, RevokeIdleLeases(self._view.local_id, for_ns))
+        queued = self._queue.count + len(self._homeless)
+        if queued != self._local.queued:
+            # Only then: each report makes every raylet look again, which must end.
+            self._local.queued = queued
+            self._reports.changed()
 
 
 def _key(lease: Lease) -> LeaseKey:
     return lease.owner.worker_id, lease.request.lease_id
-
-
-def _may_idle(lease: Lease) -> bool:
-    return lease.state is LeaseState.GRANTED and lease.request.actor_id is None
 
 
 def _failure(request: RequestWorkerLease, text: str) -> Failure:

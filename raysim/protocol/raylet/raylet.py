@@ -268,9 +268,10 @@ class Raylet:
 
     def _process_lost(self, process: Address, reason: str) -> None:
         """As one that asked for leases, has things of the store, owns objects, or sends parts of them."""
-        self._fence.add(process)
-        keep_actors = process.worker_id == self._gcs.worker_id
-        self.leases.owner_lost(process, reason, keep_actors)
+        is_gcs = process.worker_id == self._gcs.worker_id
+        if not is_gcs:
+            self._fence.add(process)
+        self.leases.owner_lost(process, reason, keep_actors=is_gcs)
         self.store.process_lost(process)
         self.pulls.process_lost(process)
 

@@ -1,5 +1,5 @@
 from raysim.journal import Journal, NodeJoined, ObjectGone, ObjectMoved, TaskEnded
-from raysim.scenario.records import Notes, records_of_program, records_of_workflow
+from raysim.scenario.records import Notes, makespan_s, records_of_program, records_of_workflow
 from raysim.scenario.summary import Span
 from raysim.scenario.workflow import Workflow, WorkflowTask
 
@@ -52,6 +52,19 @@ def test_attempts_count_and_the_first_that_finished_is_told():
     a, b = records_of_workflow(PAIR, IDS, found, start_ns=10 * S)
     assert (a.attempts, a.ran, a.error) == (3, Span(3, 5), None)
     assert b.attempts == 1
+
+
+def test_the_makespan_ends_with_the_last_first_completion():
+    found = notes(
+        ended(b"A", "retried", 11, 12),
+        ended(b"A", "finished", 13, 15, 1),
+        ended(b"B", "finished", 15, 17),
+        ended(b"A", "finished", 20, 22, 2),
+        ended(b"C", "finished", 90, 99),
+    )
+    assert makespan_s(found, IDS) == 7
+    assert makespan_s(found, IDS, time_scale=0.5) == 14
+    assert makespan_s(notes(ended(b"A", "failed", 11, 12)), IDS) is None
 
 
 def test_a_task_that_failed_says_why():

@@ -24,6 +24,12 @@ def test_figures_of_a_diamond():
     assert DIAMOND.file_bytes == 42
 
 
+def test_sums_of_runtimes_do_not_drift():
+    """A simulated run ends to the nanosecond: its bound may not lie a rounding error above it."""
+    chain = Workflow("chain", [task(str(n), 0.1, [str(n - 1)] if n else []) for n in range(10)])
+    assert chain.critical_path_s == chain.work_s == chain.core_seconds == 1.0
+
+
 @pytest.mark.parametrize(("cores", "bound_s"), [(1, 17), (1.5, 17 / 1.5), (100, 9)])
 def test_the_lower_bound_is_the_path_or_the_work(cores, bound_s):
     assert DIAMOND.lower_bound_s(cores) == pytest.approx(bound_s)

@@ -82,11 +82,19 @@ class Head:
 
     # Actors.
 
-    def spec(self, job: JobId, number: int = 1, owner: Address = DRIVER, **options: Any) -> ActorSpec:
+    def spec(
+        self, job: JobId, number: int = 1, owner: Address = DRIVER, **options: Any
+    ) -> ActorSpec:
         source = IdSource(driver_task(job))
         actor_id: ActorId = [source.actor() for _ in range(number)][-1]
-        fields: dict[str, Any] = {"placement": ONE_CPU, "lifetime": {}, "namespace": "space"} | options
-        return ActorSpec(actor_id, FunctionId(b"class"), "Counter", b"pickled", b"args", [], owner, **fields)
+        fields: dict[str, Any] = {
+            "placement": ONE_CPU,
+            "lifetime": {},
+            "namespace": "space",
+        } | options
+        return ActorSpec(
+            actor_id, FunctionId(b"class"), "Counter", b"pickled", b"args", [], owner, **fields
+        )
 
     def create(self, spec: ActorSpec) -> tuple[Address, RequestWorkerLease]:
         """Create it; the request for its worker, and the raylet that was asked."""

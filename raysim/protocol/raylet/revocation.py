@@ -1,0 +1,56 @@
+"""Tells owners to keep no lease idle while others wait. Never takes a lease away: owners return them."""
+
+from collections.abc import Mapping
+
+from raysim.protocol.host import Host
+from raysim.protocol.messages import RevokeIdleLeases
+from raysim.protocol.raylet.lease import Lease, LeaseOwner, LeaseQueue, LeaseState
+from raysim.spec.ids import WorkerId
+
+REVOKED_FOR = 10
+"""Times `idle_lease_keep_ns` that an owner keeps no lease idle once it was told. Ours."""
+
+
+class Revocation:
+    """Each owner is told at most once in the time for which it obeys."""
+
+    def __init__(
+        self, host: Host, owners: Mapping[WorkerId, LeaseOwner], queue: LeaseQueue
+    ) -> None:
+        self._host = host
+        self._owners = owners
+        self._queue = queue
+        self._for_ns = REVOKED_FOR * host.config.idle_lease_keep_ns
+
+    def request_waits(self, starved: LeaseOwner) -> None:
+        """A request waits for resources: nobody shall keep them idle, the one who asks neither."""
+        for owner in self._owners.values():
+            if owner is not starved:
+                if any(_may_idle(lease) for lease in owner.leases.values()):
+                    self._revoke(owner)
+            elif any(_may_idle(one) and self._others_wait(one) for one in owner.leases.values()):
+                self._revoke(owner)
+
+    def granted(self, lease: Lease) -> None:
+        """Whoever gets a lease while others wait shall not keep it idle."""
+        if lease.request.actor_id is None and self._others_wait(lease):
+            self._revoke(self._owners[lease.owner.worker_id])
+
+    def _others_wait(self, lease: Lease) -> bool:
+        """Whether something waits that the owner's own next task on this lease would not serve."""
+        for waiting in self._queue.shapes.values():
+            head = next(iter(waiting.values()))
+            if head.owner != lease.owner or head.held != lease.request.resources:
+                return True
+        return False
+
+    def _revoke(self, owner: LeaseOwner) -> None:
+        now = self._host.now_ns()
+        if owner.revoked_ns is None or now - owner.revoked_ns >= self._for_ns:
+            owner.revoked_ns = now
+            node_id = self._host.address.node_id
+            self._host.send(owner.address, RevokeIdleLeases(node_id, self._for_ns))
+
+
+def _may_idle(lease: Lease) -> bool:
+    return lease.state is LeaseState.GRANTED and lease.request.actor_id is None
