@@ -1,16 +1,19 @@
 """Clusters of several nodes for tests, on one machine or simulated. Ray: `ray.cluster_utils`. Never a scheduler."""
 
 import atexit
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from raysim.api import session
-from raysim.api.init_options import backend_name, init_options, node_options
+from raysim.api.init_options import SIMULATED, backend_name, init_options, node_options
 from raysim.api.session import JoinableWorld, RayContext
 from raysim.backend import NodeOptions, World, load
 
 DEFAULT_CPUS = 1
 """Of a node that is not told otherwise. Ray: `Cluster.add_node`."""
+
+JOIN_TIMEOUT_S = 30
+"""Seconds that a new node has to join. Ray: `Cluster.wait_for_nodes`."""
 
 POLL_S = 0.05
 """Seconds of the world's clock between two looks at the nodes."""
@@ -92,13 +95,15 @@ class Cluster:
         node = ClusterNode(self._world.add_node(options), options)
         self.worker_nodes.append(node)
         if wait and self._is_connected():
-            self.wait_for_nodes()
+            self._wait(lambda alive: node.node_id in alive, "the new node to join", JOIN_TIMEOUT_S)
         return node
 
     def _start(self, head: NodeOptions, system_config: Mapping[str, Any] | None) -> ClusterNode:
-        options = init_options(
-            [head], seed=self._seed, world=self._world_options, system_config=system_config
-        )
+        world = dict(self._world_options or {})
+        if self._backend == SIMULATED:
+            # What dies here are processes of a machine that stays up: its kernel tells their peers.
+            world.setdefault("connection_resets", True)
+        options = init_options([head], seed=self._seed, world=world, system_config=system_config)
         self._world = load(self._backend)(options)
         info = self._world.address_info()
         self.address = info["address"]
@@ -115,7 +120,7 @@ class Cluster:
         return session.init(address=self.address)
 
     def remove_node(self, node: ClusterNode) -> None:
-        """Kill a node and all its processes at once (SIGKILL; simulated: loss of power).
+        """Kill a node's processes at once, as by SIGKILL.
 
         Raises ValueError for the head, which holds the driver and the GCS.
         """
@@ -134,12 +139,15 @@ class Cluster:
 
         Raises TimeoutError.
         """
-        backend = session.connected()
         expected = len(self.list_all_nodes())
+        self._wait(lambda alive: len(alive) == expected, f"{expected} live nodes", timeout)
+
+    def _wait(self, done: Callable[[list[str]], bool], what: str, timeout: float) -> None:
+        backend = session.connected()
         deadline = backend.now() + timeout
-        while (alive := sum(bool(n["Alive"]) for n in backend.nodes())) != expected:
+        while not done(alive := [n["NodeID"] for n in backend.nodes() if n["Alive"]]):
             if backend.now() > deadline:
-                raise TimeoutError(f"After {timeout} s {alive} of {expected} nodes are alive.")
+                raise TimeoutError(f"Waited {timeout} s for {what}; {len(alive)} nodes are alive.")
             backend.sleep(POLL_S)
 
     def shutdown(self) -> None:

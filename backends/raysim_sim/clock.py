@@ -13,9 +13,9 @@ import msgspec
 from simpy import Environment
 from simpy.events import NORMAL, Event
 
-COLLECT_EVERY: Final = 1 << 16
+COLLECT_EVERY: Final = 1 << 18
 """Events between two collections of young garbage: a count, so that finalizers run at the same point of
-the same run. Python's own collector is off meanwhile."""
+the same run. Python's own collector is off meanwhile. Those of user code come more often: see users."""
 _FULL_EVERY: Final = 16
 _COMPACT_AT: Final = 1 << 14
 """Cancelled timers in the queue from which on it is worth a look whether they are the larger part."""

@@ -26,6 +26,7 @@ from raysim.spec.address import Address
 from raysim_sim.network import Connection
 
 if TYPE_CHECKING:
+    from raysim.protocol.executor import Executor
     from raysim.runtime.core_worker import CoreWorker
 
     from raysim_sim.node import SimNode
@@ -140,7 +141,7 @@ def _on_synthetic(event: _Synthetic) -> None:
     work = task.call.work
     assert work is not None
     returns = [ReturnValue((), size) for size in work.return_sizes]
-    host.core_worker.executor.finished(task, Outcome(TaskStatus.OK, returns))
+    host.executor.finished(task, Outcome(TaskStatus.OK, returns))
 
 
 _ON_SYNTHETIC: Final = (_on_synthetic,)
@@ -163,6 +164,8 @@ class UserHost(SimHost):
     unwinding: tuple[type[BaseException], ...] = (GreenletExit,)
     lock: AbstractContextManager[object]
     core_worker: "CoreWorker"
+    executor: "Executor"
+    """Of a worker; a driver has none."""
 
     def __init__(self, world: "SimWorld", node: "SimNode", name: str, address: Address) -> None:
         super().__init__(world, node, name, address)

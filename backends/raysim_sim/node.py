@@ -125,8 +125,10 @@ class Launcher:
         host = node.new_host("worker")
         self._hosts[token] = host
         self._tokens[host] = token
-        host.core_worker = CoreWorker.worker(host, node.host.address, node.gcs, token)
-        host.process = host.core_worker.process
+        host.core_worker = core_worker = CoreWorker.worker(host, node.host.address, node.gcs, token)
+        assert core_worker.executor is not None
+        host.executor = core_worker.executor
+        host.process = core_worker.process
         host.process.start()
 
     def kill(self, token: int) -> None:

@@ -7,7 +7,8 @@ event, and switches back to the loop where it blocks or ends.
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, ClassVar
+from gc import collect
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
@@ -17,6 +18,10 @@ from raysim_sim.clock import Call, Clock
 
 if TYPE_CHECKING:
     from raysim_sim.hosts import UserHost
+
+
+COLLECT_EVERY: Final = 1 << 12
+"""Tasks of user code between two collections of young garbage, which they may have made much of."""
 
 
 class Parked:
@@ -84,6 +89,7 @@ class Users:
         self._clock = clock
         self._poll_ns = poll_ns
         self._pool: list[greenlet] = []
+        self._ended = 0
 
     # --- called by the loop ---
 
@@ -113,7 +119,7 @@ class Users:
             try:
                 outcome = host.core_worker.execute(task)
                 if host.alive:
-                    host.core_worker.executor.finished(task, outcome)
+                    host.executor.finished(task, outcome)
             except GreenletExit:
                 if host.alive:
                     raise
@@ -121,8 +127,15 @@ class Users:
                 host.busy -= 1
                 del self.tasks[fiber]
             self._pool.append(fiber)
+            self._collect()
             del task
             host, task = self.hub.switch()
+
+    def _collect(self) -> None:
+        """Python's own collector is off, so that finalizers run at the same point of the same run."""
+        self._ended += 1
+        if self._ended % COLLECT_EVERY == 0:
+            collect(1)
 
     # --- called by user code ---
 

@@ -20,6 +20,8 @@ class Defaults(msgspec.Struct):
     nodes: list[NodeOptions] | None = None
     """The head first."""
     seed: int | None = None
+    policy: str | None = None
+    """Where tasks go: a name of `raysim.policies`."""
     world: Mapping[str, Any] = {}
     """Options that only one world has (`network`, `faults`), added to the program's."""
     journal: Journal | None = None

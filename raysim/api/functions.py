@@ -11,6 +11,22 @@ from raysim.api.signature import Signature
 from raysim.backend import RemoteTarget
 from raysim.runtime.current import current
 
+MAX_VARIANTS = 64
+"""Sets of options that one function remembers: `f.options(...).remote()` in a loop checks them once."""
+
+
+def option_key(given: dict[str, Any]) -> tuple[Any, ...] | None:
+    """What tells options apart, types included (1 is not 1.0 here); None for what cannot be hashed."""
+    key = tuple(
+        (name, type(value), tuple(value.items()) if isinstance(value, dict) else value)
+        for name, value in given.items()
+    )
+    try:
+        hash(key)
+    except TypeError:
+        return None
+    return key
+
 
 class RemoteFunction:
     """A function that runs as a task: `f.remote(...)` gives a reference to its result at once.
@@ -24,6 +40,7 @@ class RemoteFunction:
         self._function = function
         self._target = RemoteTarget(function, function.__qualname__)
         self._check = Signature.of(function).check
+        self._variants: dict[tuple[Any, ...], RemoteFunction] = {}
         self._apply(given)
 
     def _apply(self, given: dict[str, Any]) -> None:
@@ -54,9 +71,16 @@ class RemoteFunction:
         """The same function with these options on top of its own; it stays as it is."""
         if "max_calls" in given:
             raise ValueError("Setting 'max_calls' is not supported in '.options()'.")
+        key = option_key(given)
+        known = self._variants.get(key) if key is not None else None
+        if known is not None:
+            return known
         other = object.__new__(RemoteFunction)
         other.__dict__.update(self.__dict__)
+        other._variants = {}
         other._apply({**self._default_options, **given})
+        if key is not None and len(self._variants) < MAX_VARIANTS:
+            self._variants[key] = other
         return other
 
     def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:

@@ -140,12 +140,18 @@ def init_options(
     return InitOptions(
         nodes=nodes,
         namespace=namespace or "",
-        config=config_of(system_config),
+        config=_with_policy(config_of(system_config)),
         seed=next(s for s in seeds if s is not None),
         entrypoint=defaults.entrypoint or " ".join(sys.argv),
         journal=defaults.journal or journal,
         world={**(world or {}), **defaults.world},
     )
+
+
+def _with_policy(config: Config) -> Config:
+    if defaults.policy is None:
+        return config
+    return msgspec.structs.replace(config, policy=defaults.policy)
 
 
 def config_of(given: Mapping[str, Any] | None) -> Config:

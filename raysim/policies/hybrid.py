@@ -1,8 +1,9 @@
 """Ray's default placement: pack up to a threshold, then spread. Never looks further while the local node is quiet.
 
-Source: Ray's `HybridSchedulingPolicy`. Nodes whose utilisation stays below the threshold count as
-equally good (score 0), others by their utilisation. The local node wins a tie for the best score;
-else one of the best k is drawn, so that many raylets do not all choose the same node.
+Source: Ray's `HybridSchedulingPolicy`. Nodes whose utilisation is below the threshold, before the
+request is placed, count as equally good (score 0), others by their utilisation. The local node wins
+a tie for the best score; else one of the best k is drawn, so that many raylets do not all choose the
+same node. Ray also keeps requests without GPUs off nodes with GPUs where it can; this does not.
 """
 
 from collections.abc import Mapping
@@ -11,7 +12,10 @@ from random import Random
 
 from raysim.spec.ids import NodeId
 from raysim.spec.node import NodeView
-from raysim.spec.resources import Resources, fits
+from raysim.spec.resources import CPU, MEMORY, Resources, fits
+
+CRITICAL = (CPU, MEMORY)
+"""What utilisation is judged by. Ray: `CalculateCriticalResourceUtilization` (and object store memory)."""
 
 
 class Hybrid:
@@ -32,7 +36,7 @@ class Hybrid:
         rng: Random,
     ) -> NodeId | None:
         here = nodes.get(local)
-        if here is not None and fits(need, here.available) and self._score(need, here) == 0.0:
+        if here is not None and fits(need, here.available) and self._score(here) == 0.0:
             return local
         return self._best(need, nodes, local, rng) or _queue_at(need, nodes, local)
 
@@ -46,7 +50,7 @@ class Hybrid:
         for order, (node_id, view) in enumerate(nodes.items()):
             if not fits(need, view.available):
                 continue
-            score = self._score(need, view)
+            score = self._score(view)
             found.append((score, 0 if node_id == local else order + 1, node_id))
             if score == 0.0:
                 quiet += 1
@@ -59,13 +63,15 @@ class Hybrid:
             return best[0][2]
         return best[rng.randrange(len(best))][2]
 
-    def _score(self, need: Resources, view: NodeView) -> float:
-        """Utilisation of the scarcest resource that is asked for, with the request placed; 0 below the threshold."""
+    def _score(self, view: NodeView) -> float:
+        """Utilisation of the scarcest critical resource as it is now; 0 below the threshold."""
         highest = 0.0
+        total = view.total
         available = view.available
-        for name, total in view.total.items():
-            if name in need and total:
-                used = 1 - (available.get(name, 0) - need[name]) / total
+        for name in CRITICAL:
+            has = total.get(name)
+            if has:
+                used = 1.0 - available.get(name, 0) / has
                 if used > highest:
                     highest = used
         return highest if highest >= self._threshold else 0.0

@@ -65,6 +65,9 @@ class Network(Part):
     """One way, between any two nodes."""
     bandwidth: Bandwidth | None = None
     """Of each node's link, shared by the transfers on it."""
+    resets: bool = False
+    """Whether the peers of a killed node see broken connections at once, as after `kill -9` of its
+    processes; else they hear nothing until a health check finds it, as after loss of power."""
 
 
 class NodeGroup(Part):

@@ -17,17 +17,25 @@ class Notes:
     def __init__(self, journal: Journal) -> None:
         self.ended: dict[bytes, list[TaskEnded]] = {}
         self.nodes: dict[bytes, str] = {}
+        """Names by id."""
+        self.cpus = 0.0
         self.bytes_moved = 0
         self.lost_objects = 0
         for _, _, _, what in journal.records:
             self._take(what)
 
+    @property
+    def first_submitted_ns(self) -> int:
+        """When the first task was submitted, on the world's clock; 0 where there was none."""
+        return min((attempts[0].submitted_ns for attempts in self.ended.values()), default=0)
+
     def _take(self, what: object) -> None:
         match what:
             case TaskEnded(task_id=task_id):
                 self.ended.setdefault(task_id, []).append(what)
-            case NodeJoined(node_id=node_id, name=name):
+            case NodeJoined(node_id=node_id, name=name, cpus=cpus):
                 self.nodes[node_id] = name
+                self.cpus += cpus
             case ObjectMoved(size=size):
                 self.bytes_moved += size
             case ObjectGone():

@@ -42,6 +42,7 @@ class RunOptions:
     command: str = ""
     """The line that runs it again, for the summary."""
     journal: Journal = field(default_factory=Journal)
+    """Of this run alone: the next one needs another."""
     progress: Callable[[int, int], None] | None = None
     """Told (tasks that ended, tasks) now and then."""
 
@@ -58,12 +59,22 @@ class Run:
     """What the scenario asks for and this world does not have."""
 
 
+class Stopwatch:
+    """Real seconds since it was made."""
+
+    def __init__(self) -> None:
+        self._begun = time.perf_counter()
+
+    def seconds(self) -> float:
+        return time.perf_counter() - self._begun
+
+
 def run_workflow(experiment: Experiment, options: RunOptions) -> Run:
     """Run the experiment's workflow. Raises ScenarioError where this world cannot."""
     workflow = experiment.workflow
     assert workflow is not None, f"{experiment.file} is a program: see programs.py"
     check_world(experiment, options)
-    begun = time.perf_counter()
+    stopwatch = Stopwatch()
     world = load(options.backend)(init_options(experiment, options))
     try:
         backend = world.connect()
@@ -74,7 +85,7 @@ def run_workflow(experiment: Experiment, options: RunOptions) -> Run:
         del submitted  # Its references end before their world does.
     finally:
         world.stop()
-    wall_s = time.perf_counter() - begun  # After stop: a simulated clock stood in its place.
+    wall_s = stopwatch.seconds()  # After stop: until then a simulated clock may stand in its place.
     notes = Notes(options.journal)
     records = records_of_workflow(workflow, task_ids, notes, watch.start_ns, options.time_scale)
     makespan = makespan_s(notes, task_ids, options.time_scale)
@@ -102,9 +113,12 @@ def world_options(experiment: Experiment, options: RunOptions) -> dict[str, Any]
     if options.backend not in SIMULATED:
         return {}
     network = experiment.scenario.cluster.network
-    told = network if isinstance(network, str) else network.model_dump(exclude_none=True)
+    links: object = network
+    if isinstance(network, Network):
+        links = network.model_dump(exclude_none=True, exclude={"resets"})
     return {
-        "network": told,
+        "network": links,
+        "connection_resets": isinstance(network, Network) and network.resets,
         "faults": experiment.scenario.faults,
         "expected_makespan_ns": experiment.expected_makespan_ns,
     }
@@ -124,6 +138,7 @@ def kills_of(experiment: Experiment, options: RunOptions) -> tuple[PlannedFault,
 
 def check_world(experiment: Experiment, options: RunOptions) -> None:
     """Raises ScenarioError for what would make the run another experiment than the one asked for."""
+    assert options.journal.count == 0, "a journal is of one run; give each run its own RunOptions"
     problems: list[str] = []
     if options.time_scale <= 0:
         problems.append(f"--time-scale is a factor above 0, not {options.time_scale:g}")

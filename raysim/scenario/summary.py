@@ -44,8 +44,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
     backend: str
     seed: int
-    nodes: int
-    cpus: float
+    nodes: int | None
+    cpus: float | None
     wall_s: float
     makespan_s: float | None = None
     bytes_moved: int | None = None
@@ -72,8 +72,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     digest: str | None
     retried: int
     lost_objects: int | None
-    nodes: int
-    cpus: float
+    nodes: int | None
+    cpus: float | None
     command: str
     """The line that runs it again."""
     expectations: tuple[Judgement, ...] = ()
@@ -92,7 +92,7 @@ def summarise(
 ) -> Summary:
     """The summary of a run, its expectations judged."""
     busy_s = sum(record.ran.length_s * record.cores for record in records if record.ran)
-    capacity_s = outcome.cpus * (outcome.makespan_s or 0)
+    capacity_s = (outcome.cpus or 0) * (outcome.makespan_s or 0)
     summary = Summary(
         backend=outcome.backend,
         seed=outcome.seed,
@@ -101,7 +101,7 @@ def summarise(
         failed=sum(record.ran is None for record in records),
         work_s=workflow.work_s if workflow else None,
         critical_path_s=workflow.critical_path_s if workflow else None,
-        lower_bound_s=workflow.lower_bound_s(outcome.cpus) if workflow else None,
+        lower_bound_s=workflow.lower_bound_s(outcome.cpus) if workflow and outcome.cpus else None,
         makespan_s=outcome.makespan_s,
         utilisation=busy_s / capacity_s if capacity_s else None,
         bytes_moved=outcome.bytes_moved,

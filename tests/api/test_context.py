@@ -13,7 +13,7 @@ def test_driver(ray):
     assert context.namespace
     with pytest.raises(AssertionError):
         context.get_assigned_resources()
-    with pytest.raises(RuntimeError):
+    with pytest.raises(RuntimeError, match="actor"):
         _ = context.current_actor
 
 

@@ -37,26 +37,6 @@ def test_fields_of_the_cause_are_reachable(ray):
             super().__init__(field)
             self.field = field
 
-    class WithField(Exception):
-        def __init__(self, field):
-            super().__init__(field)
-            self.field = field
-
-    class WithField(Exception):
-        def __init__(self, field):
-            super().__init__(field)
-            self.field = field
-
-    class WithField(Exception):
-        def __init__(self, field):
-            super().__init__(field)
-            self.field = field
-
-    class WithField(Exception):
-        def __init__(self, field):
-            super().__init__(field)
-            self.field = field
-
     @ray.remote
     def fail():
         raise WithField(5)
@@ -168,22 +148,6 @@ def test_exception_whose_arguments_do_not_fit_still_says_what_it_was(ray):
         def __init__(self, left, right):
             super().__init__(f"{left} and {right}")
 
-    class WithOtherArguments(Exception):
-        def __init__(self, left, right):
-            super().__init__(f"{left} and {right}")
-
-    class WithOtherArguments(Exception):
-        def __init__(self, left, right):
-            super().__init__(f"{left} and {right}")
-
-    class WithOtherArguments(Exception):
-        def __init__(self, left, right):
-            super().__init__(f"{left} and {right}")
-
-    class WithOtherArguments(Exception):
-        def __init__(self, left, right):
-            super().__init__(f"{left} and {right}")
-
     @ray.remote
     def fail():
         raise WithOtherArguments("left", "right")
@@ -255,6 +219,7 @@ def test_retries_end(ray, runs):
 @pytest.mark.parametrize(("raised", "expected"), [(KeyError, 2), (ValueError, 1)])
 def test_only_listed_errors_are_retried(ray, runs, raised, expected):
     """LookupError is listed: its subclass counts, others do not."""
+
     @ray.remote(retry_exceptions=[LookupError], max_retries=1)
     def fail():
         runs()

@@ -205,7 +205,7 @@ def test_wait_takes_results_as_they_come(ray):
 def test_wait_refuses_what_makes_no_sense(ray, arguments, options, error):
     a, b = ray.put(1), ray.put(2)
     given = {"one": a, "tuple": (a, b), "numbers": [1], "twice": [a, a], "list": [a, b]}
-    with pytest.raises(error):  # noqa: PT011  (each library has its own words)
+    with pytest.raises(error):
         ray.wait(given[arguments], **options)
 
 
@@ -232,12 +232,10 @@ def test_cancelled_while_it_waits_for_an_argument(ray):
     def follow(x):
         return x
 
-    first = never.remote()
-    ref = follow.remote(first)
+    ref = follow.remote(never.remote())
     ray.cancel(ref)
     with pytest.raises(ray.exceptions.TaskCancelledError):
         ray.get(ref, timeout=60)
-    ray.cancel(first)
 
 
 def test_cancel_of_what_is_done_changes_nothing(ray):

@@ -47,7 +47,7 @@ def actor_class(ray):
     ],
 )
 def test_task_option_is_refused(function, option, value, error):
-    with pytest.raises(error):  # noqa: PT011  (each library has its own words)
+    with pytest.raises(error):
         function.options(**{option: value})
 
 
@@ -70,7 +70,7 @@ def test_task_option_is_refused(function, option, value, error):
     ],
 )
 def test_actor_option_is_refused(actor_class, option, value, error):
-    with pytest.raises(error):  # noqa: PT011  (each library has its own words)
+    with pytest.raises(error):
         actor_class.options(**{option: value})
 
 

@@ -135,7 +135,7 @@ def test_wrong_number_of_values_is_an_error_of_each_reference(ray):
         return 1, 2, 3
 
     for ref in three.remote():
-        with pytest.raises(ValueError, match="3 objects.*num_returns=2"):
+        with pytest.raises(ValueError, match=r"3 objects.*num_returns=2"):
             ray.get(ref)
 
 
@@ -233,12 +233,3 @@ def test_calling_a_remote_function_names_the_remedy(ray):
 
     with pytest.raises(TypeError, match=r"function\.remote\(\)"):
         function()
-
-
-def test_remote_function_keeps_name_and_documentation(ray):
-    @ray.remote
-    def documented():
-        """What it does."""
-
-    assert documented.__name__ == "documented"
-    assert documented.__doc__ == "What it does."

@@ -167,7 +167,7 @@ def test_a_deadlock_is_an_error_that_names_who_waits(init):
     def waits_for_it(refs):
         return ray.get(refs[0])
 
-    with pytest.raises(ray.exceptions.RaySystemError, match="Deadlock.*waits_for_it"):
+    with pytest.raises(ray.exceptions.RaySystemError, match=r"Deadlock.*waits_for_it"):
         ray.get(waits_for_it.remote([impossible.remote()]))
 
 

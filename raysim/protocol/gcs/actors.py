@@ -13,6 +13,7 @@ from raysim.policies.base import Policy
 from raysim.protocol.gcs import deaths
 from raysim.protocol.gcs.actor_records import Actor, Process
 from raysim.protocol.gcs.actor_scheduler import ActorScheduler
+from raysim.protocol.gcs.jobs import JobTable
 from raysim.protocol.gcs.kills import Kills
 from raysim.protocol.gcs.nodes import NodeTable
 from raysim.protocol.gcs.outbox import Outbox
@@ -42,10 +43,13 @@ REMEMBERED = 100_000
 
 
 class ActorTable:
-    def __init__(self, outbox: Outbox, tables: Tables, nodes: NodeTable, policy: Policy) -> None:
+    def __init__(
+        self, outbox: Outbox, tables: Tables, nodes: NodeTable, jobs: JobTable, policy: Policy
+    ) -> None:
         self._outbox = outbox
         self._tables = tables
         self._dead_nodes = nodes.dead
+        self._ended_jobs = jobs.ended
         self._kills = Kills(outbox)
         self._grace_ns = outbox.host.config.actor_exit_grace_ns
         self._subscriptions = Subscriptions(outbox)
@@ -59,7 +63,6 @@ class ActorTable:
         self._created = 0
         self._gone: dict[WorkerId, None] = {}
         """Processes that ended: what they had not created by then they never will."""
-        self._finished: dict[JobId, None] = {}
 
     def load(self) -> None:
         specs = self._tables.actor_specs()
@@ -232,7 +235,6 @@ class ActorTable:
         self.scheduler.node_gone(node_id)
 
     def job_finished(self, job: JobId) -> None:
-        self._finished[job] = None
         self._give_up_hopeless()
         for actor in list(self._live.values()):
             spec = actor.spec
@@ -341,7 +343,7 @@ class ActorTable:
         return (
             creator.worker_id in self._gone
             or creator.node_id in self._dead_nodes
-            or JobId(actor_id[-4:]) in self._finished
+            or JobId(actor_id[-4:]) in self._ended_jobs
         )
 
     def _change(self, actor: Actor) -> None:

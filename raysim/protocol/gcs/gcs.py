@@ -50,7 +50,7 @@ class Gcs:
         self.nodes = NodeTable(
             outbox, tables, self.jobs.drivers, self._nodes_joined, self._node_lost
         )
-        self.actors = ActorTable(outbox, tables, self.nodes, policy)
+        self.actors = ActorTable(outbox, tables, self.nodes, self.jobs, policy)
 
     def handlers(self) -> Mapping[type[Message], Handler]:
         nodes, jobs, actors = self.nodes, self.jobs, self.actors

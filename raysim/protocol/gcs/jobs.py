@@ -26,11 +26,14 @@ class JobTable:
         self._by_driver: dict[WorkerId, JobRow] = {}
         """Ended ones too: a late copy of RegisterJob must not begin a job that nobody ends."""
         self._running: dict[WorkerId, JobRow] = {}
+        self.ended: dict[JobId, None] = {}
 
     def load(self) -> None:
         for row in self._tables.jobs():
             self._by_driver[row.driver.worker_id] = row
-            if not row.finished:
+            if row.finished:
+                self.ended[row.job_id] = None
+            else:
                 self._running[row.driver.worker_id] = row
 
     def drivers(self) -> list[Address]:
@@ -55,6 +58,7 @@ class JobTable:
             return  # No driver, or its job has ended.
         ended = JobRow(row.job_id, row.driver, row.entrypoint, row.namespace, finished=True)
         self._by_driver[process] = ended
+        self.ended[row.job_id] = None
         self._tables.save_job(ended)
         message = JobFinished(row.job_id)
         for raylet in self._raylets():

@@ -26,9 +26,9 @@ from raysim.protocol.owner.objects import ObjectTable
 from raysim.protocol.owner.records import TaskRecord
 from raysim.protocol.owner.tasks import Arguments, fail_returns, fail_returns_like, take_returns
 from raysim.spec.actor import ActorInfo, ActorState
-from raysim.spec.address import Address
+from raysim.spec.address import NOWHERE, Address
 from raysim.spec.failure import Failure, FailureKind
-from raysim.spec.ids import ActorId, NodeId, TaskId, WorkerId, return_id
+from raysim.spec.ids import ActorId, NodeId, TaskId, WorkerId, actor_handle_object, return_id
 from raysim.spec.task import TaskCall
 
 
@@ -74,9 +74,14 @@ class ActorCalls:
                 self._subscribe(found)
         return found
 
+    def _owner_of(self, actor_id: ActorId) -> Address:
+        """Who made it, as the counted handle says: should that process die first, the GCS never hears of it."""
+        handle = self._objects.entries.get(actor_handle_object(actor_id))
+        return NOWHERE if handle is None or handle.owner is None else handle.owner
+
     def _subscribe(self, actor: ActorClient) -> None:
         """Ask until the GCS answers: calls wait for it."""
-        self._host.send(self._gcs, SubscribeActor(actor.actor_id))
+        self._host.send(self._gcs, SubscribeActor(actor.actor_id, self._owner_of(actor.actor_id)))
         actor.timer = self._host.call_later(
             self._host.config.request_retry_ns, lambda: self._subscribe(actor)
         )

@@ -89,9 +89,11 @@ class WorkerPool:
     def start_ended(self, token: int, reason: str) -> None:
         """A process ended before it registered."""
         timer = self._starting.pop(token, None)
-        if timer is None or self._pausing:
+        if timer is None:
             return
         timer.cancel()
+        if self._pausing:
+            return  # Those that fail together count once.
         self._pausing = True
         rounds = self._failed_rounds = self._failed_rounds + 1
         pause_ns = START_PAUSE_NS * 4 ** (rounds - 2) if rounds > 1 else 0

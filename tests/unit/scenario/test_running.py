@@ -132,6 +132,7 @@ def test_a_simulated_world_is_told_its_links_and_its_faults(worlds):
     assert (options.seed, options.config.policy) == (5, "hybrid")
     assert options.world == {
         "network": {"latency": 1_000_000},
+        "connection_resets": False,
         "faults": [fault],
         "expected_makespan_ns": round(20 / 6 * SECOND),
     }

@@ -1,0 +1,173 @@
+from itertools import pairwise
+
+from raysim.config import Config
+from raysim.journal import WorkerLost
+from raysim.protocol.messages import (
+    ExitWorker,
+    KillWorker,
+    RegisterWorker,
+    ReturnWorkerLease,
+    WorkerDied,
+    WorkerExiting,
+    WorkerLeaseRefused,
+    WorkerRegistered,
+)
+from raysim.spec.address import Address
+from raysim.spec.failure import FailureKind
+from tests.unit.protocol.raylet.node import GCS, MS, Node, worker_address
+
+
+def test_worker_that_dies_before_it_registers_is_replaced(node: Node, owner: Address) -> None:
+    node.ask(owner, 1)
+    node.end_worker(1)
+    node.host.advance(0)
+    assert node.host.workers.started == [1, 2]
+    node.worker_up(2)
+    assert node.granted(owner) == {1: worker_address(2)}
+
+
+def test_registration_that_arrives_after_the_end_of_its_process_is_refused(
+    node: Node, owner: Address
+) -> None:
+    """The message was under way when the process died."""
+    node.ask(owner, 1)
+    node.end_worker(1)
+    [(to, message)] = node.tell(worker_address(1), RegisterWorker(1, 1001))
+    assert to == worker_address(1)
+    assert isinstance(message, ExitWorker)
+    assert node.granted(owner) == {}
+
+
+def test_repeated_registration_is_answered_again(node: Node, owner: Address) -> None:
+    worker = node.lease(owner, 1)
+    registered = WorkerRegistered(GCS, "here")
+    assert node.tell(worker, RegisterWorker(1, 1001)) == [(worker, registered)]
+
+
+def test_worker_that_never_registers_is_killed_and_replaced(node: Node, owner: Address) -> None:
+    node.ask(owner, 1)
+    node.host.advance(node.host.config.worker_start_timeout_ns)
+    assert node.host.workers.killed == [1]
+    assert node.host.workers.started == [1, 2]
+
+
+def test_node_that_cannot_start_workers_pauses_longer_each_time_and_then_says_so(
+    node: Node, owner: Address
+) -> None:
+    node.ask(owner, 1)
+    failed_ns: list[int] = []
+    started = node.host.workers.started
+    while not node.host.of(WorkerLeaseRefused):
+        failed_ns.append(node.host.now_ns())
+        tried = len(started)
+        node.end_worker(started[-1], "fork: out of memory")
+        while len(started) == tried and not node.host.of(WorkerLeaseRefused):
+            node.host.advance(1 * MS)
+    pauses = [after - before for before, after in pairwise(failed_ns)]
+    assert len(pauses) > 3
+    assert all(after > before for before, after in pairwise(pauses))
+    [(to, refused)] = node.host.of(WorkerLeaseRefused)
+    assert to == owner
+    assert refused.failure.kind is FailureKind.TASK_UNSCHEDULABLE
+    assert "fork: out of memory" in refused.failure.text
+    assert node.free() == 4
+
+
+def test_many_workers_that_fail_at_once_count_as_one_failure(node: Node, owner: Address) -> None:
+    for lease_id in range(4):
+        node.ask(owner, lease_id)
+    for token in (1, 2, 3, 4):
+        node.end_worker(token)
+    node.host.advance(0)
+    assert node.host.workers.started == [1, 2, 3, 4, 5, 6, 7, 8]
+
+
+def test_worker_that_was_busy_last_is_lent_first(node: Node, owner: Address) -> None:
+    node.lease(owner, 1)
+    second = node.lease(owner, 2)
+    node.tell(owner, ReturnWorkerLease(1))
+    node.tell(owner, ReturnWorkerLease(2))
+    node.ask(owner, 3)
+    assert node.granted(owner)[3] == second
+
+
+def test_idle_workers_above_the_limit_leave_the_oldest_first(owner: Address) -> None:
+    node = Node(config=Config(worker_soft_limit=1))
+    workers = [node.lease(owner, lease_id) for lease_id in (1, 2, 3)]
+    for lease_id in (2, 3, 1):
+        node.tell(owner, ReturnWorkerLease(lease_id))
+        node.host.advance(1 * MS)
+    node.host.advance(node.host.config.idle_worker_keep_ns)
+    told = [to for to, _ in node.host.of(ExitWorker)]
+    assert told == [workers[1], workers[2]]
+
+
+def test_worker_that_was_told_to_leave_is_not_lent(owner: Address) -> None:
+    """It may be gone any moment."""
+    node = Node(config=Config(worker_soft_limit=0))
+    node.lease(owner, 1)
+    node.tell(owner, ReturnWorkerLease(1))
+    node.host.advance(node.host.config.idle_worker_keep_ns)
+    node.ask(owner, 2)
+    assert node.host.workers.started == [1, 2]
+
+
+def test_busy_worker_that_idled_before_does_not_leave(owner: Address) -> None:
+    node = Node(config=Config(worker_soft_limit=0))
+    node.lease(owner, 1)
+    node.tell(owner, ReturnWorkerLease(1))
+    node.ask(owner, 2)
+    node.host.advance(node.host.config.idle_worker_keep_ns)
+    assert node.host.of(ExitWorker) == []
+
+
+def test_worker_that_ends_of_its_own_will_is_not_a_crash(node: Node, owner: Address) -> None:
+    worker = node.lease(owner, 1)
+    node.tell(worker, WorkerExiting("max_calls reached", intended=True))
+    sent = node.end_worker(1, "exit code 0")
+    assert (GCS, WorkerDied(worker, "max_calls reached", True)) in sent
+    assert node.host.noted(WorkerLost) == []
+
+
+def test_crash_is_noted(node: Node, owner: Address) -> None:
+    worker = node.lease(owner, 1)
+    node.end_worker(1, "killed by signal 11")
+    [note] = node.host.noted(WorkerLost)
+    assert note == WorkerLost(worker.node_id, worker.worker_id, "killed by signal 11")
+
+
+def test_worker_that_said_it_ends_is_not_lent_when_its_lease_returns(
+    node: Node, owner: Address
+) -> None:
+    worker = node.lease(owner, 1)
+    node.tell(worker, WorkerExiting("max_calls reached", intended=True))
+    node.tell(owner, ReturnWorkerLease(1))
+    node.ask(owner, 2)
+    assert node.host.workers.started == [1, 2]
+
+
+def test_worker_is_killed_for_the_gcs_and_its_end_reported_with_the_reason(
+    node: Node, owner: Address
+) -> None:
+    worker = node.lease(owner, 1)
+    node.tell(GCS, KillWorker(worker, "ray.kill"))
+    assert node.host.workers.killed == [1]
+    sent = node.end_worker(1, "killed by signal 9")
+    assert (GCS, WorkerDied(worker, "ray.kill", False)) in sent
+
+
+def test_kill_of_a_worker_that_is_gone_is_answered(node: Node, owner: Address) -> None:
+    """The GCS asks until it hears of the end."""
+    worker = node.lease(owner, 1)
+    node.end_worker(1)
+    [(to, died)] = node.tell(GCS, KillWorker(worker, "ray.kill"))
+    assert to == GCS
+    assert isinstance(died, WorkerDied)
+    assert died.worker == worker
+
+
+def test_worker_whose_connection_breaks_is_killed(node: Node, owner: Address) -> None:
+    """It may only be unreachable, and must not run on beside its replacement."""
+    worker = node.lease(owner, 1)
+    node.lose(worker)
+    assert node.host.workers.killed == [1]
