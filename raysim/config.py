@@ -71,7 +71,7 @@ class Config(msgspec.Struct, frozen=True, gc=False):
     """Idle workers kept; -1: as many as the node has CPUs. Ray: `num_workers_soft_limit`."""
 
     store_full_timeout_ns: int = 10_000 * MS
-    """Nanoseconds that a request for room in a full object store waits until it is refused. Ours (Ray: `oom_grace_period_s` 2 s)."""
+    """Nanoseconds that a request for room in a full object store waits until it is refused. Ours."""
 
     seal_grace_ns: int = 50 * MS
     """Nanoseconds that a request for an object which is not in the store waits for a seal that it overtook. Ours."""

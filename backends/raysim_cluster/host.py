@@ -4,8 +4,9 @@ import random
 import time
 from collections.abc import Callable
 from random import Random
+from typing import Final
 
-from raysim.config import Config
+from raysim.config import MS, Config
 from raysim.journal import Journal, Level, Note
 from raysim.protocol.messages import Message
 from raysim.protocol.process import Process
@@ -14,6 +15,9 @@ from raysim.spec.ids import NodeId, WorkerId
 from raysim_cluster.poller import Poller
 from raysim_cluster.timers import HeapTimer, Timers
 from raysim_cluster.transport import Session, Transport
+
+_TELL_AGAIN_NS: Final = 50 * MS
+"""Until a role hears again of a peer that it knew to be lost and sent to all the same."""
 
 
 class LoopHost:
@@ -46,6 +50,7 @@ class LoopHost:
         self._own: list[Message] = []
         self._turn: list[HeapTimer] = []
         """To be run when the turn under way ends: what was asked for with no delay."""
+        self._lost_before: dict[WorkerId, None] = {}
         self._seed = seed
         self._streams: dict[str, Random] = {}
         self._journal = journal
@@ -124,7 +129,7 @@ class LoopHost:
             if transport.lost:
                 lost, transport.lost = transport.lost, []
                 for peer in lost:
-                    self._lost(peer)
+                    self._report_lost(peer)
             elif not (self._own or self._turn or transport.dirty()):
                 return
 
@@ -156,6 +161,14 @@ class LoopHost:
         receive = process.receive
         for message in messages:
             receive(sender, message)
+
+    def _report_lost(self, peer: Address) -> None:
+        if peer.worker_id not in self._lost_before:
+            self._lost_before[peer.worker_id] = None
+            self._lost(peer)
+        else:
+            # A role that answers a loss by sending to the lost one again must not spin here.
+            self.call_later(_TELL_AGAIN_NS, lambda: self._lost(peer))
 
     def _lost(self, peer: Address) -> None:
         if self.process is not None:

@@ -74,6 +74,8 @@ class Pump:
         self._bell = threading.Semaphore(0)
         self._wanted = False
         self._closed = False
+        self._ended = False
+        """Nothing that anybody waits for will come."""
         self._error: BaseException | None = None
 
     def start(self) -> None:
@@ -88,6 +90,11 @@ class Pump:
         self._host.poller.wake()
         if self._helper is not None and self._helper is not threading.current_thread():
             self._helper.join()
+
+    def end(self) -> None:
+        """Have all blocking return without what it waits for."""
+        self._ended = True
+        self.wake_all()
 
     def kick(self) -> None:
         """Have a sleeping pump look again at what it waits for."""
@@ -105,7 +112,7 @@ class Pump:
     def block(self, waiter: Waiter, timeout_ns: int | None, stop: "Stop") -> bool:
         """Wait until the waiter is done, or `stop.requested`. False on time-out."""
         deadline = None if timeout_ns is None else time.monotonic_ns() + timeout_ns
-        while not (waiter.done or stop.requested):
+        while not (waiter.done or stop.requested or self._ended):
             left = None if deadline is None else deadline - time.monotonic_ns()
             if left is not None and left <= 0:
                 # Whatever has arrived already counts: a time-out of zero still looks once.
@@ -147,7 +154,7 @@ class Pump:
             host = self._host
             while True:
                 host.asleep = True
-                if waiter.done or stop.requested:
+                if waiter.done or stop.requested or self._ended:
                     return
                 left = None if deadline is None else deadline - time.monotonic_ns()
                 if left is not None and left <= 0:

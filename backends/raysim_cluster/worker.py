@@ -16,8 +16,7 @@ from raysim.spec.ids import UNIQUE_ID_BYTES, WorkerId
 from raysim_cluster.arena import Arena, ArenaAccess
 from raysim_cluster.control import SetUp, StartNode
 from raysim_cluster.linux import name_process
-from raysim_cluster.pump import Stop
-from raysim_cluster.user_host import UserHost
+from raysim_cluster.user_host import NEVER, UserHost
 
 _LAST_WORDS_NS: Final = 1_000 * MS
 """How long an ending worker tries to get rid of what it has said."""
@@ -45,13 +44,12 @@ class WorkerHost(UserHost):
         """Until the process is to end."""
         queue = self._queue
         finished = core_worker.executor.finished
-        never = Stop()
         while not self._ending:
             if not queue:
                 self._idle = idle = Waiter()
                 # The helper may have brought a task or the end before `idle` was there to be told.
                 if not queue and not self._ending:
-                    self.pump.block(idle, None, never)
+                    self.pump.block(idle, None, NEVER)
                 continue
             task = queue.popleft()
             self._busy = True
@@ -67,7 +65,9 @@ class WorkerHost(UserHost):
                 finished(task, outcome)
 
     def _released(self) -> None:
-        if self._ending and (self._busy or threading.get_ident() != self._main):
+        if self._ending and (
+            self._busy or threading.current_thread() is not threading.main_thread()
+        ):
             # User code has the main thread and cannot be waited for.
             self.last_words()
             os._exit(0)

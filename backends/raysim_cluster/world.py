@@ -17,9 +17,9 @@ from raysim.runtime.current import set_current
 from raysim.spec.ids import UNIQUE_ID_BYTES, NodeId, WorkerId
 from raysim.spec.resources import CPU, GPU, MEMORY, fixed
 from raysim_cluster.arena import Arena, ArenaAccess
+from raysim_cluster.driver import DriverHost
 from raysim_cluster.launch import NodePlan, NodeProcess
 from raysim_cluster.transport import Session
-from raysim_cluster.user_host import UserHost
 
 _STORE_SHARE: Final = 0.3
 """Of the memory that is free now, for the object stores of all nodes. Ray: `object_store_memory`."""
@@ -58,7 +58,7 @@ class ClusterWorld:
         self._session = Session(os.urandom(8).hex(), os.urandom(32))
         self._folder = Path(tempfile.mkdtemp(prefix="raysim-"))
         self._nodes: list[NodeProcess] = []
-        self._host: UserHost | None = None
+        self._host: DriverHost | None = None
         self._core_worker: CoreWorker | None = None
         self._stopped = False
         try:
@@ -73,7 +73,7 @@ class ClusterWorld:
         assert self._host is None, "a world has one driver"
         options = self._options
         arena = Arena(os.dup(head.arena_fd), head.plan.store_bytes)
-        host = self._host = UserHost(
+        host = self._host = DriverHost(
             self._session,
             head.plan.node_id,
             WorkerId(os.urandom(UNIQUE_ID_BYTES)),
@@ -86,6 +86,7 @@ class ClusterWorld:
         core_worker = CoreWorker.driver(host, head.address, head.address, options)
         self._core_worker = core_worker
         host.attach(core_worker.process)
+        host.raylet = head.address
         host.catch_interrupts()
         host.pump.start()
         with host.lock:

@@ -28,7 +28,6 @@ from raysim_sim.network import Connection
 if TYPE_CHECKING:
     from raysim.protocol.executor import Executor
     from raysim.runtime.core_worker import CoreWorker
-
     from raysim_sim.node import SimNode
     from raysim_sim.world import SimWorld
 
@@ -161,7 +160,8 @@ class UserHost(SimHost):
 
     store: StoreAccess
     pid = 0
-    unwinding: tuple[type[BaseException], ...] = (GreenletExit,)
+    unwinding: tuple[type[BaseException], ...] = (GreenletExit, KeyboardInterrupt)
+    """Ctrl-C is for the program that simulates, not for the simulated process that happens to run."""
     lock: AbstractContextManager[object]
     core_worker: "CoreWorker"
     executor: "Executor"

@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from raysim.runtime.core_worker import CoreWorker
-
 from raysim.policies import create as create_policy
 from raysim.protocol.gcs import Gcs
 from raysim.protocol.process import Process, Role
 from raysim.protocol.raylet import Raylet
+from raysim.runtime.core_worker import CoreWorker
 from raysim.spec.address import Address
 from raysim.spec.ids import named_node_id, named_worker_id
 from raysim.spec.node import NodeInfo

@@ -79,6 +79,7 @@ class ActorHandle:
     """
 
     __slots__ = (
+        "__weakref__",
         "_ray_actor_id",
         "_ray_class_name",
         "_ray_meta",
@@ -96,8 +97,8 @@ class ActorHandle:
         self._ray_session = session.number
 
     def __getattr__(self, name: str) -> ActorMethod:
-        if name in ActorHandle.__slots__:
-            raise AttributeError(name)
+        if name == "_ray_methods":
+            raise AttributeError(name)  # Of a handle that is not made yet: there is nothing to ask.
         method = self._ray_methods.get(name)
         if method is None:
             raise AttributeError(

@@ -84,13 +84,13 @@ def method(*args: Any, **options: Any) -> Any:
     """Options of one method of an actor class. Ray: `ray.method`.
 
     `num_returns`, `max_task_retries` (None: the actor's), `retry_exceptions` (bool). Raises
-    AssertionError for other keywords and for positional arguments.
+    AssertionError for other keywords and for anything positional but the method.
     """
     if len(args) == 1 and not options and callable(args[0]):
         return args[0]
-    if args or not options:
+    if args:
         raise AssertionError(
-            "The @method decorator takes a method, or at least one of the keywords "
+            "The @method decorator takes a method, or some of the keywords "
             f"{', '.join(METHOD_OPTIONS)}."
         )
     for name in options:

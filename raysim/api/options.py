@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from raysim.spec.resources import to_units
-from raysim.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+from raysim.api.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 Check: TypeAlias = Callable[[Any], str | None]
 """What is wrong with a value of the right type; None when nothing is."""

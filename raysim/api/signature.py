@@ -23,7 +23,7 @@ class Signature(msgspec.Struct, array_like=True):
 
     parameters: list[Parameter]
     least: int
-    """Positional arguments without which a call can never fit."""
+    """Positional arguments without which a call never fits, unless keywords stand in for them."""
     most: int
     """Positional arguments that a call may have at most; -1 for any number."""
     keywords_required: bool
@@ -49,12 +49,31 @@ class Signature(msgspec.Struct, array_like=True):
 
     def check(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Raises TypeError as Python would for the call itself."""
-        if kwargs or self.keywords_required:
-            self._bind(args, kwargs)
-            return
         given = len(args)
-        if given < self.least or (given > self.most and self.most >= 0):
+        simple = not kwargs and not self.keywords_required
+        if simple and self.least <= given and (given <= self.most or self.most < 0):
+            return
+        if not self._fits(given, kwargs):
             self._bind(args, kwargs)
+
+    def _fits(self, given: int, kwargs: dict[str, Any]) -> bool:
+        """Whether so many positional arguments and these keywords do. Finds no words: see _bind."""
+        position = matched = 0
+        any_number = any_keyword = False
+        for parameter in self.parameters:
+            name, kind, required = parameter.name, parameter.kind, parameter.required
+            if kind == _Kind.VAR_POSITIONAL:
+                any_number = True
+            elif kind == _Kind.VAR_KEYWORD:
+                any_keyword = True
+            else:
+                by_position = kind != _Kind.KEYWORD_ONLY and position < given
+                by_name = kind != _Kind.POSITIONAL_ONLY and name in kwargs
+                if by_position == by_name and (by_position or required):
+                    return False
+                position += kind != _Kind.KEYWORD_ONLY
+                matched += by_name
+        return (given <= position or any_number) and (matched == len(kwargs) or any_keyword)
 
     def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         bindable = inspect.Signature(

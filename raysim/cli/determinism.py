@@ -64,9 +64,7 @@ def check(request: Request, seeds: int) -> int:
 def _check_seed(request: Request, shown: str) -> Difference | None:
     with TemporaryDirectory(prefix="raysim-determinism-") as folder:
         traces = [Path(folder) / f"hash-seed-{side}" for side in _SIDES]
-        sides = [
-            _start(request, side, trace) for side, trace in zip(_SIDES, traces, strict=True)
-        ]
+        sides = [_start(request, side, trace) for side, trace in zip(_SIDES, traces, strict=True)]
         try:
             digests = [_digest(side) for side in sides]
         finally:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
+from raysim.report.text import count, seconds
 from raysim.scenario.running import Run
 from raysim.scenario.summary import Summary
-from raysim.spec.units import NANOSECONDS, format_duration, format_size
+from raysim.spec.units import format_size
 
 _LABEL_WIDTH = 14
 
@@ -26,22 +27,17 @@ def shown(run: Run, report: Path | None) -> str:
     return "\n".join(["", _heading(run), *lines])
 
 
-def seconds(value: float) -> str:
-    """Seconds as a person reads them."""
-    return format_duration(round(value * NANOSECONDS["s"]))
-
-
 def _heading(run: Run) -> str:
     summary = run.summary
     cluster = ""
     if summary.nodes is not None and summary.cpus is not None:
-        cluster = f", {_count(summary.nodes, 'node')} with {_count(summary.cpus, 'core')}"
+        cluster = f", {count(summary.nodes, 'node')} with {count(summary.cpus, 'core')}"
     name = click.style(run.experiment.name, bold=True)
     return f"{name} on {summary.backend}{cluster}, seed {summary.seed}"
 
 
 def _figures(summary: Summary) -> Iterator[tuple[str, str]]:
-    edges = f", {_count(summary.edges, 'edge')}" if summary.edges is not None else ""
+    edges = f", {count(summary.edges, 'edge')}" if summary.edges is not None else ""
     yield "tasks", f"{summary.tasks}{edges}"
     yield "failures", _failures(summary)
     if summary.makespan_s is not None:
@@ -49,7 +45,10 @@ def _figures(summary: Summary) -> Iterator[tuple[str, str]]:
     if summary.lower_bound_s is not None and summary.work_s is not None:
         path = seconds(summary.critical_path_s or 0)
         share = f"work {seconds(summary.work_s)} / {summary.cpus:g} cores"
-        yield "lower bound", f"{seconds(summary.lower_bound_s)} = max(critical path {path}, {share})"
+        yield (
+            "lower bound",
+            f"{seconds(summary.lower_bound_s)} = max(critical path {path}, {share})",
+        )
     if summary.utilisation is not None:
         yield "utilisation", f"{summary.utilisation:.1%}"
     if summary.bytes_moved is not None:
@@ -64,7 +63,7 @@ def _failures(summary: Summary) -> str:
     if summary.retried:
         more.append(f"{summary.retried} executions started again")
     if summary.lost_objects:
-        more.append(f"{_count(summary.lost_objects, 'object')} lost for good")
+        more.append(f"{count(summary.lost_objects, 'object')} lost for good")
     text = f"{summary.failed} ({', '.join(more)})" if more else str(summary.failed)
     return click.style(text, fg="red", bold=True) if summary.failed else text
 
@@ -82,7 +81,3 @@ def _expectations(summary: Summary) -> Iterator[tuple[str, str]]:
         else:
             wrong = click.style("does not hold", fg="red", bold=True)
             yield "expected", f"{judgement.text}: {wrong}: {judgement.because}"
-
-
-def _count(number: float, noun: str) -> str:
-    return f"{number:g} {noun}{'' if number == 1 else 's'}"

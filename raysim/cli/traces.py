@@ -26,11 +26,9 @@ class Difference(NamedTuple):
     def __str__(self) -> str:
         lines = [f"Record {self.number} is the first that differs."]
         if self.before is not None:
-            lines.append(f"  before it, in both  {_line(self.before)}")
-        lines += [
-            f"  {name}  {_line(record)}"
-            for name, record in zip(("in the first run   ", "in the second run  "), self.sides)
-        ]
+            lines.append(f"  before it, in both {_line(self.before)}")
+        lines.append(f"  in the first run   {_line(self.sides[0])}")
+        lines.append(f"  in the second run  {_line(self.sides[1])}")
         return "\n".join(lines)
 
 
@@ -65,12 +63,10 @@ def _line(record: Any) -> str:
     if record is None:
         return "has ended"
     time_ns, process, kind, what = record
-    content = _plain(what)
-    name = content.pop("type", "") if isinstance(content, dict) else ""
-    said = f"{content}"
+    said = str(_plain(what))
     if len(said) > _SHOWN_CHARACTERS:
         said = f"{said[:_SHOWN_CHARACTERS]}..."
-    return f"{time_ns / 1e9:.9f}s {process} {kind} {name} {said}"
+    return f"{time_ns / 1e9:.9f} s, {process}, {kind}: {said}"
 
 
 def _plain(value: Any) -> Any:

@@ -45,23 +45,25 @@ class Hybrid:
     ) -> NodeId | None:
         """Among the nodes with room now; None when there is no room."""
         count = max(self._absolute, int(self._fraction * len(nodes)))
-        found: list[tuple[float, int, NodeId]] = []
-        quiet = 0
-        for order, (node_id, view) in enumerate(nodes.items()):
+        best: list[NodeId] = []
+        busy: list[tuple[float, int, NodeId]] = []
+        for node_id, view in nodes.items():
             if not fits(need, view.available):
                 continue
             score = self._score(view)
-            found.append((score, 0 if node_id == local else order + 1, node_id))
-            if score == 0.0:
-                quiet += 1
-                if quiet == count:
+            if score:
+                busy.append((score, 0 if node_id == local else len(busy) + 1, node_id))
+            else:
+                best.append(node_id)
+                if len(best) == count:
                     break  # Those to come can only tie, and ties go to the first.
-        if not found:
+        if len(best) < count:
+            best.extend(node_id for _, _, node_id in nsmallest(count - len(best), busy))
+        if not best:
             return None
-        best = nsmallest(count, found) if count > 1 else [min(found)]
-        if best[0][2] == local or len(best) == 1:
-            return best[0][2]
-        return best[rng.randrange(len(best))][2]
+        if best[0] == local or len(best) == 1:
+            return best[0]
+        return best[rng.randrange(len(best))]
 
     def _score(self, view: NodeView) -> float:
         """Utilisation of the scarcest critical resource as it is now; 0 below the threshold."""

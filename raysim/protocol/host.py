@@ -155,6 +155,7 @@ class ReturnValue(msgspec.Struct, gc=False):
     parts: Sequence[bytes | memoryview]
     size: int
     contained: list[ContainedRef] = []
+    """Held already, once each: the executor lets go of them."""
     is_error: bool = False
 
 

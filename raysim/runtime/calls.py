@@ -60,13 +60,10 @@ class Calls:
             return self._returns(task_id, cls.template.num_returns)
 
     def _returns(self, task_id: Any, count: int) -> list[ObjectRef]:
-        entries, worker, address = self._owner.objects.entries, self._worker, self._host.address
-        refs: list[ObjectRef] = []
-        for index in range(count):
-            object_id = return_id(task_id, index)
-            entries[object_id].local += 1
-            refs.append(ObjectRef(object_id, address, worker))
-        return refs
+        """References to what a call that was just submitted returns; the owner counted them already."""
+        worker, address = self._worker, self._host.address
+        worker.submitted()
+        return [ObjectRef(return_id(task_id, index), address, worker) for index in range(count)]
 
     def _class(self, target: RemoteTarget, options: TaskOptions) -> SchedulingClass:
         exported = self._exports.get(target) or self._export(target, options)
@@ -87,6 +84,7 @@ class Calls:
             options.max_retries,
             bool(retried),
             options.strategy,
+            self._worker.namespace,
         )
         cls = self._owner.tasks.leases.class_of(template, payload)
         if len(exported.classes) >= 64:
@@ -198,6 +196,7 @@ class Calls:
                 options.method_meta,
             )
             self._owner.actors.create(spec, nested, answer)
+            self._worker.submitted()
             handle = None
             if not options.detached:
                 object_id = actor_handle_object(actor_id)

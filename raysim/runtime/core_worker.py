@@ -123,6 +123,8 @@ class CoreWorker:
         self._enter(task.call.task_id, task.call.attempt, task)
         if task.actor is not None:
             self.namespace = task.actor.namespace
+        elif task.template is not None:
+            self.namespace = task.template.namespace
         try:
             return self.execution.run(task)
         finally:
@@ -159,8 +161,6 @@ class CoreWorker:
     def drain(self) -> None:
         """Count the references that went; under the lock."""
         released, drop = self._released, self.owner.objects.drop_local
-        if self._kept:
-            self._kept = []
         while released:
             drop(released.popleft())
 
@@ -174,6 +174,11 @@ class CoreWorker:
     def keep_until_submitted(self, ref: ObjectRef) -> None:
         """An implicit put: alive until the call that carries it counts it itself."""
         self._kept.append(ref)
+
+    def submitted(self) -> None:
+        """The call counts what it carries."""
+        if self._kept:
+            self._kept = []
 
     def pin_for_ever(self, ref: ObjectRef) -> None:
         with self.host.lock:

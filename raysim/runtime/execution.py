@@ -8,7 +8,6 @@ import cloudpickle
 from raysim.exceptions import RayTaskError
 from raysim.protocol.host import Outcome, ReturnValue, RunnableTask
 from raysim.protocol.messages import TaskStatus
-from raysim.protocol.owner.fetches import Pin
 from raysim.runtime.serialization import Serialized, serialize_error
 from raysim.spec.failure import Failure, FailureKind
 from raysim.spec.ids import FunctionId
@@ -83,11 +82,14 @@ class Execution:
         args: list[Any]
         kwargs: dict[str, Any]
         args, kwargs = values.load(task.call.args)[0] if task.call.args else ([], {})
+        ids = {arg.slot: arg.object_id for arg in task.call.refs}
         for arg in task.args:
             if arg.payload is not None:
                 data: bytes | memoryview = arg.payload
             else:
-                data = values.view(Pin(_object_of(task, arg.slot), arg.handle, arg.size))
+                pin = self._worker.owner.fetches.pin_of(ids[arg.slot])
+                assert pin is not None, f"argument {arg.slot} is not pinned while its call runs"
+                data = values.view(pin)
             value, is_error = values.load(data)
             if is_error:
                 raise _ArgumentFailedError(Serialized([bytes(data)], []))
@@ -107,7 +109,15 @@ class Execution:
         for value in results:
             serialized = serialize(value, f"what {name} returned")
             values.append(ReturnValue(serialized.parts, serialized.size, serialized.contained))
+        self._hold(values)
         return values
+
+    def _hold(self, values: list[ReturnValue]) -> None:
+        """The references inside, while the result still holds them; the executor lets go."""
+        contained = [ref for value in values for ref in value.contained]
+        if contained:
+            with self._worker.host.lock:
+                self._worker.owner.objects.hold(contained)
 
     def _raised(
         self,
@@ -167,7 +177,3 @@ def _split(result: Any, count: int) -> Sequence[Any]:
     if len(results) != count:
         raise ValueError(f"Task returned {len(results)} objects, but num_returns={count}.")
     return results
-
-
-def _object_of(task: RunnableTask, slot: int | str) -> Any:
-    return next(arg.object_id for arg in task.call.refs if arg.slot == slot)

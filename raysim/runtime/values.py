@@ -62,7 +62,8 @@ class Values:
 
         with self._host.lock:
             self._owner.extents.request(serialized.size, lent)
-        self._worker.block(waiter, None)
+        # A task that puts keeps its CPUs and its queue: the raylet answers at once, or makes room.
+        self._host.block(waiter, None)
         number, handle, failure = answer[0]
         if failure is not None:
             raise ObjectStoreFullError(failure.text)
@@ -90,12 +91,15 @@ class Values:
         owner, fetches = self._owner, self._owner.fetches
         waiter = Waiter()
         pins: dict[ObjectId, Pin] = {}
+        failures: dict[ObjectId, Failure] = {}
         left = 0
         callbacks: list[tuple[Entry, Callable[[], None]]] = []
         with self._host.lock:
             self._worker.drain()
             for entry in {entry.object_id: entry for entry in entries}.values():
                 if entry.state == ObjectState.INLINE or entry.state == ObjectState.FAILED:
+                    if entry.failure is not None:
+                        failures[entry.object_id] = entry.failure
                     if entry.failure is not None or entry.is_error:
                         waiter.finish()  # Ray: the first error ends the wait.
                     continue
@@ -108,7 +112,10 @@ class Values:
                     if pin is not None and entry.state == ObjectState.STORED:
                         fetches.acquire(pin)
                         pins[entry.object_id] = pin
-                    if left == 0 or entry.failure is not None or entry.is_error:
+                    failure = fetches.failure_of(entry)
+                    if failure is not None:
+                        failures[entry.object_id] = failure
+                    if left == 0 or failure is not None or entry.is_error:
                         waiter.finish()
 
                 callbacks.append((entry, at_hand))
@@ -121,7 +128,7 @@ class Values:
             )
             if not in_time:
                 raise self._timed_out(refs, entries, timeout)
-            self._raise_first_error(entries)
+            self._raise_first_error(entries, failures)
             return [self._value(ref, entry, pins) for ref, entry in zip(refs, entries, strict=True)]
         finally:
             if callbacks:
@@ -145,10 +152,11 @@ class Values:
             found.append(entry)
         return found
 
-    def _raise_first_error(self, entries: list[Entry]) -> None:
+    def _raise_first_error(self, entries: list[Entry], failures: dict[ObjectId, Failure]) -> None:
         for entry in entries:
-            if entry.failure is not None:
-                raise self.exception_of(entry.failure, entry.object_id)
+            failure = failures.get(entry.object_id)
+            if failure is not None:
+                raise self.exception_of(failure, entry.object_id)
             if entry.is_error and entry.payload is not None:
                 raise _raisable(self.load(entry.payload)[0])
 

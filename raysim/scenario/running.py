@@ -19,6 +19,7 @@ from raysim.faults import KillNode, PlannedFault, plan_faults
 from raysim.journal import Journal
 from raysim.scenario.loading import Experiment
 from raysim.scenario.model import Network, NodeGroup
+from raysim.scenario.preparation import await_nodes, start_workers
 from raysim.scenario.problems import Problem, ScenarioError
 from raysim.scenario.records import Notes, makespan_s, records_of_workflow
 from raysim.scenario.submission import submit_workflow
@@ -38,7 +39,8 @@ class RunOptions:
 
     backend: str = "sim"
     time_scale: float = 1.0
-    """Real worlds only: durations are multiplied by it, and times that are told divided by it."""
+    """Real worlds only: durations are multiplied by it, and times that are told divided by it.
+    Files are as much smaller, so that transfers keep their share of the time."""
     command: str = ""
     """The line that runs it again, for the summary."""
     journal: Journal = field(default_factory=Journal)
@@ -78,7 +80,8 @@ def run_workflow(experiment: Experiment, options: RunOptions) -> Run:
     world = load(options.backend)(init_options(experiment, options))
     try:
         backend = world.connect()
-        watch = _Watch(world, backend, options, kills_of(experiment, options))
+        nodes = _prepare(experiment, options, backend)
+        watch = _Watch(world, backend, options, kills_of(experiment, options), nodes)
         submitted = submit_workflow(workflow, backend, options.time_scale)
         watch.until_all_ended(submitted.tokens)
         task_ids = submitted.task_ids
@@ -87,11 +90,23 @@ def run_workflow(experiment: Experiment, options: RunOptions) -> Run:
         world.stop()
     wall_s = stopwatch.seconds()  # After stop: until then a simulated clock may stand in its place.
     notes = Notes(options.journal)
+    notes.name_nodes(nodes)
     records = records_of_workflow(workflow, task_ids, notes, watch.start_ns, options.time_scale)
     makespan = makespan_s(notes, task_ids, options.time_scale)
     outcome = outcome_of(experiment, options, notes, wall_s, makespan)
     summary = summarise(outcome, records, workflow, experiment.scenario.expectations)
     return Run(experiment, summary, records, options.journal, what_differs(experiment, options))
+
+
+def _prepare(experiment: Experiment, options: RunOptions, backend: Backend) -> list[str]:
+    """The nodes' ids in hex, once the whole cluster stands; in virtual time it does at once."""
+    if options.backend in SIMULATED:
+        return []
+    groups = experiment.scenario.cluster.node_groups()
+    nodes = await_nodes(backend, len(groups))
+    if options.time_scale != 1:
+        start_workers(backend, options.journal, nodes, groups)
+    return nodes
 
 
 def init_options(experiment: Experiment, options: RunOptions) -> InitOptions:
@@ -199,13 +214,18 @@ class _Watch:
     """Waits for tokens, tells the progress, and in a real world kills nodes when their time comes."""
 
     def __init__(
-        self, world: World, backend: Backend, options: RunOptions, kills: Sequence[PlannedFault]
+        self,
+        world: World,
+        backend: Backend,
+        options: RunOptions,
+        kills: Sequence[PlannedFault],
+        node_ids: Sequence[str],
     ) -> None:
         self._world = world
         self._backend = backend
         self._options = options
         self._kills = list(kills)
-        self._node_ids = node_ids(backend) if kills else []
+        self._node_ids = node_ids
         self._start_s = backend.now()
 
     @property
@@ -234,9 +254,3 @@ class _Watch:
     def _kill_what_is_due(self) -> None:
         while self._kills and self._seconds_to_next_kill() == 0:
             self._world.kill_node(self._node_ids[self._kills.pop(0).node])
-
-
-def node_ids(backend: Backend) -> list[str]:
-    """Ids in hex, in the order of the nodes' numbers; the names are those that `_node` gave."""
-    by_name = {row["NodeName"]: str(row["NodeID"]) for row in backend.nodes()}
-    return [by_name[f"node-{index}"] for index in range(len(by_name))]

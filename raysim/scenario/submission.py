@@ -38,7 +38,10 @@ class Submitted:
 
 
 def submit_workflow(workflow: Workflow, backend: Backend, time_scale: float = 1.0) -> Submitted:
-    """Submit every task at once, each after what it waits for; durations times `time_scale`."""
+    """Submit every task at once, each after what it waits for; durations times `time_scale`.
+
+    Sizes as well: at the bandwidth that there is, a transfer then takes its share of the time.
+    """
     target = RemoteTarget(_never_called, "workflow_task")
     readers = Counter(file for task in workflow.order for file in task.inputs)
     tokens: dict[str, ObjectRef] = {}
@@ -83,7 +86,7 @@ def _arguments(
 
 
 def _options(workflow: Workflow, task: WorkflowTask, time_scale: float) -> TaskOptions:
-    sizes = tuple(workflow.files[file].size_bytes for file in task.outputs)
+    sizes = tuple(round(workflow.files[file].size_bytes * time_scale) for file in task.outputs)
     duration_ns = round(task.runtime_s * time_scale * NANOSECONDS["s"])
     return TaskOptions(
         num_cpus=task.cores,

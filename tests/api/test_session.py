@@ -101,9 +101,9 @@ def test_unknown_argument_is_a_runtime_error(lib):
 
 
 def test_resources_of_the_cluster(fresh):
-    ray = fresh(num_cpus=3, num_gpus=1, resources={"shelf": 2.5})
+    ray = fresh(num_cpus=3, num_gpus=1, resources={"shelf": 2})
     total = ray.cluster_resources()
-    assert (total["CPU"], total["GPU"], total["shelf"]) == (3.0, 1.0, 2.5)
+    assert (total["CPU"], total["GPU"], total["shelf"]) == (3.0, 1.0, 2.0)
     assert total["memory"] > 0
     (node,) = ray.nodes()
     assert node["Alive"] is True

@@ -95,6 +95,7 @@ def test_large_objects_go_between_nodes(cluster, lib, affinity):
 
 def test_tasks_of_a_node_that_dies_run_again_elsewhere(cluster, lib, tmp_path):
     doomed = cluster.add_node(num_cpus=1, resources={"spot": 1})
+    doomed_id = doomed.node_id
     trace = tmp_path / "nodes"
 
     @lib.remote(resources={"spot": 1}, max_retries=3)
@@ -102,7 +103,7 @@ def test_tasks_of_a_node_that_dies_run_again_elsewhere(cluster, lib, tmp_path):
         node = lib.get_runtime_context().get_node_id()
         with trace.open("a") as file:
             file.write(node + "\n")
-        if node == doomed.node_id:
+        if node == doomed_id:
             lib.get(never.remote())
         return node
 
@@ -113,7 +114,7 @@ def test_tasks_of_a_node_that_dies_run_again_elsewhere(cluster, lib, tmp_path):
     ref = where_twice.remote()
     with pytest.raises(lib.exceptions.GetTimeoutError):
         lib.get(ref, timeout=3)
-    assert trace.read_text() == doomed.node_id + "\n"
+    assert trace.read_text() == doomed_id + "\n"
     cluster.remove_node(doomed)
     other = cluster.add_node(num_cpus=1, resources={"spot": 1})
     assert lib.get(ref, timeout=120) == other.node_id

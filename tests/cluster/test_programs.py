@@ -167,9 +167,7 @@ def test_a_worker_that_computes_still_serves_what_it_owns(start: Start) -> None:
     ray.get(spinning)
 
 
-def test_what_a_task_prints_passes_through(
-    start: Start, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_what_a_task_prints_passes_through(start: Start, capfd: pytest.CaptureFixture[str]) -> None:
     start()
 
     @ray.remote
@@ -281,7 +279,9 @@ def test_workers_draw_different_random_numbers(start: Start) -> None:
     assert len({array for _, array in throws}) == 3
 
 
-def test_modules_beside_the_program_can_be_imported(start: Start, tmp_path: Any, monkeypatch: Any) -> None:
+def test_modules_beside_the_program_can_be_imported(
+    start: Start, tmp_path: Any, monkeypatch: Any
+) -> None:
     (tmp_path / "beside_the_program.py").write_text("VALUE = 42\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     start()

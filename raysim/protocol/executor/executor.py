@@ -35,7 +35,7 @@ from raysim.protocol.process import Handler
 from raysim.spec.actor import ActorSpec
 from raysim.spec.address import Address
 from raysim.spec.failure import Failure, FailureKind
-from raysim.spec.ids import FunctionId, TaskId, WorkerId, actor_creation_task
+from raysim.spec.ids import FunctionId, NodeId, TaskId, WorkerId, actor_creation_task
 from raysim.spec.task import TaskArg, TaskCall, TaskTemplate
 
 
@@ -50,6 +50,7 @@ class QueuedCall(msgspec.Struct):
     args: list[LocalArg] = []
     failure: Failure | None = None
     ready: bool = False
+    order: "CallerOrder | None" = None
     dropped: bool = False
 
 
@@ -60,6 +61,8 @@ class CallerOrder(msgspec.Struct):
     early: dict[int, QueuedCall] = {}
     """Arrived before one with a lower number."""
     line: deque[QueuedCall] = msgspec.field(default_factory=deque)
+    parked: int = 0
+    """Turns that came while the head of the line waited for its arguments."""
 
 
 class Executor:
@@ -86,7 +89,9 @@ class Executor:
         self._arrivals: deque[CallerOrder] = deque()
         """One turn for each call that arrived, in the order of arrival over all callers."""
         self._exit_reason = ""
+        self._patient = False
         self._register_timer: Timer | None = None
+        owner.when_node_lost = self._node_lost
 
     # Life
 
@@ -114,12 +119,16 @@ class Executor:
             StartActor: self._on_start_actor,
             PushActorCalls: self._on_actor_calls,
             TerminateActor: self._on_terminate,
-            ExitWorker: lambda _, m: self._exit_when_idle(m.reason),
+            ExitWorker: self._on_exit,
         }
 
     def peer_lost(self, peer: Address) -> None:
         self._results.caller_lost(peer)
-        self._callers.pop(peer.worker_id, None)
+        order = self._callers.pop(peer.worker_id, None)
+        if order is not None:
+            self._drop_line(order)
+        if self._running is not None and self._running.caller == peer:
+            self._running.dropped = True
         for key in [key for key in self._functions if key[0] == peer.worker_id]:
             del self._functions[key]
         for queued in [q for q in self._queue if q.caller.worker_id == peer.worker_id]:
@@ -128,8 +137,24 @@ class Executor:
         if peer.worker_id == self._raylet.worker_id:
             self._host.exit("the node's raylet is gone")
 
+    def _node_lost(self, node_id: NodeId) -> None:
+        queued = [q for order in self._callers.values() for q in order.line] + list(self._queue)
+        if self._running is not None:
+            queued.append(self._running)
+        callers = [q.caller for q in queued] + self._results.callers()
+        for peer in {c.worker_id: c for c in callers if c.node_id == node_id}.values():
+            self.peer_lost(peer)
+
+    def _on_exit(self, sender: Address, exit_: ExitWorker) -> None:
+        self._patient = True
+        self._exit_when_idle(exit_.reason)
+
     def _exit_when_idle(self, reason: str) -> None:
         self._exit_reason = reason
+        if self._patient and self._owner.objects.owns_any:
+            # Others may refer to what would die with its owner (Ray).
+            self._owner.objects.when_nothing_owned(lambda: self._exit_when_idle(reason))
+            return
         if self._running is None and not self._queue and not self._any_line():
             if self._results.under_way:
                 # Its last results wait for the store or for acknowledgements.
@@ -219,11 +244,15 @@ class Executor:
         self._unpin(queued)
         if task.actor is not None and task.call.method == "__init__":
             self._constructor_finished(task, outcome)
+        elif queued.dropped:
+            self._results.nobody_waits(outcome)
         else:
             self._results.finish(task, outcome, self._host.now_ns())
         if outcome.exits:
             self._exit_reason = self._exit_reason or "the task ended its worker"
             self._hand_back_queue()
+            for order in self._callers.values():
+                self._drop_line(order)  # Their callers learn of the end from the GCS.
         if self._actor is not None:
             self._run_next_call()
         else:
@@ -274,7 +303,8 @@ class Executor:
         queued.ready = True
         if queued.dropped:
             self._unpin(queued)  # Cancelled, or its caller is gone, while the arguments travelled.
-        elif self._actor is not None:
+        elif queued.order is not None:
+            self._take_turns(queued.order)
             self._run_next_call()
         else:
             self._run_next()
@@ -298,6 +328,8 @@ class Executor:
         self._results.flush()
 
     def unblocked(self) -> None:
+        if self._blocked == 0:
+            return  # The call ended while it waited, and its CPUs were taken back then.
         self._blocked -= 1
         if self._blocked == 0:
             self._host.send(self._raylet, WorkerUnblocked(self._block_number))
@@ -333,9 +365,9 @@ class Executor:
             list(spec.refs),
             method="__init__",
         )
-        queued = QueuedCall(call, spec.owner)
-        self._known[call.task_id, call.attempt] = None
         order = self._callers.setdefault(self._host.address.worker_id, CallerOrder())
+        queued = QueuedCall(call, spec.owner, order=order)
+        self._known[call.task_id, call.attempt] = None
         order.line.append(queued)
         self._arrivals.append(order)
         self._bring(queued)
@@ -366,31 +398,42 @@ class Executor:
         for call in push.calls:
             if call.sequence < order.expected or call.sequence in order.early:
                 continue  # A second copy.
-            order.early[call.sequence] = QueuedCall(call, sender)
+            order.early[call.sequence] = QueuedCall(call, sender, order=order)
             while (queued := order.early.pop(order.expected, None)) is not None:
                 order.expected += 1
                 self._known[queued.call.task_id, queued.call.attempt] = None
                 order.line.append(queued)
+                self._arrivals.append(order)
                 if queued.call.refs:
                     self._bring(queued)
                 else:
                     queued.ready = True
-                self._arrivals.append(order)
         self._run_next_call()
 
     def _run_next_call(self) -> None:
         """The head of the line whose turn came first among those that are ready."""
         if self._running is not None or self._actor is None:
             return
-        for _ in range(len(self._arrivals)):
+        while self._arrivals:
             order = self._arrivals.popleft()
             if not order.line:
                 continue
-            if not order.line[0].ready:
-                self._arrivals.append(order)
-                continue
-            self._start_call(order.line.popleft())
-            return
+            if order.line[0].ready:
+                self._start_call(order.line.popleft())
+                self._take_turns(order)
+                return
+            order.parked += 1
+
+    def _take_turns(self, order: CallerOrder) -> None:
+        """The head may be ready now: the turns that were put aside for it come first."""
+        if order.parked and (not order.line or order.line[0].ready):
+            self._arrivals.extendleft([order] * order.parked)
+            order.parked = 0
+
+    def _drop_line(self, order: CallerOrder) -> None:
+        line, order.line = order.line, deque()
+        for queued in line:
+            self._drop(queued)
 
     def _start_call(self, queued: QueuedCall) -> None:
         assert self._actor is not None

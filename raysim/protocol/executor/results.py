@@ -67,7 +67,8 @@ class Results:
         def sealed(failure: Failure | None) -> None:
             nonlocal left
             left -= 1
-            if failure is not None:
+            if failure is not None and result.failure is None:
+                self.release_holds([call.task_id])
                 result.status, result.failure, result.returns = TaskStatus.FAILED, failure, []
             if left == 0:
                 self._owner.objects.after_acknowledgements(report)
@@ -103,10 +104,12 @@ class Results:
         self._owner.extents.request(value.size, lent)
 
     def _hold_contained(self, task: RunnableTask, values: list[ReturnValue]) -> None:
-        """References inside returns stay alive here until the caller says that it holds them."""
+        """References inside returns, held since they were serialised, stay so until the caller says that it
+        holds them."""
         contained = [ref for value in values for ref in value.contained]
         if contained:
-            self._owner.objects.hold(contained)
+            # Of an attempt before, whose result nobody heard of: its caller has asked again.
+            self.release_holds([task.call.task_id])
             self._holds[task.call.task_id] = (task.caller, contained)
 
     def release_holds(self, task_ids: list[TaskId]) -> None:
@@ -114,6 +117,15 @@ class Results:
             held = self._holds.pop(task_id, None)
             if held is not None:
                 self._owner.objects.drop_holds(held[1])
+
+    def nobody_waits(self, outcome: Outcome) -> None:
+        """The caller is gone: what it returned is nobody's."""
+        for value in outcome.returns:
+            self._owner.objects.drop_holds(value.contained)
+
+    def callers(self) -> list[Address]:
+        """Those that have still to say that they hold what was returned to them."""
+        return [caller for caller, _ in self._holds.values()]
 
     def caller_lost(self, peer: Address) -> None:
         lost = [t for t, (caller, _) in self._holds.items() if caller.worker_id == peer.worker_id]

@@ -58,7 +58,7 @@ class ActorCalls:
         self._gcs = gcs
         self._actors: dict[ActorId, ActorClient] = {}
         self._by_worker: dict[WorkerId, ActorClient] = {}
-        self._by_task: dict[TaskId, ActorClient] = {}
+        self._records: dict[TaskId, TaskRecord] = {}
         self._dirty: dict[ActorId, ActorClient] = {}
         self._flush_timer = False
         self._release_holds = Batcher[TaskId](host, lambda ids: ReleaseReturnHolds(ids))
@@ -88,7 +88,9 @@ class ActorCalls:
 
     def on_changed(self, sender: Address, changed: ActorChanged) -> None:
         info = changed.info
-        actor = self.client(info.actor_id, subscribe=False)
+        actor = self._actors.get(info.actor_id)
+        if actor is None:
+            return  # Late news of an actor that nobody here can call any more.
         if actor.timer is not None:
             actor.timer.cancel()
             actor.timer = None
@@ -137,8 +139,8 @@ class ActorCalls:
         record = TaskRecord(call, None, name, retries, nested, self._host.now_ns())
         record.actor_id = actor_id
         for index in range(call.num_returns):
-            self._objects.create(return_id(call.task_id, index))
-        self._by_task[call.task_id] = actor
+            self._objects.create(return_id(call.task_id, index)).local = 1
+        self._records[call.task_id] = record
         if call.refs or nested:
             self._arguments.hold(record)
         info = actor.info
@@ -159,7 +161,7 @@ class ActorCalls:
         if not actor.connected:
             return
         queue = actor.queue
-        while queue and queue[0].missing == 0:
+        while queue and (queue[0].missing == 0 or queue[0].cancelled):
             record = queue.popleft()
             if record.cancelled:
                 continue
@@ -208,12 +210,11 @@ class ActorCalls:
 
     def on_done(self, worker: Address, done: TasksDone) -> None:
         for result in done.results:
-            actor = self._by_task.get(result.task_id)
-            if actor is None:
+            record = self._records.get(result.task_id)
+            if record is None or not record.running or record.call.attempt != result.attempt:
                 continue
-            record = actor.in_flight.get(result.task_id)
-            if record is None or record.call.attempt != result.attempt:
-                continue
+            assert record.actor_id is not None
+            actor = self._actors[record.actor_id]
             del actor.in_flight[result.task_id]
             record.running = False
             self._result(actor, record, worker, done.raylet, result)
@@ -247,23 +248,24 @@ class ActorCalls:
         self._forget(record)
 
     def _forget(self, record: TaskRecord) -> None:
-        actor = self._by_task.pop(record.call.task_id, None)
+        del self._records[record.call.task_id]
         self._arguments.release(record)
-        if actor is not None:
-            self._look_idle(actor)
+        assert record.actor_id is not None
+        self._look_idle(self._actors[record.actor_id])
 
     def cancel(self, task_id: TaskId) -> None:
         """Drop the call if it was not sent yet; a sent one goes on."""
-        actor = self._by_task.get(task_id)
-        if actor is None:
+        record = self._records.get(task_id)
+        if record is None or record.running:
             return
-        for record in actor.queue:
-            if record.call.task_id == task_id:
-                actor.queue.remove(record)
-                record.cancelled = True
-                text = f"Call {record.name} ({task_id.hex()[:8]}) was cancelled before it started."
-                self._fail(record, Failure(FailureKind.TASK_CANCELLED, text))
-                return
+        record.cancelled = (
+            True  # It leaves the queue when its turn comes: no number is spent on it.
+        )
+        text = f"Call {record.name} ({task_id.hex()[:8]}) was cancelled before it started."
+        self._note(record, None, "cancelled")
+        self._end_with_failure(record, Failure(FailureKind.TASK_CANCELLED, text))
+        assert record.actor_id is not None
+        self._drain(self._actors[record.actor_id])
 
     def when_idle(self, actor_id: ActorId, action: Callable[[], None]) -> None:
         """Run `action` once every call of this process to the actor was answered."""
@@ -272,7 +274,11 @@ class ActorCalls:
         self._look_idle(actor)
 
     def _look_idle(self, actor: ActorClient) -> None:
-        if actor.when_idle is not None and not actor.in_flight and not actor.queue:
+        if actor.when_idle is None or actor.in_flight:
+            return
+        while actor.queue and actor.queue[0].cancelled:
+            actor.queue.popleft()
+        if not actor.queue:
             action, actor.when_idle = actor.when_idle, None
             action()
 
@@ -293,9 +299,14 @@ class ActorCalls:
                 self._subscribe(actor)
 
     def _lose_in_flight(self, actor: ActorClient) -> None:
+        """What was sent may have run; what was only gathered has not, and waits for the next incarnation."""
+        gathered, actor.outbox = actor.outbox, []
+        for record in reversed(gathered):
+            record.running = False
+            del actor.in_flight[record.call.task_id]
+            actor.queue.appendleft(record)
         lost = sorted(actor.in_flight.values(), key=lambda record: record.call.sequence)
         actor.in_flight = {}
-        actor.outbox = []
         self._retry_or_fail(actor, lost)
 
     def _retry_or_fail(self, actor: ActorClient, lost: list[TaskRecord]) -> None:
@@ -311,14 +322,16 @@ class ActorCalls:
         self._requeue(actor, again)
 
     def _requeue(self, actor: ActorClient, again: list[TaskRecord]) -> None:
-        """In front of what was not sent yet, in their old order."""
+        """In front of what was not sent yet, in their old order, once their arguments are there (again)."""
         for record in reversed(again):
+            record.missing = 1
             call = record.call
             record.call = msgspec.structs.replace(
                 call, attempt=call.attempt + 1, refs=list(call.refs), sequence=-1
             )
             actor.queue.appendleft(record)
-            self._arguments.wait(record, lambda: None)
+        for record in again:
+            self._arguments.wait(record, lambda: self._drain(actor))
 
     def _take_retry(self, record: TaskRecord) -> bool:
         if record.retries_left == 0:
@@ -332,7 +345,7 @@ class ActorCalls:
         assert actor.info is not None
         failure = _died(actor.info)
         records = sorted(actor.in_flight.values(), key=lambda record: record.call.sequence)
-        records += actor.queue
+        records += [record for record in actor.queue if not record.cancelled]
         actor.in_flight, actor.outbox = {}, []
         actor.queue.clear()
         for record in records:
@@ -340,6 +353,9 @@ class ActorCalls:
 
     def _fail(self, record: TaskRecord, failure: Failure) -> None:
         self._note(record, None, "failed", failure.text)
+        self._end_with_failure(record, failure)
+
+    def _end_with_failure(self, record: TaskRecord, failure: Failure) -> None:
         fail_returns(self._objects, record, failure)
         self._forget(record)
 
@@ -348,6 +364,14 @@ class ActorCalls:
         actor = self.client(actor_id, subscribe=False)
         actor.info = ActorInfo(actor_id, ActorState.DEAD, 0, 0, death=failure)
         self._end(actor)
+
+    def forget(self, actor_id: ActorId) -> None:
+        """It is dead, and the counted handles are gone. Who finds another one asks the GCS anew."""
+        actor = self._actors.get(actor_id)
+        if actor is not None and not actor.in_flight and not actor.queue:
+            if actor.timer is not None:
+                actor.timer.cancel()
+            del self._actors[actor_id]
 
     def _note(
         self,

@@ -35,6 +35,8 @@ class Creation(msgspec.Struct):
     spec: ActorSpec
     record: TaskRecord
     answer: Answer | None
+    asked: bool = False
+    """The GCS may know of it: before that, it ends here."""
     timer: Timer | None = None
     holds_arguments: bool = True
 
@@ -65,6 +67,8 @@ class ActorCreation:
         self._arguments.wait(record, lambda: self._register(made))
 
     def _register(self, made: Creation) -> None:
+        if self._made.get(made.spec.actor_id) is not made:
+            return  # Killed, or out of scope, while it waited for its arguments.
         broken = self._arguments.fill(made.record)
         if broken is not None:
             failure = broken.failure or Failure(
@@ -80,6 +84,7 @@ class ActorCreation:
         self._ask(made)
 
     def _ask(self, made: Creation) -> None:
+        made.asked = True
         self._host.send(self._gcs, CreateActor(made.spec))
         made.timer = self._host.call_later(
             self._host.config.request_retry_ns, lambda: self._ask(made)
@@ -126,14 +131,29 @@ class ActorCreation:
     def _end(self, made: Creation) -> None:
         self._release(made)
         self._made.pop(made.spec.actor_id, None)
-        self._objects.on_out_of_scope.pop(actor_handle_object(made.spec.actor_id), None)
+        actor_id, out_of_scope = made.spec.actor_id, self._objects.on_out_of_scope
+        handle = actor_handle_object(actor_id)
+        if handle in out_of_scope:
+            out_of_scope[handle] = lambda: self._calls.forget(actor_id)
+        else:
+            self._calls.forget(actor_id)
 
     def kill(self, actor_id: ActorId, no_restart: bool) -> None:
         """Now, whatever it does. What was gathered for it goes first: it was called before the kill."""
         self._calls.flush()
+        made = self._made.get(actor_id)
+        if made is not None and not made.asked:
+            text = f"Actor {made.spec.class_name} ({actor_id.hex()[:8]}) was killed before it was made."
+            self._refuse(made, Failure(FailureKind.ACTOR_DIED, text, actor_id), tell_caller=False)
+            return
         self._host.send(self._gcs, KillActor(actor_id, no_restart))
 
     def _out_of_scope(self, actor_id: ActorId) -> None:
-        self._calls.when_idle(
-            actor_id, lambda: self._host.send(self._gcs, ActorOutOfScope(actor_id))
-        )
+        self._calls.when_idle(actor_id, lambda: self._no_handle(actor_id))
+
+    def _no_handle(self, actor_id: ActorId) -> None:
+        made = self._made.get(actor_id)
+        if made is not None and not made.asked:
+            self._end(made)  # Nobody will ever call it.
+        else:
+            self._host.send(self._gcs, ActorOutOfScope(actor_id))

@@ -21,6 +21,7 @@ from raysim.protocol.messages import (
 )
 from raysim.protocol.owner.objects import Entry, ObjectState, ObjectTable
 from raysim.spec.address import Address
+from raysim.spec.failure import Failure
 from raysim.spec.ids import ObjectId
 
 
@@ -43,6 +44,7 @@ class Fetches:
         self._pins: dict[ObjectId, Pin] = {}
         self._waiting: dict[ObjectId, list[Callable[[], None]]] = {}
         self._reasons: dict[ObjectId, FetchReason] = {}
+        self._refused: dict[ObjectId, Failure] = {}
         self._release = Batcher[ObjectId](host, lambda ids: ReleasePins(ids))
         self._asks = {
             reason: Batcher[FetchObject](host, lambda objects, r=reason: FetchObjects(r, objects))  # type: ignore[misc]
@@ -51,6 +53,10 @@ class Fetches:
 
     def pin_of(self, object_id: ObjectId) -> Pin | None:
         return self._pins.get(object_id)
+
+    def failure_of(self, entry: Entry) -> Failure | None:
+        """For a callback of `fetch`: why there is no value, of the object itself or of this fetch alone."""
+        return entry.failure or self._refused.get(entry.object_id)
 
     def at_hand(self, entry: Entry) -> bool:
         """Whether the value, or the failure, can be had without waiting."""
@@ -91,7 +97,7 @@ class Fetches:
             self._objects.when_ready(entry, lambda: self._go_on(entry))
         elif entry.object_id not in self._waiting:
             return
-        elif self.at_hand(entry):
+        elif self.at_hand(entry) or not self._waiting[entry.object_id]:
             self._end(entry)
         else:
             self._ask(entry, self._reasons[entry.object_id])
@@ -116,10 +122,12 @@ class Fetches:
 
     def on_local(self, sender: Address, local: ObjectLocal) -> None:
         entry = self._objects.entries.get(local.object_id)
-        if entry is None or local.object_id not in self._waiting or local.object_id in self._pins:
+        wanted = entry is not None and entry.state == ObjectState.STORED
+        if not wanted or local.object_id not in self._waiting or local.object_id in self._pins:
             # Asked for twice (another reason), or not wanted any more: this pin is one too many.
             self._release.add(self._raylet, local.object_id)
             return
+        assert entry is not None
         self._pins[local.object_id] = Pin(local.object_id, local.handle, local.size)
         self._end(entry)
 
@@ -127,13 +135,20 @@ class Fetches:
         entry = self._objects.entries.get(failed.object_id)
         if entry is None or failed.object_id not in self._waiting:
             return
-        self._objects.copies_missing(entry, failed.missing_on)
-        self._go_on(entry)
+        if failed.failure is None:
+            self._objects.copies_missing(entry, failed.missing_on)
+            self._go_on(entry)
+        elif entry.state == ObjectState.STORED:
+            # No room for a copy here, say: this fetch fails, not the object.
+            self._refused[entry.object_id] = failed.failure
+            self._end(entry)
+            del self._refused[entry.object_id]
 
     def acquire(self, pin: Pin) -> None:
         pin.users += 1
 
     def release(self, pin: Pin) -> None:
         pin.users -= 1
-        if pin.users <= 0 and self._pins.pop(pin.object_id, None) is not None:
+        if pin.users <= 0 and self._pins.get(pin.object_id) is pin:
+            del self._pins[pin.object_id]
             self._release.add(self._raylet, pin.object_id)

@@ -60,6 +60,23 @@ class SchedulingClass:
         """Leases that can take a call, least recently served first."""
         self.requests: dict[int, LeaseRequest] = {}
         self.mean_ns = -1.0
+        self._cancelled = 0
+
+    def drop_cancelled(self) -> None:
+        """One more of the queued calls was cancelled; they leave together, once they are half of the queue."""
+        self._cancelled += 1
+        if 2 * self._cancelled >= len(self.queue):
+            self.queue = deque(record for record in self.queue if not record.cancelled)
+            self._cancelled = 0
+
+    def next(self) -> TaskRecord | None:
+        """Take the first call out of the queue."""
+        while self.queue:
+            record = self.queue.popleft()
+            if not record.cancelled:
+                return record
+            self._cancelled -= 1
+        return None
 
     def learn(self, duration_ns: int) -> None:
         """Exponential moving average, a quarter new."""
@@ -102,6 +119,8 @@ class Leases:
         self._flush_timer = False
         self._idle_timer = False
         self._next_id = 0
+        self._lost_nodes: set[NodeId] = set()
+        """Nobody answers there any more, though others may still send requests on to them."""
 
     def class_of(self, template: TaskTemplate, function: bytes | None) -> SchedulingClass:
         key = template.scheduling_key()
@@ -114,33 +133,34 @@ class Leases:
 
     def dispatch(self, cls: SchedulingClass) -> None:
         """Hand queued calls to leases with room, in turn, and ask for leases for the rest."""
-        queue, roomy = cls.queue, cls.roomy
-        if queue and roomy:
+        roomy = cls.roomy
+        if cls.queue and roomy:
             window = cls.window(self._config.push_window_ns, self._config.push_window_max)
-            while queue and roomy:
+            while cls.queue and roomy:
                 lease_id = next(iter(roomy))
-                share = -(-len(queue) // len(roomy))
+                share = -(-len(cls.queue) // len(roomy))
                 lease = roomy.pop(lease_id)
                 self._fill(cls, lease, min(window, len(lease.in_flight) + share))
                 if lease.open and len(lease.in_flight) < window:
                     roomy[lease_id] = lease
-        if queue:
+        if cls.queue:
             self._request(cls)
         elif cls.requests:
             self._cancel_requests(cls)
 
     def _fill(self, cls: SchedulingClass, lease: Lease, window: int) -> None:
-        queue, in_flight = cls.queue, lease.in_flight
-        if not lease.open or not queue or len(in_flight) >= window:
+        in_flight = lease.in_flight
+        if not lease.open or not cls.queue or len(in_flight) >= window:
             return
         idle = not in_flight
         now = self._host.now_ns()
-        while queue and len(in_flight) < window:
-            record = queue.popleft()
+        while len(in_flight) < window and (record := cls.next()) is not None:
             record.running = True
             record.pushed_ns = now
             in_flight[record.call.task_id] = record
             lease.outbox.append(record)
+        if not lease.outbox:
+            return  # Whatever was queued had been cancelled.
         lease.idle_since_ns = -1
         if idle or len(lease.outbox) >= SEND_AT:
             self._send(cls, lease)
@@ -228,8 +248,9 @@ class Leases:
     def on_granted(self, raylet: Address, lease_id: int, worker: Address) -> None:
         found = self._forget_request(lease_id)
         if found is None:
-            if lease_id not in self._of_lease:
-                # The cancellation crossed the grant.
+            cls = self._of_lease.get(lease_id)
+            if cls is None or cls.leases[lease_id].raylet != raylet:
+                # The cancellation crossed the grant, or a raylet that was asked before grants as well.
                 self._host.send(raylet, ReturnWorkerLease(lease_id))
             return
         cls, _ = found
@@ -241,11 +262,15 @@ class Leases:
         if not lease.in_flight:
             self._return(cls, lease)
 
-    def on_spilled(self, lease_id: int, raylet: Address, hops: int) -> None:
+    def on_spilled(self, sender: Address, lease_id: int, raylet: Address, hops: int) -> None:
         cls = self._of_request.get(lease_id)
         if cls is None:
             return
         request = cls.requests[lease_id]
+        if request.raylet != sender:
+            return  # A second copy: another raylet is asked already.
+        if raylet.node_id in self._lost_nodes:
+            return  # The sender has yet to learn of the loss: it is asked again by the timer.
         if request.timer is not None:
             request.timer.cancel()
         request.raylet, request.hops = raylet, hops
@@ -254,9 +279,10 @@ class Leases:
     def on_refused(self, lease_id: int, failure: Failure) -> None:
         found = self._forget_request(lease_id)
         if found is not None:
-            queue = found[0].queue
-            while queue:
-                self._refused(queue.popleft(), failure)
+            cls = found[0]
+            while (record := cls.next()) is not None:
+                self._refused(record, failure)
+            self.dispatch(cls)
 
     def raylet_lost(self, raylet: Address) -> None:
         """Requests that wait there are asked again at the own raylet."""
@@ -290,6 +316,8 @@ class Leases:
                 cls.roomy[lease.lease_id] = lease
             else:
                 cls.roomy.pop(lease.lease_id, None)
+            if not cls.queue and cls.requests:
+                self._cancel_requests(cls)
             if not lease.in_flight:
                 self._idle(cls, lease)
 
@@ -355,6 +383,7 @@ class Leases:
             self.dispatch(cls)
 
     def node_lost(self, node_id: NodeId, reason: str) -> None:
+        self._lost_nodes.add(node_id)
         for lease_id, cls in list(self._of_lease.items()):
             lease = cls.leases.get(lease_id)
             if lease is not None and lease.worker.node_id == node_id:

@@ -10,8 +10,9 @@ The counts of an entry: `local` (Python references), `uses` (arguments of calls 
 calls that could run again; these keep the entry and the call that made it, not the value).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from enum import IntEnum
+from functools import partial
 
 import msgspec
 
@@ -31,6 +32,8 @@ from raysim.protocol.messages import (
     RemoveBorrowers,
     ResolveObjects,
 )
+from raysim.protocol.owner.borrows import Acknowledgements, Borrowers
+from raysim.protocol.owner.cascade import Cascade
 from raysim.protocol.owner.records import TaskRecord
 from raysim.spec.address import Address
 from raysim.spec.failure import Failure, FailureKind
@@ -56,8 +59,8 @@ class Entry(msgspec.Struct, gc=False):
     is_error: bool = False
     failure: Failure | None = None
     size: int = 0
-    holders: list[Address] = []
-    contained: list[ContainedRef] = []
+    holders: tuple[Address, ...] = ()
+    contained: Sequence[ContainedRef] = ()
     local: int = 0
     uses: int = 0
     held: int = 0
@@ -90,14 +93,15 @@ class ObjectTable:
         """Objects that stand for something else (an actor's handles)."""
         self._waiting: dict[ObjectId, list[Callable[[], None]]] = {}
         self._resolvers: dict[ObjectId, dict[WorkerId, Address]] = {}
-        self._borrower_at: dict[WorkerId, Address] = {}
-        self._borrowers: dict[WorkerId, dict[ObjectId, int]] = {}
-        """Epoch of each registration; the negative of it (minus 1) once it was removed."""
+        self._borrowers = Borrowers()
+        self._acknowledgements = Acknowledgements()
+        self.after_acknowledgements = self._acknowledgements.after
+        self.cascade = Cascade()
         self._on_node: dict[NodeId, dict[ObjectId, None]] = {}
         self._from_owner: dict[WorkerId, dict[ObjectId, None]] = {}
-        self._unacknowledged: dict[ObjectId, int] = {}
-        self._after: list[tuple[dict[ObjectId, int], Callable[[], None]]] = []
         self._epoch = 0
+        self._owned = 0
+        self._when_nothing_owned: Callable[[], None] | None = None
         self._free = Batcher[ObjectId](host, lambda ids: FreeObjects(ids))
         self._add = Batcher[BorrowEpoch](host, lambda borrows: AddBorrowers(borrows))
         self._remove = Batcher[BorrowEpoch](host, lambda borrows: RemoveBorrowers(borrows))
@@ -109,6 +113,7 @@ class ObjectTable:
     def create(self, object_id: ObjectId) -> Entry:
         """A new owned object, pending."""
         entry = self.entries[object_id] = Entry(object_id)
+        self._owned += 1
         return entry
 
     def find(self, object_id: ObjectId, owner: Address) -> Entry:
@@ -119,11 +124,41 @@ class ObjectTable:
             if owner.worker_id == self._host.address.worker_id:
                 # A reference of ours came back after the object was freed: the sender broke rule 1,
                 # or died while it held it.
+                self._owned += 1
                 self._fail(entry, FailureKind.OBJECT_FREED, "was freed by its owner")
             else:
-                entry.owner = owner
-                self._from_owner.setdefault(owner.worker_id, {})[object_id] = None
+                self._belongs(entry, owner)
         return entry
+
+    def _belongs(self, entry: Entry, owner: Address) -> None:
+        entry.owner = owner
+        self._from_owner.setdefault(owner.worker_id, {})[entry.object_id] = None
+
+    def recall(self, object_id: ObjectId, owner: Address, payload: bytes) -> Entry:
+        """The entry of a value that a call carries; made again where nothing else has kept it."""
+        entry = self.entries.get(object_id)
+        if entry is None:
+            entry = self.entries[object_id] = Entry(object_id)
+            if owner.worker_id == self._host.address.worker_id:
+                self._owned += 1
+            else:
+                self._belongs(entry, owner)
+            self.set_inline(entry, payload, is_error=False)
+        return entry
+
+    @property
+    def owns_any(self) -> bool:
+        return self._owned > 0
+
+    def when_nothing_owned(self, action: Callable[[], None]) -> None:
+        """Run `action` once the last object of this process is gone."""
+        self._when_nothing_owned = action
+        self._look_owned()
+
+    def _look_owned(self) -> None:
+        if self._owned == 0 and self._when_nothing_owned is not None:
+            action, self._when_nothing_owned = self._when_nothing_owned, None
+            action()
 
     def borrow(self, object_id: ObjectId, owner: Address) -> Entry:
         """Find, and register as a borrower with the owner if that is another process."""
@@ -131,17 +166,10 @@ class ObjectTable:
         if entry.owner is not None and entry.epoch < 0:
             self._epoch += 1
             entry.epoch = self._epoch
-            if entry.failure is None or entry.failure.kind != FailureKind.OWNER_DIED:
-                self._unacknowledged[object_id] = entry.epoch
+            if not _owner_died(entry):
+                self._acknowledgements.expect(entry.epoch, entry.owner)
                 self._add.add(entry.owner, BorrowEpoch(object_id, entry.epoch))
         return entry
-
-    def after_acknowledgements(self, action: Callable[[], None]) -> None:
-        """Run `action` once all borrows that are on their way now are known to their owners."""
-        if self._unacknowledged:
-            self._after.append((dict(self._unacknowledged), action))
-        else:
-            action()
 
     # Counts
 
@@ -170,6 +198,12 @@ class ObjectTable:
             if entry is not None:
                 entry.held -= 1
                 self.check(entry)
+
+    def carry(self, entry: Entry, contained: Sequence[ContainedRef]) -> None:
+        """The value has these references inside, instead of those of an earlier attempt."""
+        before, entry.contained = entry.contained, contained
+        self.hold(contained)
+        self.drop_holds(before)
 
     def hold_lineage(self, entry: Entry) -> None:
         """A retained call has this argument. Of a borrowed object the owner cannot know: hold its value."""
@@ -207,33 +241,43 @@ class ObjectTable:
             siblings.pop(entry.object_id, None)
             if not siblings:
                 del self._from_owner[entry.owner.worker_id]
-        if entry.epoch >= 0:
+        if entry.epoch >= 0 and not _owner_died(entry):
             owner, borrow = entry.owner, BorrowEpoch(entry.object_id, entry.epoch)
             # What this object carried may be on its way to be borrowed itself: let go only after that.
             self.after_acknowledgements(lambda: self._remove.add(owner, borrow))
 
     def _free_owned(self, entry: Entry) -> None:
         object_id = entry.object_id
-        if entry.state in (ObjectState.INLINE, ObjectState.STORED, ObjectState.FAILED):
+        contained, entry.contained = entry.contained, ()
+        if contained:
+            drop = partial(self.cascade.run, partial(self.drop_holds, contained))
+            self.after_acknowledgements(drop)
+        if entry.state != ObjectState.PENDING:
             for raylet in entry.holders:
                 self._free.add(raylet, object_id)
                 self._unindex(object_id, raylet.node_id)
-            contained, entry.contained = entry.contained, []
-            entry.holders = []
+            entry.holders = ()
             entry.payload = None
             entry.state = ObjectState.FREED
-            if contained:
-                self.after_acknowledgements(lambda: self.drop_holds(contained))
-        if entry.lineage and entry.task is not None:
+        if (entry.lineage and entry.task is not None) or self.entries.pop(object_id, None) is None:
             return
-        if self.entries.pop(object_id, None) is None:
-            return
+        self._gone(entry)
+
+    def _gone(self, entry: Entry) -> None:
+        """The entry was taken out: so is all that was noted for it."""
+        object_id = entry.object_id
+        self._borrowers.forget(object_id)
+        self._waiting.pop(object_id, None)  # Of a wait that was given up.
+        for borrower in self._resolvers.pop(object_id, {}).values():
+            self._resolved.add(borrower, ObjectStatus(object_id, failure=_freed(object_id)))
         callback = self.on_out_of_scope.pop(object_id, None)
         if callback is not None:
             callback()
         if entry.task is not None:
             record, entry.task = entry.task, None
-            self.release_task(record)
+            self.cascade.run(partial(self.release_task, record))
+        self._owned -= 1
+        self._look_owned()
 
     # States
 
@@ -256,7 +300,7 @@ class ObjectTable:
     def set_pending(self, entry: Entry) -> None:
         """It is being made again."""
         entry.state = ObjectState.PENDING
-        entry.holders = []
+        entry.holders = ()
 
     def _fail(self, entry: Entry, kind: FailureKind, what: str) -> None:
         self.set_failed(entry, Failure(kind, f"Object {entry.object_id.hex()} {what}."))
@@ -271,9 +315,12 @@ class ObjectTable:
         waiting = self._waiting.pop(entry.object_id, None)
         if waiting is not None:
             for action in waiting:
-                action()
-            if not entry.in_use() and self.entries.get(entry.object_id) is entry:
-                self.check(entry)
+                self.cascade.run(action)
+            self.cascade.run(partial(self._look_again, entry))
+
+    def _look_again(self, entry: Entry) -> None:
+        if not entry.in_use() and self.entries.get(entry.object_id) is entry:
+            self.check(entry)
 
     def when_ready(self, entry: Entry, action: Callable[[], None]) -> None:
         """Run `action` as soon as the object is not pending: now, if that is so already."""
@@ -303,7 +350,7 @@ class ObjectTable:
                 self._copy_lost(entry, node_id)
         elif entry.state == ObjectState.STORED:
             entry.state = ObjectState.PENDING
-            entry.holders = []
+            entry.holders = ()
             self._waiting.setdefault(entry.object_id, [])
             self._host.send(entry.owner, ResolveObjects([entry.object_id], nodes))
 
@@ -315,7 +362,7 @@ class ObjectTable:
 
     def _add_holder(self, entry: Entry, raylet: Address) -> None:
         if all(holder.worker_id != raylet.worker_id for holder in entry.holders):
-            entry.holders.append(raylet)
+            entry.holders += (raylet,)
             if entry.owner is None:
                 self._on_node.setdefault(raylet.node_id, {})[entry.object_id] = None
 
@@ -325,7 +372,7 @@ class ObjectTable:
             on_node.pop(object_id, None)
 
     def _copy_lost(self, entry: Entry, node_id: NodeId) -> None:
-        entry.holders = [holder for holder in entry.holders if holder.node_id != node_id]
+        entry.holders = tuple(h for h in entry.holders if h.node_id != node_id)
         self._unindex(entry.object_id, node_id)
         if entry.holders or entry.state != ObjectState.STORED:
             return
@@ -342,10 +389,11 @@ class ObjectTable:
 
     def on_copy_added(self, sender: Address, added: CopyAdded) -> None:
         entry = self.entries.get(added.object_id)
-        if entry is None or entry.owner is not None or entry.state == ObjectState.FREED:
-            self._free.add(added.raylet, added.object_id)
-        elif entry.state == ObjectState.STORED:
+        if entry is not None and entry.owner is None and entry.state == ObjectState.STORED:
             self._add_holder(entry, added.raylet)
+        else:
+            # Gone already, or being made again, with other references inside perhaps.
+            self._free.add(added.raylet, added.object_id)
 
     def on_copy_removed(self, sender: Address, removed: CopyRemoved) -> None:
         entry = self.entries.get(removed.object_id)
@@ -388,79 +436,50 @@ class ObjectTable:
                 self.set_stored(entry, status.size, status.holders)
 
     def on_add_borrowers(self, sender: Address, added: AddBorrowers) -> None:
-        self._borrower_at[sender.worker_id] = sender
-        epochs = self._borrowers.setdefault(sender.worker_id, {})
         for borrow in added.borrows:
             entry = self.entries.get(borrow.object_id)
-            if entry is None or entry.owner is not None:
-                continue
-            known = epochs.get(borrow.object_id)
-            if known is not None and abs(known) - (known < 0) >= borrow.epoch:
-                continue  # A late copy of a registration that was removed, or stands already.
-            epochs[borrow.object_id] = borrow.epoch
-            if known is None or known < 0:
+            if entry is not None and entry.owner is None and self._borrowers.add(sender, borrow):
                 entry.borrowed += 1
         self._host.send(sender, BorrowersAdded(added.borrows))
 
     def on_borrowers_added(self, sender: Address, added: BorrowersAdded) -> None:
-        for borrow in added.borrows:
-            if self._unacknowledged.get(borrow.object_id) == borrow.epoch:
-                del self._unacknowledged[borrow.object_id]
-        self._run_after()
-
-    def _run_after(self) -> None:
-        waiting, self._after = self._after, []
-        ready: list[Callable[[], None]] = []
-        for borrows, action in waiting:
-            open_ = {k: e for k, e in borrows.items() if self._unacknowledged.get(k) == e}
-            if open_:
-                self._after.append((open_, action))
-            else:
-                ready.append(action)
-        for action in ready:
-            action()
+        self._acknowledgements.arrived(added.borrows)
 
     def on_remove_borrowers(self, sender: Address, removed: RemoveBorrowers) -> None:
-        epochs = self._borrowers.setdefault(sender.worker_id, {})
         for borrow in removed.borrows:
             entry = self.entries.get(borrow.object_id)
-            known = epochs.get(borrow.object_id)
-            if entry is None or entry.owner is not None:
-                epochs.pop(borrow.object_id, None)
-            elif known is None or known < 0:
-                # The removal overtook its registration: remember that this epoch is over.
-                epochs[borrow.object_id] = -borrow.epoch - 1
-            elif known <= borrow.epoch:
-                epochs[borrow.object_id] = -borrow.epoch - 1
+            if entry is not None and entry.owner is None and self._borrowers.remove(sender, borrow):
                 entry.borrowed -= 1
                 self.check(entry)
 
     def peer_lost(self, peer: Address) -> None:
         """A borrower lets go of everything; what a lost owner owned is lost with it (Ray: owner death)."""
-        self._borrower_at.pop(peer.worker_id, None)
-        for object_id, epoch in self._borrowers.pop(peer.worker_id, {}).items():
-            entry = self.entries.get(object_id)
-            if entry is not None and epoch >= 0 and entry.owner is None:
-                entry.borrowed -= 1
-                self.check(entry)
+        for object_id in self._borrowers.lost(peer.worker_id):
+            entry = self.entries[object_id]
+            entry.borrowed -= 1
+            self.cascade.run(partial(self._look_again, entry))
         for resolvers in self._resolvers.values():
             resolvers.pop(peer.worker_id, None)
+        text = f"cannot be had: its owner, process {peer.worker_id.hex()[:8]}, is gone"
         for object_id in list(self._from_owner.get(peer.worker_id, ())):
-            entry = self.entries[object_id]
-            self._unacknowledged.pop(object_id, None)
-            if entry.state in (ObjectState.PENDING, ObjectState.STORED):
-                text = f"its owner, process {peer.worker_id.hex()[:8]}, is gone"
-                self._fail(entry, FailureKind.OWNER_DIED, f"cannot be had: {text}")
-        self._run_after()
+            # One failure may end calls that held the next of these.
+            lost = self.entries.get(object_id)
+            if lost is not None and lost.state in (ObjectState.PENDING, ObjectState.STORED):
+                self._fail(lost, FailureKind.OWNER_DIED, text)
+        self._acknowledgements.owner_lost(peer.worker_id)
 
     def peers_on(self, node_id: NodeId) -> list[Address]:
         """Owners and borrowers on a node that this process deals with: lost with the node."""
-        found = {w: a for w, a in self._borrower_at.items() if a.node_id == node_id}
-        for worker_id, objects in self._from_owner.items():
+        peers = self._borrowers.on_node(node_id) + self._acknowledgements.owners_on(node_id)
+        for objects in self._from_owner.values():
             owner = self.entries[next(iter(objects))].owner
             if owner is not None and owner.node_id == node_id:
-                found[worker_id] = owner
-        return list(found.values())
+                peers.append(owner)
+        return list({peer.worker_id: peer for peer in peers}.values())
+
+
+def _owner_died(entry: Entry) -> bool:
+    return entry.failure is not None and entry.failure.kind == FailureKind.OWNER_DIED
 
 
 def _freed(object_id: ObjectId) -> Failure:

@@ -1,6 +1,6 @@
 """The owner: dispatches what concerns the objects, tasks and actor calls of one process. Decides nothing itself."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from raysim.protocol.host import Host
 from raysim.protocol.messages import (
@@ -35,6 +35,7 @@ from raysim.protocol.owner.objects import ObjectTable
 from raysim.protocol.owner.tasks import Tasks
 from raysim.protocol.process import Handler
 from raysim.spec.address import Address
+from raysim.spec.ids import NodeId
 
 
 class Owner:
@@ -47,6 +48,8 @@ class Owner:
         self.tasks = Tasks(host, self.objects, raylet)
         self.actor_calls = ActorCalls(host, self.objects, gcs)
         self.actors = ActorCreation(host, self.objects, self.actor_calls, gcs)
+        self.when_node_lost: Callable[[NodeId], None] = lambda node_id: None
+        """Set by another role of the process that deals with peers, too."""
 
     def start(self) -> None:
         """Nothing to do before the first call."""
@@ -55,7 +58,9 @@ class Owner:
         leases = self.tasks.leases
         return {
             WorkerLeaseGranted: lambda sender, m: leases.on_granted(sender, m.lease_id, m.worker),
-            WorkerLeaseSpilled: lambda _, m: leases.on_spilled(m.lease_id, m.raylet, m.hops),
+            WorkerLeaseSpilled: lambda sender, m: leases.on_spilled(
+                sender, m.lease_id, m.raylet, m.hops
+            ),
             WorkerLeaseRefused: lambda _, m: leases.on_refused(m.lease_id, m.failure),
             RevokeIdleLeases: lambda _, m: leases.on_revoke(m.node_id, m.for_ns),
             LeaseLost: self._on_lease_lost,
@@ -87,8 +92,8 @@ class Owner:
         self.tasks.on_done(worker, done)
 
     def _on_actor_changed(self, sender: Address, changed: ActorChanged) -> None:
-        self.actors.on_changed(changed.info)
         self.actor_calls.on_changed(sender, changed)
+        self.actors.on_changed(changed.info)
 
     def _on_lease_lost(self, raylet: Address, lost: LeaseLost) -> None:
         self.tasks.leases.worker_lost(lost.worker, lost.reason)
@@ -99,6 +104,7 @@ class Owner:
             self.objects.peer_lost(peer)
         self.objects.node_lost(removed.node_id)
         self.actor_calls.node_lost(removed.node_id)
+        self.when_node_lost(removed.node_id)
 
     def peer_lost(self, peer: Address) -> None:
         self.tasks.leases.worker_lost(peer, "the worker process ended")

@@ -3,7 +3,7 @@
 import msgspec
 
 from raysim.protocol.messages import ContainedRef
-from raysim.spec.ids import ActorId
+from raysim.spec.ids import ActorId, ObjectId
 from raysim.spec.task import TaskCall, TaskTemplate
 
 
@@ -27,5 +27,7 @@ class TaskRecord(msgspec.Struct, gc=False):
     """Pushed to a worker, and not heard of since."""
     retained: int = 0
     """Stored returns in scope that this call could make again."""
+    lineage: list[ObjectId] = []
+    """What `retained` keeps: it would be needed again."""
     function: bytes | None = None
     actor_id: ActorId | None = None

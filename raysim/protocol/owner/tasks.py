@@ -21,7 +21,7 @@ from raysim.protocol.owner.objects import Entry, ObjectState, ObjectTable
 from raysim.protocol.owner.records import TaskRecord
 from raysim.spec.address import NOWHERE, Address
 from raysim.spec.failure import Failure, FailureKind
-from raysim.spec.ids import TaskId, return_id
+from raysim.spec.ids import ObjectId, TaskId, return_id
 from raysim.spec.task import Default, TaskArg, TaskCall
 
 
@@ -33,8 +33,12 @@ class Arguments:
 
     def hold(self, record: TaskRecord) -> None:
         """Keep everything alive that the call refers to."""
+        objects = self._objects
         for arg in record.call.refs:
-            self._objects.borrow(arg.object_id, arg.owner).uses += 1
+            if arg.payload is None:
+                objects.borrow(arg.object_id, arg.owner).uses += 1
+            else:
+                objects.recall(arg.object_id, arg.owner, arg.payload).uses += 1
         for ref in record.nested:
             self._objects.borrow(ref.object_id, ref.owner).uses += 1
 
@@ -44,6 +48,28 @@ class Arguments:
             self._objects.drop_use(arg.object_id)
         for ref in record.nested:
             self._objects.drop_use(ref.object_id)
+
+    def retain(self, record: TaskRecord) -> None:
+        """Keep what another run would need: places of arguments, and all references inside of values."""
+        objects = self._objects
+        places: list[ObjectId] = []
+        for arg in record.call.refs:
+            if arg.payload is None:
+                places.append(arg.object_id)
+                continue
+            inside = objects.entries[arg.object_id].contained
+            for ref in inside:
+                objects.borrow(ref.object_id, ref.owner).uses += 1
+            record.nested.extend(inside)
+        record.lineage = places + [ref.object_id for ref in record.nested]
+        for object_id in record.lineage:
+            objects.hold_lineage(objects.entries[object_id])
+
+    def let_go(self, record: TaskRecord) -> None:
+        """It will not run again."""
+        lineage, record.lineage = record.lineage, []
+        for object_id in lineage:
+            self._objects.drop_lineage(object_id)
 
     def wait(self, record: TaskRecord, ready: Callable[[], None]) -> None:
         """Run `ready` once every argument is; at once, if they are."""
@@ -55,6 +81,8 @@ class Arguments:
             if record.missing == 0:
                 ready()
 
+        for ref in record.nested:
+            self._objects.revive(entries[ref.object_id])
         for arg in record.call.refs:
             entry = entries[arg.object_id]
             self._objects.revive(entry)
@@ -96,13 +124,13 @@ class Tasks:
     def submit(
         self, cls: SchedulingClass, call: TaskCall, nested: list[ContainedRef], name: str
     ) -> None:
-        """Take a call over. Its return entries exist from now on; the caller counts its references."""
+        """Take a call over. Each return entry exists from now on, with one reference: the caller's."""
         template = cls.template
         record = TaskRecord(call, template, name, template.max_retries, nested, self._host.now_ns())
         record.function = cls.function
         create = self._objects.create
         for index in range(template.num_returns):
-            create(return_id(call.task_id, index))
+            create(return_id(call.task_id, index)).local = 1
         self.records[call.task_id] = record
         if call.refs or nested:
             self.arguments.hold(record)
@@ -145,6 +173,7 @@ class Tasks:
     # Results
 
     def on_done(self, worker: Address, done: TasksDone) -> None:
+        back: list[tuple[SchedulingClass, TaskRecord]] = []
         for result in done.results:
             record = self.records.get(result.task_id)
             if record is None or record.template is None or not record.running:
@@ -156,20 +185,20 @@ class Tasks:
             if cls is None:
                 continue
             record.running = False
+            if handed_back and record.cancelled:
+                self._cancelled(record)
+                continue
             if handed_back:
-                self._requeue_handed_back(cls, record)
+                back.append((cls, record))
                 continue
             cls.learn(result.end_ns - result.start_ns)
             self._result(cls, record, worker, done.raylet, result)
+        for cls, record in reversed(back):
+            cls.queue.appendleft(record)
         self.leases.settle(worker)
-
-    def _requeue_handed_back(self, cls: SchedulingClass, record: TaskRecord) -> None:
-        if record.cancelled:
-            self._cancelled(record)
-            return
-        cls.queue.appendleft(record)
-        # Elsewhere: the worker that handed it back waits for something, perhaps for this very call.
-        self.leases.dispatch(cls)
+        # Elsewhere: the worker that handed them back waits for something, perhaps for these very calls.
+        for cls in {id(cls): cls for cls, _ in back}.values():
+            self.leases.dispatch(cls)
 
     def _result(
         self,
@@ -277,8 +306,9 @@ class Tasks:
                 self._host.send(lease.worker, CancelTasks([task_id]))
             return
         cls = self._class_of(record)
-        if record in cls.queue:
-            cls.queue.remove(record)
+        record.cancelled = True
+        if record.missing == 0:
+            cls.drop_cancelled()
         self._cancelled(record)
         self.leases.dispatch(cls)
 
@@ -297,17 +327,14 @@ class Tasks:
         for entry in fresh:
             entry.task = record
         if fresh and record.retained == 0:
-            for arg in record.call.refs:
-                if arg.payload is None:
-                    self._objects.hold_lineage(self._objects.entries[arg.object_id])
+            self.arguments.retain(record)
         record.retained += len(fresh)
+        record.cancelled = False  # It ran all the same, and may again.
 
     def _release_lineage(self, record: TaskRecord) -> None:
         record.retained -= 1
         if record.retained == 0:
-            for arg in record.call.refs:
-                if arg.payload is None:
-                    self._objects.drop_lineage(arg.object_id)
+            self.arguments.let_go(record)
 
     def _rebuild(self, entry: Entry) -> bool:
         record = entry.task
@@ -321,7 +348,7 @@ class Tasks:
         self._host.note(ObjectRebuilt(entry.object_id))
         self.records[record.call.task_id] = record
         self.arguments.hold(record)
-        self._run_again(record)
+        self._objects.cascade.run(lambda: self._run_again(record))
         return True
 
     # Journal
@@ -358,17 +385,17 @@ def take_returns(
     """Give the returns of a call their values. The entries that are stored and in scope."""
     stored: list[Entry] = []
     for index, value in enumerate(returns):
-        entry = objects.entries.get(return_id(task_id, index))
-        if entry is None:
-            if value.payload is None:
-                objects.free_unknown(return_id(task_id, index), raylet)
+        object_id = return_id(task_id, index)
+        entry = objects.entries.get(object_id)
+        if entry is None or entry.ready:
+            # Out of scope; or whole still, and made once more for the sake of another return.
+            if value.payload is None and (entry is None or raylet not in entry.holders):
+                objects.free_unknown(object_id, raylet)
             continue
-        if value.contained and not entry.contained:
-            objects.hold(value.contained)
-            entry.contained = value.contained
+        if value.contained or entry.contained:
+            objects.carry(entry, value.contained)
         if value.payload is not None:
-            if entry.state == ObjectState.PENDING:
-                objects.set_inline(entry, value.payload, is_error)
+            objects.set_inline(entry, value.payload, is_error)
         else:
             objects.set_stored(entry, value.size, [raylet])
             stored.append(entry)

@@ -115,6 +115,8 @@ class Leases:
             return True  # Its owner returned or cancelled it: nobody waits for an answer.
         if request.hops >= answer.hops:
             return False  # It went round and came back: a new decision.
+        if answer.raylet.node_id not in self._view.nodes:
+            return False  # The node that it was sent on to is gone.
         self._host.send(owner.address, answer)
         return True
 

@@ -25,16 +25,19 @@ class Revocation:
     def request_waits(self, starved: LeaseOwner) -> None:
         """A request waits for resources: nobody shall keep them idle, the one who asks neither."""
         for owner in self._owners.values():
-            if owner is not starved:
-                if any(_may_idle(lease) for lease in owner.leases.values()):
+            if not self._due(owner):
+                continue
+            others = owner is not starved
+            for lease in owner.leases.values():
+                if _may_idle(lease) and (others or self._others_wait(lease)):
                     self._revoke(owner)
-            elif any(_may_idle(one) and self._others_wait(one) for one in owner.leases.values()):
-                self._revoke(owner)
+                    break
 
     def granted(self, lease: Lease) -> None:
         """Whoever gets a lease while others wait shall not keep it idle."""
-        if lease.request.actor_id is None and self._others_wait(lease):
-            self._revoke(self._owners[lease.owner.worker_id])
+        owner = self._owners[lease.owner.worker_id]
+        if lease.request.actor_id is None and self._due(owner) and self._others_wait(lease):
+            self._revoke(owner)
 
     def _others_wait(self, lease: Lease) -> bool:
         """Whether something waits that the owner's own next task on this lease would not serve."""
@@ -44,12 +47,15 @@ class Revocation:
                 return True
         return False
 
+    def _due(self, owner: LeaseOwner) -> bool:
+        """Whether what it was told last is over."""
+        told_ns = owner.revoked_ns
+        return told_ns is None or self._host.now_ns() - told_ns >= self._for_ns
+
     def _revoke(self, owner: LeaseOwner) -> None:
-        now = self._host.now_ns()
-        if owner.revoked_ns is None or now - owner.revoked_ns >= self._for_ns:
-            owner.revoked_ns = now
-            node_id = self._host.address.node_id
-            self._host.send(owner.address, RevokeIdleLeases(node_id, self._for_ns))
+        owner.revoked_ns = self._host.now_ns()
+        node_id = self._host.address.node_id
+        self._host.send(owner.address, RevokeIdleLeases(node_id, self._for_ns))
 
 
 def _may_idle(lease: Lease) -> bool:

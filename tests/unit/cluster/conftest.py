@@ -5,16 +5,16 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from raysim_cluster.arena import Arena, ArenaAccess
-from raysim_cluster.host import LoopHost
-from raysim_cluster.transport import Session
-from raysim_cluster.user_host import UserHost
 
 from raysim.config import Config
 from raysim.protocol.messages import Message
 from raysim.protocol.process import Process
 from raysim.spec.address import Address
 from raysim.spec.ids import NodeId, WorkerId, named_node_id
+from raysim_cluster.arena import Arena, ArenaAccess
+from raysim_cluster.driver import DriverHost
+from raysim_cluster.host import LoopHost
+from raysim_cluster.transport import Session
 
 
 class Recorder:
@@ -58,9 +58,9 @@ class Peers:
         self.hosts.append(host)
         return host
 
-    def user_host(self, role: Recorder, *, node: str = "node-0") -> UserHost:
+    def driver_host(self, role: Recorder, *, node: str = "node-0") -> DriverHost:
         arena = Arena.create(1 << 20)
-        host = UserHost(self.session, *self._ids(node), **self._more(), store=ArenaAccess(arena))
+        host = DriverHost(self.session, *self._ids(node), **self._more(), store=ArenaAccess(arena))
         host.attach(Process([role]))
         host.pump.start()
         self.hosts.append(host)
@@ -72,7 +72,7 @@ class Peers:
             if done():
                 return
             for host in self.hosts:
-                if not isinstance(host, UserHost):
+                if not isinstance(host, DriverHost):
                     host.settle()
                     host.dispatch(host.poller.wait(host.sleep_ns(1_000_000)))
                     host.settle()
@@ -80,7 +80,7 @@ class Peers:
 
     def close(self) -> None:
         for host in self.hosts:
-            if isinstance(host, UserHost):
+            if isinstance(host, DriverHost):
                 host.close_after(0)
             else:
                 host.close()

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
 from raysim_cluster.arena import ALIGNMENT, Allocator, Arena, ArenaAccess, ArenaStore
 
 np = pytest.importorskip("numpy")

@@ -6,11 +6,11 @@ import threading
 import time
 
 import pytest
-from raysim_cluster.user_host import UserHost
 
 from raysim.config import MS
 from raysim.protocol.host import Waiter
 from raysim.protocol.messages import CheckHealth, Healthy
+from raysim_cluster.driver import DriverHost
 
 from .conftest import Peers, Recorder
 
@@ -23,7 +23,7 @@ class Caller:
     def __init__(self, peers: Peers, node: str = "node-0") -> None:
         self.role = Recorder(Healthy, CheckHealth)
         self.role.on_message = self._on_message
-        self.host: UserHost = peers.user_host(self.role, node=node)
+        self.host: DriverHost = peers.driver_host(self.role, node=node)
         self.waiters: dict[int, Waiter] = {}
         self.numbers = iter(range(10**9))
         self.answered_by: set[int] = set()
@@ -195,11 +195,11 @@ def test_ctrl_c_waits_until_the_roles_are_left_alone(pair: tuple[Caller, Caller]
     def under_the_lock() -> None:
         with one.host.lock:
             os.kill(os.getpid(), signal.SIGINT)
-            steps.extend("a role finishes what it does".split())
+            steps.extend(["a", "role", "finishes", "what", "it", "does"])
 
     with pytest.raises(KeyboardInterrupt):
         under_the_lock()
-    assert steps == "a role finishes what it does".split()
+    assert steps == ["a", "role", "finishes", "what", "it", "does"]
     assert one.ask(other)
 
 

@@ -4,11 +4,11 @@ import os
 import socket
 
 import pytest
-from raysim_cluster.transport import Session
 
 from raysim.protocol.messages import CheckHealth, Healthy, ObjectChunk, PullChunk
 from raysim.spec.address import Address
 from raysim.spec.ids import ObjectId, WorkerId, named_node_id
+from raysim_cluster.transport import Session
 
 from .conftest import Peers, Recorder
 

@@ -2,13 +2,13 @@
 
 import msgspec
 import pytest
-from raysim_cluster import wire
 
 from raysim.protocol.messages import MESSAGES, CheckHealth, FetchObjects, FetchReason, PushTasks
 from raysim.protocol.messages.objects import FetchObject
 from raysim.spec.address import Address
 from raysim.spec.ids import FunctionId, NodeId, ObjectId, TaskId, WorkerId
 from raysim.spec.task import NodeAffinity, TaskArg, TaskCall, TaskTemplate, Work
+from raysim_cluster import wire
 
 ADDRESS = Address(NodeId(b"n" * 28), WorkerId(b"w" * 28), "127.0.0.1:1")
 

@@ -43,7 +43,7 @@ class World:
         self.stopped = False
         self.submitted = []
         self._ids = IdSource(driver_task(job_id(1)))
-        self._ended = 0
+        self.begun_s = None
 
     def connect(self):
         return self
@@ -56,13 +56,22 @@ class World:
 
     def nodes(self):
         return [
-            {"NodeName": node.name, "NodeID": f"{n}0"} for n, node in enumerate(self.options.nodes)
+            {"NodeName": node.name, "NodeID": f"{n}0", "Alive": True}
+            for n, node in enumerate(self.options.nodes)
         ]
 
+    def sleep(self, seconds):
+        self.clock_s += seconds
+
+    def available_resources(self):
+        return {"CPU": sum(node.num_cpus for node in self.options.nodes)}
+
     def kill_node(self, node_id):
-        self.killed.append((self.clock_s, node_id))
+        self.killed.append((self.clock_s - self.begun_s, node_id))
 
     def submit_task(self, target, options, args, kwargs):
+        if self.begun_s is None and options.name == "task":
+            self.begun_s = self.clock_s
         task_id = self._ids.task()
         self.submitted.append(task_id)
         return [Ref(return_id(task_id, index)) for index in range(options.num_returns)]
@@ -82,8 +91,9 @@ class World:
 
     def _note(self, task_id):
         end_ns = round(self.clock_s * SECOND)
-        times = (100 * SECOND, 100 * SECOND, end_ns - SECOND, end_ns)
-        note = TaskEnded(task_id, "task", 0, "finished", *times, b"\x10", b"w")
+        begun_ns = round((self.begun_s or 0) * SECOND)
+        times = (begun_ns, begun_ns, end_ns - SECOND, end_ns)
+        note = TaskEnded(task_id, "task", 0, "finished", *times, b"\x10", task_id)
         self.options.journal.write(end_ns, "driver", "note", note)
 
 
@@ -145,7 +155,8 @@ def test_in_a_real_world_the_runner_kills_the_node_at_its_scaled_time(worlds):
         KillNode(at=Moment(ns=5 * SECOND), node=1),
     ]
     run = run_workflow(ten(faults=faults), RunOptions(backend="cluster", time_scale=0.5))
-    assert worlds[0].killed == [(102.5, "10"), (104.5, "20")]
+    assert worlds[0].killed == [(2.5, "10"), (4.5, "20")]
+    assert {record.node for record in run.records} == {"node-1"}
     assert run.summary.makespan_s == pytest.approx(21)
     assert worlds[0].options.world == {}
     assert (run.summary.digest, run.summary.bytes_moved) == (None, None)

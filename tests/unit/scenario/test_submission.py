@@ -51,7 +51,7 @@ PIPE = Workflow(
     [
         WorkflowFile("raw", 9),
         WorkflowFile("data", 10),
-        WorkflowFile("log", 1),
+        WorkflowFile("log", 4),
         WorkflowFile("sum", 2),
     ],
 )
@@ -66,8 +66,8 @@ def test_a_task_has_its_duration_its_cores_and_its_files(backend):
     submit_workflow(PIPE, backend, time_scale=0.5)
     make, use, last = (options for options, _, _ in backend.calls)
     assert (make.name, make.num_cpus, make.num_returns) == ("make", 1, 3)
-    assert (make.work.duration_ns, make.work.return_sizes) == (750_000_000, (0, 10, 1))
-    assert (use.num_cpus, use.work.return_sizes) == (2, (0, 2))
+    assert (make.work.duration_ns, make.work.return_sizes) == (750_000_000, (0, 5, 2))
+    assert (use.num_cpus, use.work.return_sizes) == (2, (0, 1))
     assert (last.num_returns, last.work.return_sizes) == (1, (0,))
 
 

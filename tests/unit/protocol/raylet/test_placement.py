@@ -57,6 +57,16 @@ def test_deduction_for_a_request_that_never_arrived_ends(owner: Address) -> None
     assert node.spilled()[3] == address("there")
 
 
+def test_deduction_that_a_view_replaced_does_not_end_again(owner: Address) -> None:
+    """Its end would bring back what was reported before that view."""
+    node = full_node(owner, there=1)
+    node.ask(owner, 2)
+    node.view_of("there", cpus=1, version=1, free=0)
+    node.host.advance(1_000_000_000)
+    node.ask(owner, 3)
+    assert set(node.spilled()) == {2}
+
+
 def test_older_view_does_not_replace_a_newer_one(owner: Address) -> None:
     node = full_node(owner, there=1)
     node.view_of("there", cpus=1, version=5, free=0)
@@ -97,12 +107,14 @@ def test_request_that_went_round_is_decided_anew(owner: Address) -> None:
     assert 2 in node.granted(owner)
 
 
-def test_request_that_was_sent_here_stays_if_there_is_room(other: Address) -> None:
+def test_request_that_was_sent_here_stays_if_there_is_room(owner: Address, other: Address) -> None:
     """Above the threshold this node would choose another: the two would play ping-pong."""
-    node = Node(cpus=1, others={"there": 64})
+    node = Node(cpus=4, others={"there": 64})
+    for lease_id in (1, 2):
+        node.lease(owner, lease_id)
     node.ask(other, 1, hops=1)
-    assert node.spilled() == {}
-    assert node.host.workers.started == [1]
+    node.ask(other, 2)
+    assert node.spilled() == {2: address("there")}
 
 
 def test_request_queues_where_its_hops_end(owner: Address) -> None:

@@ -243,6 +243,50 @@ def test_node_that_answers_nothing_does_not_hold_up_pulls_from_others(
     assert asked(node, YONDER) == [0, 10]
 
 
+def test_pulls_that_end_early_make_way_for_others_from_that_node(
+    node: Node, owner: Address
+) -> None:
+    many = [ObjectId(bytes([number]) * 28) for number in range(20)]
+    for object_id in many:
+        fetch(node, owner, THERE, object_id=object_id, size=10)
+    before = len(node.host.of(PullChunk))
+    node.tell(owner, CancelFetches(many[:3]))
+    assert len(node.host.of(PullChunk)) == before + 3
+
+
+def test_nothing_more_is_asked_of_a_holder_that_is_lost(node: Node, owner: Address) -> None:
+    many = [ObjectId(bytes([number]) * 28) for number in range(20)]
+    for object_id in many:
+        fetch(node, owner, THERE, object_id=object_id, size=10)
+    sent = node.lose(THERE)
+    assert sent == [(owner, FetchFailed(object_id, [THERE.node_id])) for object_id in many]
+
+
+def test_room_goes_to_pulls_for_get_first(node: Node, owner: Address) -> None:
+    node.host.store.capacity = 40
+    node.tell(owner, RequestExtent(1, 40))
+    node.tell(owner, SealObject(1, ObjectId(b"y" * 28), 40, owner))
+    argument, wait = ObjectId(b"a" * 28), ObjectId(b"w" * 28)
+    fetch(node, owner, THERE, object_id=argument, reason=FetchReason.ARGUMENT)
+    fetch(node, owner, THERE, object_id=wait, reason=FetchReason.WAIT)
+    fetch(node, owner, THERE, object_id=X)
+    sent = node.tell(owner, FreeObjects([ObjectId(b"y" * 28)]))
+    assert {message.object_id for _, message in sent if isinstance(message, PullChunk)} == {X}
+
+
+def test_room_goes_first_to_a_pull_that_somebody_needs_for_get_by_now(
+    node: Node, owner: Address
+) -> None:
+    node.host.store.capacity = 40
+    node.tell(owner, RequestExtent(1, 40))
+    node.tell(owner, SealObject(1, ObjectId(b"y" * 28), 40, owner))
+    fetch(node, owner, THERE, object_id=ObjectId(b"a" * 28), reason=FetchReason.ARGUMENT)
+    fetch(node, owner, THERE, object_id=X, reason=FetchReason.ARGUMENT)
+    fetch(node, owner, THERE, object_id=X)
+    sent = node.tell(owner, FreeObjects([ObjectId(b"y" * 28)]))
+    assert {message.object_id for _, message in sent if isinstance(message, PullChunk)} == {X}
+
+
 def test_room_is_waited_for(node: Node, owner: Address) -> None:
     node.host.store.capacity = 50
     node.tell(owner, RequestExtent(1, 20))
@@ -276,6 +320,15 @@ def test_fetch_that_overtakes_the_seal_waits_for_it(node: Node, owner: Address) 
 def test_fetch_of_what_is_lost_here_fails_at_once_if_no_seal_can_be_under_way(
     node: Node, owner: Address
 ) -> None:
+    assert fetch(node, owner, HERE) == [(owner, FetchFailed(X, [HERE.node_id]))]
+
+
+def test_extents_that_were_sealed_or_taken_back_promise_no_seal(node: Node, owner: Address) -> None:
+    worker = node.lease(owner, 1)
+    node.tell(owner, RequestExtent(1, 40))
+    node.tell(owner, SealObject(1, ObjectId(b"y" * 28), 40, owner))
+    node.tell(worker, RequestExtent(1, 40))
+    node.end_worker(1)
     assert fetch(node, owner, HERE) == [(owner, FetchFailed(X, [HERE.node_id]))]
 
 

@@ -51,6 +51,25 @@ def test_worker_that_never_registers_is_killed_and_replaced(node: Node, owner: A
     assert node.host.workers.started == [1, 2]
 
 
+def test_worker_that_registered_in_time_is_not_killed_when_the_time_is_up(
+    node: Node, owner: Address
+) -> None:
+    node.lease(owner, 1)
+    node.host.advance(node.host.config.worker_start_timeout_ns)
+    assert node.host.workers.killed == []
+
+
+def test_success_ends_a_row_of_failed_starts(node: Node, owner: Address) -> None:
+    for lease_id in range(1, 10):
+        node.ask(owner, lease_id)
+        node.end_worker(node.host.workers.started[-1])
+        node.host.advance(0)
+        node.worker_up(node.host.workers.started[-1])
+        node.tell(owner, ReturnWorkerLease(lease_id, worker_failed=True))
+        node.end_worker(node.host.workers.started[-1])
+    assert len(node.granted(owner)) == 9
+
+
 def test_node_that_cannot_start_workers_pauses_longer_each_time_and_then_says_so(
     node: Node, owner: Address
 ) -> None:

@@ -1,0 +1,139 @@
+import pytest
+
+from raysim.api.resolve import STREAMING, actor_options, call_options, task_options
+from raysim.backend import ActorOptions, CallOptions, TaskOptions
+from raysim.spec.task import Default, NodeAffinity, Spread
+from raysim.api.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+NODE = "ab" * 28
+
+
+def test_task_defaults_are_rays():
+    assert task_options({}, "f", is_generator=False) == TaskOptions(
+        num_cpus=1, num_returns=1, max_retries=3, retry_exceptions=False, name="f"
+    )
+
+
+def test_all_task_options_arrive():
+    given = {
+        "num_cpus": 0.5,
+        "num_gpus": 2,
+        "memory": 1e9,
+        "resources": {"shelf": 1},
+        "accelerator_type": "A100",
+        "num_returns": 3,
+        "max_retries": -1,
+        "retry_exceptions": [KeyError],
+        "name": "named",
+        "scheduling_strategy": "SPREAD",
+        "enable_task_events": False,
+    }
+    assert task_options(given, "f", is_generator=False) == TaskOptions(
+        num_cpus=0.5,
+        num_gpus=2,
+        memory=1_000_000_000,
+        resources={"shelf": 1, "accelerator_type:A100": 0.001},
+        num_returns=3,
+        max_retries=-1,
+        retry_exceptions=(KeyError,),
+        name="named",
+        strategy=Spread(),
+    )
+
+
+def test_none_means_the_default():
+    names = ["num_cpus", "num_gpus", "memory", "resources", "max_retries", "num_returns", "name"]
+    assert task_options(dict.fromkeys(names), "f", is_generator=False) == TaskOptions(name="f")
+
+
+def test_retries_by_environment(monkeypatch):
+    monkeypatch.setenv("RAY_TASK_MAX_RETRIES", "7")
+    assert task_options({}, "f", is_generator=False).max_retries == 7
+    assert task_options({"max_retries": 0}, "f", is_generator=False).max_retries == 0
+
+
+def test_actor_without_resources_says_so():
+    """None, not zero: such an actor needs a CPU to be placed and none to live."""
+    assert actor_options({}, b"meta") == ActorOptions(method_meta=b"meta")
+    assert actor_options({"num_cpus": 0}, b"").num_cpus == 0
+
+
+def test_detached_actor():
+    options = actor_options({"lifetime": "detached", "name": "n", "namespace": "s"}, b"")
+    assert (options.detached, options.name, options.namespace) == (True, "n", "s")
+    assert not actor_options({"lifetime": "non_detached"}, b"").detached
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("DEFAULT", Default()),
+        ("SPREAD", Spread()),
+        (None, Default()),
+        (NodeAffinitySchedulingStrategy(NODE, soft=True), NodeAffinity(b"\xab" * 28, True)),
+        (NodeAffinitySchedulingStrategy(b"\xab" * 28, soft=False), NodeAffinity(b"\xab" * 28)),
+    ],
+)
+def test_strategies(given, expected):
+    options = {"scheduling_strategy": given}
+    assert task_options(options, "f", is_generator=False).strategy == expected
+    assert actor_options(options, b"").strategy == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "is_generator", "expected"),
+    [({}, False, 1), ({}, True, STREAMING), ({"num_returns": 2}, True, 2)],
+)
+def test_number_of_returns(given, is_generator, expected):
+    assert task_options(given, "f", is_generator).num_returns == expected
+    assert call_options(given, is_generator).num_returns == expected
+
+
+def test_method_options():
+    given = {"num_returns": 0, "max_task_retries": 2, "retry_exceptions": True}
+    assert call_options(given, is_generator=False) == CallOptions(0, 2, True)
+    assert call_options({}, is_generator=False) == CallOptions(1, None, False)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"runtime_env": {"pip": []}},
+        {"label_selector": {"zone": "a"}},
+        {"max_calls": 1},
+        {"placement_group_bundle_index": 0},
+        {"_labels": {"a": "b"}},
+    ],
+)
+def test_what_is_not_supported_yet_is_refused_by_name(option):
+    (name,) = option
+    with pytest.raises(ValueError, match=f"{name}=.* not supported by raysim yet"):
+        task_options(option, "f", is_generator=False)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"max_concurrency": 2},
+        {"max_pending_calls": 5},
+        {"allow_out_of_order_execution": True},
+        {"concurrency_groups": {"io": 1}},
+    ],
+)
+def test_what_actors_cannot_do_yet_is_refused_by_name(option):
+    (name,) = option
+    with pytest.raises(ValueError, match=f"{name}=.* not supported by raysim yet"):
+        actor_options(option, b"")
+
+
+def test_misspelt_option_is_answered_with_the_nearest():
+    with pytest.raises(ValueError, match=r"num_cpu for .*Did you mean num_cpus"):
+        task_options({"num_cpu": 1}, "f", is_generator=False)
+
+
+def test_first_wrong_option_is_named():
+    """Unknown names, types and values are checked one option after another, as Ray does."""
+    with pytest.raises(TypeError, match="num_cpus"):
+        task_options({"num_cpus": "1", "nonsense": 1}, "f", is_generator=False)
+    with pytest.raises(ValueError, match="nonsense"):
+        task_options({"nonsense": 1, "num_cpus": "1"}, "f", is_generator=False)
