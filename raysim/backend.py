@@ -222,9 +222,8 @@ class BackendMissingError(ImportError):
 
 def load(name: str) -> Callable[[InitOptions], World]:
     """The `create` function of a backend. Raises BackendMissingError with the line that installs it."""
-    from importlib.metadata import (
-        entry_points,
-    )  # 20 ms, which only the process that starts a world pays.
+    # Imported here: 20 ms, which only the process that starts a world pays.
+    from importlib.metadata import entry_points
 
     found = {entry.name: entry for entry in entry_points(group=GROUP)}
     if name not in found:

@@ -14,7 +14,12 @@ import cloudpickle
 
 from raysim.spec.failure import Failure, FailureKind
 
-_OWN_FRAMES = (__file__.removesuffix("exceptions.py"), "/raysim_sim/", "/raysim_cluster/")
+_OWN_FRAMES = (
+    __file__.removesuffix("exceptions.py"),
+    "/raysim_sim/",
+    "/raysim_cluster/",
+    "/raysim_ray/",
+)
 """Parts of paths whose frames a user need not see in a remote traceback."""
 
 _SlotTypes = (types.MemberDescriptorType, types.GetSetDescriptorType)
@@ -88,7 +93,7 @@ class RayTaskError(RayError):
         where = f"pid={self.pid}, ip={self.ip}"
         if self.actor_repr:
             where += f", actor_id={self._actor_id}, repr={self.actor_repr}"
-        return _readable(self.traceback_str, f"{self.proctitle}() ({where})")
+        return readable(self.traceback_str, f"{self.proctitle}() ({where})")
 
 
 def dual_class(cause_class: type[BaseException]) -> Callable[[BaseException, str], RayTaskError]:
@@ -156,7 +161,7 @@ def portable(error: BaseException, text: str) -> BaseException:
     return error
 
 
-def _readable(text: str, title: str) -> str:
+def readable(text: str, title: str) -> str:
     """A remote traceback without our own frames, its header naming the process."""
     kept: list[str] = []
     hidden = False

@@ -38,7 +38,7 @@ class StartNode(msgspec.Struct, tag=True, frozen=True):
 
 
 class NodeReady(msgspec.Struct, tag=True, frozen=True):
-    """Node process to driver: it runs. Comes with the arena's descriptor."""
+    """Node process to driver: the GCS knows this node. Comes with the arena's descriptor."""
 
     address: Address
 

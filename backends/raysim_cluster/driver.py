@@ -68,6 +68,12 @@ class DriverHost(UserHost):
             signal.signal(signal.SIGINT, self._previous)
         self._previous = None
 
+    def abandon(self) -> None:
+        """In a fork of the driver, which is no part of the cluster."""
+        self.pump.abandon()
+        self.transport.abandon()
+        self.poller.abandon()
+
     def close_after(self, limit_ns: int) -> None:
         self.release_interrupts()
         super().close_after(limit_ns)
@@ -98,7 +104,7 @@ class DriverHost(UserHost):
         return threading.get_ident() == threading.main_thread().ident
 
     def _on_interrupt(self, number: int, frame: FrameType | None) -> None:
-        if self._guarded or self.lock.holder == threading.main_thread().ident:
+        if self._guarded or self._lock.holder == threading.main_thread().ident:
             self._pending = (number, frame)
             self._interrupt.requested = True
             self.pump.wake_all()

@@ -124,6 +124,10 @@ class NodeProcess:
         self._process.wait()
         self._close()
 
+    def abandon(self) -> None:
+        """In a fork: the node is the parent's, and must see the parent's end."""
+        self._channel.close()
+
     def alive(self) -> bool:
         return self._process.poll() is None
 

@@ -110,6 +110,11 @@ class Link:
         self._frame = None
         self._closed(self, reason)
 
+    def abandon(self) -> None:
+        """In a fork: let go of the descriptor, which the parent goes on using. Tells nobody."""
+        self.is_closed = True
+        self.sock.close()
+
     # --- inside -------------------------------------------------------------------------------
 
     def _on_event(self, mask: int) -> None:

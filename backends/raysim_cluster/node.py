@@ -15,6 +15,7 @@ from typing import Final
 from raysim import policies
 from raysim.config import MS
 from raysim.protocol.gcs import Gcs
+from raysim.protocol.host import ControlStore, ObjectStore, WorkerLauncher
 from raysim.protocol.process import Process, Role
 from raysim.protocol.raylet import Raylet
 from raysim.spec.ids import UNIQUE_ID_BYTES, WorkerId
@@ -58,9 +59,9 @@ class ForkLauncher:
 class NodeHost(LoopHost):
     """RayletHost and GcsHost of a node process, which has one thread."""
 
-    store: ArenaStore
-    workers: ForkLauncher
-    storage: SqliteControlStore
+    store: ObjectStore
+    workers: WorkerLauncher
+    storage: ControlStore
     ending = ""
 
     def stop_node(self, reason: str) -> None:
@@ -74,6 +75,7 @@ class Node:
         self._settings = settings
         self._driver = driver
         self._forks = forks
+        self._arena = arena
         host = NodeHost(
             settings.session,
             settings.node_id,
@@ -107,10 +109,17 @@ class Node:
         assert host.process is not None
         host.process.start()
         host.settle()
+        while not (self._raylet.registered or host.ending):
+            self._turn()
+        self._driver.send(NodeReady(host.address), self._arena.fd)
         while not host.ending:
-            host.dispatch(poller.wait(host.sleep_ns(None)))
-            host.settle()
+            self._turn()
         logging.getLogger(__name__).info("ending: %s", host.ending)
+
+    def _turn(self) -> None:
+        host = self.host
+        host.dispatch(host.poller.wait(host.sleep_ns(None)))
+        host.settle()
 
     def _info(self) -> NodeInfo:
         settings = self._settings
@@ -162,7 +171,6 @@ def main(fd: int) -> None:
     node: Node | None = None
     try:
         node = Node(settings, driver, forks, arena)
-        driver.send(NodeReady(node.host.address), arena.fd)
         node.run()
     except Exception:
         logging.getLogger(__name__).exception("the node process fails")

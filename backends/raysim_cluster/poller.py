@@ -56,6 +56,11 @@ class Poller:
             if handler is not None:  # An earlier handler of this batch may have closed it.
                 handler(mask)
 
+    def abandon(self) -> None:
+        """In a fork: the parent goes on watching; only this process's descriptors go."""
+        self._epoll.close()
+        os.close(self._wake)
+
     def close(self) -> None:
         self._handlers.clear()
         self._epoll.close()

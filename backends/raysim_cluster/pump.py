@@ -91,6 +91,11 @@ class Pump:
         if self._helper is not None and self._helper is not threading.current_thread():
             self._helper.join()
 
+    def abandon(self) -> None:
+        """In a fork: there is no helper, and nothing to pump."""
+        self._closed = self._ended = True
+        self._host.asleep = False
+
     def end(self) -> None:
         """Have all blocking return without what it waits for."""
         self._ended = True

@@ -10,6 +10,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable
+from functools import partial
 from struct import Struct
 from typing import Final
 
@@ -84,9 +85,7 @@ class Transport:
         self._listeners = (tcp, unix)
         for listener in self._listeners:
             listener.setblocking(False)
-            poller.watch(
-                listener.fileno(), lambda _mask, listener=listener: self._accept(listener), READ
-            )
+            poller.watch(listener.fileno(), partial(self._accept, listener), READ)
         host, port = tcp.getsockname()[:2]
         self.address = Address(node_id, worker_id, f"{host}:{port}")
 
@@ -135,6 +134,17 @@ class Transport:
             link.close("this process ends")
         self._dirty.clear()
         self.lost.clear()
+
+    def abandon(self) -> None:
+        """In a fork: a copy of a socket would hide this process's end from its peers."""
+        self._is_closed = True
+        for listener in self._listeners:
+            listener.close()
+        for link in [
+            *(link for peer in self._peers.values() for link in peer.links),
+            *self._unproved.values(),
+        ]:
+            link.abandon()
 
     # --- connections --------------------------------------------------------------------------
 
@@ -185,7 +195,7 @@ class Transport:
             return None
         return sock
 
-    def _accept(self, listener: socket.socket) -> None:
+    def _accept(self, listener: socket.socket, _mask: int) -> None:
         try:
             sock, _ = listener.accept()
         except OSError:  # The connector went away again, or there are no descriptors left.

@@ -3,12 +3,12 @@
 import os
 from collections import deque
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from raysim.config import Config
 from raysim.journal import Journal
-from raysim.protocol.host import Waiter
+from raysim.protocol.host import StoreAccess, Waiter
 from raysim.spec.ids import NodeId, WorkerId
-from raysim_cluster.arena import ArenaAccess
 from raysim_cluster.host import LoopHost
 from raysim_cluster.lock import HostLock
 from raysim_cluster.pump import Pump, Stop
@@ -31,17 +31,18 @@ class UserHost(LoopHost):
         config: Config,
         seed: int,
         name: str,
-        store: ArenaAccess,
+        store: StoreAccess,
         journal: Journal | None = None,
     ) -> None:
         super().__init__(
             session, node_id, worker_id, config=config, seed=seed, name=name, journal=journal
         )
-        self.store = store
+        self.store: StoreAccess = store
         self.pid = os.getpid()
         self._soon: deque[Callable[[], None]] = deque()
-        self.lock = HostLock(self.settle, self._released)
-        self.pump = Pump(self, self.lock)
+        self._lock = HostLock(self.settle, self._released)
+        self.lock: AbstractContextManager[object] = self._lock
+        self.pump = Pump(self, self._lock)
 
     def block(self, waiter: Waiter, timeout_ns: int | None) -> bool:
         return waiter.done or self.pump.block(waiter, timeout_ns, NEVER)

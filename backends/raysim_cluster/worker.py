@@ -31,6 +31,7 @@ class WorkerHost(UserHost):
         self._busy = False
         """The main thread is in user code."""
         self._ending = ""
+        self._spoken = False
 
     def run(self, task: RunnableTask) -> None:
         self._queue.append(task)
@@ -43,6 +44,7 @@ class WorkerHost(UserHost):
     def work(self, core_worker: CoreWorker) -> None:
         """Until the process is to end."""
         queue = self._queue
+        assert core_worker.executor is not None
         finished = core_worker.executor.finished
         while not self._ending:
             if not queue:
@@ -65,15 +67,15 @@ class WorkerHost(UserHost):
                 finished(task, outcome)
 
     def _released(self) -> None:
-        if self._ending and (
-            self._busy or threading.current_thread() is not threading.main_thread()
-        ):
+        in_main = threading.current_thread() is threading.main_thread()
+        if self._ending and not self._spoken and (self._busy or not in_main):
             # User code has the main thread and cannot be waited for.
             self.last_words()
             os._exit(0)
         super()._released()
 
     def last_words(self) -> None:
+        self._spoken = True
         with self.lock:
             self.drain(_LAST_WORDS_NS)
         sys.stdout.flush()

@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+import weakref
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
@@ -61,6 +62,8 @@ class ClusterWorld:
         self._host: DriverHost | None = None
         self._core_worker: CoreWorker | None = None
         self._stopped = False
+        forget = weakref.WeakMethod(self._abandon)
+        os.register_at_fork(after_in_child=lambda: (method := forget()) and method())
         try:
             self._start_nodes()
         except BaseException:
@@ -139,6 +142,17 @@ class ClusterWorld:
                 return
         known = ", ".join(node.plan.node_id.hex() for node in self._nodes)
         raise ValueError(f"There is no node {node_id!r} here; there are: {known}.")
+
+    def _abandon(self) -> None:
+        """In a fork of the driver: the cluster is the parent's."""
+        if self._stopped:
+            return
+        self._stopped = True
+        for node in self._nodes:
+            node.abandon()
+        if self._host is not None:
+            self._host.abandon()
+            set_current(None)
 
     # --- inside -------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ makes them almost as cheap as a bare heap. Events of one instant run in the orde
 
 from collections.abc import Callable
 from gc import collect
-from heapq import heapify
+from heapq import heapify, heappush
 from typing import Any, ClassVar, Final, Protocol, cast
 
 import msgspec
@@ -71,7 +71,7 @@ class Clock(Environment):
 
     def after(self, delay_ns: int, event: object) -> None:
         """Put a duck-typed event into the queue."""
-        self.schedule(cast(Event, event), NORMAL, delay_ns)
+        heappush(self._queue, (self._now + delay_ns, NORMAL, next(self._eid), cast(Event, event)))
 
     def call(self, delay_ns: int, action: Callable[[], None]) -> Call:
         call = Call(self, action, _RUN)

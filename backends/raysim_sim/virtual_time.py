@@ -15,7 +15,11 @@ from threading import get_ident
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
+from raysim_sim import chance
+from raysim_sim.chance import DRAWS
+
 if TYPE_CHECKING:
+    from raysim_sim.hosts import UserHost
     from raysim_sim.world import SimWorld
 
 EPOCH_NS: Final = 1_704_067_200 * 1_000_000_000
@@ -32,12 +36,6 @@ _REAL_CALLERS: Final = frozenset(
 """Libraries that wait for the operating system, which would wait for ever by a clock that stands still;
 and what measures or shows the run itself."""
 
-_DRAWS: Final = (
-    "betavariate", "choice", "choices", "expovariate", "gammavariate", "gauss", "getrandbits", "getstate",
-    "lognormvariate", "normalvariate", "paretovariate", "randbytes", "randint", "random", "randrange",
-    "sample", "seed", "setstate", "shuffle", "triangular", "uniform", "vonmisesvariate", "weibullvariate",
-)  # fmt: skip
-
 _NOT_PROGRAMS: Final = tuple(
     {path for path in (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")) if path}
     | {os.path.dirname(__file__)}
@@ -46,6 +44,12 @@ _INSTALLED: Final = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{o
 
 _world: "SimWorld | None" = None
 _thread = 0
+
+
+def _running() -> "UserHost | None":
+    """The simulated process whose code calls, or None outside a world."""
+    world = running_world()
+    return None if world is None else world.users.running
 
 
 def running_world() -> "SimWorld | None":
@@ -59,6 +63,7 @@ class VirtualTime:
     def __init__(self, world: "SimWorld") -> None:
         self._world = world
         self._changed: list[tuple[ModuleType, str, object]] = []
+        self._numpy = chance.SeededNumpy(world.streams)
 
     def install(self) -> None:
         """Raises RuntimeError while another world runs in this process."""
@@ -76,6 +81,7 @@ class VirtualTime:
         for module, name, value in _names_of_programs():
             if (virtual := exchanged.get(id(value))) is not None:
                 self._set(module, name, virtual)
+        self._numpy.seed()
 
     def _set(self, module: ModuleType, name: str, value: object) -> None:
         self._changed.append((module, name, getattr(module, name)))
@@ -88,6 +94,7 @@ class VirtualTime:
         for module, name, value in reversed(self._changed):
             setattr(module, name, value)
         self._changed.clear()
+        self._numpy.restore()
         _world, _thread = None, 0
 
 
@@ -111,9 +118,10 @@ def _virtual() -> Iterator[tuple[ModuleType, str, object]]:
     for name, make in _CLOCKS.items():
         yield time, name, _like(time, name, make(getattr(time, name)))
     yield time, "sleep", _like(time, "sleep", _sleep_instead(time.sleep))
-    for name in _DRAWS:
-        yield random, name, _like(random, name, _draw_instead(name, getattr(random, name)))
-    urandom = _like(os, "urandom", _urandom_instead(os.urandom))
+    for name in DRAWS:
+        draw = chance.draw_instead(name, getattr(random, name), _running)
+        yield random, name, _like(random, name, draw)
+    urandom = _like(os, "urandom", chance.urandom_instead(os.urandom, _running))
     yield os, "urandom", urandom
     yield random, "_urandom", urandom
     yield os, "_exit", _like(os, "_exit", _exit_instead(os._exit))
@@ -131,13 +139,6 @@ def _calls_the_real_one() -> bool:
     """Whether the code that called the virtual function waits for the operating system."""
     name = sys._getframe(2).f_globals.get("__name__")
     return type(name) is str and name.partition(".")[0] in _REAL_CALLERS
-
-
-def _draws_for_cloudpickle() -> bool:
-    """It knows classes by a `uuid4` for as long as the process lives: a second world of the same seed would
-    draw the first one's again, and get its classes."""
-    caller = sys._getframe(3)
-    return caller.f_globals.get("__name__") == "cloudpickle.cloudpickle"
 
 
 def _read(world: "SimWorld") -> int:
@@ -201,30 +202,6 @@ def _sleep_instead(real: Callable[[float], None]) -> Callable[[float], None]:
         return world.users.sleep(round(seconds * 1e9))
 
     return sleep
-
-
-def _draw_instead(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
-    def draw(*args: Any, **kwargs: Any) -> Any:
-        world = running_world()
-        host = world.users.running if world is not None else None
-        return (
-            real(*args, **kwargs)
-            if host is None
-            else getattr(host.user_random, name)(*args, **kwargs)
-        )
-
-    return draw
-
-
-def _urandom_instead(real: Callable[[int], bytes]) -> Callable[[int], bytes]:
-    def urandom(size: int, /) -> bytes:
-        world = running_world()
-        if world is not None and _draws_for_cloudpickle():
-            return real(size)
-        host = world.users.running if world is not None else None
-        return real(size) if host is None else host.user_entropy.randbytes(size)
-
-    return urandom
 
 
 def _exit_instead(real: Callable[[int], None]) -> Callable[[int], None]:

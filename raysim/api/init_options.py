@@ -16,6 +16,9 @@ from raysim.journal import Journal
 DEFAULT_BACKEND = "cluster"
 SIMULATED = "sim"
 
+CANNOT_JOIN = (SIMULATED, DEFAULT_BACKEND)
+"""Backends on which a cluster of another process cannot be joined."""
+
 SIMULATED_MEMORY_PER_CPU = 4 * 1024**3
 """Bytes of the resource `memory` a simulated node has for each CPU, when not given. Ours: what
 general-purpose machines of the large clouds have."""
@@ -135,10 +138,12 @@ def init_options(
     journal: Journal | None = None,
     world: Mapping[str, Any] | None = None,
     system_config: Mapping[str, Any] | None = None,
+    address: str | None = None,
 ) -> InitOptions:
     seeds = (defaults.seed, seed, 0)
     return InitOptions(
         nodes=nodes,
+        address=address,
         namespace=namespace or "",
         config=_with_policy(config_of(system_config)),
         seed=next(s for s in seeds if s is not None),

@@ -38,8 +38,11 @@ def get(object_refs: Any, *, timeout: float | None = None) -> Any:
     if not object_refs:
         return []
     if set(map(type, object_refs)) != _REFS_ONLY:
-        wrong = next(ref for ref in object_refs if not isinstance(ref, ObjectRef))
-        raise TypeError(f"Attempting to call `get` on the value {wrong!r}, which is no ObjectRef.")
+        for ref in object_refs:  # A backend may have references of a class of its own.
+            if not isinstance(ref, ObjectRef):
+                raise TypeError(
+                    f"Attempting to call `get` on the value {ref!r}, which is no ObjectRef."
+                )
     return backend.get(object_refs, timeout)
 
 

@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from raysim.spec.resources import to_units
 from raysim.api.scheduling_strategies import NodeAffinitySchedulingStrategy
+from raysim.spec.resources import to_units
 
 Check: TypeAlias = Callable[[Any], str | None]
 """What is wrong with a value of the right type; None when nothing is."""

@@ -11,9 +11,9 @@ from raysim.api.options import (
     refuse_unsupported,
     validate,
 )
+from raysim.api.scheduling_strategies import NodeAffinitySchedulingStrategy
 from raysim.backend import ActorOptions, CallOptions, TaskOptions
 from raysim.spec.task import Default, NodeAffinity, Spread, Strategy
-from raysim.api.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 ACCELERATOR_SHARE = 0.001
 """Of the resource `accelerator_type:X` that one task asks for: enough to be placed there. Ray's."""

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from raysim.api.init_options import (
+    CANNOT_JOIN,
     backend_name,
     check_rest,
     init_options,
@@ -111,7 +112,10 @@ def init(
     check_rest(rest)
     if current() is not None:
         return _again(ignore_reinit_error)
-    if address not in (None, "local"):
+    name = backend_name(backend)
+    if address == "local":
+        address = None
+    if address is not None:
         described = {
             "num_cpus": num_cpus,
             "num_gpus": num_gpus,
@@ -119,12 +123,12 @@ def init(
             "labels": labels,
             "object_store_memory": object_store_memory,
             "nodes": nodes,
-            "namespace": namespace,
             "_system_config": _system_config,
             "_node_name": _node_name,
         }
-        return _join(address, described)
-    name = backend_name(backend)
+        if name in CANNOT_JOIN or _find(address) is not None:
+            return _join(address, {**described, "namespace": namespace})
+        _refuse_described(described)
     head = node_options(
         name,
         num_cpus=num_cpus,
@@ -142,6 +146,7 @@ def init(
         journal=journal,
         world=world,
         system_config=_system_config,
+        address=address,
     )
     started = load(name)(options)
     try:
@@ -179,13 +184,17 @@ def _join(address: str | None, described: Mapping[str, Any]) -> RayContext:
             "Leave the address out to start one; joining the cluster of another process is not "
             "supported by raysim yet."
         )
+    _refuse_described(described)
+    return _begin(found.world, found.connect(), owned=False)
+
+
+def _refuse_described(described: Mapping[str, Any]) -> None:
     wrong = [name for name, value in described.items() if value is not None]
     if wrong:
         raise ValueError(
             f"When connecting to an existing cluster, {', '.join(wrong)} cannot be given: "
             "the cluster has its own."
         )
-    return _begin(found.world, found.connect(), owned=False)
 
 
 def _find(address: str | None) -> JoinableWorld | None:

@@ -16,7 +16,6 @@ import click
 import raysim
 from raysim.cli.request import SIMULATOR, Request
 
-BAD_INPUT: Final = 2
 INTERRUPTED: Final = 130
 """As a shell shows it: 128 + SIGINT."""
 

@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from raysim.faults import KillNode
 from raysim.journal import (
     FaultInjected,
     Journal,
@@ -116,11 +117,13 @@ class _Reader:
             case ObjectMoved():
                 self._transfers.append(self._transfer(at_s, what))
             case FaultInjected(kind=kind, target=target):
-                self._marks.append(Mark(at_s, "fault", f"{kind}: {target}", self._named(target)))
+                node = self._named(target)
+                if kind == KillNode.__struct_config__.tag and node >= 0:
+                    self._lose(list(self._nodes)[node], at_s)
+                self._marks.append(Mark(at_s, "fault", f"{kind}: {target}", node))
             case NodeLost(node_id=node_id, name=name, reason=reason):
                 node = self._node(node_id)
-                known = self._nodes[node_id]
-                self._nodes[node_id] = msgspec.structs.replace(known, lost_s=at_s)
+                self._lose(node_id, at_s)
                 self._marks.append(Mark(at_s, "node lost", f"{name}: {reason}", node))
             case WorkerLost(node_id=node_id, worker_id=worker_id, reason=reason):
                 text = f"{short(worker_id)}: {reason}"
@@ -154,6 +157,12 @@ class _Reader:
             index = self._index[node_id] = len(self._index)
             self._nodes[node_id] = Node(short(node_id))
         return index
+
+    def _lose(self, node_id: bytes, at_s: float) -> None:
+        """From the kill on, which is known before the cluster finds out."""
+        node = self._nodes[node_id]
+        if node.lost_s is None:
+            self._nodes[node_id] = msgspec.structs.replace(node, lost_s=at_s)
 
     def _named(self, target: str) -> int:
         """The node that a fault's target (`node-1`, `node-1/worker-3`) is on."""

@@ -72,8 +72,18 @@ def run_program(experiment: Experiment, options: RunOptions) -> ProgramRun:
     records = records_of_program(notes, notes.first_submitted_ns)
     outcome = _outcome(experiment, options, notes, wall_s)
     summary = summarise(outcome, records, None, experiment.scenario.expectations)
-    run = Run(experiment, summary, records, options.journal, what_differs(experiment, options))
+    run = Run(experiment, summary, records, options.journal, _what_differs(experiment, options))
     return ProgramRun(status, run)
+
+
+def _what_differs(experiment: Experiment, options: RunOptions) -> tuple[str, ...]:
+    told = what_differs(experiment, options)
+    if options.backend in SIMULATED:
+        return told
+    return (
+        *told,
+        f"on {options.backend}, tasks that were submitted by other tasks are not counted",
+    )
 
 
 def _check_program(experiment: Experiment, options: RunOptions) -> None:
@@ -99,7 +109,7 @@ def _preset(experiment: Experiment, options: RunOptions) -> Iterator[None]:
     set_defaults(
         Defaults(
             backend=options.backend,
-            nodes=wanted.nodes if "cluster" in said else None,
+            nodes=wanted.nodes if _describes_nodes(experiment) else None,
             seed=wanted.seed if "seed" in said else None,
             policy=wanted.config.policy if "policy" in said else None,
             world=wanted.world,
@@ -113,6 +123,12 @@ def _preset(experiment: Experiment, options: RunOptions) -> Iterator[None]:
         set_defaults(Defaults())
 
 
+def _describes_nodes(experiment: Experiment) -> bool:
+    """Whether the scenario says what the cluster is made of; its network alone does not."""
+    cluster = experiment.scenario.cluster
+    return bool({"nodes", "cpus"} & cluster.model_fields_set)
+
+
 def _execute(experiment: Experiment) -> int:
     """The exit status. As `python program.py args`: see the language reference, `__main__`."""
     program = experiment.program
@@ -120,7 +136,9 @@ def _execute(experiment: Experiment) -> int:
     args = getattr(experiment.scenario.workload, "args", [])
     with _as_main(program, args) as main:
         try:
-            exec(compile(read_text(program), str(program), "exec"), main.__dict__)  # noqa: S102 - that is its job.
+            # Without `dont_inherit` the program would be compiled under this module's __future__.
+            code = compile(read_text(program), str(program), "exec", dont_inherit=True)
+            exec(code, main.__dict__)  # noqa: S102 - that is its job.
         except SystemExit as error:
             return _status(error)
         except Exception as error:  # noqa: BLE001 - shown as the interpreter shows it.
@@ -160,6 +178,6 @@ def _outcome(experiment: Experiment, options: RunOptions, notes: Notes, wall_s: 
     outcome = outcome_of(experiment, options, notes, wall_s, makespan_s(notes, notes.ended))
     if notes.nodes:
         return msgspec.structs.replace(outcome, nodes=len(notes.nodes), cpus=notes.cpus)
-    if "cluster" not in experiment.scenario.model_fields_set:
+    if not _describes_nodes(experiment):
         return msgspec.structs.replace(outcome, nodes=None, cpus=None)
     return outcome

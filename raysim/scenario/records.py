@@ -24,11 +24,6 @@ class Notes:
         for _, _, _, what in journal.records:
             self._take(what)
 
-    def name_nodes(self, node_ids: Iterable[str]) -> None:
-        """Where the journal does not tell the nodes: theirs, in hex, in the order of their numbers."""
-        for index, node_id in enumerate(node_ids):
-            self.nodes[bytes.fromhex(node_id)] = f"node-{index}"
-
     @property
     def first_submitted_ns(self) -> int:
         """When the first task was submitted, on the world's clock; 0 where there was none."""

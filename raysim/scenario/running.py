@@ -16,7 +16,7 @@ from typing import Any
 from raysim.backend import Backend, InitOptions, NodeOptions, World, load
 from raysim.config import Config
 from raysim.faults import KillNode, PlannedFault, plan_faults
-from raysim.journal import Journal
+from raysim.journal import FaultInjected, Journal, NodeJoined, Note
 from raysim.scenario.loading import Experiment
 from raysim.scenario.model import Network, NodeGroup
 from raysim.scenario.preparation import await_nodes, start_workers
@@ -90,7 +90,6 @@ def run_workflow(experiment: Experiment, options: RunOptions) -> Run:
         world.stop()
     wall_s = stopwatch.seconds()  # After stop: until then a simulated clock may stand in its place.
     notes = Notes(options.journal)
-    notes.name_nodes(nodes)
     records = records_of_workflow(workflow, task_ids, notes, watch.start_ns, options.time_scale)
     makespan = makespan_s(notes, task_ids, options.time_scale)
     outcome = outcome_of(experiment, options, notes, wall_s, makespan)
@@ -106,7 +105,21 @@ def _prepare(experiment: Experiment, options: RunOptions, backend: Backend) -> l
     nodes = await_nodes(backend, len(groups))
     if options.time_scale != 1:
         start_workers(backend, options.journal, nodes, groups)
+    _note_nodes(options.journal, backend, nodes, groups)
     return nodes
+
+
+def _note_nodes(
+    journal: Journal, backend: Backend, node_ids: Sequence[str], groups: Sequence[NodeGroup]
+) -> None:
+    """Real nodes are noted by a GCS in another process: say it here. What stood before was preparation."""
+    journal.records.clear()
+    for index, (node_id, group) in enumerate(zip(node_ids, groups, strict=True)):
+        _note(journal, backend, NodeJoined(bytes.fromhex(node_id), f"node-{index}", group.cpus))
+
+
+def _note(journal: Journal, backend: Backend, note: Note) -> None:
+    journal.write(round(backend.now() * NANOSECONDS["s"]), "runner", "note", note)
 
 
 def init_options(experiment: Experiment, options: RunOptions) -> InitOptions:
@@ -253,4 +266,7 @@ class _Watch:
 
     def _kill_what_is_due(self) -> None:
         while self._kills and self._seconds_to_next_kill() == 0:
-            self._world.kill_node(self._node_ids[self._kills.pop(0).node])
+            node = self._kills.pop(0).node
+            self._world.kill_node(self._node_ids[node])
+            note = FaultInjected("kill_node", f"node-{node}")
+            _note(self._options.journal, self._backend, note)

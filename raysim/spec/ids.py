@@ -34,7 +34,7 @@ _PUT_INDEX_LIMIT = 1 << _PUT_ATTEMPT_SHIFT
 
 
 def job_id(number: int) -> JobId:
-    return JobId(number.to_bytes(JOB_ID_BYTES, "big"))
+    return JobId(number.to_bytes(JOB_ID_BYTES, "little"))
 
 
 def nil_actor(job: JobId) -> ActorId:

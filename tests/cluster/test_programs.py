@@ -11,8 +11,7 @@ import pytest
 
 import raysim as ray
 from raysim.exceptions import RayActorError, RayError, WorkerCrashedError
-
-from .conftest import processes_of, until
+from tests.cluster.inspection import processes_of, until
 
 np = pytest.importorskip("numpy")
 
@@ -133,8 +132,7 @@ def test_several_threads_of_the_driver_wait_at_once(start: Start) -> None:
     results: list[int] = []
 
     def work(base: int) -> None:
-        for i in range(30):
-            results.append(ray.get(double.remote(base + i), timeout=60))
+        results.extend(ray.get(double.remote(base + i), timeout=60) for i in range(30))
 
     threads = [threading.Thread(target=work, args=(100 * n,)) for n in range(4)]
     for thread in threads:

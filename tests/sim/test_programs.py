@@ -185,6 +185,24 @@ def test_chance_is_seeded_in_tasks_and_in_the_driver(init):
     assert seen[0] != seen[2]
 
 
+def test_numpy_draws_alike_for_one_seed_and_as_before_afterwards(init):
+    numpy = pytest.importorskip("numpy")
+
+    @ray.remote
+    def draw():
+        return float(numpy.random.rand()), float(numpy.random.default_rng().random())
+
+    seen = []
+    for seed in (1, 1, 2):
+        numpy.random.seed(0)
+        init(seed=seed)
+        seen.append(ray.get([draw.remote() for _ in range(3)]))
+        ray.shutdown()
+        assert numpy.random.rand() == numpy.random.RandomState(0).rand()
+    assert seen[0] == seen[1]
+    assert seen[0] != seen[2]
+
+
 def test_the_real_clock_and_chance_are_back_after_the_end(init):
     before = (time.time, time.sleep, random.random, os.urandom, os._exit)
     init()

@@ -283,8 +283,9 @@ class Executor:
         def done() -> None:
             entry = self._owner.objects.entries[arg.object_id]
             pin = self._owner.fetches.pin_of(arg.object_id)
-            if entry.failure is not None:
-                queued.failure = queued.failure or entry.failure
+            failure = self._owner.fetches.failure_of(entry)
+            if failure is not None:
+                queued.failure = queued.failure or failure
             elif pin is not None:
                 self._owner.fetches.acquire(pin)
                 queued.pins.append(pin)

@@ -306,6 +306,7 @@ class Leases:
             add(self._local.available, lease.held)
             lease.held = request.lifetime
             subtract(self._local.available, lease.held)
+            self._reports.changed()
         self._host.send(lease.owner, WorkerLeaseGranted(request.lease_id, worker.address))
         if self._queue.count:
             self._revocation.granted(lease)

@@ -104,6 +104,11 @@ class Raylet:
     def start(self) -> None:
         self._register()
 
+    @property
+    def registered(self) -> bool:
+        """The GCS knows this node."""
+        return self._registered
+
     # --- the node and the GCS ---------------------------------------------------------------------
 
     def _register(self) -> None:

@@ -1,9 +1,9 @@
 import pytest
 
 from raysim.api.resolve import STREAMING, actor_options, call_options, task_options
+from raysim.api.scheduling_strategies import NodeAffinitySchedulingStrategy
 from raysim.backend import ActorOptions, CallOptions, TaskOptions
 from raysim.spec.task import Default, NodeAffinity, Spread
-from raysim.api.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 NODE = "ab" * 28
 

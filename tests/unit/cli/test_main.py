@@ -34,7 +34,10 @@ def test_help_loads_nothing_that_only_a_run_needs():
         (["bag.txt"], "bag.txt: a name that ends in '.txt' is neither a scenario (.yaml)"),
         (["bag.yaml", "--backend", "simm"], "--backend: there is no 'simm'; did you mean sim?"),
         (["bag.yaml", "--backend", "dask"], "pip install 'raysim-core[dask]'"),
-        (["bag.yaml", "--policy", "hybird"], "--policy: there is no 'hybird'; did you mean hybrid?"),
+        (
+            ["bag.yaml", "--policy", "hybird"],
+            "--policy: there is no 'hybird'; did you mean hybrid?",
+        ),
         (["bag.yaml", "--network", "fre"], "--network: there is no 'fre'; did you mean free?"),
         (["bag.yaml", "--fault", "kil_node(at=5s)"], "did you mean kill_node?"),
         (["bag.yaml", "--fault", "kill_node(at=5)"], "did you mean 5s?"),

@@ -102,3 +102,14 @@ def test_a_fault_by_hand_strikes(raysim):
     assert (summary["failed"], summary["tasks"]) == (0, 8)
     assert summary["makespan_s"] > 7
     assert summary["retried"] > 0
+
+
+def test_a_program_is_compiled_as_itself_and_keeps_its_own_cluster(raysim):
+    """Not under the annotations of the module that runs it; `--network` says nothing of the nodes."""
+    Path("mine.py").write_text(
+        "import ray\n"
+        "def size(x: int): ...\n"
+        "ray.init(num_cpus=3)\n"
+        "print(size.__annotations__['x'] is int, ray.cluster_resources()['CPU'])\n"
+    )
+    assert raysim("run", "mine.py", "--network", "free").out == "True 3.0\n"

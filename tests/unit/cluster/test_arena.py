@@ -3,6 +3,7 @@
 import gc
 import os
 import threading
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -54,7 +55,7 @@ class AllocatorMachine(RuleBasedStateMachine):
     @invariant()
     def neighbouring_holes_are_one(self) -> None:
         holes = self.allocator.holes()
-        assert all(a + size < b for (a, size), (b, _) in zip(holes, holes[1:], strict=False))
+        assert all(a + size < b for (a, size), (b, _) in pairwise(holes))
 
 
 TestAllocator = AllocatorMachine.TestCase

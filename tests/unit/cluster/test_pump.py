@@ -11,8 +11,7 @@ from raysim.config import MS
 from raysim.protocol.host import Waiter
 from raysim.protocol.messages import CheckHealth, Healthy
 from raysim_cluster.driver import DriverHost
-
-from .conftest import Peers, Recorder
+from tests.unit.cluster.peers import Peers, Recorder
 
 SECOND = 1_000 * MS
 
@@ -55,7 +54,7 @@ def in_threads(count: int, work: object) -> None:
     def run() -> None:
         try:
             work()  # type: ignore[operator]
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  (reported by the main thread)
             errors.append(error)
 
     threads = [threading.Thread(target=run) for _ in range(count)]

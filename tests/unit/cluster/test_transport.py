@@ -9,8 +9,7 @@ from raysim.protocol.messages import CheckHealth, Healthy, ObjectChunk, PullChun
 from raysim.spec.address import Address
 from raysim.spec.ids import ObjectId, WorkerId, named_node_id
 from raysim_cluster.transport import Session
-
-from .conftest import Peers, Recorder
+from tests.unit.cluster.peers import Peers, Recorder
 
 OBJECT = ObjectId(b"o" * 28)
 NODES = pytest.mark.parametrize("node", ["node-0", "node-1"], ids=["unix", "tcp"])

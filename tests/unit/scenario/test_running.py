@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from raysim.faults import KillNode, KillWorker, Moment
-from raysim.journal import TaskEnded
+from raysim.journal import FaultInjected, NodeJoined, TaskEnded
 from raysim.scenario import running
 from raysim.scenario.folder import write_run
 from raysim.scenario.loading import parse_scenario
@@ -163,6 +163,21 @@ def test_in_a_real_world_the_runner_kills_the_node_at_its_scaled_time(worlds):
     assert run.notes == (
         "network: cluster uses the links that there are, not those of the scenario",
     )
+
+
+def test_a_real_world_s_nodes_and_kills_are_noted_where_the_workload_begins(worlds):
+    """Its GCS notes them in another process, which this journal never sees."""
+    fault = KillNode(at=Moment(ns=5 * SECOND), node=1)
+    run = run_workflow(ten(faults=[fault]), RunOptions(backend="cluster"))
+    joined = [note.name for note in run.journal.notes(NodeJoined)]
+    assert joined == ["node-0", "node-1", "node-2"]
+    ((time_ns, note),) = [
+        (time_ns, what)
+        for time_ns, *_, what in run.journal.records
+        if isinstance(what, FaultInjected)
+    ]
+    assert (time_ns, note) == (105 * SECOND, FaultInjected("kill_node", "node-1"))
+    assert {record.node for record in run.records} <= set(joined)
 
 
 def test_progress_is_told_until_all_ended(worlds):

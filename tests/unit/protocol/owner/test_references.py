@@ -312,7 +312,7 @@ def test_borrow_is_registered_before_it_is_released(rig):
 def test_borrow_after_a_release_has_a_higher_epoch(rig):
     object_id = THEIRS.put()
     borrow(rig, object_id)
-    rig.drop(object_id)
+    rig.objects.drop_local(object_id)
     borrow(rig, object_id)
     _, added = rig.one(AddBorrowers)
     assert [one.epoch for one in added.borrows] == [1, 2]

@@ -1,0 +1,104 @@
+"""User code as Ray's workers run it: with raysim's API connected to Ray. Never changes what it does.
+
+Ray starts and ends workers as it likes. So each function, and each actor's constructor, first makes
+sure that this process knows its backend; nested `remote`, `get` and their like then find it.
+"""
+
+import functools
+import inspect
+import time
+from collections.abc import Callable, Generator
+from typing import Any
+
+import msgspec
+
+from raysim.exceptions import RayTaskError
+from raysim.runtime.current import current, set_current
+from raysim.spec.task import Work
+from raysim_ray.handles import description
+
+NS = 1_000_000_000
+
+
+class Here(msgspec.Struct, frozen=True):
+    """The actor that this process is."""
+
+    class_name: str
+    method_meta: bytes
+
+
+_here: Here | None = None
+
+
+def here() -> Here | None:
+    """None outside of an actor, and in one that raysim did not make."""
+    return _here
+
+
+def enter(actor: Here | None = None) -> None:
+    """Connect this worker, unless it is."""
+    global _here
+    if actor is not None:
+        _here = actor
+    if current() is None:
+        from raysim_ray.backend import RayBackend
+
+        set_current(RayBackend())  # type: ignore[arg-type]
+
+
+def entered(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, in a process that knows its backend."""
+    if inspect.isgeneratorfunction(function):
+
+        @functools.wraps(function)
+        def generate(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+            enter()
+            try:
+                return (yield from function(*args, **kwargs))
+            except RayTaskError as error:
+                raise error.cause from error
+
+        return generate
+
+    @functools.wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        enter()
+        try:
+            return function(*args, **kwargs)
+        except RayTaskError as error:
+            # Of a task inside: Ray wraps it once more, and must not find a wrapper already.
+            raise error.cause from error
+
+    return run
+
+
+def entered_class(cls: type, class_name: str, method_meta: bytes, named: bool) -> type:
+    """The class, whose constructor runs in a process that knows its backend."""
+    actor = Here(class_name, method_meta)
+
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
+        enter(actor)
+        cls.__init__(self, *args, **kwargs)  # type: ignore[misc]
+
+    members: dict[str, Any] = {
+        "__module__": cls.__module__,
+        "__qualname__": cls.__qualname__,
+        "__doc__": cls.__doc__,
+        "__init__": functools.wraps(cls.__init__)(__init__),  # type: ignore[misc]
+    }
+    if named:
+        members[description(class_name, method_meta)] = _described
+    return type(cls)(cls.__name__, (cls,), members)
+
+
+def _described(self: Any) -> None:
+    """Never called: see handles.py."""
+
+
+def synthetic(work: Work, *_: Any, **__: Any) -> Any:
+    """A task without Python: it takes its time and leaves its sizes."""
+    time.sleep(work.duration_ns / NS)
+    values = [bytes(size) for size in work.return_sizes]
+    if not values:
+        return None
+    return values[0] if len(values) == 1 else values

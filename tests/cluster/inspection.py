@@ -1,0 +1,60 @@
+"""What is still there of a cluster of processes: read from /proc, never asked of the cluster."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+_GONE_SECONDS = 2.0
+"""The promise: so long after the end nothing is left."""
+
+
+def processes_of(session_id: str) -> list[int]:
+    """Live processes of this session: its name is in the command line of each node process and its forks."""
+    return [
+        int(entry.name)
+        for entry in Path("/proc").iterdir()
+        if entry.name.isdigit() and _belongs(entry, session_id)
+    ]
+
+
+def _belongs(process: Path, session_id: str) -> bool:
+    try:
+        if session_id.encode() not in (process / "cmdline").read_bytes():
+            return False
+        # A zombie holds nothing; it waits for init.
+        return (process / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def sockets_of(session_id: str) -> list[str]:
+    table = Path("/proc/net/unix").read_text()
+    return [line for line in table.splitlines() if f"raysim-{session_id}" in line]
+
+
+def leftovers(info: dict[str, Any]) -> list[str]:
+    """What is still there of a cluster, in words."""
+    session_id = info["session_id"]
+    left = [f"process {pid}" for pid in processes_of(session_id)]
+    left += [f"socket {line}" for line in sockets_of(session_id)]
+    if Path(info["session_dir"]).exists():
+        left.append(f"folder {info['session_dir']}")
+    left += [f"shared memory {name}" for name in os.listdir("/dev/shm") if session_id in name]
+    return left
+
+
+def until(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
+    """Whether it came true in time: real processes cannot be told to hurry."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def assert_nothing_left(info: dict[str, Any]) -> None:
+    until(lambda: not leftovers(info), _GONE_SECONDS)
+    assert leftovers(info) == []

@@ -1,0 +1,90 @@
+"""Two or more processes' hosts inside one test process, with real sockets."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from raysim.config import Config
+from raysim.protocol.messages import Message
+from raysim.protocol.process import Process
+from raysim.spec.address import Address
+from raysim.spec.ids import NodeId, WorkerId, named_node_id
+from raysim_cluster.arena import Arena, ArenaAccess
+from raysim_cluster.driver import DriverHost
+from raysim_cluster.host import LoopHost
+from raysim_cluster.transport import Session
+
+
+class Recorder:
+    """A role that remembers what it was told, and may answer."""
+
+    def __init__(self, *kinds: type[Message]) -> None:
+        self.kinds = kinds
+        self.heard: list[tuple[Address, Message]] = []
+        self.lost: list[Address] = []
+        self.on_message: Callable[[Address, Any], None] = lambda sender, message: None
+
+    def handlers(self) -> dict[type[Message], Callable[[Address, Any], None]]:
+        return dict.fromkeys(self.kinds, self._hear)
+
+    def start(self) -> None:
+        pass
+
+    def peer_lost(self, peer: Address) -> None:
+        self.lost.append(peer)
+
+    def messages(self) -> list[Message]:
+        return [message for _, message in self.heard]
+
+    def _hear(self, sender: Address, message: Message) -> None:
+        self.heard.append((sender, message))
+        self.on_message(sender, message)
+
+
+class Peers:
+    """Makes hosts of one session and turns their loops."""
+
+    def __init__(self) -> None:
+        self.session = Session(os.urandom(8).hex(), os.urandom(32))
+        self.hosts: list[LoopHost] = []
+
+    def host(
+        self, role: Recorder, *, node: str = "node-0", session: Session | None = None
+    ) -> LoopHost:
+        host = LoopHost(session or self.session, *self._ids(node), **self._more())
+        host.attach(Process([role]))
+        self.hosts.append(host)
+        return host
+
+    def driver_host(self, role: Recorder, *, node: str = "node-0") -> DriverHost:
+        arena = Arena.create(1 << 20)
+        host = DriverHost(self.session, *self._ids(node), **self._more(), store=ArenaAccess(arena))
+        host.attach(Process([role]))
+        host.pump.start()
+        self.hosts.append(host)
+        return host
+
+    def turn(self, done: Callable[[], bool], limit: int = 2_000) -> None:
+        """Poll each simple host in turn until something holds."""
+        for _ in range(limit):
+            if done():
+                return
+            for host in self.hosts:
+                if not isinstance(host, DriverHost):
+                    host.settle()
+                    host.dispatch(host.poller.wait(host.sleep_ns(1_000_000)))
+                    host.settle()
+        raise AssertionError("it did not happen")
+
+    def close(self) -> None:
+        for host in self.hosts:
+            if isinstance(host, DriverHost):
+                host.close_after(0)
+            else:
+                host.close()
+
+    def _ids(self, node: str) -> tuple[NodeId, WorkerId]:
+        return named_node_id(node), WorkerId(os.urandom(28))
+
+    def _more(self) -> dict[str, Any]:
+        return {"config": Config(), "seed": 0, "name": f"host-{len(self.hosts)}"}

@@ -1,0 +1,449 @@
+"""Asking for workers, filling them, giving them back: the races between owner, raylets and workers."""
+
+import pytest
+
+from raysim.config import Config
+from raysim.journal import TaskEnded
+from raysim.protocol.messages import (
+    CancelWorkerLease,
+    LeaseLost,
+    NodeRemoved,
+    PushTasks,
+    RequestWorkerLease,
+    ReturnWorkerLease,
+    RevokeIdleLeases,
+    TasksDone,
+    TaskStatus,
+    WorkerLeaseGranted,
+    WorkerLeaseRefused,
+    WorkerLeaseSpilled,
+)
+from raysim.protocol.owner.leases import SchedulingClass
+from raysim.spec.failure import Failure, FailureKind
+from raysim.spec.ids import FunctionId
+from raysim.spec.task import Spread
+from tests.unit.protocol.fake_host import address
+from tests.unit.protocol.owner.rig import (
+    FAR,
+    MS,
+    RAYLET,
+    SECOND_NS,
+    OwnerRig,
+    inline,
+    template,
+)
+
+KEEP_NS = Config().idle_lease_keep_ns
+
+
+def learn_short_tasks(rig) -> tuple:
+    """A lease on which one task of 10 microseconds ran, so that more are pushed ahead."""
+    first = rig.submit()
+    worker = rig.grant()
+    rig.done(worker, first, inline(), lasting=10_000)
+    return worker, first
+
+
+# Asking.
+
+
+def test_each_queued_call_asks_for_a_lease_up_to_the_limit(rig):
+    for _ in range(15):
+        rig.submit()
+    requests = rig.take(RequestWorkerLease)
+    assert len(requests) == rig.host.config.max_pending_lease_requests
+    assert len({request.lease_id for _, request in requests}) == len(requests)
+    assert {to for to, _ in requests} == {RAYLET}
+
+
+def test_unanswered_request_is_repeated_with_its_number(rig):
+    rig.submit()
+    _, request = rig.one(RequestWorkerLease)
+    rig.host.advance(SECOND_NS)
+    _, again = rig.one(RequestWorkerLease)
+    assert again.lease_id == request.lease_id
+
+
+def test_lease_is_asked_of_the_node_with_most_bytes_of_the_arguments(rig):
+    small, large = rig.put_stored(1000, RAYLET), rig.put_stored(2000, FAR)
+    rig.submit(small, large)
+    assert rig.one(RequestWorkerLease)[0] == FAR
+
+
+def test_strategy_of_its_own_is_asked_of_the_own_raylet(rig):
+    """Locality is for DEFAULT only."""
+    rig.submit(rig.put_stored(2000, FAR), what=template(strategy=Spread()))
+    assert rig.one(RequestWorkerLease)[0] == RAYLET
+
+
+def test_spilled_request_is_followed(rig):
+    rig.submit()
+    _, request = rig.one(RequestWorkerLease)
+    rig.tell(RAYLET, WorkerLeaseSpilled(request.lease_id, FAR, 1))
+    to, again = rig.one(RequestWorkerLease)
+    assert (to, again.lease_id, again.hops) == (FAR, request.lease_id, 1)
+
+
+def test_second_copy_of_a_spill_moves_nothing(rig):
+    """The request has moved on to the third raylet; the first one's answer arrives once more."""
+    third = address("third")
+    rig.submit()
+    _, request = rig.one(RequestWorkerLease)
+    rig.tell(RAYLET, WorkerLeaseSpilled(request.lease_id, FAR, 1))
+    rig.tell(FAR, WorkerLeaseSpilled(request.lease_id, third, 2))
+    rig.host.take()
+    rig.tell(RAYLET, WorkerLeaseSpilled(request.lease_id, FAR, 1))
+    assert rig.take(RequestWorkerLease) == []
+
+
+def test_requests_that_wait_at_a_lost_raylet_are_asked_again_at_the_own_one(rig):
+    rig.submit()
+    _, request = rig.one(RequestWorkerLease)
+    rig.tell(RAYLET, WorkerLeaseSpilled(request.lease_id, FAR, 1))
+    rig.host.take()
+    rig.lose(FAR)
+    to, again = rig.one(RequestWorkerLease)
+    assert (to, again.lease_id, again.hops) == (RAYLET, request.lease_id, 0)
+
+
+def test_requests_on_a_dead_node_are_asked_again(rig):
+    rig.submit()
+    _, request = rig.one(RequestWorkerLease)
+    rig.tell(RAYLET, WorkerLeaseSpilled(request.lease_id, FAR, 1))
+    rig.host.take()
+    rig.tell(RAYLET, NodeRemoved(FAR.node_id, "no answer"))
+    assert rig.one(RequestWorkerLease)[0] == RAYLET
+
+
+def test_refusal_fails_the_queue(rig):
+    results = [rig.submit() for _ in range(3)]
+    _, request = rig.take(RequestWorkerLease)[0]
+    failure = Failure(FailureKind.TASK_UNSCHEDULABLE, "the node is dead")
+    rig.tell(RAYLET, WorkerLeaseRefused(request.lease_id, failure))
+    assert [rig.found(result).failure for result in results] == [failure] * 3
+    assert len(rig.take(CancelWorkerLease)) == 2
+    for result in results:
+        rig.drop(result)
+    rig.assert_nothing_left()
+
+
+# Grants.
+
+
+def test_grant_is_filled_with_the_first_call(rig):
+    first, _ = rig.submit(), rig.submit()
+    worker = rig.grant()
+    to, push = rig.one(PushTasks)
+    assert to == worker
+    assert [call.task_id for call in push.calls] == [first[:24]]
+
+
+def test_grant_with_nothing_queued_is_returned(rig):
+    """Another lease ran the call meanwhile, and the cancellation crossed the grant."""
+    first, second = rig.submit(), rig.submit()
+    requests = [request for _, request in rig.take(RequestWorkerLease)]
+    worker = rig.granted(requests[0])
+    rig.done(worker, first, inline())
+    assert rig.one(CancelWorkerLease) == (RAYLET, CancelWorkerLease(requests[1].lease_id))
+    rig.granted(requests[1], "late")
+    assert rig.one(ReturnWorkerLease) == (RAYLET, ReturnWorkerLease(requests[1].lease_id))
+    assert rig.found(second).state == 0
+
+
+def test_second_copy_of_a_grant_is_ignored(rig):
+    rig.submit()
+    _, request = rig.one(RequestWorkerLease)
+    rig.granted(request)
+    rig.host.take()
+    rig.granted(request)
+    assert rig.take(ReturnWorkerLease) == []
+
+
+def test_grant_of_a_raylet_that_was_asked_before_is_returned_to_it(rig):
+    """A repeated request was spilled and granted: two raylets lend a worker for one number."""
+    rig.submit()
+    _, request = rig.one(RequestWorkerLease)
+    rig.tell(RAYLET, WorkerLeaseSpilled(request.lease_id, FAR, 1))
+    rig.granted(request, "there", FAR)
+    rig.host.take()
+    rig.granted(request, "here", RAYLET)
+    assert rig.one(ReturnWorkerLease) == (RAYLET, ReturnWorkerLease(request.lease_id))
+
+
+def test_function_travels_once_to_each_worker(rig):
+    first = rig.submit()
+    worker = rig.grant()
+    assert rig.one(PushTasks)[1].function == b"function"
+    rig.done(worker, first, inline())
+    rig.submit()
+    assert rig.one(PushTasks)[1].function is None
+
+
+# Pushing ahead.
+
+
+def test_nothing_is_pushed_ahead_before_a_duration_is_known(rig):
+    for _ in range(4):
+        rig.submit()
+    rig.grant()
+    assert len(rig.pushed()) == 1
+
+
+def test_short_tasks_are_pushed_ahead_as_far_as_the_window_goes(rig):
+    worker, _ = learn_short_tasks(rig)
+    rig.host.take()
+    for _ in range(300):
+        rig.submit()
+    config = rig.host.config
+    assert len(rig.pushed()) == config.push_window_ns // 10_001
+    assert worker is not None
+
+
+def test_task_that_may_not_run_twice_is_never_pushed_ahead(rig):
+    """Lost with a worker before it started, it could not be told from one that ran."""
+    once = template(max_retries=0, name="once")
+    first = rig.submit(what=once)
+    worker = rig.grant()
+    rig.done(worker, first, inline(), lasting=1000)
+    rig.host.take()
+    for _ in range(5):
+        rig.submit(what=once)
+    assert len(rig.pushed()) == 1
+
+
+def test_mean_moves_a_quarter_towards_the_last_duration():
+    cls = SchedulingClass(template(), None)
+    cls.learn(1000)
+    cls.learn(2000)
+    assert cls.mean_ns == 1250
+    assert cls.window(10_000, 256) == 7
+    assert cls.window(10_000, 3) == 3
+    assert cls.window(10, 256) == 1
+
+
+def test_gathered_calls_leave_in_order_before_the_owner_waits(rig):
+    worker, _ = learn_short_tasks(rig)
+    rig.host.take()
+    submitted = [rig.submit() for _ in range(5)]
+    assert [call.task_id for call in rig.pushed()] == [result[:24] for result in submitted]
+
+
+def test_gathered_calls_leave_by_themselves_after_a_moment(rig):
+    learn_short_tasks(rig)
+    submitted = [rig.submit() for _ in range(5)]
+    rig.host.take()
+    rig.host.advance(MS)
+    assert sum(len(push.calls) for _, push in rig.host.of(PushTasks)) == len(submitted) - 1
+
+
+# Giving back.
+
+
+def test_idle_lease_is_kept_for_a_while_and_then_returned(rig):
+    first = rig.submit()
+    worker = rig.grant()
+    rig.done(worker, first, inline())
+    rig.host.advance(KEEP_NS - 1)
+    assert rig.take(ReturnWorkerLease) == []
+    rig.host.advance(1)
+    assert [to for to, _ in rig.take(ReturnWorkerLease)] == [RAYLET]
+
+
+def test_kept_lease_takes_the_next_call_without_asking(rig):
+    first = rig.submit()
+    worker = rig.grant()
+    rig.done(worker, first, inline())
+    rig.host.take()
+    rig.submit()
+    sent = [type(message) for to, message in rig.host.take() if to in (worker, RAYLET)]
+    assert sent == [PushTasks]
+
+
+def test_lease_that_was_used_again_is_kept_anew(rig):
+    first = rig.submit()
+    worker = rig.grant()
+    rig.done(worker, first, inline())
+    rig.host.advance(KEEP_NS // 2)
+    second = rig.submit()
+    rig.done(worker, second, inline())
+    rig.host.advance(KEEP_NS - 1)
+    assert rig.take(ReturnWorkerLease) == []
+    rig.host.advance(1)
+    assert len(rig.take(ReturnWorkerLease)) == 1
+
+
+def test_revoked_idle_lease_is_returned_at_once(rig):
+    first = rig.submit()
+    worker = rig.grant()
+    rig.done(worker, first, inline())
+    rig.tell(FAR, RevokeIdleLeases(FAR.node_id, SECOND_NS))
+    assert rig.take(ReturnWorkerLease) == []
+    rig.tell(RAYLET, RevokeIdleLeases(RAYLET.node_id, SECOND_NS))
+    assert len(rig.take(ReturnWorkerLease)) == 1
+
+
+def test_while_others_wait_no_lease_is_kept_idle(rig):
+    first = rig.submit()
+    worker = rig.grant()
+    rig.tell(RAYLET, RevokeIdleLeases(RAYLET.node_id, SECOND_NS))
+    assert rig.take(ReturnWorkerLease) == []
+    rig.done(worker, first, inline())
+    assert len(rig.take(ReturnWorkerLease)) == 1
+
+
+def test_requests_are_cancelled_once_nothing_is_queued(rig):
+    first, second = rig.submit(), rig.submit()
+    requests = rig.take(RequestWorkerLease)
+    worker = rig.granted(requests[0][1])
+    rig.done(worker, first, inline())
+    assert rig.pushed() != []
+    rig.done(worker, second, inline())
+    rig.drop(first)
+    rig.drop(second)
+    rig.assert_nothing_left()
+
+
+# Handing back.
+
+
+def test_handed_back_tasks_go_elsewhere_in_their_order(rig):
+    worker, _ = learn_short_tasks(rig)
+    running, *ahead = [rig.submit() for _ in range(4)]
+    rig.owner.flush()
+    rig.host.take()
+    back = [rig.result(result, status=TaskStatus.NOT_RUN) for result in ahead]
+    rig.tell(worker, TasksDone(RAYLET, back))
+    other = rig.granted(rig.take(RequestWorkerLease)[0][1], "second")
+    [(to, push)] = [pushed for pushed in rig.take(PushTasks) if pushed[0] != worker]
+    assert to == other
+    assert [call.task_id for call in push.calls] == [result[:24] for result in ahead]
+    assert push.calls[0].attempt == 0  # It was not tried.
+    assert rig.found(running).ready is False
+
+
+def test_worker_that_handed_back_gets_work_again_after_its_call_ended(rig):
+    worker, _ = learn_short_tasks(rig)
+    running, ahead = rig.submit(), rig.submit()
+    rig.owner.flush()
+    rig.host.take()
+    rig.tell(worker, TasksDone(RAYLET, [rig.result(ahead, status=TaskStatus.NOT_RUN)]))
+    assert rig.pushed() == []
+    rig.done(worker, running, inline())
+    assert [call.task_id for call in rig.pushed()] == [ahead[:24]]
+
+
+# Losing workers.
+
+
+@pytest.mark.parametrize("told_by", ["connection", "raylet", "node"])
+def test_lost_workers_task_runs_again_with_the_next_attempt(rig, told_by):
+    rig.submit()
+    worker = rig.grant()
+    rig.host.take()
+    if told_by == "connection":
+        rig.lose(worker)
+    elif told_by == "raylet":
+        rig.tell(RAYLET, LeaseLost(1, worker, "exit code -9"))
+    else:
+        rig.tell(RAYLET, NodeRemoved(worker.node_id, "no answer"))
+    second = rig.grant("second")
+    assert second != worker
+    [call] = rig.pushed()
+    assert call.attempt == 1
+
+
+def test_lost_worker_is_returned_as_failed(rig):
+    rig.submit()
+    worker = rig.grant()
+    rig.lose(worker)
+    [(to, returned)] = rig.take(ReturnWorkerLease)
+    assert (to, returned.worker_failed) == (RAYLET, True)
+
+
+def test_worker_that_is_reported_lost_twice_costs_one_retry(rig):
+    rig.submit()
+    worker = rig.grant()
+    rig.lose(worker)
+    rig.tell(RAYLET, LeaseLost(1, worker, "exit code -9"))
+    rig.grant("second")
+    [call] = rig.pushed()
+    assert call.attempt == 1
+
+
+def test_task_without_retries_left_fails_and_says_why(rig):
+    result = rig.submit(what=template(max_retries=1, name="fragile"))
+    for name in ("first", "second"):
+        rig.lose(rig.grant(name))
+    failure = rig.found(result).failure
+    assert failure.kind == FailureKind.WORKER_CRASHED
+    assert "fragile" in failure.text
+    assert "attempt 2" in failure.text
+    assert "max_retries=1" in failure.text
+    assert [note.status for note in rig.host.noted(TaskEnded)] == ["retried", "failed"]
+    rig.drop(result)
+    rig.assert_nothing_left()
+
+
+def test_task_with_endless_retries_never_gives_up(rig):
+    result = rig.submit(what=template(max_retries=-1))
+    for attempt in range(20):
+        rig.lose(rig.grant(f"worker-{attempt}"))
+    assert not rig.found(result).ready
+
+
+def test_calls_of_a_lost_worker_keep_their_order(rig):
+    worker, _ = learn_short_tasks(rig)
+    results = [rig.submit() for _ in range(4)]
+    rig.owner.flush()
+    rig.host.take()
+    rig.lose(worker)
+    rig.grant("second")
+    assert [call.task_id for call in rig.pushed()] == [result[:24] for result in results]
+
+
+def test_result_of_a_worker_that_was_given_up_is_ignored(rig):
+    result = rig.submit()
+    worker = rig.grant()
+    rig.lose(worker)
+    rig.done(worker, result, inline(b"stale"))
+    assert not rig.found(result).ready
+    second = rig.grant("second")
+    rig.done(second, result, inline(b"stale"), attempt=0)
+    assert not rig.found(result).ready
+    rig.done(second, result, inline(b"fresh"), attempt=1)
+    assert rig.found(result).payload == b"fresh"
+
+
+# Cancelling.
+
+
+def test_cancelled_queued_call_never_runs(rig):
+    first, second = rig.submit(), rig.submit()
+    rig.owner.tasks.cancel(first[:24])
+    assert rig.failure(first) == FailureKind.TASK_CANCELLED
+    rig.grant()
+    assert [call.task_id for call in rig.pushed()] == [second[:24]]
+
+
+def test_all_cancelled_calls_leave_no_request_behind(rig):
+    results = [rig.submit() for _ in range(30)]
+    for result in results:
+        rig.owner.tasks.cancel(result[:24])
+        rig.drop(result)
+    assert len(rig.take(CancelWorkerLease)) >= rig.host.config.max_pending_lease_requests
+    rig.assert_nothing_left()
+
+
+def test_one_class_keeps_no_worker_from_another(rig):
+    rig.submit()
+    rig.submit(what=template(function_id=FunctionId(b"g" * 28), name="other"))
+    requests = rig.take(RequestWorkerLease)
+    assert len({request.lease_id for _, request in requests}) == 2
+    worker = rig.granted(requests[1][1])
+    assert rig.one(PushTasks)[1].template.name == "other"
+    assert worker is not None
+
+
+def test_grant_for_a_lease_nobody_asked_for_is_returned(rig: OwnerRig):
+    rig.tell(RAYLET, WorkerLeaseGranted(77, address("worker", "near")))
+    assert rig.one(ReturnWorkerLease) == (RAYLET, ReturnWorkerLease(77))

@@ -1,0 +1,34 @@
+"""What tables and charts are computed from."""
+
+from raysim.report.figures import Stage, busy_cores, slowest, stages
+from raysim.report.text import count, seconds
+from raysim.scenario.summary import Span, TaskRecord
+
+
+def record(name, start_s, end_s, cores=1.0):
+    ran = None if end_s is None else Span(start_s, end_s)
+    return TaskRecord(id=f"{name}-{start_s}", name=name, submitted_s=0.0, ran=ran, cores=cores)
+
+
+RECORDS = [record("a", 0, 2), record("b", 0, 5, cores=2), record("a", 2, 6), record("c", 1, None)]
+
+
+def test_stages_come_by_total_time_without_what_never_ran():
+    assert stages(RECORDS, str) == [Stage("a", 2, 6, 3, 4), Stage("b", 1, 5, 5, 5)]
+
+
+def test_the_slowest_come_first():
+    assert [found.id for found in slowest(RECORDS, 2)] == ["b-0", "a-2"]
+
+
+def test_cores_in_use_count_each_task_s_cores():
+    assert busy_cores(RECORDS) == [(0, 3), (2, 3), (5, 1), (6, 0)]
+
+
+def test_seconds_keep_four_figures_below_an_hour():
+    shown = [seconds(value) for value in (None, 0.0123, 70.5239, 363.04, 3661)]
+    assert shown == ["", "12.3ms", "70.52 s", "363 s", "1h01m"]
+
+
+def test_nouns_agree_with_their_number():
+    assert (count(1, "node"), count(2.5, "core")) == ("1 node", "2.5 cores")
