@@ -291,6 +291,14 @@ class ActorUnschedulableError(RayError):
         return f"The actor is not schedulable: {super().__str__()}"
 
 
+class TaskPlacementGroupRemoved(RayError):  # noqa: N818  (Ray's name)
+    """The placement group that the task was to run in has been removed."""
+
+
+class ActorPlacementGroupRemoved(RayError):  # noqa: N818  (Ray's name)
+    """The placement group that the actor was to run in has been removed."""
+
+
 class GetTimeoutError(RayError, TimeoutError):
     """`get` did not have all values within its time."""
 
@@ -312,6 +320,8 @@ _WITH_TEXT: dict[FailureKind, type[RayError]] = {
     FailureKind.OBJECT_STORE_FULL: ObjectStoreFullError,
     FailureKind.TASK_UNSCHEDULABLE: TaskUnschedulableError,
     FailureKind.ACTOR_UNSCHEDULABLE: ActorUnschedulableError,
+    FailureKind.TASK_PLACEMENT_GROUP_REMOVED: TaskPlacementGroupRemoved,
+    FailureKind.ACTOR_PLACEMENT_GROUP_REMOVED: ActorPlacementGroupRemoved,
     FailureKind.ACTOR_NAME_TAKEN: ActorAlreadyExistsError,
 }
 

@@ -10,7 +10,7 @@ import mmap
 import os
 from bisect import bisect_left, insort
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 from weakref import ref
 
 ALIGNMENT: Final = 64
@@ -22,8 +22,11 @@ _PAD_BYTES: Final = 2 << 20
 _CLASSED_BYTES: Final = 1 << 20
 """Views up to this size use a cached ctypes type; above it, making one (6 us) is lost in the noise."""
 
-_PWRITE_BYTES: Final = 4 << 20
-"""Parts from this size on go into pages never touched by pwrite, which faults them in in the kernel."""
+_PWRITE_BYTES: Final = 1 << 20
+"""From this size on, bytes for pages that this process never touched are written by pwrite."""
+
+_REGION_BYTES: Final = 1 << 20
+"""How finely is remembered what was touched."""
 
 
 class Allocator:
@@ -117,9 +120,39 @@ class Arena:
         return cls(fd, capacity)
 
     def close(self) -> None:
-        """Views that somebody still holds stay valid."""
+        """Views that somebody still holds stay valid, and keep the memory until they are gone."""
         os.close(self.fd)
         self.bytes.release()
+        try:
+            self.map.close()
+        except BufferError:
+            del self.map  # The views have it.
+
+
+class Writer:
+    """Copies bytes into the arena, in the way that is faster for pages this process has touched, or not."""
+
+    def __init__(self, arena: Arena) -> None:
+        self._arena = arena
+        self._touched = bytearray(arena.capacity // _REGION_BYTES + 2)
+        """For each region, whether this process wrote to it before."""
+
+    def copy(self, position: int, data: memoryview) -> None:
+        """`data`: flat bytes."""
+        end = position + len(data)
+        if len(data) < _PWRITE_BYTES or self._knows(position, end):
+            self._arena.bytes[position:end] = data
+            return
+        while position < end:
+            # The kernel fills new pages without zeroing and without a fault for each.
+            position += os.pwrite(self._arena.fd, data[len(data) - (end - position) :], position)
+
+    def _knows(self, position: int, end: int) -> bool:
+        first, last = position // _REGION_BYTES, end // _REGION_BYTES + 1
+        known = self._touched.find(0, first, last) < 0
+        if not known:
+            self._touched[first:last] = b"\1" * (last - first)
+        return known
 
 
 class ArenaStore:
@@ -127,6 +160,7 @@ class ArenaStore:
 
     def __init__(self, arena: Arena) -> None:
         self._arena = arena
+        self._writer = Writer(arena)
         self._places = Allocator(arena.capacity)
         self.capacity = self._places.capacity
 
@@ -138,12 +172,12 @@ class ArenaStore:
 
     def write_chunk(self, handle: int, offset: int, data: bytes, length: int) -> None:
         if data:
-            start = handle + offset
-            self._arena.bytes[start : start + length] = data
+            self._writer.copy(handle + offset, memoryview(data))
 
     def read_chunk(self, handle: int, offset: int, length: int) -> bytes:
+        """Not a copy: the transport reads the arena itself, before this turn ends."""
         start = handle + offset
-        return bytes(self._arena.bytes[start : start + length])
+        return cast(bytes, self._arena.bytes[start : start + length].toreadonly())
 
     def used(self) -> int:
         return self._places.used
@@ -181,26 +215,15 @@ class ArenaAccess:
         self._pins: dict[int, _Pin] = {}
         """Alive until their views are gone: a weak reference that dies first tells nobody."""
         self._count = 0
-        self._touched = 0
-        """Bytes below this offset were written by this process before."""
+        self._writer = Writer(arena)
 
     def write(self, handle: int, parts: Sequence[bytes | memoryview]) -> None:
         position = handle
-        target = self._arena.bytes
         for part in parts:
             view = memoryview(part)
-            size = view.nbytes
-            if size == 0:
-                continue
-            end = position + size
-            if size >= _PWRITE_BYTES and end > self._touched:
-                self._pwrite(view.cast("B") if view.format != "B" else view, position)
-            else:
-                target[position:end] = (
-                    view.cast("B") if view.ndim != 1 or view.format != "B" else view
-                )
-            position = end
-        self._touched = max(self._touched, position)
+            if view.nbytes:
+                self._writer.copy(position, view if _is_flat(view) else view.cast("B"))
+                position += view.nbytes
 
     def view(self, handle: int, size: int, released: Callable[[], None]) -> memoryview:
         buffer = _type_for(size).from_buffer(self._arena.map, handle)
@@ -214,7 +237,6 @@ class ArenaAccess:
         del self._pins[pin.number]
         pin.released()
 
-    def _pwrite(self, view: memoryview, position: int) -> None:
-        done = 0
-        while done < len(view):
-            done += os.pwrite(self._arena.fd, view[done:], position + done)
+
+def _is_flat(view: memoryview) -> bool:
+    return view.ndim == 1 and view.format == "B"

@@ -33,6 +33,8 @@ class StartNode(msgspec.Struct, tag=True, frozen=True):
     """The GCS; None: be the head."""
     folder: str
     """The session's folder: logs, and the head's tables."""
+    journal_keeper: Address | None
+    """Where notes go; None: nowhere."""
     preload: list[str]
     """Modules that the program has imported and that are slow to import: the fork-server has them ready."""
 

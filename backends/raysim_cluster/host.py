@@ -12,6 +12,7 @@ from raysim.protocol.messages import Message
 from raysim.protocol.process import Process
 from raysim.spec.address import Address
 from raysim.spec.ids import NodeId, WorkerId
+from raysim_cluster.noted import noted
 from raysim_cluster.poller import Poller
 from raysim_cluster.timers import HeapTimer, Timers
 from raysim_cluster.transport import Session, Transport
@@ -54,6 +55,8 @@ class LoopHost:
         self._seed = seed
         self._streams: dict[str, Random] = {}
         self._journal = journal
+        self.journal_keeper: Address | None = None
+        """The process that keeps the journal, when this one does not."""
         self._traces = journal is not None and journal.level >= Level.ALL
 
     # --- what roles ask -----------------------------------------------------------------------
@@ -89,6 +92,8 @@ class LoopHost:
     def note(self, note: Note) -> None:
         if self._journal is not None and self._journal.level:
             self._journal.write(time.monotonic_ns(), self.name, "note", note)
+        elif self.journal_keeper is not None:
+            self.send(self.journal_keeper, noted(self.name, note))
 
     # --- the loop -----------------------------------------------------------------------------
 

@@ -72,7 +72,9 @@ class NodeProcess:
     def pid(self) -> int:
         return self._process.pid
 
-    def start(self, head: Address | None, config: Config, seed: int) -> None:
+    def start(
+        self, head: Address | None, config: Config, seed: int, journal_keeper: Address | None
+    ) -> None:
         """Say what it is to be; `ready` waits until it is. The process boots meanwhile."""
         plan = self.plan
         self._channel.send(
@@ -87,6 +89,7 @@ class NodeProcess:
                 seed=seed,
                 head=head,
                 folder=str(self._folder),
+                journal_keeper=journal_keeper,
                 preload=[name for name in _SLOW_IMPORTS if name in sys.modules],
             )
         )

@@ -11,7 +11,7 @@ from raysim.protocol.messages import Message
 from raysim.spec.address import Address
 from raysim_cluster.handshake import Handshake, HandshakeError
 from raysim_cluster.poller import READ, WRITE, Poller
-from raysim_cluster.wire import HEADER_BYTES, LENGTH, decode
+from raysim_cluster.wire import HEADER, HEADER_BYTES, decode
 
 _SCRATCH_BYTES: Final = 256 * 1024
 _READ_AT_ONCE: Final = 8 * 1024 * 1024
@@ -19,7 +19,10 @@ _READ_AT_ONCE: Final = 8 * 1024 * 1024
 _GATHER: Final = 16
 """Frames handed to the kernel in one call."""
 
-_unpack_length = LENGTH.unpack_from
+_KEEP_BYTES: Final = 16 * 1024 * 1024
+"""Buffers up to this size are kept for the next large frame: new pages cost more than the copy."""
+
+_unpack_header = HEADER.unpack_from
 
 
 class Scratch:
@@ -55,7 +58,11 @@ class Link:
         self._need = 0
         self._early = bytearray()
         """Bytes of the handshake, or of a length, that are not whole yet."""
-        self._frame: bytearray | None = None
+        self._frame = bytearray()
+        """Receives frames larger than what the scratch buffer had of them; kept for the next."""
+        self._expected = 0
+        """Bytes of the frame under way, 0 when there is none."""
+        self._body = 0
         self._filled = 0
         self._outbox: deque[bytearray | bytes | memoryview] = deque()
         self._held: list[bytearray | bytes | memoryview] | None = []
@@ -70,30 +77,49 @@ class Link:
         self._handshake = handshake
         self._advance(None)
 
-    def write(self, frame: bytearray | bytes | memoryview) -> None:
-        """Send these bytes after all earlier ones."""
+    def write(self, frame: bytearray, attachment: bytes | memoryview | None = None) -> None:
+        """Send a frame after all earlier ones. Of the attachment, what does not leave at once is
+        copied: its memory may be another object's by then."""
         if self._held is not None:
-            self._held.append(frame)
-        else:
+            self._held.append(frame if attachment is None else b"".join((frame, attachment)))
+        elif attachment is None:
             self.write_raw(frame)
+        elif self._outbox:
+            self.write_raw(b"".join((frame, attachment)))
+        else:
+            self._write_beside(frame, attachment)
 
-    def write_raw(self, frame: bytearray | bytes | memoryview) -> None:
+    def write_raw(self, data: bytearray | bytes | memoryview) -> None:
         """As `write`, for the handshake itself."""
         if self._deaf or self.is_closed:
             return
         if not self._outbox:
-            try:
-                sent = self.sock.send(frame)
-            except BlockingIOError:
-                sent = 0
-            except OSError:
-                self._go_deaf()
+            sent = self._send(data)
+            if sent == len(data):
                 return
-            if sent == len(frame):
-                return
-            frame = memoryview(frame)[sent:]
-        self._outbox.append(frame)
+            data = memoryview(data)[sent:]
+        self._outbox.append(data)
         self._watch_writing(True)
+
+    def _write_beside(self, frame: bytearray, attachment: bytes | memoryview) -> None:
+        if self._deaf or self.is_closed:
+            return
+        sent = self._send(frame, attachment)
+        beyond = sent - len(frame)
+        if beyond < 0:
+            self.write_raw(b"".join((frame[sent:], attachment)))
+        elif beyond < len(attachment):
+            self.write_raw(bytes(memoryview(attachment)[beyond:]))
+
+    def _send(self, *parts: bytearray | bytes | memoryview) -> int:
+        """How many bytes the kernel took. When the peer takes none any more, all count as taken."""
+        try:
+            return self.sock.send(parts[0]) if len(parts) == 1 else self.sock.sendmsg(parts)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            self._go_deaf()
+            return sum(len(part) for part in parts)
 
     def idle(self) -> bool:
         """Everything written has left this process."""
@@ -107,7 +133,7 @@ class Link:
         self.sock.close()
         self._outbox.clear()
         self._handshake = None
-        self._frame = None
+        self._expected = 0
         self._closed(self, reason)
 
     def abandon(self) -> None:
@@ -126,12 +152,8 @@ class Link:
     def _flush(self) -> None:
         outbox = self._outbox
         while outbox:
-            try:
-                sent = self.sock.sendmsg([outbox[i] for i in range(min(len(outbox), _GATHER))])
-            except BlockingIOError:
-                return
-            except OSError:
-                self._go_deaf()
+            sent = self._send(*(outbox[i] for i in range(min(len(outbox), _GATHER))))
+            if sent == 0:
                 return
             while outbox and sent >= len(outbox[0]):
                 sent -= len(outbox.popleft())
@@ -153,8 +175,7 @@ class Link:
     def _read(self) -> None:
         taken = 0
         while taken < _READ_AT_ONCE and not self.is_closed:
-            frame = self._frame
-            target = self._scratch if frame is None else memoryview(frame)[self._filled :]
+            target = self._scratch if self._expected == 0 else self._rest()
             try:
                 count = self.sock.recv_into(target)
             except BlockingIOError:
@@ -166,15 +187,33 @@ class Link:
                 self.close("the peer closed the connection")
                 return
             taken += count
-            if frame is None:
+            if self._expected == 0:
                 self._take(self._scratch[:count])
-                if count < _SCRATCH_BYTES and self._frame is None:
+                if count < _SCRATCH_BYTES and self._expected == 0:
                     return  # Most often all there was; the poller calls again if not.
             else:
                 self._filled += count
-                if self._filled == len(frame):
-                    self._frame = None
-                    self._emit(memoryview(frame))
+                if self._filled == self._expected:
+                    self._take_frame()
+
+    def _rest(self) -> memoryview:
+        """Where the rest of the frame under way is to be received."""
+        return memoryview(self._frame)[self._filled : self._expected]
+
+    def _begin_frame(self, size: int, attached: int, data: memoryview) -> None:
+        """A frame that is not whole yet: its rest is received in place."""
+        self._expected, self._body = size + attached, size
+        if len(self._frame) < self._expected:
+            self._frame = bytearray(self._expected)
+        self._frame[: len(data)] = data
+        self._filled = len(data)
+
+    def _take_frame(self) -> None:
+        whole = memoryview(self._frame)
+        expected, self._expected = self._expected, 0
+        self._emit(whole[: self._body], whole[self._body : expected])
+        if len(self._frame) > _KEEP_BYTES:
+            self._frame = bytearray()
 
     def _take(self, data: memoryview) -> None:
         if self._handshake is not None:
@@ -189,23 +228,22 @@ class Link:
     def _parse(self, data: memoryview) -> None:
         position, end = 0, len(data)
         while end - position >= HEADER_BYTES:
-            (size,) = _unpack_length(data, position)
+            size, attached = _unpack_header(data, position)
             position += HEADER_BYTES
-            if end - position < size:
-                frame = bytearray(size)
-                frame[: end - position] = data[position:]
-                self._frame, self._filled = frame, end - position
+            if end - position < size + attached:
+                self._begin_frame(size, attached, data[position:])
                 return
-            self._emit(data[position : position + size])
+            behind = position + size
+            self._emit(data[position:behind], data[behind : behind + attached])
             if self.is_closed:
                 return
-            position += size
+            position = behind + attached
         if position < end:
             self._early += data[position:]
 
-    def _emit(self, body: memoryview) -> None:
+    def _emit(self, body: memoryview, attachment: memoryview) -> None:
         try:
-            messages = decode(body)
+            messages = decode(body, attachment if attachment else None)
         except msgspec.DecodeError as error:
             self.close(f"the peer sent what is no message: {error}")
             return

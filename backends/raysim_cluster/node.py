@@ -84,6 +84,7 @@ class Node:
             seed=settings.seed,
             name=settings.name,
         )
+        host.journal_keeper = settings.journal_keeper
         host.store = ArenaStore(arena)
         host.workers = ForkLauncher(forks)
         self.host = host

@@ -22,7 +22,7 @@ from raysim.spec.ids import NodeId, WorkerId
 from raysim_cluster import handshake
 from raysim_cluster.link import Link, Scratch
 from raysim_cluster.poller import READ, Poller
-from raysim_cluster.wire import encode
+from raysim_cluster.wire import frames
 
 _BACKLOG: Final = 4096
 _CREDENTIALS: Final = Struct("3i")
@@ -113,7 +113,8 @@ class Transport:
                 continue  # The peer was lost since; it is reported.
             link = peer.outgoing or self._connect(peer)
             if link is not None:
-                link.write(encode(messages))
+                for frame, attachment in frames(messages):
+                    link.write(frame, attachment)
 
     def idle(self) -> bool:
         """Nothing waits to leave."""

@@ -20,6 +20,8 @@ NEVER = Stop()
 class UserHost(LoopHost):
     """What driver and worker share of a ProcessHost. Roles are called under `lock` only."""
 
+    store: StoreAccess
+    """Of a driver once its node runs."""
     unwinding: tuple[type[BaseException], ...] = ()
 
     def __init__(
@@ -31,13 +33,14 @@ class UserHost(LoopHost):
         config: Config,
         seed: int,
         name: str,
-        store: StoreAccess,
+        store: StoreAccess | None = None,
         journal: Journal | None = None,
     ) -> None:
         super().__init__(
             session, node_id, worker_id, config=config, seed=seed, name=name, journal=journal
         )
-        self.store: StoreAccess = store
+        if store is not None:
+            self.store = store
         self.pid = os.getpid()
         self._soon: deque[Callable[[], None]] = deque()
         self._lock = HostLock(self.settle, self._released)

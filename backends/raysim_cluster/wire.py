@@ -1,40 +1,73 @@
 """How messages become bytes of a connection: frames of a length and a batch. Never a socket.
 
-A frame is a 4-byte little-endian length and a msgpack list of messages. User data inside is opaque
-bytes: nothing here unpickles anything.
+A frame is two 4-byte little-endian lengths, a msgpack list of messages, and an attachment: the bytes
+of a part of an object, which are then neither encoded nor decoded. User data is opaque here: nothing
+is unpickled.
 """
 
+from collections.abc import Iterator
 from struct import Struct
 from typing import Final, Union
 
 import msgspec
 
-from raysim.protocol.messages import MESSAGES, Message
+from raysim.protocol.messages import MESSAGES, Message, ObjectChunk
+from raysim_cluster.noted import Noted
 
-LENGTH: Final = Struct("<I")
-HEADER_BYTES: Final = LENGTH.size
+HEADER: Final = Struct("<II")
+"""Bytes of the messages, bytes of the attachment."""
+
+HEADER_BYTES: Final = HEADER.size
 MAX_FRAME_BYTES: Final = (1 << 32) - 1
-"""What the length field can say."""
+"""What a length field can say."""
+
+ATTACH_BYTES: Final = 64 * 1024
+"""From this size on, a part of an object travels beside its message. Below it a copy costs less."""
 
 _encode_into = msgspec.msgpack.Encoder().encode_into
-_decoder: Final = msgspec.msgpack.Decoder(list[Union[MESSAGES]])  # type: ignore[valid-type]  # noqa: UP007
-_write_length = LENGTH.pack_into
+_decoder: Final = msgspec.msgpack.Decoder(list[Union[(*MESSAGES, Noted)]])  # type: ignore[valid-type]
+_write_header = HEADER.pack_into
 
 
-def encode(messages: list[Message]) -> bytearray:
-    """One frame with these messages. Raises OverflowError beyond 4 GiB."""
+def frames(messages: list[Message]) -> Iterator[tuple[bytearray, bytes | memoryview | None]]:
+    """Frames with these messages in order, each with its attachment, which is not copied."""
+    first = 0
+    for index, message in enumerate(messages):
+        if type(message) is ObjectChunk and len(message.data) >= ATTACH_BYTES:
+            if index > first:
+                yield encode(messages[first:index]), None
+            first = index + 1
+            yield encode([_without_data(message)], len(message.data)), message.data
+    if first == 0:
+        yield encode(messages), None
+    elif first < len(messages):
+        yield encode(messages[first:]), None
+
+
+def encode(messages: list[Message], attached: int = 0) -> bytearray:
+    """A frame up to its attachment. Raises OverflowError beyond 4 GiB."""
     frame = bytearray(HEADER_BYTES)
     _encode_into(messages, frame, HEADER_BYTES)
     size = len(frame) - HEADER_BYTES
-    if size > MAX_FRAME_BYTES:
+    if max(size, attached) > MAX_FRAME_BYTES:
         raise OverflowError(
             f"a frame of {size} bytes does not fit its 4-byte length; send less at once"
         )
-    _write_length(frame, 0, size)
+    _write_header(frame, 0, size, attached)
     return frame
 
 
-def decode(body: bytes | bytearray | memoryview) -> list[Message]:
-    """The messages of a frame without its length. Raises msgspec.DecodeError for anything else."""
+def decode(body: memoryview, attachment: memoryview | None = None) -> list[Message]:
+    """The messages of a frame without its header. Raises msgspec.DecodeError for anything else."""
     messages: list[Message] = _decoder.decode(body)
+    if attachment is not None:
+        (chunk,) = messages
+        if type(chunk) is not ObjectChunk:
+            raise msgspec.DecodeError(f"{type(chunk).__name__} has no attachment")
+        # Valid while the handler runs, which copies it to its place.
+        messages[0] = msgspec.structs.replace(chunk, data=attachment)
     return messages
+
+
+def _without_data(chunk: ObjectChunk) -> ObjectChunk:
+    return ObjectChunk(chunk.object_id, chunk.offset, chunk.length, chunk.total, b"")

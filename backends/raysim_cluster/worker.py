@@ -98,6 +98,7 @@ def main(settings: StartNode, set_up: SetUp, token: int, arena: Arena) -> None:
         name=f"{settings.name}/worker-{token}",
         store=ArenaAccess(arena),
     )
+    host.journal_keeper = settings.journal_keeper
     host.prepare()
     core_worker = CoreWorker.worker(host, set_up.raylet, set_up.gcs, token)
     set_current(core_worker)

@@ -12,7 +12,7 @@ import psutil
 
 from raysim.backend import Backend, InitOptions, NodeOptions
 from raysim.config import MS
-from raysim.journal import Journal
+from raysim.protocol.process import Process
 from raysim.runtime.core_worker import CoreWorker
 from raysim.runtime.current import set_current
 from raysim.spec.ids import UNIQUE_ID_BYTES, NodeId, WorkerId
@@ -20,6 +20,7 @@ from raysim.spec.resources import CPU, GPU, MEMORY, fixed
 from raysim_cluster.arena import Arena, ArenaAccess
 from raysim_cluster.driver import DriverHost
 from raysim_cluster.launch import NodePlan, NodeProcess
+from raysim_cluster.noted import JournalKeeper
 from raysim_cluster.transport import Session
 
 _STORE_SHARE: Final = 0.3
@@ -57,43 +58,50 @@ class ClusterWorld:
     def __init__(self, options: InitOptions) -> None:
         self._options = options
         self._session = Session(os.urandom(8).hex(), os.urandom(32))
+        head = self._plan(0, options.nodes[0], len(options.nodes))
         self._folder = Path(tempfile.mkdtemp(prefix="raysim-"))
         self._nodes: list[NodeProcess] = []
-        self._host: DriverHost | None = None
+        # There before the nodes, so that they can be told who keeps the journal.
+        self._host = DriverHost(
+            self._session,
+            head.node_id,
+            WorkerId(os.urandom(UNIQUE_ID_BYTES)),
+            config=options.config,
+            seed=options.seed,
+            name="driver",
+            journal=options.journal,
+        )
+        self._keeper = self._host.address if options.journal is not None else None
         self._core_worker: CoreWorker | None = None
+        self._arena: Arena | None = None
         self._stopped = False
         forget = weakref.WeakMethod(self._abandon)
         os.register_at_fork(after_in_child=lambda: (method := forget()) and method())
         try:
-            self._start_nodes()
+            self._start_nodes(head)
         except BaseException:
             self.stop()
             raise
 
     def connect(self) -> Backend:
         head = self._nodes[0]
+        host = self._host
         assert head.address is not None, "connect comes after the nodes have started"
-        assert self._host is None, "a world has one driver"
-        options = self._options
-        arena = Arena(os.dup(head.arena_fd), head.plan.store_bytes)
-        host = self._host = DriverHost(
-            self._session,
-            head.plan.node_id,
-            WorkerId(os.urandom(UNIQUE_ID_BYTES)),
-            config=options.config,
-            seed=options.seed,
-            name="driver",
-            store=ArenaAccess(arena),
-            journal=options.journal if options.journal is not None else Journal(digest=False),
-        )
-        core_worker = CoreWorker.driver(host, head.address, head.address, options)
+        assert self._core_worker is None, "a world has one driver"
+        arena = self._arena = Arena(os.dup(head.arena_fd), head.plan.store_bytes)
+        host.store = ArenaAccess(arena)
+        core_worker = CoreWorker.driver(host, head.address, head.address, self._options)
         self._core_worker = core_worker
-        host.attach(core_worker.process)
+        roles = list(core_worker.process.roles)
+        if self._options.journal is not None:
+            roles.append(JournalKeeper(self._options.journal))
+        process = Process(roles)
+        host.attach(process)
         host.raylet = head.address
         host.catch_interrupts()
         host.pump.start()
         with host.lock:
-            core_worker.process.start()
+            process.start()
         core_worker.join(_JOIN_NS)
         set_current(core_worker)
         return core_worker
@@ -102,16 +110,16 @@ class ClusterWorld:
         if self._stopped:
             return
         self._stopped = True
-        host = self._host
-        if host is not None:
-            if self._core_worker is not None:
-                self._core_worker.leave()
-                set_current(None)
-            host.close_after(_LEAVE_NS)
+        if self._core_worker is not None:
+            self._core_worker.leave()
+            set_current(None)
+        self._host.close_after(_LEAVE_NS)
         for node in self._nodes:
             node.stop()
         for node in self._nodes:
             node.wait()
+        if self._arena is not None:
+            self._arena.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def address_info(self) -> dict[str, str]:
@@ -131,7 +139,7 @@ class ClusterWorld:
     def add_node(self, options: NodeOptions) -> str:
         node = NodeProcess(self._session, self._plan(len(self._nodes), options, 1), self._folder)
         self._nodes.append(node)
-        node.start(self._nodes[0].address, self._options.config, self._options.seed)
+        node.start(self._nodes[0].address, self._options.config, self._options.seed, self._keeper)
         node.ready()
         return node.plan.node_id.hex()
 
@@ -150,24 +158,24 @@ class ClusterWorld:
         self._stopped = True
         for node in self._nodes:
             node.abandon()
-        if self._host is not None:
-            self._host.abandon()
+        self._host.abandon()
+        if self._core_worker is not None:
             set_current(None)
 
     # --- inside -------------------------------------------------------------------------------
 
-    def _start_nodes(self) -> None:
+    def _start_nodes(self, head_plan: NodePlan) -> None:
         options = self._options
         count = len(options.nodes)
         # All boot at once; only the last step of the others needs the head.
-        for index, node in enumerate(options.nodes):
-            plan = self._plan(index, node, count)
+        plans = [self._plan(i, n, count) for i, n in enumerate(options.nodes[1:], start=1)]
+        for plan in (head_plan, *plans):
             self._nodes.append(NodeProcess(self._session, plan, self._folder))
         head, *others = self._nodes
-        head.start(None, options.config, options.seed)
+        head.start(None, options.config, options.seed, self._keeper)
         address = head.ready()
         for process in others:
-            process.start(address, options.config, options.seed)
+            process.start(address, options.config, options.seed, self._keeper)
         for process in others:
             process.ready()
 

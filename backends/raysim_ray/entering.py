@@ -12,7 +12,6 @@ from typing import Any
 
 import msgspec
 
-from raysim.exceptions import RayTaskError
 from raysim.runtime.current import current, set_current
 from raysim.spec.task import Work
 from raysim_ray.handles import description
@@ -53,21 +52,14 @@ def entered(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def generate(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
             enter()
-            try:
-                return (yield from function(*args, **kwargs))
-            except RayTaskError as error:
-                raise error.cause from error
+            return (yield from function(*args, **kwargs))
 
         return generate
 
     @functools.wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
         enter()
-        try:
-            return function(*args, **kwargs)
-        except RayTaskError as error:
-            # Of a task inside: Ray wraps it once more, and must not find a wrapper already.
-            raise error.cause from error
+        return function(*args, **kwargs)
 
     return run
 
@@ -76,15 +68,17 @@ def entered_class(cls: type, class_name: str, method_meta: bytes, named: bool) -
     """The class, whose constructor runs in a process that knows its backend."""
     actor = Here(class_name, method_meta)
 
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         enter(actor)
         cls.__init__(self, *args, **kwargs)  # type: ignore[misc]
 
+    if inspect.isfunction(cls.__init__):  # type: ignore[misc]
+        __init__ = functools.wraps(cls.__init__)(__init__)  # type: ignore[misc]
     members: dict[str, Any] = {
         "__module__": cls.__module__,
         "__qualname__": cls.__qualname__,
         "__doc__": cls.__doc__,
-        "__init__": functools.wraps(cls.__init__)(__init__),  # type: ignore[misc]
+        "__init__": __init__,
     }
     if named:
         members[description(class_name, method_meta)] = _described

@@ -1,7 +1,8 @@
 """Ray's exceptions as raysim's of the same name, so that a program catches what it wrote. Never decides one."""
 
+import re
 from collections.abc import Callable
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any, ParamSpec, TypeVar
 
 import ray.exceptions as theirs
@@ -10,6 +11,8 @@ from raysim import exceptions as ours
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+_COLOUR = re.compile("\x1b\\[[0-9;]*m")
 
 
 def translating(call: Callable[P, R]) -> Callable[P, R]:
@@ -56,20 +59,32 @@ def _same_class(cls: type) -> Callable[..., ours.RayError]:
 
 def _task_error(error: Any) -> BaseException:
     cause = _innermost(error.cause)
+    text = ours.readable(_COLOUR.sub("", str(error)), "")
     if type(error) is not theirs.RayTaskError:
         # Ray made it an instance of the cause's class; such an error has no more than its text.
-        text = ours.readable(str(error), "")
-        return ours.dual_class(type(cause))(cause, text)
-    return ours.RayTaskError(
-        error.function_name,
-        error.traceback_str,
-        cause,
-        error.proctitle,
-        error.pid,
-        error.ip,
-        error.actor_repr,
-        error._actor_id,
-    ).as_instanceof_cause()
+        made = ours.dual_class(type(cause))(cause, text)
+    else:
+        made = ours.RayTaskError(
+            error.function_name,
+            text,
+            cause,
+            error.proctitle,
+            error.pid,
+            error.ip,
+            error.actor_repr,
+            error._actor_id,
+        ).as_instanceof_cause()
+    made.__class__ = _both(type(made))  # type: ignore[arg-type]
+    return made
+
+
+@lru_cache(maxsize=256)
+def _both(cls: type[ours.RayTaskError]) -> type[ours.RayTaskError]:
+    """The class, as one of Ray's too: where a task lets it pass, Ray passes the cause on.
+
+    Else Ray would wrap the error of the task inside as if the task outside had raised it.
+    """
+    return type(cls.__name__, (cls, theirs.RayTaskError), {"__module__": cls.__module__})
 
 
 def _innermost(cause: BaseException) -> BaseException:

@@ -51,7 +51,9 @@ def forget_unheld() -> None:
 
 def description(class_name: str, method_meta: bytes) -> str:
     """A method's name that says what a handle must know."""
-    return _DESCRIPTION + base64.urlsafe_b64encode(class_name.encode() + b"\0" + method_meta).decode()
+    return (
+        _DESCRIPTION + base64.urlsafe_b64encode(class_name.encode() + b"\0" + method_meta).decode()
+    )
 
 
 def record_of(handle: Any) -> ActorRecord:
@@ -60,8 +62,8 @@ def record_of(handle: Any) -> ActorRecord:
     found = next((name for name in methods if name.startswith(_DESCRIPTION)), None)
     if found is not None:
         text = base64.urlsafe_b64decode(found.removeprefix(_DESCRIPTION))
-        class_name, _, meta = text.partition(b"\0")
-        return ActorRecord(id_of(handle), class_name.decode(), meta, HeldActor(handle))
+        name, _, meta = text.partition(b"\0")
+        return ActorRecord(id_of(handle), name.decode(), meta, HeldActor(handle))
     members = {name: _anything for name in methods if name != "__init__"}
     meta = encode_methods(type("Actor", (), members))
     class_name = repr(handle).partition("(")[2].partition(",")[0]

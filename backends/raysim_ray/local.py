@@ -46,7 +46,9 @@ class LocalNodes:
         node = self._nodes.pop(node_id, None)
         if node is None:
             known = ", ".join(self._nodes) or "none"
-            raise ValueError(f"There is no node {node_id} beside the head to kill; there are {known}.")
+            raise ValueError(
+                f"There is no node {node_id} beside the head to kill; there are {known}."
+            )
         self._cluster.remove_node(node, allow_graceful=False)
 
     def stop(self) -> None:
@@ -81,7 +83,9 @@ def node_keywords(options: NodeOptions) -> dict[str, Any]:
 @contextmanager
 def importable_by_workers() -> Iterator[None]:
     """Processes started meanwhile find raysim where this one does, installed or not."""
-    folders = {str(Path(package).resolve().parent.parent) for package in (raysim.__file__, __file__)}
+    folders = {
+        str(Path(package).resolve().parent.parent) for package in (raysim.__file__, __file__)
+    }
     installed = {str(Path(folder).resolve()) for folder in site.getsitepackages()}
     missing = sorted(folders - installed)
     before = os.environ.get("PYTHONPATH")

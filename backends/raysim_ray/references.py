@@ -5,13 +5,16 @@ from typing import Any
 
 import ray
 
-from raysim.runtime.object_ref import ObjectRef
+from raysim.runtime import object_ref
 from raysim.spec.address import NOWHERE
 from raysim.spec.ids import ObjectId
 
 
-class RayObjectRef(ObjectRef):
-    """An `ObjectRef` around Ray's, which carries the count: here, and inside of pickled values."""
+class ObjectRef(object_ref.ObjectRef):
+    """A reference around Ray's, which carries the count: here, and inside of pickled values.
+
+    Named as the class that a program knows.
+    """
 
     __slots__ = ("_ray",)
 
@@ -20,19 +23,19 @@ class RayObjectRef(ObjectRef):
         self._ray = ref
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return RayObjectRef, (self._ray,)  # Ray's pickler meets its own reference, and counts it.
+        return ObjectRef, (self._ray,)  # Ray's pickler meets its own reference, and counts it.
 
 
 def to_ray(value: Any) -> Any:
     """An argument as Ray shall see it: a reference at the top is Ray's, so that Ray resolves it."""
-    return value._ray if isinstance(value, RayObjectRef) else value
+    return value._ray if isinstance(value, ObjectRef) else value
 
 
-def refs_to_ray(refs: Sequence[ObjectRef]) -> list[Any]:
+def refs_to_ray(refs: Sequence[object_ref.ObjectRef]) -> list[Any]:
     """Raises ValueError for a reference that another backend made."""
-    found = [ref._ray for ref in refs if isinstance(ref, RayObjectRef)]
+    found = [ref._ray for ref in refs if isinstance(ref, ObjectRef)]
     if len(found) != len(refs):
-        foreign = next(ref for ref in refs if not isinstance(ref, RayObjectRef))
+        foreign = next(ref for ref in refs if not isinstance(ref, ObjectRef))
         raise ValueError(
             f"{foreign!r} was not made on the backend 'ray': references are valid in the session "
             "that made them only."
@@ -47,10 +50,10 @@ def arguments(
     return tuple(map(to_ray, args)), {name: to_ray(value) for name, value in kwargs.items()}
 
 
-def returned(answer: Any) -> list[ObjectRef]:
+def returned(answer: Any) -> list[object_ref.ObjectRef]:
     """What Ray's `.remote()` gives (nothing, a reference, a list of them) as a list."""
     if answer is None:
         return []
     if isinstance(answer, ray.ObjectRef):
-        return [RayObjectRef(answer)]
-    return [RayObjectRef(ref) for ref in answer]
+        return [ObjectRef(answer)]
+    return [ObjectRef(ref) for ref in answer]

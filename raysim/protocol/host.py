@@ -18,6 +18,7 @@ from raysim.protocol.messages.tasks import ContainedRef, TaskStatus
 from raysim.spec.actor import ActorSpec
 from raysim.spec.address import Address
 from raysim.spec.failure import Failure
+from raysim.spec.resources import Accelerators
 from raysim.spec.task import TaskCall, TaskTemplate
 
 
@@ -144,6 +145,7 @@ class RunnableTask(msgspec.Struct, gc=False):
     actor: ActorSpec | None = None
     incarnation: int = 0
     start_ns: int = 0
+    accelerators: Accelerators = {}
 
 
 class ReturnValue(msgspec.Struct, gc=False):

@@ -9,13 +9,16 @@ task returned, which has a size and no value.
 
 import pickle
 import struct
-from collections.abc import Sequence
+from collections import ChainMap
+from collections.abc import Callable, Sequence
 from io import BytesIO
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import cloudpickle
 
 from raysim.protocol.messages import ContainedRef
+from raysim.runtime.current import current
 from raysim.runtime.object_ref import ObjectRef, deserialised, serialised
 
 ALIGNMENT = 64
@@ -42,6 +45,40 @@ class Serialized:
         return len(self.parts) == 1 and isinstance(self.parts[0], bytes)
 
 
+class Custom:
+    """How one process serialises classes of its program: see `raysim.util.register_serializer`."""
+
+    def __init__(self) -> None:
+        self.reducers: dict[type, Callable[[Any], tuple[Any, ...]]] = {}
+        table = ChainMap(self.reducers, cloudpickle.Pickler.dispatch_table)
+        self.pickler: type[Any] = type("Pickler", (cloudpickle.Pickler,), {"dispatch_table": table})
+
+
+_custom: WeakKeyDictionary[object, Custom] = WeakKeyDictionary()
+"""By process: simulated ones share this module."""
+
+_of_drivers = Custom()
+"""Registered outside of a session: for this process whenever it is a driver."""
+
+
+def custom() -> Custom:
+    """Of the process that asks, for registering."""
+    process = current()
+    if process is None or process.context_info().is_driver:
+        return _of_drivers
+    return _custom.setdefault(process, Custom())
+
+
+def _registered() -> Custom | None:
+    """Of the process that serialises; None where it has registered nothing."""
+    process = current()
+    if process is None:
+        return None
+    if _of_drivers.reducers and process.context_info().is_driver:
+        return _of_drivers
+    return _custom.get(process)
+
+
 def is_plain(value: object) -> bool:
     """Whether the plain pickler does: neither references nor functions can be inside."""
     return type(value) in _PLAIN
@@ -53,13 +90,15 @@ def serialize(value: object) -> Serialized:
         return Serialized([_VALUE + pickle.dumps(value, 5)], [])
     buffers: list[pickle.PickleBuffer] = []
     contained: list[ContainedRef] = []
+    own = _registered() if _of_drivers.reducers or _custom else None
     token = serialised.set(contained)
     try:
-        if _is_plain_array(value):
+        if own is None and _is_plain_array(value):
             data = pickle.dumps(value, 5, buffer_callback=buffers.append)
         else:
             file = BytesIO()
-            pickler = cloudpickle.Pickler(file, protocol=5, buffer_callback=buffers.append)
+            kind = cloudpickle.Pickler if own is None else own.pickler
+            pickler = kind(file, protocol=5, buffer_callback=buffers.append)
             pickler.dump(value)
             data = file.getvalue()
     finally:

@@ -127,7 +127,7 @@ class Values:
                 waiter, None if timeout is None or timeout < 0 else int(timeout * NS)
             )
             if not in_time:
-                raise self._timed_out(refs, entries, timeout)
+                raise _timed_out(refs, entries, pins, timeout)
             self._raise_first_error(entries, failures)
             return [self._value(ref, entry, pins) for ref, entry in zip(refs, entries, strict=True)]
         finally:
@@ -196,17 +196,6 @@ class Values:
         cause = inner if isinstance(inner, RayTaskError) else None
         return from_failure(failure, object_id.hex(), cause)
 
-    def _timed_out(
-        self, refs: Sequence[ObjectRef], entries: list[Entry], timeout: float | None
-    ) -> GetTimeoutError:
-        missing = [
-            ref for ref, e in zip(refs, entries, strict=True) if e.state == ObjectState.PENDING
-        ]
-        first = f", the first {missing[0]!r}" if missing else ""
-        return GetTimeoutError(
-            f"Get timed out after {timeout} s: {len(missing)} of {len(refs)} objects are not ready{first}."
-        )
-
     # wait
 
     def wait(
@@ -253,6 +242,24 @@ class Values:
             [refs[index] for index in chosen],
             [ref for index, ref in enumerate(refs) if index not in taken],
         )
+
+
+def _timed_out(
+    refs: Sequence[ObjectRef],
+    entries: list[Entry],
+    pins: dict[ObjectId, Pin],
+    timeout: float | None,
+) -> GetTimeoutError:
+    there = (ObjectState.INLINE, ObjectState.FAILED)
+    missing = [
+        ref
+        for ref, entry in zip(refs, entries, strict=True)
+        if entry.state not in there and entry.object_id not in pins
+    ]
+    first = f", the first {missing[0]!r}" if missing else ""
+    return GetTimeoutError(
+        f"Get timed out after {timeout} s: {len(missing)} of {len(refs)} objects are not here{first}."
+    )
 
 
 def _raisable(error: Any) -> BaseException:

@@ -7,6 +7,7 @@ import msgspec
 from raysim.spec.address import NOWHERE, Address
 from raysim.spec.failure import Failure
 from raysim.spec.ids import ActorId, FunctionId
+from raysim.spec.labels import Selector
 from raysim.spec.resources import Resources
 from raysim.spec.task import Default, Strategy, TaskArg
 
@@ -45,6 +46,8 @@ class ActorSpec(msgspec.Struct, frozen=True, gc=False):
     strategy: Strategy = Default()
     method_meta: bytes = b""
     """What a handle needs to know of the methods; opaque to the protocol."""
+    selectors: tuple[Selector, ...] = ()
+    """Labels of the node, best first; none: any. Ray: `label_selector`, then `fallback_strategy`."""
 
 
 class ActorInfo(msgspec.Struct, frozen=True, gc=False):

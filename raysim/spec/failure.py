@@ -22,6 +22,8 @@ class FailureKind(StrEnum):
     OBJECT_STORE_FULL = "ObjectStoreFullError"
     TASK_UNSCHEDULABLE = "TaskUnschedulableError"
     ACTOR_UNSCHEDULABLE = "ActorUnschedulableError"
+    TASK_PLACEMENT_GROUP_REMOVED = "TaskPlacementGroupRemoved"
+    ACTOR_PLACEMENT_GROUP_REMOVED = "ActorPlacementGroupRemoved"
     ACTOR_NAME_TAKEN = "ActorAlreadyExistsError"
 
 

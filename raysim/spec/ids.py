@@ -14,15 +14,18 @@ ObjectId = NewType("ObjectId", bytes)
 NodeId = NewType("NodeId", bytes)
 WorkerId = NewType("WorkerId", bytes)
 FunctionId = NewType("FunctionId", bytes)
+PlacementGroupId = NewType("PlacementGroupId", bytes)
 
 JOB_ID_BYTES = 4
 ACTOR_ID_BYTES = 16
 TASK_ID_BYTES = 24
 OBJECT_ID_BYTES = 28
 UNIQUE_ID_BYTES = 28
+PLACEMENT_GROUP_ID_BYTES = 18
 
 NIL_NODE = NodeId(b"\xff" * UNIQUE_ID_BYTES)
 NIL_WORKER = WorkerId(b"\xff" * UNIQUE_ID_BYTES)
+NIL_GROUP = PlacementGroupId(b"\xff" * PLACEMENT_GROUP_ID_BYTES)
 
 _MASK = (1 << 64) - 1
 _STEP = 0x9E3779B97F4A7C15
@@ -111,6 +114,10 @@ class IdSource:
     def actor(self) -> ActorId:
         """The id of the next actor."""
         return ActorId(self._unique() + self._unique()[:4] + self._job)
+
+    def placement_group(self) -> PlacementGroupId:
+        """The id of the next placement group; it ends with the job's, as Ray's does."""
+        return PlacementGroupId(self._unique() + self._unique()[:6] + self._job)
 
     def actor_task(self, actor: ActorId) -> TaskId:
         return TaskId(self._unique() + actor)

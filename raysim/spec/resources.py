@@ -10,6 +10,9 @@ from typing import TypeAlias
 Resources: TypeAlias = dict[str, int]
 """Name to units of 1e-4."""
 
+Accelerators: TypeAlias = dict[str, list[int]]
+"""Resource that comes in numbered pieces (`GPU`), to the numbers of those that somebody has."""
+
 UNITS = 10_000
 CPU = "CPU"
 GPU = "GPU"

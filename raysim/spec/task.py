@@ -5,7 +5,8 @@ from typing import TypeAlias
 import msgspec
 
 from raysim.spec.address import Address
-from raysim.spec.ids import FunctionId, NodeId, ObjectId, TaskId
+from raysim.spec.ids import FunctionId, NodeId, ObjectId, PlacementGroupId, TaskId
+from raysim.spec.labels import Selector
 from raysim.spec.resources import Resources
 
 
@@ -14,6 +15,28 @@ class NodeAffinity(msgspec.Struct, frozen=True, gc=False, tag=True, array_like=T
 
     node_id: NodeId
     soft: bool = False
+    spill_on_unavailable: bool = False
+    """A soft one goes elsewhere when the node has no room now, too."""
+    fail_on_unavailable: bool = False
+    """A hard one fails when the node has no room now, instead of waiting."""
+
+
+class NodeLabels(msgspec.Struct, frozen=True, gc=False, tag=True, array_like=True):
+    """Run on a node with the `hard` labels, with the `soft` ones too if such a node has room."""
+
+    hard: Selector
+    soft: Selector = ()
+
+
+class InBundle(msgspec.Struct, frozen=True, gc=False, tag=True, array_like=True):
+    """Run in a bundle of a placement group; the resources asked for are then the group's own.
+
+    `index` -1: any bundle. `capture`: what this submits runs in the group, too, unless it says otherwise.
+    """
+
+    group_id: PlacementGroupId
+    index: int = -1
+    capture: bool = False
 
 
 class Spread(msgspec.Struct, frozen=True, gc=False, tag=True, array_like=True):
@@ -24,7 +47,7 @@ class Default(msgspec.Struct, frozen=True, gc=False, tag=True, array_like=True):
     """The cluster's policy decides (Ray: "DEFAULT")."""
 
 
-Strategy: TypeAlias = Default | Spread | NodeAffinity
+Strategy: TypeAlias = Default | Spread | NodeAffinity | NodeLabels | InBundle
 
 
 class TaskTemplate(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -46,6 +69,10 @@ class TaskTemplate(msgspec.Struct, frozen=True, gc=False, array_like=True):
     strategy: Strategy = Default()
     namespace: str = ""
     """Of the job: where its tasks look names up."""
+    selectors: tuple[Selector, ...] = ()
+    """Labels of the node, best first; none: any. Ray: `label_selector`, then `fallback_strategy`."""
+    max_calls: int = 0
+    """Runs after which the worker ends; 0: never. Ray: `max_calls`."""
 
     def scheduling_key(self) -> tuple[object, ...]:
         return (
@@ -56,6 +83,8 @@ class TaskTemplate(msgspec.Struct, frozen=True, gc=False, array_like=True):
             self.retry_exceptions,
             self.strategy,
             self.name,
+            self.selectors,
+            self.max_calls,
         )
 
 

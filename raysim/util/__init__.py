@@ -1,1 +1,74 @@
-"""What Ray keeps under `ray.util`. Never needed by the protocol."""
+"""What Ray keeps under `ray.util`. Never needed by the protocol. Names are imported when they are first used."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from raysim.util.actor_pool import ActorPool as ActorPool
+    from raysim.util.check_serialize import inspect_serializability as inspect_serializability
+    from raysim.util.debug import disable_log_once_globally as disable_log_once_globally
+    from raysim.util.debug import enable_periodic_logging as enable_periodic_logging
+    from raysim.util.debug import log_once as log_once
+    from raysim.util.helpers import as_completed as as_completed
+    from raysim.util.helpers import map_unordered as map_unordered
+    from raysim.util.node import get_node_instance_id as get_node_instance_id
+    from raysim.util.node import get_node_ip_address as get_node_ip_address
+    from raysim.util.serialization import deregister_serializer as deregister_serializer
+    from raysim.util.serialization import register_serializer as register_serializer
+
+_HOMES = {
+    "ActorPool": "raysim.util.actor_pool",
+    "as_completed": "raysim.util.helpers",
+    "deregister_serializer": "raysim.util.serialization",
+    "disable_log_once_globally": "raysim.util.debug",
+    "enable_periodic_logging": "raysim.util.debug",
+    "get_node_instance_id": "raysim.util.node",
+    "get_node_ip_address": "raysim.util.node",
+    "inspect_serializability": "raysim.util.check_serialize",
+    "log_once": "raysim.util.debug",
+    "map_unordered": "raysim.util.helpers",
+    "register_serializer": "raysim.util.serialization",
+}
+"""Where each name is defined."""
+
+_MODULES = (
+    "actor_group",
+    "actor_pool",
+    "collective",
+    "iter",
+    "metrics",
+    "multiprocessing",
+    "queue",
+    "scheduling_strategies",
+)
+
+__all__ = [
+    "ActorPool",
+    "as_completed",
+    "collective",
+    "deregister_serializer",
+    "disable_log_once_globally",
+    "enable_periodic_logging",
+    "get_node_instance_id",
+    "get_node_ip_address",
+    "inspect_serializability",
+    "iter",
+    "log_once",
+    "map_unordered",
+    "register_serializer",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        value = getattr(import_module(_HOMES[name]), name)
+    elif name in _MODULES:
+        value = import_module(f"raysim.util.{name}")
+    else:
+        raise AttributeError(f"module 'raysim.util' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_MODULES})

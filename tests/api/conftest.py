@@ -1,15 +1,22 @@
-"""One suite over every backend; RAYSIM_TEST_RAY=1 adds Ray itself, the judge of what is right."""
+"""One suite over every backend: `ray` too, where Ray is installed.
+
+RAYSIM_TEST_RAY=1 adds Ray itself, the judge of what is right. RAYSIM_TEST_BACKENDS chooses, by name.
+"""
 
 import os
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
 import pytest
 
 BACKENDS = ["sim", "cluster"]
-JUDGE = "ray"
+ON_RAY = "ray"
+"""raysim's API on a Ray cluster."""
+JUDGE = "judge"
+"""Ray's own API."""
 CPUS = 4
 """Of the one node that the tests of a module share."""
 
@@ -21,7 +28,9 @@ def backends() -> list[str]:
     chosen = os.environ.get("RAYSIM_TEST_BACKENDS")
     if chosen:
         return chosen.split(",")
-    return [*BACKENDS, JUDGE] if os.environ.get("RAYSIM_TEST_RAY") == "1" else BACKENDS
+    on_ray = [ON_RAY] if find_spec("ray") is not None else []
+    judge = [JUDGE] if os.environ.get("RAYSIM_TEST_RAY") == "1" else []
+    return [*BACKENDS, *on_ray, *judge]
 
 
 def library(backend: str) -> ModuleType:

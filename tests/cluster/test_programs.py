@@ -5,12 +5,14 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import raysim as ray
 from raysim.exceptions import RayActorError, RayError, WorkerCrashedError
+from raysim.journal import Journal, NodeJoined, TaskEnded
 from tests.cluster.inspection import processes_of, until
 
 np = pytest.importorskip("numpy")
@@ -301,3 +303,52 @@ def test_the_driver_notices_that_its_node_is_gone(start: Start) -> None:
     assert until(lambda: not processes_of(info["session_id"]), 2)
     with pytest.raises(RayError):
         ray.get(double.remote(2), timeout=20)
+
+
+def test_the_journal_holds_what_other_processes_note(start: Start) -> None:
+    """A node is noted by the GCS, a nested task by the worker that owns it."""
+    journal = Journal()
+    start(journal=journal)
+
+    @ray.remote
+    def outer() -> int:
+        return int(ray.get(double.remote(4)))
+
+    assert ray.get(outer.remote()) == 8
+    assert until(lambda: _looked(lambda: len(journal.notes(TaskEnded)) == 2))
+    names = {note.name.rpartition(".")[2] for note in journal.notes(TaskEnded)}  # type: ignore[attr-defined]
+    assert names == {"outer", "double"}
+    assert [note.name for note in journal.notes(NodeJoined)] == ["node-0"]  # type: ignore[attr-defined]
+
+
+def _looked(condition: Callable[[], bool]) -> bool:
+    """Notes arrive while somebody looks at the cluster."""
+    ray.nodes()
+    return condition()
+
+
+def test_the_driver_keeps_no_shared_memory_after_the_session(start: Start) -> None:
+    start()
+    kept = ray.get(ray.put(np.arange(500_000)))
+    ray.shutdown()
+    assert kept[-1] == 499_999
+    del kept
+    assert "raysim-arena" not in Path("/proc/self/maps").read_text()
+    open_files = [os.readlink(entry) for entry in _descriptors()]
+    assert not [name for name in open_files if "raysim-arena" in name]
+
+
+def _descriptors() -> list[Path]:
+    return [entry for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()]
+
+
+def test_sessions_leave_no_descriptors_in_the_driver(start: Start) -> None:
+    start()
+    ray.get(double.remote(1))
+    ray.shutdown()
+    before = len(_descriptors())
+    for _ in range(3):
+        start(nodes=2)
+        ray.get(double.remote(1))
+        ray.shutdown()
+    assert len(_descriptors()) == before

@@ -149,6 +149,55 @@ def lending_program(draw: random.Random) -> None:
                 continue
 
 
+def tight_program(draw: random.Random) -> None:
+    """Little room in the stores and few retries: every call ends, in its value or in a typed error."""
+    refs, values = [], []
+    options = {"max_restarts": draw.randrange(2), "max_task_retries": draw.randrange(2)}
+    actors = [Adder.options(**options).remote() for _ in range(2)]
+    for number in range(40):
+        size = draw.choice([10, 5_000_000, 20_000_000, 60_000_000 if draw.random() < 0.3 else 10])
+        seconds, kind = draw.choice([0, 0.1, 1]), draw.random()
+        retries = {"max_retries": draw.choice([0, 1, 3])}
+        if kind < 0.4 or not refs:
+            refs.append(leaf.options(**retries).remote(seconds, number, size))
+            values.append(number)
+        elif kind < 0.6:
+            chosen = [draw.randrange(len(refs)) for _ in range(2)]
+            refs.append(add.options(**retries).remote(seconds, *(refs[i] for i in chosen)))
+            values.append(sum(values[i] for i in chosen))
+        elif kind < 0.7:
+            try:
+                refs.append(ray.put((number, bytes(size))))
+                values.append(number)
+            except ray.exceptions.ObjectStoreFullError:
+                continue
+        elif kind < 0.8:
+            i = draw.randrange(len(refs))
+            value_or_error(draw.choice(actors).add.remote(seconds, refs[i], 1), values[i] + 1)
+        elif kind < 0.9:
+            i = draw.randrange(len(refs))
+            value_or_error(refs[i], values[i])
+        elif kind < 0.95:
+            ray.kill(draw.choice(actors), no_restart=draw.random() < 0.5)
+        else:
+            i = draw.randrange(len(refs))
+            if draw.random() < 0.5:
+                ray.cancel(refs[i])
+            del refs[i], values[i]
+    for ref, value in zip(refs, values, strict=True):
+        value_or_error(ref, value)
+
+
+def value_or_error(ref, value) -> None:
+    try:
+        found = ray.get(ref)
+    except ray.exceptions.RaySystemError:
+        raise  # A deadlock, or a bug.
+    except ray.exceptions.RayError:
+        return
+    assert (found[0] if isinstance(found, tuple) else found) == value
+
+
 def storm(seed: int, program: Callable[[random.Random], None]) -> str:
     draw = random.Random(seed)
     nodes = draw.randrange(2, 6)
@@ -166,6 +215,7 @@ def storm(seed: int, program: Callable[[random.Random], None]) -> str:
         seed=seed,
         journal=journal,
         world=world,
+        object_store_memory=100_000_000 if program is tight_program else None,
     )
     try:
         program(draw)
@@ -198,6 +248,11 @@ def test_a_storm_changes_no_result(seed):
 @pytest.mark.parametrize("seed", range(15))
 def test_what_is_lent_in_a_storm_comes_back(seed):
     storm(seed, lending_program)
+
+
+@pytest.mark.parametrize("seed", range(15))
+def test_a_storm_in_little_room_ends_in_values_or_typed_errors(seed):
+    storm(seed, tight_program)
 
 
 @pytest.mark.parametrize("seed", [3, 7])

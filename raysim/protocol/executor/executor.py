@@ -36,6 +36,7 @@ from raysim.spec.actor import ActorSpec
 from raysim.spec.address import Address
 from raysim.spec.failure import Failure, FailureKind
 from raysim.spec.ids import FunctionId, NodeId, TaskId, WorkerId, actor_creation_task
+from raysim.spec.resources import Accelerators
 from raysim.spec.task import TaskArg, TaskCall, TaskTemplate
 
 
@@ -88,6 +89,9 @@ class Executor:
         self._callers: dict[WorkerId, CallerOrder] = {}
         self._arrivals: deque[CallerOrder] = deque()
         """One turn for each call that arrived, in the order of arrival over all callers."""
+        self._accelerators: Accelerators = {}
+        self._runs: dict[FunctionId, int] = {}
+        """Of functions with `max_calls`."""
         self._exit_reason = ""
         self._patient = False
         self._register_timer: Timer | None = None
@@ -172,11 +176,12 @@ class Executor:
     def _on_push(self, sender: Address, push: PushTasks) -> None:
         if push.function is not None:
             self._functions[sender.worker_id, push.template.function_id] = push.function
+        self._accelerators = push.accelerators
         for call in push.calls:
             key = (call.task_id, call.attempt)
             if key in self._known:
                 continue
-            if self._blocked or self._exit_reason:
+            if self._blocked or self._exit_reason or self._results.retires:
                 self._results.hand_back(sender, call)
                 continue
             self._known[key] = None
@@ -187,7 +192,7 @@ class Executor:
             else:
                 queued.ready = True
         self._run_next()
-        if self._blocked or self._exit_reason:
+        if self._blocked or self._exit_reason or self._results.retires:
             self._results.flush()
 
     def _on_cancel(self, sender: Address, cancel: CancelTasks) -> None:
@@ -224,6 +229,7 @@ class Executor:
     def _run(self, queued: QueuedCall, task: RunnableTask) -> None:
         self._running, self._task = queued, task
         task.start_ns = self._host.now_ns()
+        task.accelerators = self._accelerators
         if queued.failure is not None:
             # An argument cannot be had: the call does not run.
             outcome = Outcome(TaskStatus.FAILED, failure=queued.failure)
@@ -242,6 +248,8 @@ class Executor:
         if self._blocked:
             self._unblock()
         self._unpin(queued)
+        if task.template is not None and task.template.max_calls:
+            self._count_run(task.template)
         if task.actor is not None and task.call.method == "__init__":
             self._constructor_finished(task, outcome)
         elif queued.dropped:
@@ -260,6 +268,14 @@ class Executor:
         self._results.settle(self._running is not None)
         if self._exit_reason:
             self._exit_when_idle(self._exit_reason)
+
+    def _count_run(self, template: TaskTemplate) -> None:
+        """After `max_calls` runs of one function the process is to end (Ray): it may leak, or hold a GPU."""
+        runs = self._runs[template.function_id] = self._runs.get(template.function_id, 0) + 1
+        if runs >= template.max_calls:
+            # It stays until its lease was returned: what is on its way here must not be lost with it.
+            self._results.retires = True
+            self._hand_back_queue()
 
     # Arguments
 
@@ -359,6 +375,7 @@ class Executor:
                 self._host.send(sender, ActorStarted(spec.actor_id, self._incarnation))
             return
         self._actor, self._incarnation, self._gcs = spec, start.incarnation, sender
+        self._accelerators = start.accelerators
         call = TaskCall(
             actor_creation_task(spec.actor_id),
             start.incarnation,

@@ -28,6 +28,8 @@ class Results:
         self._since_ns = 0
         self._timer = False
         self._holds: dict[TaskId, tuple[Address, list[ContainedRef]]] = {}
+        self.retires = False
+        """Owners are told that this worker runs nothing more."""
         self.under_way = 0
         """Outcomes that still wait for a place in the store, or for borrows to be known."""
 
@@ -166,4 +168,4 @@ class Results:
     def flush(self) -> None:
         gathered, self._gathered = self._gathered, {}
         for caller, results in gathered.values():
-            self._host.send(caller, TasksDone(self._raylet, results))
+            self._host.send(caller, TasksDone(self._raylet, results, self.retires))

@@ -5,18 +5,27 @@ from raysim.spec.actor import ActorInfo, ActorSpec, ActorState
 from raysim.spec.address import NOWHERE, Address
 from raysim.spec.failure import Failure
 from raysim.spec.ids import ActorId
+from raysim.spec.resources import Accelerators
 
 
 class Process:
     """A leased worker that is, or becomes, or was an actor. Known until it is gone for certain."""
 
-    __slots__ = ("actor_id", "lease_id", "raylet", "worker")
+    __slots__ = ("accelerators", "actor_id", "lease_id", "raylet", "worker")
 
-    def __init__(self, actor_id: ActorId, lease_id: int, raylet: Address, worker: Address) -> None:
+    def __init__(
+        self,
+        actor_id: ActorId,
+        lease_id: int,
+        raylet: Address,
+        worker: Address,
+        accelerators: Accelerators,
+    ) -> None:
         self.actor_id = actor_id
         self.lease_id = lease_id
         self.raylet = raylet
         self.worker = worker
+        self.accelerators = accelerators
 
 
 class Actor:
@@ -80,4 +89,5 @@ class Actor:
             process.raylet,
             process.lease_id,
             self.ending,
+            process.accelerators,
         )

@@ -8,7 +8,7 @@ both cases. The raylet that is asked may still know better and spill the request
 from collections.abc import Callable
 
 from raysim.policies.base import Policy
-from raysim.policies.spread import Spread as SpreadPolicy
+from raysim.policies.choice import Chooser, Unschedulable, Wish, named_node
 from raysim.protocol.gcs.outbox import Outbox
 from raysim.protocol.gcs.views import Views
 from raysim.protocol.host import Timer
@@ -24,8 +24,8 @@ from raysim.spec.actor import ActorSpec
 from raysim.spec.address import Address
 from raysim.spec.failure import Failure, FailureKind
 from raysim.spec.ids import ActorId, JobId, NodeId, WorkerId
-from raysim.spec.resources import describe, fits
-from raysim.spec.task import NodeAffinity, Spread
+from raysim.spec.resources import describe
+from raysim.spec.task import NodeAffinity
 
 LONGEST_WAIT = 30
 """Retry periods between two copies of one request, at most: a queued request is silent for long. Ours."""
@@ -49,21 +49,20 @@ class _Placement:
 
 
 class ActorScheduler:
-    """`granted(actor, lease, raylet, worker)` or `refused(actor, failure)` ends a placement."""
+    """`granted(actor, lease, raylet)` or `refused(actor, failure)` ends a placement."""
 
     def __init__(
         self,
         outbox: Outbox,
         views: Views,
         policy: Policy,
-        granted: Callable[[ActorId, int, Address, Address], None],
+        granted: Callable[[ActorId, WorkerLeaseGranted, Address], None],
         refused: Callable[[ActorId, Failure], None],
     ) -> None:
         self._outbox = outbox
         self._host = outbox.host
         self._views = views
-        self._policy = policy
-        self._spread = SpreadPolicy()
+        self._chooser = Chooser(policy)
         self._granted = granted
         self._refused = refused
         self._rng = outbox.host.rng("gcs.placement")
@@ -135,7 +134,7 @@ class ActorScheduler:
         self._leave(placement, granted=True)
         del self._placements[spec.actor_id]
         self._held[lease_id] = worker.worker_id
-        self._granted(spec.actor_id, lease_id, raylet, worker)
+        self._granted(spec.actor_id, message, raylet)
 
     def on_spilled(self, raylet: Address, message: WorkerLeaseSpilled) -> None:
         placement = self._by_lease.get(message.lease_id)
@@ -169,15 +168,12 @@ class ActorScheduler:
     def _choose(self, placement: _Placement) -> None:
         """Ask a node under a new lease id: the old one may still mean something somewhere."""
         spec = placement.spec
-        if isinstance(spec.strategy, NodeAffinity):
-            wanted = self._views.live.get(spec.strategy.node_id)
-            possible = wanted is not None and fits(spec.placement, wanted.total)
-            if not possible and not spec.strategy.soft:
-                self._refuse(placement, _unschedulable(spec, spec.strategy.node_id))
-                return
-            node_id = spec.strategy.node_id if possible else self._pick(spec)
-        else:
-            node_id = self._pick(spec)
+        wish = wish_of(spec)
+        found = named_node(wish, self._views.live)
+        if isinstance(found, Unschedulable):
+            self._refuse(placement, _unschedulable(spec, found))
+            return
+        node_id = self._pick(spec, wish) if found is None else found
         if node_id is None:
             self._waiting[spec.actor_id] = placement
             return
@@ -185,12 +181,11 @@ class ActorScheduler:
         self._next_lease += 1
         self._ask(placement, self._views.live[node_id].address, CHOSEN)
 
-    def _pick(self, spec: ActorSpec) -> NodeId | None:
+    def _pick(self, spec: ActorSpec, wish: Wish) -> NodeId | None:
         live = self._views.live
         if not live:
             return None
-        policy = self._spread if isinstance(spec.strategy, Spread) else self._policy
-        return policy.pick(spec.placement, live, self._seen_from(spec), self._rng)
+        return self._chooser.pick(wish, live, self._seen_from(spec), self._rng)
 
     def _seen_from(self, spec: ActorSpec) -> NodeId:
         owner_node = spec.owner.node_id
@@ -219,6 +214,7 @@ class ActorScheduler:
             hops=placement.hops,
             actor_id=spec.actor_id,
             lifetime=spec.lifetime,
+            selectors=spec.selectors,
         )
         self._outbox.send(raylet, request)
 
@@ -249,11 +245,16 @@ def _is(one: Address | None, other: Address) -> bool:
     return one is not None and one.worker_id == other.worker_id
 
 
-def _unschedulable(spec: ActorSpec, node_id: NodeId) -> Failure:
+def wish_of(spec: ActorSpec) -> Wish:
+    return Wish(spec.placement, spec.strategy, spec.selectors)
+
+
+def _unschedulable(spec: ActorSpec, found: Unschedulable) -> Failure:
+    assert isinstance(spec.strategy, NodeAffinity)
+    node_id = spec.strategy.node_id
     return Failure(
         FailureKind.ACTOR_UNSCHEDULABLE,
         f"Actor {spec.class_name} ({spec.actor_id.hex()[:8]}) needs "
-        f"{describe(spec.placement)} on node {node_id.hex()[:8]}, which is dead, unknown or "
-        "too small. Name another node, or set soft=True in its NodeAffinitySchedulingStrategy.",
+        f"{describe(spec.placement)} on node {node_id.hex()[:8]}, {found.why}. Name another node, or set soft=True in its NodeAffinitySchedulingStrategy.",
         spec.actor_id,
     )

@@ -32,6 +32,7 @@ from raysim.protocol.messages import (
     StartActor,
     SubscribeActor,
     TerminateActor,
+    WorkerLeaseGranted,
 )
 from raysim.spec.actor import ActorInfo, ActorSpec, ActorState
 from raysim.spec.address import NOWHERE, Address
@@ -74,7 +75,9 @@ class ActorTable:
         info = row.info
         process = None
         if row.worker != NOWHERE:
-            process = Process(info.actor_id, row.lease_id, row.raylet, row.worker)
+            process = Process(
+                info.actor_id, row.lease_id, row.raylet, row.worker, row.accelerators
+            )
             self._processes[row.worker.worker_id] = process
             self.scheduler.hold(row.lease_id, row.worker)
         if info.state is ActorState.DEAD:
@@ -94,7 +97,8 @@ class ActorTable:
             self.scheduler.place(actor.spec)
         elif actor.state is not ActorState.ALIVE:
             # Its answer may have been lost with the GCS that asked; the worker knows this incarnation.
-            self._outbox.send(process.worker, StartActor(actor.spec, actor.incarnation))
+            start = StartActor(actor.spec, actor.incarnation, process.accelerators)
+            self._outbox.send(process.worker, start)
         elif actor.ending is not None:
             self._terminate(actor, process)
 
@@ -165,12 +169,13 @@ class ActorTable:
 
     # What becomes of a placement.
 
-    def _granted(self, actor_id: ActorId, lease_id: int, raylet: Address, worker: Address) -> None:
+    def _granted(self, actor_id: ActorId, lease: WorkerLeaseGranted, raylet: Address) -> None:
         actor = self._live[actor_id]
-        actor.process = process = Process(actor_id, lease_id, raylet, worker)
+        worker, gpus = lease.worker, lease.accelerators
+        actor.process = process = Process(actor_id, lease.lease_id, raylet, worker, gpus)
         self._processes[worker.worker_id] = process
         self._save(actor)
-        self._outbox.send(worker, StartActor(actor.spec, actor.incarnation))
+        self._outbox.send(worker, StartActor(actor.spec, actor.incarnation, gpus))
 
     def _refused(self, actor_id: ActorId, failure: Failure) -> None:
         self._die(self._live[actor_id], failure)

@@ -11,6 +11,7 @@ from raysim.spec.address import NOWHERE, Address
 from raysim.spec.failure import Failure
 from raysim.spec.ids import ActorId, JobId
 from raysim.spec.node import NodeInfo
+from raysim.spec.resources import Accelerators
 
 META = "meta"
 NODES = "nodes"
@@ -50,6 +51,8 @@ class ActorRow(msgspec.Struct, frozen=True, gc=False):
     raylet: Address = NOWHERE
     lease_id: int = -1
     ending: Failure | None = None
+    accelerators: Accelerators = {}
+    """The GPUs of that lease."""
 
 
 class Tables:

@@ -5,6 +5,7 @@ from raysim.spec.actor import ActorInfo, ActorSpec
 from raysim.spec.address import NOWHERE, Address
 from raysim.spec.failure import Failure
 from raysim.spec.ids import ActorId
+from raysim.spec.resources import Accelerators
 
 
 class CreateActor(Message):
@@ -66,6 +67,8 @@ class StartActor(Message):
 
     spec: ActorSpec
     incarnation: int
+    accelerators: Accelerators = {}
+    """The GPUs of the lease."""
 
 
 class ActorStarted(Message):

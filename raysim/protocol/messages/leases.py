@@ -4,7 +4,8 @@ from raysim.protocol.messages.base import Message
 from raysim.spec.address import Address
 from raysim.spec.failure import Failure
 from raysim.spec.ids import ActorId, JobId, NodeId
-from raysim.spec.resources import Resources
+from raysim.spec.labels import Selector
+from raysim.spec.resources import Accelerators, Resources
 from raysim.spec.task import Strategy
 
 
@@ -27,6 +28,8 @@ class RequestWorkerLease(Message):
     """The worker becomes this actor and is not used again."""
     lifetime: Resources | None = None
     """Of an actor: what it keeps once it runs, instead of `resources`."""
+    selectors: tuple[Selector, ...] = ()
+    """Labels of the node, best first; none: any."""
 
 
 class WorkerLeaseGranted(Message):
@@ -37,6 +40,8 @@ class WorkerLeaseGranted(Message):
 
     lease_id: int
     worker: Address
+    accelerators: Accelerators = {}
+    """The GPUs of this lease, for its worker to be told."""
 
 
 class WorkerLeaseSpilled(Message):
@@ -63,12 +68,14 @@ class WorkerLeaseRefused(Message):
 class ReturnWorkerLease(Message):
     """Owner to raylet: the worker is free again.
 
-    `worker_failed`: do not use it again. Reply: none. Lost: the raylet takes it back when the owner
-    is lost; a second copy finds the lease gone.
+    `worker_failed`: do not use it again. `worker_retires`: it has run its `max_calls`; the raylet tells
+    it to exit. Reply: none. Lost: the raylet takes it back when the owner is lost; a second copy finds
+    the lease gone.
     """
 
     lease_id: int
     worker_failed: bool = False
+    worker_retires: bool = False
 
 
 class CancelWorkerLease(Message):

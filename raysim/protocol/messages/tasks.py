@@ -8,6 +8,7 @@ from raysim.protocol.messages.base import Message
 from raysim.spec.address import Address
 from raysim.spec.failure import Failure
 from raysim.spec.ids import ActorId, ObjectId, TaskId
+from raysim.spec.resources import Accelerators
 from raysim.spec.task import TaskCall, TaskTemplate
 
 
@@ -62,17 +63,21 @@ class PushTasks(Message):
     calls: list[TaskCall]
     function: bytes | None = None
     """The pickled function, the first time that this owner sends it to this worker."""
+    accelerators: Accelerators = {}
+    """The GPUs of the lease."""
 
 
 class TasksDone(Message):
     """Executor to owner: how these calls ended.
 
-    `raylet`: whose store holds the returns that are not inline. Lost: with the connection; the owner
-    retries or fails the calls.
+    `raylet`: whose store holds the returns that are not inline. `retires`: the worker has run its
+    `max_calls` and hands back whatever else it is sent; it exits once its lease was returned. Lost:
+    with the connection; the owner retries or fails the calls.
     """
 
     raylet: Address
     results: list[TaskResult]
+    retires: bool = False
 
 
 class CancelTasks(Message):

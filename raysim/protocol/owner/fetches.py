@@ -122,12 +122,15 @@ class Fetches:
 
     def on_local(self, sender: Address, local: ObjectLocal) -> None:
         entry = self._objects.entries.get(local.object_id)
-        wanted = entry is not None and entry.state == ObjectState.STORED
-        if not wanted or local.object_id not in self._waiting or local.object_id in self._pins:
+        if entry is None or local.object_id not in self._waiting or local.object_id in self._pins:
             # Asked for twice (another reason), or not wanted any more: this pin is one too many.
             self._release.add(self._raylet, local.object_id)
             return
-        assert entry is not None
+        if entry.state != ObjectState.STORED:
+            # Its other copies were lost while this one was on its way: it failed, or is made again.
+            self._release.add(self._raylet, local.object_id)
+            self._go_on(entry)
+            return
         self._pins[local.object_id] = Pin(local.object_id, local.handle, local.size)
         self._end(entry)
 

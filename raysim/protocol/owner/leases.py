@@ -19,6 +19,7 @@ from raysim.protocol.owner.records import TaskRecord
 from raysim.spec.address import Address
 from raysim.spec.failure import Failure
 from raysim.spec.ids import FunctionId, JobId, NodeId, TaskId, WorkerId, job_of_task
+from raysim.spec.resources import Accelerators
 from raysim.spec.task import TaskTemplate
 
 SEND_AT = 64
@@ -34,10 +35,13 @@ class Lease(msgspec.Struct):
     lease_id: int
     worker: Address
     raylet: Address
+    accelerators: Accelerators = {}
     in_flight: dict[TaskId, TaskRecord] = {}
     outbox: list[TaskRecord] = []
     open: bool = True
-    """False while the worker hands calls back: its user code blocks."""
+    """False while the worker hands calls back: its user code blocks, or it retires."""
+    retires: bool = False
+    """The worker has run its `max_calls`: it exits once this lease was returned."""
     idle_since_ns: int = -1
 
 
@@ -89,6 +93,7 @@ class SchedulingClass:
         """How many calls may be in flight on one lease."""
         if self.mean_ns < 0 or self.template.max_retries == 0:
             return 1  # A call that may not be retried must not be lost in a queue it never left.
+        most = min(most, self.template.max_calls or most)
         return max(1, min(most, int(ahead_ns / (self.mean_ns + 1))))
 
 
@@ -178,7 +183,10 @@ class Leases:
         if cls.template.function_id not in sent:
             sent.add(cls.template.function_id)
             function = cls.function
-        self._host.send(lease.worker, PushTasks(lease.lease_id, cls.template, calls, function))
+        gpus = lease.accelerators
+        self._host.send(
+            lease.worker, PushTasks(lease.lease_id, cls.template, calls, function, gpus)
+        )
 
     def flush(self) -> None:
         """Send what was gathered: somebody is about to wait for it."""
@@ -217,6 +225,7 @@ class Leases:
                 template.strategy,
                 request.hops,
                 max(0, len(cls.queue) - len(cls.requests)),
+                selectors=template.selectors,
             ),
         )
         request.timer = self._host.call_later(
@@ -245,7 +254,9 @@ class Leases:
 
     # Answers
 
-    def on_granted(self, raylet: Address, lease_id: int, worker: Address) -> None:
+    def on_granted(
+        self, raylet: Address, lease_id: int, worker: Address, accelerators: Accelerators
+    ) -> None:
         found = self._forget_request(lease_id)
         if found is None:
             cls = self._of_lease.get(lease_id)
@@ -254,7 +265,7 @@ class Leases:
                 self._host.send(raylet, ReturnWorkerLease(lease_id))
             return
         cls, _ = found
-        lease = Lease(lease_id, worker, raylet)
+        lease = Lease(lease_id, worker, raylet, accelerators)
         cls.leases[lease_id] = cls.roomy[lease_id] = lease
         self._of_lease[lease_id] = cls
         self._by_worker.setdefault(worker.worker_id, {})[lease_id] = lease
@@ -302,9 +313,15 @@ class Leases:
         """A call left the worker; the class it belongs to, or None where it was not expected."""
         for lease in self._by_worker.get(worker.worker_id, {}).values():
             if lease.in_flight.pop(task_id, None) is not None:
-                lease.open = not handed_back
+                lease.open = not handed_back and not lease.retires
                 return self._of_lease[lease.lease_id]
         return None
+
+    def retires(self, worker: Address) -> None:
+        """It runs nothing any more: its lease is returned once every call was answered."""
+        for lease in self._by_worker.get(worker.worker_id, {}).values():
+            lease.retires = True
+            lease.open = False
 
     def settle(self, worker: Address) -> None:
         """After a batch of results from this worker: fill its leases again, or let them idle."""
@@ -359,7 +376,8 @@ class Leases:
 
     def _return(self, cls: SchedulingClass, lease: Lease) -> None:
         self._drop(cls, lease)
-        self._host.send(lease.raylet, ReturnWorkerLease(lease.lease_id))
+        returned = ReturnWorkerLease(lease.lease_id, worker_retires=lease.retires)
+        self._host.send(lease.raylet, returned)
 
     def _drop(self, cls: SchedulingClass, lease: Lease) -> None:
         del cls.leases[lease.lease_id], self._of_lease[lease.lease_id]

@@ -344,7 +344,6 @@ class ObjectTable:
 
     def copies_missing(self, entry: Entry, nodes: list[NodeId]) -> None:
         """These nodes turned out to have no copy: the owner rebuilds, a borrower asks the owner again."""
-        nodes = nodes or [holder.node_id for holder in entry.holders]
         if entry.owner is None:
             for node_id in nodes:
                 self._copy_lost(entry, node_id)

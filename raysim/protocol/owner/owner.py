@@ -57,7 +57,9 @@ class Owner:
     def handlers(self) -> Mapping[type[Message], Handler]:
         leases = self.tasks.leases
         return {
-            WorkerLeaseGranted: lambda sender, m: leases.on_granted(sender, m.lease_id, m.worker),
+            WorkerLeaseGranted: lambda sender, m: leases.on_granted(
+                sender, m.lease_id, m.worker, m.accelerators
+            ),
             WorkerLeaseSpilled: lambda sender, m: leases.on_spilled(
                 sender, m.lease_id, m.raylet, m.hops
             ),

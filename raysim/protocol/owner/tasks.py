@@ -173,6 +173,8 @@ class Tasks:
     # Results
 
     def on_done(self, worker: Address, done: TasksDone) -> None:
+        if done.retires:
+            self.leases.retires(worker)
         back: list[tuple[SchedulingClass, TaskRecord]] = []
         for result in done.results:
             record = self.records.get(result.task_id)

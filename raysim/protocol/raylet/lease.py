@@ -9,7 +9,9 @@ from typing import TypeAlias
 import msgspec
 
 from raysim.protocol.messages import RequestWorkerLease, WorkerLeaseSpilled
+from raysim.protocol.raylet.instances import Assigned, Instances
 from raysim.spec.address import Address
+from raysim.spec.labels import Selector
 from raysim.spec.resources import Resources, fits
 from raysim.spec.task import Strategy
 
@@ -37,6 +39,10 @@ class Lease(msgspec.Struct, gc=False):
     """Of its arrival here."""
     token: int = -1
     worker: Address | None = None
+    assigned: Assigned = {}
+    """The GPUs that it has, from STARTING on."""
+    since_ns: int = 0
+    """When it came into its state."""
     cpu_lent: int = 0
     """Part of `held` that is given back while the worker is blocked. Units of 1e-4."""
 
@@ -58,8 +64,8 @@ class LeaseOwner(msgspec.Struct, gc=False):
             del self.answered[next(iter(self.answered))]
 
 
-Shape: TypeAlias = tuple[tuple[tuple[str, int], ...], Strategy, bool]
-"""Resources, strategy, and whether the request may still be sent on."""
+Shape: TypeAlias = tuple[tuple[tuple[str, int], ...], Strategy, tuple[Selector, ...], bool]
+"""Resources, strategy, labels, and whether the request may still be sent on."""
 
 
 class LeaseQueue:
@@ -74,7 +80,7 @@ class LeaseQueue:
 
     def shape(self, request: RequestWorkerLease) -> Shape:
         may_go = request.hops < self._max_hops
-        return tuple(request.resources.items()), request.strategy, may_go
+        return tuple(request.resources.items()), request.strategy, request.selectors, may_go
 
     def add(self, lease: Lease) -> None:
         self._arrivals = lease.order = self._arrivals + 1
@@ -89,11 +95,13 @@ class LeaseQueue:
         if not waiting:
             del self.shapes[shape]
 
-    def oldest_that_fits(self, available: Resources) -> Lease | None:
+    def oldest_that_fits(self, available: Resources, instances: Instances) -> Lease | None:
         """Looks at the head of each shape only: what comes behind it needs as much."""
         best: Lease | None = None
         for waiting in self.shapes.values():
             head = next(iter(waiting.values()))
-            if (best is None or head.order < best.order) and fits(head.held, available):
+            if best is not None and head.order > best.order:
+                continue
+            if fits(head.held, available) and instances.fits(head.held):
                 best = head
         return best

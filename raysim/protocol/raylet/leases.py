@@ -20,6 +20,7 @@ from raysim.protocol.messages import (
 )
 from raysim.protocol.raylet.cluster_view import ClusterView
 from raysim.protocol.raylet.fence import Fence
+from raysim.protocol.raylet.instances import Instances, numbers
 from raysim.protocol.raylet.lease import Lease, LeaseOwner, LeaseQueue, LeaseState
 from raysim.protocol.raylet.placement import Placement
 from raysim.protocol.raylet.reports import Reports
@@ -51,6 +52,7 @@ class Leases:
         self._pool = pool
         self._reports = reports
         self._fence = fence
+        self._instances = Instances(view.local.total)
         self._queue = LeaseQueue(host.config.max_spillback_hops)
         self._homeless: dict[LeaseKey, Lease] = {}
         """Requests that no known node could ever run."""
@@ -69,7 +71,8 @@ class Leases:
             owner = self._owners[sender.worker_id] = LeaseOwner(sender)
         elif self._repeated(owner, request):
             return
-        self._place(owner, Lease(sender, request, request.resources))
+        lease = Lease(sender, request, request.resources, since_ns=self._host.now_ns())
+        self._place(owner, lease)
 
     def on_return(self, sender: Address, returned: ReturnWorkerLease) -> None:
         owner = self._owners.get(sender.worker_id)
@@ -77,6 +80,10 @@ class Leases:
         if owner is None or lease is None:
             return  # A second copy: the first one freed the worker, which may be another's by now.
         owner.remember(returned.lease_id, None)
+        if returned.worker_retires:
+            worker = self._pool.by_token(lease.token)
+            assert worker is not None, f"lease {returned.lease_id} was granted without a worker"
+            self._pool.retire(worker, "it has run its max_calls")
         why = "its lease's owner found it failed" if returned.worker_failed else None
         self._end(lease, why)
 
@@ -103,7 +110,8 @@ class Leases:
         lease = owner.leases.get(request.lease_id)
         if lease is not None:
             if lease.worker is not None:
-                granted = WorkerLeaseGranted(request.lease_id, lease.worker)
+                gpus = numbers(lease.assigned)
+                granted = WorkerLeaseGranted(request.lease_id, lease.worker, gpus)
                 self._host.send(owner.address, granted)
             elif lease.state is LeaseState.QUEUED:
                 self._revocation.request_waits(owner)
@@ -246,7 +254,7 @@ class Leases:
     def _route(self, owner: LeaseOwner, lease: Lease, where: NodeId | Failure | None) -> None:
         request = lease.request
         if where == self._view.local_id:
-            if fits(lease.held, self._local.available):
+            if fits(lease.held, self._local.available) and self._instances.fits(lease.held):
                 owner.leases[request.lease_id] = lease
                 self._start(lease)
                 if request.actor_id is not None:
@@ -287,11 +295,13 @@ class Leases:
     def _start(self, lease: Lease) -> None:
         """Its resources are there: take them, and a worker as soon as there is one."""
         subtract(self._local.available, lease.held)
+        lease.assigned = self._instances.take(lease.held)
         worker = self._pool.take()
         if worker is not None:
             self._grant(lease, worker)
         else:
             lease.state = LeaseState.STARTING
+            lease.since_ns = self._host.now_ns()
             self._awaiting[_key(lease)] = lease
             self._pool.want(len(self._awaiting))
         self._reports.changed()
@@ -300,6 +310,7 @@ class Leases:
         request = lease.request
         worker.lease = lease
         lease.state = LeaseState.GRANTED
+        lease.since_ns = self._host.now_ns()
         lease.token = worker.token
         lease.worker = worker.address
         if request.actor_id is not None and request.lifetime is not None:
@@ -307,18 +318,20 @@ class Leases:
             lease.held = request.lifetime
             subtract(self._local.available, lease.held)
             self._reports.changed()
-        self._host.send(lease.owner, WorkerLeaseGranted(request.lease_id, worker.address))
+        gpus = numbers(lease.assigned)
+        self._host.send(lease.owner, WorkerLeaseGranted(request.lease_id, worker.address, gpus))
         if self._queue.count:
             self._revocation.granted(lease)
 
     def _grant_queued(self) -> None:
         if not self._queue.count:
             return
-        lease = self._queue.oldest_that_fits(self._local.available)
+        available, instances = self._local.available, self._instances
+        lease = self._queue.oldest_that_fits(available, instances)
         while lease is not None:
             self._queue.remove(lease)
             self._start(lease)
-            lease = self._queue.oldest_that_fits(self._local.available)
+            lease = self._queue.oldest_that_fits(available, instances)
         self._count_queued()
 
     def _refuse(self, lease: Lease, failure: Failure) -> None:
@@ -355,6 +368,7 @@ class Leases:
         elif state is LeaseState.STARTING:
             del self._awaiting[_key(lease)]
             add(self._local.available, lease.held)
+            self._instances.give_back(lease.assigned)
             self._grant_queued()
             self._pool.want(len(self._awaiting))
             self._reports.changed()
@@ -367,6 +381,7 @@ class Leases:
         worker.lease = None
         worker.blocked = 0
         add(self._local.available, lease.held)
+        self._instances.give_back(lease.assigned)
         if lease.cpu_lent:
             self._local.available[CPU] -= lease.cpu_lent
             lease.cpu_lent = 0

@@ -1,16 +1,15 @@
 """Where a lease request goes: here, to another node, nowhere yet, nowhere ever. Never grants: see leases."""
 
 from raysim.policies.base import Policy
-from raysim.policies.spread import Spread
+from raysim.policies.choice import Chooser, Unschedulable, Wish, named_node
 from raysim.protocol.host import Host
 from raysim.protocol.messages import RequestWorkerLease
 from raysim.protocol.raylet.cluster_view import ClusterView
 from raysim.protocol.raylet.fence import Fence
-from raysim.spec import task
 from raysim.spec.failure import Failure, FailureKind
 from raysim.spec.ids import NodeId
-from raysim.spec.node import NodeView
 from raysim.spec.resources import describe, fits
+from raysim.spec.task import NodeAffinity
 
 
 class Placement:
@@ -18,27 +17,25 @@ class Placement:
         self._max_hops = host.config.max_spillback_hops
         self._rng = host.rng("placement")
         self._view = view
-        self._policy = policy
-        self._spread = Spread()
+        self._chooser = Chooser(policy)
         self._fence = fence
 
     def decide(self, request: RequestWorkerLease) -> NodeId | Failure | None:
         """The node to be granted or queued at; None: no node that is known could ever run it."""
         view = self._view
-        strategy = request.strategy
-        kind = type(strategy)
         need = request.resources
-        if isinstance(strategy, task.NodeAffinity):
-            named = self._named(request, strategy)
-            if named is not None or not strategy.soft:
+        wish = Wish(need, request.strategy, request.selectors)
+        if isinstance(request.strategy, NodeAffinity):
+            named = self._named(request, wish)
+            if named is not None or not request.strategy.soft:
                 return named
         if request.hops and fits(need, view.local.available):
-            # Another raylet chose this node for its room: judging again would send it round.
+            # Another raylet chose this node for its room, and for its labels, which do not change:
+            # judging again would send it round.
             return view.local_id
-        if request.hops >= self._max_hops and fits(need, view.local.total):
+        if request.hops >= self._max_hops and wish.possible(view.local):
             return view.local_id
-        policy = self._spread if kind is task.Spread else self._policy
-        return policy.pick(need, view.nodes, view.local_id, self._rng)
+        return self._chooser.pick(wish, view.nodes, view.local_id, self._rng)
 
     def elsewhere(self, request: RequestWorkerLease) -> NodeId | None:
         """Another node that has room now for a request that waits here."""
@@ -53,39 +50,35 @@ class Placement:
         """Whether it waits for a node that nobody has told us of, dead or alive."""
         strategy = request.strategy
         return (
-            isinstance(strategy, task.NodeAffinity)
+            isinstance(strategy, NodeAffinity)
             and not strategy.soft
             and strategy.node_id not in self._view.nodes
         )
 
     def unknown_node_failure(self, request: RequestWorkerLease) -> Failure:
-        assert isinstance(request.strategy, task.NodeAffinity)
+        assert isinstance(request.strategy, NodeAffinity)
         node = request.strategy.node_id.hex()
-        return _failure(request, f"needs node {node}, but no such node is in the cluster")
+        return _failure(request, f"needs node {node}, but no such node is in the cluster.")
 
-    def _named(
-        self, request: RequestWorkerLease, strategy: task.NodeAffinity
-    ) -> NodeId | Failure | None:
-        node_id = strategy.node_id
-        found: NodeView | None = self._view.nodes.get(node_id)
-        if found is None:
-            if strategy.soft or not self._fence.has_node(node_id):
-                return None
-            return _failure(request, f"needs node {node_id.hex()}, which is dead")
-        if fits(request.resources, found.total):
-            return node_id
-        if strategy.soft:
-            return None
-        return _failure(
-            request,
-            f"needs {describe(request.resources)} on node {node_id.hex()}, which has only "
-            f"{describe(found.total)}",
-        )
+    def _named(self, request: RequestWorkerLease, wish: Wish) -> NodeId | Failure | None:
+        assert isinstance(request.strategy, NodeAffinity)
+        node_id = request.strategy.node_id
+        found = named_node(wish, self._view.nodes)
+        if not isinstance(found, Unschedulable):
+            return found
+        view = self._view.nodes.get(node_id)
+        if view is not None:
+            has = f"It has {describe(view.total)} in all, {describe(view.available)} free."
+            what = f"needs {describe(wish.need)} on node {node_id.hex()}, {found.why}. {has}"
+            return _failure(request, what)
+        if not self._fence.has_node(node_id):
+            return None  # Word of it may be under way.
+        return _failure(request, f"needs node {node_id.hex()}, which is dead.")
 
 
 def _failure(request: RequestWorkerLease, why: str) -> Failure:
     remedy = "Choose a live node that is large enough, or soft=True."
     if request.actor_id is None:
-        return Failure(FailureKind.TASK_UNSCHEDULABLE, f"The task {why}. {remedy}")
-    text = f"Actor {request.actor_id.hex()} {why}. {remedy}"
+        return Failure(FailureKind.TASK_UNSCHEDULABLE, f"The task {why} {remedy}")
+    text = f"Actor {request.actor_id.hex()} {why} {remedy}"
     return Failure(FailureKind.ACTOR_UNSCHEDULABLE, text, request.actor_id)

@@ -5,6 +5,8 @@ Parts: placement and leases, workers, store and pulls, the view of the cluster, 
 
 from collections.abc import Mapping
 
+import msgspec
+
 from raysim.journal import WorkerLost
 from raysim.policies.base import Policy
 from raysim.protocol.host import RayletHost
@@ -52,13 +54,15 @@ from raysim.protocol.raylet.store import Store
 from raysim.protocol.raylet.workers import Worker, WorkerPool
 from raysim.spec.address import Address
 from raysim.spec.ids import NodeId, WorkerId
+from raysim.spec.labels import of_node as labels_of_node
 from raysim.spec.node import NodeInfo, NodeView, StoreStats
 
 
 class Raylet:
     def __init__(self, host: RayletHost, info: NodeInfo, gcs: Address, policy: Policy) -> None:
         self._host = host
-        self._info = info
+        labels = labels_of_node(info.address.node_id, info.labels)
+        self._info = info = msgspec.structs.replace(info, labels=labels)
         self._gcs = gcs
         self._registered = False
         self._registering = False

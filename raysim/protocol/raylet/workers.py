@@ -148,6 +148,12 @@ class WorkerPool:
         worker.intended = intended
         self._leave(worker, reason)
 
+    def retire(self, worker: Worker, reason: str) -> None:
+        """Let it end when it likes: others may still need objects that it owns."""
+        worker.intended = True
+        self._leave(worker, reason)
+        self._host.send(worker.address, ExitWorker(reason))
+
     def kill(self, worker: Worker, reason: str) -> None:
         """End it now; what it holds is taken back when its end is reported."""
         self._leave(worker, reason)

@@ -4,8 +4,10 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from raysim.config import Config
-from raysim.protocol.messages import Message
+from raysim.protocol.messages import Message, ObjectChunk
 from raysim.protocol.process import Process
 from raysim.spec.address import Address
 from raysim.spec.ids import NodeId, WorkerId, named_node_id
@@ -37,6 +39,9 @@ class Recorder:
         return [message for _, message in self.heard]
 
     def _hear(self, sender: Address, message: Message) -> None:
+        if isinstance(message, ObjectChunk):
+            # Its bytes are the role's only while its handler runs.
+            message = msgspec.structs.replace(message, data=bytes(message.data))
         self.heard.append((sender, message))
         self.on_message(sender, message)
 

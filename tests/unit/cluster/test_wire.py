@@ -3,7 +3,14 @@
 import msgspec
 import pytest
 
-from raysim.protocol.messages import MESSAGES, CheckHealth, FetchObjects, FetchReason, PushTasks
+from raysim.protocol.messages import (
+    MESSAGES,
+    CheckHealth,
+    FetchObjects,
+    FetchReason,
+    ObjectChunk,
+    PushTasks,
+)
 from raysim.protocol.messages.objects import FetchObject
 from raysim.spec.address import Address
 from raysim.spec.ids import FunctionId, NodeId, ObjectId, TaskId, WorkerId
@@ -32,10 +39,32 @@ def test_a_frame_holds_its_messages_in_order() -> None:
         PushTasks(3, template, [call], b"function"),
         FetchObjects(FetchReason.WAIT, [FetchObject(ObjectId(b"o" * 28), 9, [ADDRESS], ADDRESS)]),
     ]
-    frame = wire.encode(batch)
-    (size,) = wire.LENGTH.unpack_from(frame)
-    assert size == len(frame) - wire.HEADER_BYTES
+    ((frame, attachment),) = wire.frames(batch)
+    assert attachment is None
+    assert wire.HEADER.unpack_from(frame) == (len(frame) - wire.HEADER_BYTES, 0)
     assert wire.decode(memoryview(frame)[wire.HEADER_BYTES :]) == batch
+
+
+def test_a_large_part_of_an_object_is_attached_and_keeps_its_place_in_the_order() -> None:
+    """Its bytes are neither encoded nor copied."""
+    data = b"x" * wire.ATTACH_BYTES
+    large = ObjectChunk(ObjectId(b"o" * 28), 0, len(data), len(data), data)
+    small = ObjectChunk(ObjectId(b"o" * 28), 0, 1, 1, b"y")
+    batch = [CheckHealth(1), large, small, CheckHealth(2), large]
+    got = []
+    for frame, attachment in wire.frames(batch):
+        body = memoryview(frame)[wire.HEADER_BYTES :]
+        if attachment is not None:
+            assert attachment is data
+            assert len(body) < 100
+        got += wire.decode(body, None if attachment is None else memoryview(attachment))
+    assert got == batch
+
+
+def test_only_a_part_of_an_object_has_an_attachment() -> None:
+    body = memoryview(wire.encode([CheckHealth(1)]))[wire.HEADER_BYTES :]
+    with pytest.raises(msgspec.DecodeError, match="no attachment"):
+        wire.decode(body, memoryview(b"x"))
 
 
 @pytest.mark.parametrize("kind", MESSAGES, ids=lambda kind: kind.__name__)
@@ -45,6 +74,6 @@ def test_every_kind_of_message_is_known_by_its_name(kind: type) -> None:
 
 def test_what_is_no_message_is_refused() -> None:
     with pytest.raises(msgspec.DecodeError):
-        wire.decode(b"\x91\x91\xa5Nasty")
+        wire.decode(memoryview(b"\x91\x91\xa5Nasty"))
     with pytest.raises(msgspec.DecodeError):
-        wire.decode(b"\xc1garbage")
+        wire.decode(memoryview(b"\xc1garbage"))

@@ -81,7 +81,9 @@ class WorkerRig:
     def call(self, *refs: TaskArg, **fields: Any) -> TaskCall:
         return TaskCall(self.ids.task(), 0, b"args", list(refs), **fields)
 
-    def push(self, *calls: TaskCall, sender: Address = CALLER, function: bytes | None = b"function") -> None:
+    def push(
+        self, *calls: TaskCall, sender: Address = CALLER, function: bytes | None = b"function"
+    ) -> None:
         self.tell(sender, PushTasks(1, TEMPLATE, list(calls), function))
 
     def pushed(self, count: int = 1) -> list[TaskCall]:

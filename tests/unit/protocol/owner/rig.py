@@ -97,7 +97,9 @@ class OwnerRig:
 
     # Objects.
 
-    def put(self, payload: bytes = b"value", contained: list[ContainedRef] | None = None) -> ObjectId:
+    def put(
+        self, payload: bytes = b"value", contained: list[ContainedRef] | None = None
+    ) -> ObjectId:
         """An owned inline object with one local reference."""
         object_id = self.ids.put()
         entry = self.objects.create(object_id)
@@ -194,7 +196,9 @@ class OwnerRig:
         task_id: TaskId = task_of_object(object_id)
         return TaskResult(task_id, attempt, status, list(returns), 0, 10 * MS, failure)
 
-    def ran(self, *args: ObjectId, what: TaskTemplate = TEMPLATE, result: Return | None = None) -> ObjectId:
+    def ran(
+        self, *args: ObjectId, what: TaskTemplate = TEMPLATE, result: Return | None = None
+    ) -> ObjectId:
         """Submit a call, let it run on a new worker, give the lease back."""
         object_id = self.submit(*args, what=what)
         requests = self.take(RequestWorkerLease)

@@ -58,7 +58,9 @@ class Client:
         return [(call.sequence, call.attempt, call.args) for call in self.rig.pushed_actor()]
 
     def done(self, *results, worker=FIRST, attempt=0, status=TaskStatus.OK):
-        answers = [self.rig.result(one, inline(), attempt=attempt, status=status) for one in results]
+        answers = [
+            self.rig.result(one, inline(), attempt=attempt, status=status) for one in results
+        ]
         self.rig.tell(worker, TasksDone(RAYLET, answers))
 
 

@@ -233,11 +233,23 @@ def test_owners_own_fetch_rebuilds(rig):
     assert getter.calls == 1
 
 
-def test_failure_without_names_means_all_known_holders(rig):
+def test_failure_that_names_no_holder_is_asked_again(rig):
+    """One copy too many was freed under the pull: nobody said that the others are gone."""
     object_id = rig.put_stored(LARGE, FAR)
     getter = Getter(rig, object_id)
+    rig.host.take()
     rig.tell(RAYLET, FetchFailed(object_id, []))
-    assert getter.failure.kind == FailureKind.OBJECT_LOST
+    assert rig.one(FetchObjects)[1].objects[0].holders == [FAR]
+    local(rig, object_id)
+    assert getter.calls == 1
+
+
+def test_borrower_does_not_call_copies_lost_that_nobody_missed(rig):
+    object_id = borrowed(rig)
+    Getter(rig, object_id)
+    rig.host.take()
+    rig.tell(RAYLET, FetchFailed(object_id, []))
+    assert rig.one(ResolveObjects) == (OTHER, ResolveObjects([object_id]))
 
 
 def test_second_failure_of_one_fetch_asks_the_owner_once(rig):

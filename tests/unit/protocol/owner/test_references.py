@@ -1,4 +1,4 @@
-"""Who keeps an object alive, and until when. The races are those between owner, borrowers and the passers of references."""
+"""Who keeps an object alive, and until when: races of owners, borrowers and those who pass references on."""
 
 import sys
 
@@ -67,7 +67,10 @@ def test_freed_object_is_freed_at_every_holder(rig):
     object_id = rig.put_stored()
     rig.tell(FAR, CopyAdded(object_id, FAR))
     rig.drop(object_id)
-    assert [to for to, freed in rig.take(FreeObjects) if freed.object_ids == [object_id]] == [RAYLET, FAR]
+    assert [to for to, freed in rig.take(FreeObjects) if freed.object_ids == [object_id]] == [
+        RAYLET,
+        FAR,
+    ]
     rig.assert_nothing_left()
 
 

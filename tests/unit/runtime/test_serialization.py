@@ -1,0 +1,169 @@
+"""Values to bytes and back: what is copied, what is not, what is found inside."""
+
+import threading
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from raysim.protocol.messages import ContainedRef
+from raysim.runtime.object_ref import ObjectRef
+from raysim.runtime.serialization import (
+    ALIGNMENT,
+    Serialized,
+    deserialize,
+    serialize,
+    serialize_error,
+)
+from raysim.spec.ids import IdSource, driver_task, job_id
+from tests.unit.protocol.fake_host import address
+
+OWNER = address("driver", "near")
+IDS = IdSource(driver_task(job_id(1)))
+
+plain = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary()
+)
+values = st.recursive(
+    plain,
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner) | st.tuples(inner, inner),
+    max_leaves=20,
+)
+arrays = st.integers(0, 200).flatmap(
+    lambda n: st.sampled_from(["u1", "<i4", "<f8", "c16"]).map(
+        lambda kind: np.arange(n).astype(kind)
+    )
+)
+
+
+def through(value):
+    """The value, as another process gets it."""
+    loaded, is_error, refs = deserialize(serialize(value).join())
+    assert (is_error, refs) == (False, [])
+    return loaded
+
+
+@given(values)
+def test_values_survive(value):
+    assert through(value) == value
+
+
+@given(st.lists(arrays, max_size=5))
+def test_arrays_survive_whatever_their_sizes(many):
+    loaded = through(many)
+    assert len(loaded) == len(many)
+    for before, after in zip(many, loaded, strict=True):
+        assert before.dtype == after.dtype
+        np.testing.assert_array_equal(before, after)
+
+
+@given(st.lists(st.integers(0, 300), min_size=1, max_size=6))
+def test_every_buffer_begins_at_a_multiple_of_the_alignment(sizes):
+    serialized = serialize([np.full(size, 7, dtype="u1") for size in sizes])
+    data = serialized.join()
+    assert len(data) == serialized.size
+    room = np.zeros(len(data) + ALIGNMENT, dtype="u1")
+    start = -room.ctypes.data % ALIGNMENT
+    room[start : start + len(data)] = np.frombuffer(data, dtype="u1")
+    loaded, _, _ = deserialize(memoryview(room)[start : start + len(data)])
+    assert all(array.ctypes.data % ALIGNMENT == 0 for array in loaded if array.size)
+
+
+def test_array_is_a_read_only_view_of_the_data():
+    data = bytearray(serialize(np.arange(1000)).join())
+    loaded, _, _ = deserialize(memoryview(data).toreadonly())
+    assert not loaded.flags.writeable
+    assert np.shares_memory(loaded, np.frombuffer(data, dtype="u1"))
+    with pytest.raises(ValueError, match="read-only"):
+        loaded[0] = 1
+
+
+def test_array_is_not_copied_when_it_is_serialised():
+    array = np.arange(1000)
+    parts = serialize(array).parts
+    assert any(
+        isinstance(p, memoryview) and np.shares_memory(np.frombuffer(p), array) for p in parts
+    )
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(12).reshape(3, 4)[:, ::2],
+        np.asfortranarray(np.arange(12).reshape(3, 4)),
+        np.array(3.5),
+        np.array(["a", {"b": 1}], dtype=object),
+        np.zeros(3, dtype=[("x", "<i4"), ("y", "<f8")]),
+    ],
+    ids=["strided", "fortran", "scalar", "objects", "record"],
+)
+def test_unusual_arrays_survive(array):
+    loaded = through(array)
+    assert loaded.dtype == array.dtype
+    np.testing.assert_array_equal(loaded, array)
+
+
+def test_references_inside_are_found_in_both_directions():
+    first, second = ObjectRef(IDS.put(), OWNER, None), ObjectRef(IDS.put(), OWNER, None)
+    serialized = serialize({"one": first, "more": [second, first]})
+    assert set(serialized.contained) == {
+        ContainedRef(first._id, OWNER),
+        ContainedRef(second._id, OWNER),
+    }
+    value, _, refs = deserialize(serialized.join())
+    assert value["one"] == first
+    assert {ref._id for ref in refs} == {first._id, second._id}
+    assert all(ref._worker is None and ref._owner == OWNER for ref in refs)
+
+
+def test_reference_beside_an_array_is_found():
+    ref = ObjectRef(IDS.put(), OWNER, None)
+    serialized = serialize((ref, np.arange(100)))
+    assert serialized.contained == [ContainedRef(ref._id, OWNER)]
+    value, _, refs = deserialize(serialized.join())
+    assert refs == [ref]
+    assert value[1][99] == 99
+
+
+def test_error_is_told_from_a_value():
+    value, is_error, _ = deserialize(serialize_error(KeyError("x")).join())
+    assert is_error
+    assert isinstance(value, KeyError)
+    value, is_error, _ = deserialize(serialize(KeyError("x")).join())
+    assert not is_error
+
+
+def test_functions_and_local_classes_travel():
+    offset = 3
+
+    @dataclass
+    class Point:
+        x: int
+        tags: list = field(default_factory=list)
+
+    assert through(lambda x: x + offset)(4) == 7
+    assert through(Point(1, ["a"])).tags == ["a"]
+
+
+def test_identity_within_one_value_survives():
+    shared = object.__new__(type("Node", (), {}))
+    one, two = through((shared, shared))
+    assert one is two
+
+
+def test_failed_value_leaves_no_trace_in_the_next_one():
+    with pytest.raises(TypeError):
+        serialize([ObjectRef(IDS.put(), OWNER, None), threading.Lock()])
+    assert serialize([1]).contained == []
+
+
+def test_bytes_of_a_synthetic_task_are_no_value():
+    assert deserialize(b"") == (None, False, [])
+    assert deserialize(bytes(10)) == (None, False, [])
+
+
+def test_one_part_is_joined_without_a_copy():
+    part = b"V" + bytes(100)
+    assert Serialized([part], []).join() is part
