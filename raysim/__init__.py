@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from raysim.api.cluster import cluster_resources as cluster_resources
     from raysim.api.cluster import nodes as nodes
     from raysim.api.context import RuntimeContext as RuntimeContext
+    from raysim.api.context import get_gpu_ids as get_gpu_ids
     from raysim.api.context import get_runtime_context as get_runtime_context
     from raysim.api.functions import RemoteFunction as RemoteFunction
     from raysim.api.handles import ActorHandle as ActorHandle
@@ -43,6 +44,7 @@ _HOMES = {
     "cluster_resources": "raysim.api.cluster",
     "get": "raysim.api.objects",
     "get_actor": "raysim.api.handles",
+    "get_gpu_ids": "raysim.api.context",
     "get_runtime_context": "raysim.api.context",
     "init": "raysim.api.session",
     "is_initialized": "raysim.api.session",
@@ -71,6 +73,7 @@ __all__ = [
     "exceptions",
     "get",
     "get_actor",
+    "get_gpu_ids",
     "get_runtime_context",
     "init",
     "is_initialized",

@@ -8,6 +8,7 @@ import msgspec
 from raysim.config import Config
 from raysim.journal import Journal
 from raysim.spec.ids import ActorId
+from raysim.spec.labels import Selector
 from raysim.spec.task import Default, Strategy, Work
 
 if TYPE_CHECKING:
@@ -69,6 +70,10 @@ class TaskOptions(msgspec.Struct, frozen=True):
     retry_exceptions: bool | tuple[type[BaseException], ...] = False
     name: str = ""
     strategy: Strategy = Default()
+    selectors: tuple[Selector, ...] = ()
+    """Labels of the node, best first; none: any."""
+    max_calls: int = 0
+    """Runs of the function after which its worker ends; 0: never."""
     work: Work | None = None
     """A synthetic task: runs no Python."""
 
@@ -88,6 +93,7 @@ class ActorOptions(msgspec.Struct, frozen=True):
     get_if_exists: bool = False
     detached: bool = False
     strategy: Strategy = Default()
+    selectors: tuple[Selector, ...] = ()
     method_meta: bytes = b""
 
 
@@ -122,6 +128,8 @@ class ContextInfo(msgspec.Struct, frozen=True):
     actor_name: str | None
     namespace: str
     assigned_resources: dict[str, float]
+    accelerators: dict[str, list[str]]
+    """Resource (`GPU`) to the ids of those that the task or actor has, as CUDA_VISIBLE_DEVICES has them."""
     attempt: int
     was_reconstructed: bool
     is_driver: bool

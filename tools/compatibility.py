@@ -77,12 +77,9 @@ def found(path: str) -> Any:
     for part in path.split(".")[1:]:
         dotted += f".{part}"
         try:
-            here = getattr(here, part)
-        except AttributeError:
-            try:
-                here = importlib.import_module(dotted)
-            except ModuleNotFoundError:
-                return None
+            here = getattr(here, part, None) or importlib.import_module(dotted)
+        except ModuleNotFoundError:
+            return None
     return here
 
 

@@ -167,6 +167,7 @@ def main(fd: int) -> None:
         fork_server.main(theirs, settings, arena)
     theirs.close()
     name_process("raysim-node")
+    os.makedirs(settings.folder, 0o700, exist_ok=True)
     _log_to(Path(settings.folder, f"{settings.name}.log"))
     gc.freeze()
     node: Node | None = None

@@ -13,10 +13,13 @@ from raysim.protocol.messages import TaskStatus
 from raysim.runtime.core_worker import CoreWorker
 from raysim.runtime.current import set_current
 from raysim.spec.ids import UNIQUE_ID_BYTES, WorkerId
+from raysim.spec.resources import GPU, Accelerators
 from raysim_cluster.arena import Arena, ArenaAccess
 from raysim_cluster.control import SetUp, StartNode
 from raysim_cluster.linux import name_process
 from raysim_cluster.user_host import NEVER, UserHost
+
+_VISIBLE: Final = "CUDA_VISIBLE_DEVICES"
 
 _LAST_WORDS_NS: Final = 1_000 * MS
 """How long an ending worker tries to get rid of what it has said."""
@@ -32,6 +35,12 @@ class WorkerHost(UserHost):
         """The main thread is in user code."""
         self._ending = ""
         self._spoken = False
+        self._visible = os.environ.get(_VISIBLE)
+        self._shown: Accelerators = {}
+
+    def devices(self) -> dict[str, list[str]]:
+        """Ids of this machine's GPUs, where somebody has said which of them are ours."""
+        return {GPU: self._visible.split(",")} if self._visible else {}
 
     def run(self, task: RunnableTask) -> None:
         self._queue.append(task)
@@ -55,6 +64,7 @@ class WorkerHost(UserHost):
                 continue
             task = queue.popleft()
             self._busy = True
+            self._show_gpus(core_worker, task)
             work = task.call.work
             if work is None:
                 outcome = core_worker.execute(task)
@@ -65,6 +75,19 @@ class WorkerHost(UserHost):
             self._busy = False
             with self.lock:
                 finished(task, outcome)
+
+    def _show_gpus(self, core_worker: CoreWorker, task: RunnableTask) -> None:
+        """Libraries look here once, when they are first used: before user code runs."""
+        if task.accelerators == self._shown:
+            return
+        self._shown = task.accelerators
+        gpus = core_worker.accelerators(task).get(GPU)
+        if gpus is not None:
+            os.environ[_VISIBLE] = ",".join(gpus)
+        elif self._visible is None:
+            del os.environ[_VISIBLE]
+        else:
+            os.environ[_VISIBLE] = self._visible
 
     def _released(self) -> None:
         in_main = threading.current_thread() is threading.main_thread()
@@ -101,6 +124,7 @@ def main(settings: StartNode, set_up: SetUp, token: int, arena: Arena) -> None:
     host.journal_keeper = settings.journal_keeper
     host.prepare()
     core_worker = CoreWorker.worker(host, set_up.raylet, set_up.gcs, token)
+    core_worker.devices = host.devices()
     set_current(core_worker)
     host.attach(core_worker.process)
     host.pump.start()

@@ -59,7 +59,8 @@ class ClusterWorld:
         self._options = options
         self._session = Session(os.urandom(8).hex(), os.urandom(32))
         head = self._plan(0, options.nodes[0], len(options.nodes))
-        self._folder = Path(tempfile.mkdtemp(prefix="raysim-"))
+        # Made by the nodes, which outlive this process by the moment that removing it takes.
+        self._folder = Path(tempfile.gettempdir(), f"raysim-{self._session.session_id}")
         self._nodes: list[NodeProcess] = []
         # There before the nodes, so that they can be told who keeps the journal.
         self._host = DriverHost(

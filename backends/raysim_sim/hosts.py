@@ -176,6 +176,8 @@ class UserHost(SimHost):
         """What the global functions of `random` draw from in this process; a program may seed it."""
         self.user_entropy = world.streams.stream(f"{name}: entropy")
         """What `os.urandom`, `uuid` and `secrets` draw from; nobody can seed it."""
+        self.gpus: str | None = None
+        """CUDA_VISIBLE_DEVICES of what runs here."""
         self.busy = 0
         """Tasks that run, or are about to."""
 

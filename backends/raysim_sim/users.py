@@ -8,17 +8,22 @@ event, and switches back to the loop where it blocks or ends.
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from gc import collect
+from os import environ
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from raysim.protocol.host import RunnableTask, Waiter
+from raysim.runtime.core_worker import CoreWorker
 from raysim.runtime.current import set_current
+from raysim.spec.resources import GPU
 from raysim_sim.clock import Call, Clock
 
 if TYPE_CHECKING:
     from raysim_sim.hosts import UserHost
 
+
+_VISIBLE: Final = "CUDA_VISIBLE_DEVICES"
 
 COLLECT_EVERY: Final = 1 << 12
 """Tasks of user code between two collections of young garbage, which they may have made much of."""
@@ -90,6 +95,9 @@ class Users:
         self._poll_ns = poll_ns
         self._pool: list[greenlet] = []
         self._ended = 0
+        self._shown_gpus: str | None = None
+        self._own_gpus: str | None = None
+        """The environment's, while others are shown."""
 
     # --- called by the loop ---
 
@@ -100,13 +108,27 @@ class Users:
         pool = self._pool
         fiber = pool.pop() if pool else greenlet(self._serve, self.hub)
         self.tasks[fiber] = (host, event.task)
+        host.gpus = visible_gpus(host.core_worker, event.task)
         self._enter(host, fiber, host, event.task)
 
     def _enter(self, host: "UserHost", fiber: greenlet, *values: object) -> None:
         self._clock.active_ns = self._clock._now
         self.running = host
         set_current(host.core_worker)
+        if host.gpus != self._shown_gpus:
+            self._show_gpus(host.gpus)
         fiber.switch(*values)
+
+    def _show_gpus(self, gpus: str | None) -> None:
+        """As a real worker sees it; None leaves the environment as it was."""
+        if self._shown_gpus is None:
+            self._own_gpus = environ.get(_VISIBLE)
+        self._shown_gpus = gpus
+        shown = self._own_gpus if gpus is None else gpus
+        if shown is None:
+            environ.pop(_VISIBLE, None)
+        else:
+            environ[_VISIBLE] = shown
 
     def _on_resume(self, parked: Parked) -> None:
         if parked.host.alive:
@@ -170,6 +192,8 @@ class Users:
         finally:
             set_current(self.driver.core_worker)
             self.running = self.driver
+            if self._shown_gpus is not None:
+                self._show_gpus(None)
         return waiter.done
 
     def _park(self, host: "UserHost", waiter: Waiter, timeout_ns: int | None) -> bool:
@@ -234,6 +258,12 @@ class Users:
     def waiting(self) -> list[str]:
         """Who waits in user code, for people."""
         return [f"{host.name} in {_task_name(task)}" for host, task in self.tasks.values()]
+
+
+def visible_gpus(core_worker: CoreWorker, task: RunnableTask) -> str | None:
+    if not task.accelerators:
+        return None
+    return ",".join(core_worker.accelerators(task).get(GPU, ()))
 
 
 def _task_name(task: RunnableTask) -> str:

@@ -6,6 +6,10 @@ from raysim.backend import Backend, ContextInfo
 from raysim.runtime.current import current
 
 
+ACCELERATORS = ("GPU", "TPU", "HPU", "NPU", "neuron_cores", "RBLN", "FURIOSA", "MBLT", "TTNPU")
+"""Kinds that Ray 2.60 knows. Those other than GPU are never assigned here: they need their vendors' hardware."""
+
+
 class RuntimeContext:
     """Facts about the driver, task or actor that asks, at the time it asks. Ids are hex strings."""
 
@@ -40,6 +44,16 @@ class RuntimeContext:
         assert not info.is_driver, "get_assigned_resources() is for tasks and actors only."
         return info.assigned_resources
 
+    def get_accelerator_ids(self) -> dict[str, list[str]]:
+        """Kind of accelerator to the ids of those that the task or actor has; empty lists on the driver."""
+        return {kind: [] for kind in ACCELERATORS} | _info().accelerators
+
+    def get_node_labels(self) -> dict[str, str]:
+        """Of the node that the task or actor runs on."""
+        backend = _backend()
+        here = backend.context_info().node_id
+        return next(dict(n["Labels"]) for n in backend.nodes() if n["NodeID"] == here)
+
     @property
     def namespace(self) -> str:
         return _info().namespace
@@ -68,6 +82,15 @@ def _backend() -> Backend:
 
 def _info() -> ContextInfo:
     return _backend().context_info()
+
+
+def get_gpu_ids() -> list[int | str]:
+    """The GPUs that the task or actor has: numbers, or names where CUDA_VISIBLE_DEVICES had names.
+
+    Those that share a GPU have the same one. Empty on the driver, and on nodes without GPUs.
+    """
+    ids = _info().accelerators.get("GPU", [])
+    return [int(one) if one.isdigit() else one for one in ids]
 
 
 _CONTEXT = RuntimeContext()

@@ -41,6 +41,8 @@ class RemoteFunction:
         self._target = RemoteTarget(function, function.__qualname__)
         self._check = Signature.of(function).check
         self._variants: dict[tuple[Any, ...], RemoteFunction] = {}
+        if given.get("num_gpus") and given.get("max_calls") is None:
+            given = {**given, "max_calls": 1}  # Ray: so that the process does not keep GPU memory.
         self._apply(given)
 
     def _apply(self, given: dict[str, Any]) -> None:

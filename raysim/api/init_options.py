@@ -12,6 +12,7 @@ from raysim.api.defaults import defaults
 from raysim.backend import InitOptions, NodeOptions
 from raysim.config import MS, Config
 from raysim.journal import Journal
+from raysim.spec.labels import check_labels
 
 DEFAULT_BACKEND = "cluster"
 SIMULATED = "sim"
@@ -92,6 +93,7 @@ def node_options(
 ) -> NodeOptions:
     """One node, as this machine (or, simulated, one like it) would be. Sizes in bytes."""
     cpus = float(len(os.sched_getaffinity(0)) if num_cpus is None else num_cpus)
+    check_labels(labels or {})
     quantities = {"num_cpus": cpus, "num_gpus": num_gpus or 0, **(resources or {})}
     for what, quantity in quantities.items():
         if quantity < 0:

@@ -11,7 +11,11 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from raysim.api.scheduling_strategies import NodeAffinitySchedulingStrategy
+from raysim.api.scheduling_strategies import (
+    NodeAffinitySchedulingStrategy,
+    NodeLabelSchedulingStrategy,
+)
+from raysim.spec.labels import parse_selector
 from raysim.spec.resources import to_units
 
 Check: TypeAlias = Callable[[Any], str | None]
@@ -105,8 +109,31 @@ def _scheduling_strategy(value: object) -> str | None:
         return None
     return (
         f"Invalid scheduling_strategy {value!r}. Valid are 'DEFAULT', 'SPREAD' and "
-        "a NodeAffinitySchedulingStrategy."
+        "the strategies of raysim.util.scheduling_strategies."
     )
+
+
+def _label_selector(value: dict[str, str] | None) -> str | None:
+    try:
+        parse_selector(value or {})
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _fallback_strategy(value: list[Any] | None) -> str | None:
+    for one in value or ():
+        if not isinstance(one, dict) or list(one) != ["label_selector"]:
+            return (
+                f"Each element of fallback_strategy must be {{'label_selector': ...}}, but one is {one!r}."
+            )
+        selector = one["label_selector"]
+        if selector is not None and not isinstance(selector, dict):
+            return f"The label_selector in fallback_strategy must be a dict, but it is {selector!r}."
+        problem = _label_selector(selector)
+        if problem is not None:
+            return problem
+    return None
 
 
 def _not_empty(text: str) -> Check:
@@ -120,8 +147,8 @@ def _is_lifetime(value: str | None) -> str | None:
 
 
 _COMMON: dict[str, Option] = {
-    "label_selector": Option((dict, _NONE), only=(None, {})),
-    "fallback_strategy": Option((list, _NONE), only=(None, [])),
+    "label_selector": Option((dict, _NONE), _label_selector),
+    "fallback_strategy": Option((list, _NONE), _fallback_strategy),
     "accelerator_type": Option((str, _NONE)),
     "memory": Option((float, int, _NONE), _quantity("memory")),
     "name": Option((str, _NONE)),
@@ -134,7 +161,8 @@ _COMMON: dict[str, Option] = {
     "resources": Option((dict, _NONE), _resources),
     "runtime_env": Option((dict, _NONE), only=(None, {})),
     "scheduling_strategy": Option(
-        (str, NodeAffinitySchedulingStrategy, _NONE), _scheduling_strategy
+        (str, NodeAffinitySchedulingStrategy, NodeLabelSchedulingStrategy, _NONE),
+        _scheduling_strategy,
     ),
     "enable_task_events": Option((bool,)),
     "_labels": Option((dict, _NONE), only=(None, {})),
@@ -146,7 +174,7 @@ TASK_OPTIONS: dict[str, Option] = {
         (int, _NONE),
         lambda v: None if v is None else "object_store_memory is not an option of tasks.",
     ),
-    "max_calls": Option((int, _NONE), _at_least("max_calls", 0), only=(None, 0)),
+    "max_calls": Option((int, _NONE), _at_least("max_calls", 0)),
     "max_retries": Option((int, _NONE), _at_least("max_retries", -1)),
     "num_returns": Option((int, str, _NONE), _num_returns),
     "retry_exceptions": Option((bool, list, tuple), _retry_exceptions),

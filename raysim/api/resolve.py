@@ -11,9 +11,13 @@ from raysim.api.options import (
     refuse_unsupported,
     validate,
 )
-from raysim.api.scheduling_strategies import NodeAffinitySchedulingStrategy
+from raysim.api.scheduling_strategies import (
+    NodeAffinitySchedulingStrategy,
+    NodeLabelSchedulingStrategy,
+)
 from raysim.backend import ActorOptions, CallOptions, TaskOptions
-from raysim.spec.task import Default, NodeAffinity, Spread, Strategy
+from raysim.spec.labels import Selector, parse_selector
+from raysim.spec.task import Default, Spread, Strategy
 
 ACCELERATOR_SHARE = 0.001
 """Of the resource `accelerator_type:X` that one task asks for: enough to be placed there. Ray's."""
@@ -42,6 +46,8 @@ def task_options(given: Mapping[str, Any], name: str, is_generator: bool) -> Tas
         retry_exceptions=retry if isinstance(retry, bool) else tuple(retry),
         name=given.get("name") or name,
         strategy=_strategy(given),
+        selectors=_selectors(given),
+        max_calls=given.get("max_calls") or 0,
     )
 
 
@@ -63,6 +69,7 @@ def actor_options(given: Mapping[str, Any], method_meta: bytes) -> ActorOptions:
         get_if_exists=given.get("get_if_exists", False),
         detached=given.get("lifetime") == "detached",
         strategy=_strategy(given),
+        selectors=_selectors(given),
         method_meta=method_meta,
     )
 
@@ -109,8 +116,19 @@ def _resources(given: Mapping[str, Any]) -> dict[str, float] | None:
 def _strategy(given: Mapping[str, Any]) -> Strategy:
     strategy = given.get("scheduling_strategy")
     if isinstance(strategy, NodeAffinitySchedulingStrategy):
-        return NodeAffinity(strategy.raw_node_id(), strategy.soft)
+        return strategy.resolve()
+    if isinstance(strategy, NodeLabelSchedulingStrategy):
+        return strategy.resolve()
     return Spread() if strategy == "SPREAD" else Default()
+
+
+def _selectors(given: Mapping[str, Any]) -> tuple[Selector, ...]:
+    """The label_selector, then those to fall back on; none where the first is fulfilled by any node."""
+    first = given.get("label_selector")
+    if not first:
+        return ()
+    others = [one["label_selector"] or {} for one in given.get("fallback_strategy") or ()]
+    return tuple(parse_selector(selector) for selector in (first, *others))
 
 
 def _default_retries() -> int:

@@ -85,6 +85,8 @@ class Calls:
             bool(retried),
             options.strategy,
             self._worker.namespace,
+            options.selectors,
+            options.max_calls,
         )
         cls = self._owner.tasks.leases.class_of(template, payload)
         if len(exported.classes) >= 64:
@@ -194,6 +196,7 @@ class Calls:
                 options.detached,
                 options.strategy,
                 options.method_meta,
+                options.selectors,
             )
             self._owner.actors.create(spec, nested, answer)
             self._worker.submitted()
@@ -277,6 +280,7 @@ def record_of(info: ActorInfo) -> ActorRecord:
 
 
 def task_resources(options: TaskOptions) -> Resources:
+    _check_gpus(options.num_gpus)
     wanted = dict(options.resources)
     wanted[CPU] = options.num_cpus
     wanted[GPU] = options.num_gpus
@@ -291,10 +295,20 @@ def actor_resources(options: ActorOptions) -> tuple[Resources, Resources]:
         memory = fixed({MEMORY: options.memory})
         return {CPU: UNITS, **memory}, memory
     extra[CPU] = 1 if options.num_cpus is None else options.num_cpus
+    _check_gpus(options.num_gpus or 0)
     extra[GPU] = options.num_gpus or 0
     extra[MEMORY] = options.memory
     held = fixed(extra)
     return held, held
+
+
+def _check_gpus(num_gpus: float) -> None:
+    """Raises ValueError: a part of a GPU is one GPU's, and several are whole ones (Ray)."""
+    if num_gpus > 1 and num_gpus != int(num_gpus):
+        raise ValueError(
+            f"GPU resource quantities >1 must be whole numbers, but num_gpus={num_gpus}. Ask for "
+            f"num_gpus={int(num_gpus)} or {int(num_gpus) + 1}."
+        )
 
 
 def _dump(name: str, what: object) -> bytes:

@@ -6,6 +6,7 @@ worker, runs `execute` in user context for each task that the executor hands out
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import msgspec
@@ -53,6 +54,10 @@ class TaskContext(msgspec.Struct):
     task: RunnableTask | None = None
 
 
+_entered: ContextVar[TaskContext | None] = ContextVar("entered", default=None)
+"""The task that this thread, greenlet or coroutine runs: an actor may run several at once."""
+
+
 class CoreWorker:
     """One process: a driver, or a worker."""
 
@@ -68,6 +73,8 @@ class CoreWorker:
         self._driver: Driver | None = None
         self.namespace = ""
         self.retries_of: dict[ActorId, int] = {}
+        self.devices: dict[str, list[str]] = {}
+        """Resource to the ids of the node's pieces, where they are not simply 0, 1, 2 ..."""
         self.process: Process
         self._job = job_id(0)
         self._enter(driver_task(self._job), 0, None)
@@ -132,7 +139,13 @@ class CoreWorker:
                 self.drain()
 
     def _enter(self, task_id: TaskId, attempt: int, task: RunnableTask | None) -> None:
-        self.context = TaskContext(task_id, IdSource(task_id, attempt), task)
+        self._latest = TaskContext(task_id, IdSource(task_id, attempt), task)
+        _entered.set(self._latest if task is not None else None)
+
+    @property
+    def context(self) -> TaskContext:
+        """Of the running task; a thread that user code made itself counts to the latest one."""
+        return _entered.get() or self._latest
 
     def block(self, waiter: Waiter, timeout_ns: int | None) -> bool:
         """Wait in user code; a worker lends its CPUs on meanwhile."""
@@ -283,10 +296,22 @@ class CoreWorker:
             actor_name=actor.name if actor is not None else None,
             namespace=self.namespace,
             assigned_resources=_assigned(task),
+            accelerators=self.accelerators(task),
             attempt=task.call.attempt if task is not None else 0,
             was_reconstructed=task is not None and task.incarnation > 0,
             is_driver=self._driver is not None,
         )
+
+    def accelerators(self, task: RunnableTask | None) -> dict[str, list[str]]:
+        """Ids of the GPUs that a call has."""
+        if task is None or not task.accelerators:
+            return {}
+        return {
+            name: [names[n] for n in numbers]
+            if (names := self.devices.get(name))
+            else [*map(str, numbers)]
+            for name, numbers in task.accelerators.items()
+        }
 
     def sleep(self, seconds: float) -> None:
         self.host.block(Waiter(), int(seconds * NS))

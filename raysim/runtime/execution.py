@@ -64,8 +64,9 @@ class Execution:
         return found
 
     def _construct(self, *args: Any, **kwargs: Any) -> None:
-        assert self._worker.executor is not None and self._worker.executor.running is not None
-        spec = self._worker.executor.running.actor
+        task = self._worker.context.task
+        assert task is not None
+        spec = task.actor
         assert spec is not None
         cls, _ = cloudpickle.loads(spec.class_payload)
         self.instance = cls(*args, **kwargs)

@@ -40,6 +40,7 @@ class ActorSpec(msgspec.Struct, frozen=True, gc=False):
     """-1 for ever."""
     max_task_retries: int = 0
     max_concurrency: int = 1
+    """Calls of the default concurrency group that run at once."""
     name: str = ""
     namespace: str = ""
     detached: bool = False
@@ -48,6 +49,12 @@ class ActorSpec(msgspec.Struct, frozen=True, gc=False):
     """What a handle needs to know of the methods; opaque to the protocol."""
     selectors: tuple[Selector, ...] = ()
     """Labels of the node, best first; none: any. Ray: `label_selector`, then `fallback_strategy`."""
+    concurrency_groups: dict[str, int] = {}
+    """Name to limit, of the concurrency groups that have a name."""
+    is_async: bool = False
+    """Has a coroutine method: all calls run on one event loop (Ray)."""
+    out_of_order: bool = False
+    """A call whose arguments are not ready does not hold up those behind it."""
 
 
 class ActorInfo(msgspec.Struct, frozen=True, gc=False):

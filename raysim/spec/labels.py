@@ -24,9 +24,7 @@ _PART = r"[a-zA-Z0-9]([a-zA-Z0-9_.-]{0,61}[a-zA-Z0-9])?"
 _NAME = re.compile(_PART)
 _DOMAIN = re.compile(rf"{_PART}(\.{_PART})*")
 _LONGEST_DOMAIN = 253
-_SYNTAX = (
-    "up to 63 letters, digits, '-', '_' and '.', beginning and ending with a letter or digit"
-)
+_SYNTAX = "up to 63 letters, digits, '-', '_' and '.', beginning and ending with a letter or digit"
 
 
 class Operator(IntEnum):
@@ -80,20 +78,18 @@ def describe(selector: Selector) -> str:
 
 
 def parse_selector(given: Mapping[str, str]) -> Selector:
-    """Ray's `label_selector`: key to `v`, `!v`, `in(a,b)` or `!in(a,b)`; None and "" are the empty value.
+    """Ray's `label_selector`: key to `v`, `!v`, `in(a,b)` or `!in(a,b)`; "" is the empty value.
 
     Raises ValueError or TypeError.
     """
     return tuple(_parse(key, value) for key, value in given.items())
 
 
-def _parse(key: str, value: str | None) -> Expression:
+def _parse(key: str, value: object) -> Expression:
     check_key(key)
-    if value is not None and not isinstance(value, str):
-        raise TypeError(
-            f"The value of label {key!r} in a selector must be str, but it is {value!r}."
-        )
-    rest = value or ""
+    if not isinstance(value, str):
+        raise TypeError(f"The value of label {key!r} in a selector must be str, not {value!r}.")
+    rest = value
     operator = Operator.IN
     if rest.startswith("!"):
         rest, operator = rest[1:], Operator.NOT_IN
@@ -103,14 +99,12 @@ def _parse(key: str, value: str | None) -> Expression:
         values = tuple(part.removeprefix(" ") for part in rest[3:-1].split(","))
     else:
         values = (rest,)
-    if values != ("",) or rest:
-        for one in values:
-            if not _NAME.fullmatch(one):
-                raise _invalid_selector(value)
+    if rest and not all(_NAME.fullmatch(one) for one in values):
+        raise _invalid_selector(value)
     return Expression(key, operator, values)
 
 
-def check_labels(labels: Mapping[str, str]) -> None:
+def check_labels(labels: Mapping[str, object]) -> None:
     """Raises ValueError for what cannot be the labels of a node."""
     for key, value in labels.items():
         check_key(key)
@@ -137,7 +131,7 @@ def of_node(node_id: NodeId, own: Mapping[str, str]) -> dict[str, str]:
     return {**own, NODE_ID: node_id.hex()}
 
 
-def _invalid_selector(value: str | None) -> ValueError:
+def _invalid_selector(value: str) -> ValueError:
     return ValueError(
         f"Invalid label selector value {value!r}. It is a label value, or several as in(a, b), after ! for "
         f"any other; a label value has {_SYNTAX}."

@@ -123,6 +123,8 @@ class TaskCall(msgspec.Struct, gc=False, array_like=True):
     """The actor's method; empty for a normal task."""
     sequence: int = -1
     """The caller's number of this actor call within the actor's incarnation."""
+    group: str = ""
+    """The concurrency group of an actor call; empty: the default one."""
     num_returns: int = 1
     """Of an actor call, where no template says it."""
     retry_exceptions: bool = False

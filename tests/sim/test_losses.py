@@ -128,3 +128,23 @@ def test_a_lost_object_is_made_again(init):
     world.kill_node(world.nodes[1].node_id.hex())
     assert [len(value) for value in ray.get(refs)] == [1_000_000] * 2
     assert journal.notes(NodeLost)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_silent_loss_of_a_node_does_not_starve_what_has_to_be_made_again(init, seed):
+    """Tasks that wait for a lost argument must not keep the CPUs that its own task needs to run again."""
+    init(nodes=2, cpus=1, seed=seed, world={"faults": [parse_fault("kill_node(at=25s, node=1)")]})
+
+    @ray.remote
+    def make(number):
+        time.sleep(10)
+        return bytes(1_000_000 + number)
+
+    @ray.remote
+    def measure(*values):
+        time.sleep(1)
+        return sum(len(value) for value in values)
+
+    made = [make.remote(number) for number in range(6)]
+    sums = [measure.remote(*made) for _ in range(4)]
+    assert ray.get(sums) == [6_000_015] * 4

@@ -7,7 +7,7 @@ from raysim.protocol.messages import ContainedRef, Return, TaskResult, TasksDone
 from raysim.protocol.owner import Owner
 from raysim.spec.address import Address
 from raysim.spec.failure import Failure
-from raysim.spec.ids import TaskId, WorkerId, return_id
+from raysim.spec.ids import NodeId, ObjectId, TaskId, WorkerId, return_id
 from raysim.spec.task import TaskCall
 
 SEND_AT = 64
@@ -134,10 +134,13 @@ class Results:
         self.release_holds(lost)
         self._gathered.pop(peer.worker_id, None)
 
-    def hand_back(self, caller: Address, call: TaskCall) -> None:
-        """It was not started, and another worker may."""
+    def hand_back(
+        self, caller: Address, call: TaskCall, lost: dict[ObjectId, list[NodeId]] | None = None
+    ) -> None:
+        """It was not started, and another worker may; `lost`: after these arguments were made again."""
         self.under_way += 1
-        self._report(caller, TaskResult(call.task_id, call.attempt, TaskStatus.NOT_RUN))
+        result = TaskResult(call.task_id, call.attempt, TaskStatus.NOT_RUN, lost=lost or {})
+        self._report(caller, result)
 
     def _report(self, caller: Address, result: TaskResult) -> None:
         self.under_way -= 1

@@ -75,9 +75,7 @@ class ActorTable:
         info = row.info
         process = None
         if row.worker != NOWHERE:
-            process = Process(
-                info.actor_id, row.lease_id, row.raylet, row.worker, row.accelerators
-            )
+            process = Process(info.actor_id, row.lease_id, row.raylet, row.worker, row.accelerators)
             self._processes[row.worker.worker_id] = process
             self.scheduler.hold(row.lease_id, row.worker)
         if info.state is ActorState.DEAD:

@@ -7,7 +7,7 @@ import msgspec
 from raysim.protocol.messages.base import Message
 from raysim.spec.address import Address
 from raysim.spec.failure import Failure
-from raysim.spec.ids import ActorId, ObjectId, TaskId
+from raysim.spec.ids import ActorId, NodeId, ObjectId, TaskId
 from raysim.spec.resources import Accelerators
 from raysim.spec.task import TaskCall, TaskTemplate
 
@@ -49,6 +49,8 @@ class TaskResult(msgspec.Struct, gc=False, array_like=True):
     start_ns: int = 0
     end_ns: int = 0
     failure: Failure | None = None
+    lost: dict[ObjectId, list[NodeId]] = {}
+    """Of a call handed back: arguments that none of these nodes had any more."""
 
 
 class PushTasks(Message):

@@ -5,6 +5,7 @@ its copies turn out to be gone, the owner is told and the object is fetched once
 """
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import msgspec
 
@@ -22,7 +23,9 @@ from raysim.protocol.messages import (
 from raysim.protocol.owner.objects import Entry, ObjectState, ObjectTable
 from raysim.spec.address import Address
 from raysim.spec.failure import Failure
-from raysim.spec.ids import ObjectId
+from raysim.spec.ids import NodeId, ObjectId
+
+Gone: TypeAlias = Callable[[list[NodeId]], None]
 
 
 class Pin(msgspec.Struct, gc=False):
@@ -42,7 +45,7 @@ class Fetches:
         self._objects = objects
         self._raylet = raylet
         self._pins: dict[ObjectId, Pin] = {}
-        self._waiting: dict[ObjectId, list[Callable[[], None]]] = {}
+        self._waiting: dict[ObjectId, list[tuple[Callable[[], None], Gone | None]]] = {}
         self._reasons: dict[ObjectId, FetchReason] = {}
         self._refused: dict[ObjectId, Failure] = {}
         self._release = Batcher[ObjectId](host, lambda ids: ReleasePins(ids))
@@ -65,19 +68,29 @@ class Fetches:
             return entry.object_id in self._pins
         return state != ObjectState.PENDING
 
-    def fetch(self, entry: Entry, reason: FetchReason, done: Callable[[], None]) -> None:
-        """Run `done` when the entry is at hand. The entry counts one use until then."""
+    def fetch(
+        self,
+        entry: Entry,
+        reason: FetchReason,
+        done: Callable[[], None],
+        gone: Gone | None = None,
+    ) -> None:
+        """Run `done` when the entry is at hand. The entry counts one use until then.
+
+        `gone`: run instead, with the nodes asked, when none of its holders has a copy; without it the
+        fetch goes on until the object was made again.
+        """
         if self.at_hand(entry):
             done()
             return
         waiting = self._waiting.get(entry.object_id)
         if waiting is not None:
-            waiting.append(done)
+            waiting.append((done, gone))
             if reason < self._reasons[entry.object_id] and entry.state == ObjectState.STORED:
                 self._ask(entry, reason)
             self._reasons[entry.object_id] = min(reason, self._reasons[entry.object_id])
             return
-        self._waiting[entry.object_id] = [done]
+        self._waiting[entry.object_id] = [(done, gone)]
         self._reasons[entry.object_id] = reason
         self._objects.use(entry)
         self._go_on(entry)
@@ -85,9 +98,9 @@ class Fetches:
     def forget(self, entry: Entry, done: Callable[[], None]) -> None:
         """`done` is not to be called any more."""
         waiting = self._waiting.get(entry.object_id)
-        if waiting is None or done not in waiting:
+        if waiting is None:
             return
-        waiting.remove(done)
+        waiting[:] = [one for one in waiting if one[0] != done]
         if not waiting and entry.state == ObjectState.STORED:
             self._host.send(self._raylet, CancelFetches([entry.object_id]))
             self._end(entry)
@@ -114,7 +127,7 @@ class Fetches:
         pin = self._pins.get(entry.object_id)
         if pin is not None:
             pin.users += 1  # While the callbacks run, so that none of them lets go too early.
-        for done in waiting:
+        for done, _ in waiting:
             done()
         if pin is not None:
             self.release(pin)
@@ -139,13 +152,27 @@ class Fetches:
         if entry is None or failed.object_id not in self._waiting:
             return
         if failed.failure is None:
-            self._objects.copies_missing(entry, failed.missing_on)
-            self._go_on(entry)
+            self._give_up(entry, failed.missing_on)
+            if self._waiting[failed.object_id]:
+                self._objects.copies_missing(entry, failed.missing_on)
+                self._go_on(entry)
+            else:
+                self._end(entry)
         elif entry.state == ObjectState.STORED:
             # No room for a copy here, say: this fetch fails, not the object.
             self._refused[entry.object_id] = failed.failure
             self._end(entry)
             del self._refused[entry.object_id]
+        else:
+            self._go_on(entry)  # It failed, or is made again: known here before the raylet's answer.
+
+    def _give_up(self, entry: Entry, nodes: list[NodeId]) -> None:
+        """Tell those that do not wait for another copy."""
+        waiting = self._waiting[entry.object_id]
+        given_up = [gone for _, gone in waiting if gone is not None]
+        waiting[:] = [one for one in waiting if one[1] is None]
+        for gone in given_up:
+            gone(nodes)
 
     def acquire(self, pin: Pin) -> None:
         pin.users += 1

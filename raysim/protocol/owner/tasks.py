@@ -21,7 +21,7 @@ from raysim.protocol.owner.objects import Entry, ObjectState, ObjectTable
 from raysim.protocol.owner.records import TaskRecord
 from raysim.spec.address import NOWHERE, Address
 from raysim.spec.failure import Failure, FailureKind
-from raysim.spec.ids import ObjectId, TaskId, return_id
+from raysim.spec.ids import NodeId, ObjectId, TaskId, return_id
 from raysim.spec.task import Default, TaskArg, TaskCall
 
 
@@ -190,6 +190,9 @@ class Tasks:
             if handed_back and record.cancelled:
                 self._cancelled(record)
                 continue
+            if handed_back and result.lost:
+                self._await_lost(record, result.lost)
+                continue
             if handed_back:
                 back.append((cls, record))
                 continue
@@ -201,6 +204,16 @@ class Tasks:
         # Elsewhere: the worker that handed them back waits for something, perhaps for these very calls.
         for cls in {id(cls): cls for cls, _ in back}.values():
             self.leases.dispatch(cls)
+
+    def _await_lost(self, record: TaskRecord, lost: dict[ObjectId, list[NodeId]]) -> None:
+        """Arguments turned out to be gone: the call runs once they were made again, wherever that is."""
+        for object_id, nodes in lost.items():
+            entry = self._objects.entries.get(object_id)
+            if entry is not None:
+                self._objects.copies_missing(entry, nodes)
+        # A copy: the call that was handed back may still be on its way to somebody.
+        record.call = msgspec.structs.replace(record.call, refs=list(record.call.refs))
+        self.arguments.wait(record, lambda: self._ready(record))
 
     def _result(
         self,

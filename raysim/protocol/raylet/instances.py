@@ -67,7 +67,9 @@ def _pick(pool: Mapping[int, int], units: int) -> dict[int, int] | None:
         return None
     found = dict(list(found.items())[:whole])
     if part:
-        rest = [(free, index) for index, free in pool.items() if free >= part and index not in found]
+        rest = [
+            (free, index) for index, free in pool.items() if free >= part and index not in found
+        ]
         if not rest:
             return None
         found[min(rest)[1]] = part

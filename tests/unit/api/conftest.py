@@ -57,7 +57,7 @@ class FakeBackend:
 
     def context(self):
         return ContextInfo(
-            "01", "02", "03", None, None, self.actor_id, None, "space", {}, 0, False, True
+            "01", "02", "03", None, None, self.actor_id, None, "space", {}, {}, 0, False, True
         )
 
 

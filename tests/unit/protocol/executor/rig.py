@@ -100,8 +100,8 @@ class WorkerRig:
 
     @property
     def running(self) -> RunnableTask:
-        assert self.executor.running is not None
-        return self.executor.running
+        [task] = self.executor.running
+        return task
 
     def ran(self) -> list[TaskId]:
         """The calls that user code was given, in order."""

@@ -115,7 +115,7 @@ def test_second_copy_of_a_call_is_dropped(rig):
     rig.finish(b"")
     rig.finish(b"")
     rig.push_actor(spec, early)
-    assert rig.executor.running is None
+    assert rig.executor.running == []
     assert rig.ran() == [first.task_id, early.task_id]
 
 
@@ -262,5 +262,5 @@ def test_calls_of_a_lost_caller_do_not_run_and_keep_no_pin(rig):
     rig.lose(CALLER)
     assert len(rig.host.of(ReleasePins)) == 1
     rig.finish(b"")
-    assert rig.executor.running is None
+    assert rig.executor.running == []
     assert len(rig.host.ran) == 1

@@ -292,6 +292,32 @@ def test_pin_that_arrives_while_the_object_is_being_made_again_is_released(rig):
     assert len(rig.take(ReleasePins)) == 1
 
 
+def test_fetch_ends_though_the_owners_loss_was_heard_of_before_the_raylets_answer(rig):
+    object_id = borrowed(rig)
+    getter = Getter(rig, object_id)
+    rig.lose(OTHER)
+    died = Failure(FailureKind.OWNER_DIED, "its owner is gone")
+    rig.tell(RAYLET, FetchFailed(object_id, [], died))
+    assert (getter.calls, getter.failure.kind) == (1, FailureKind.OWNER_DIED)
+    rig.drop(object_id)
+    rig.assert_nothing_left()
+
+
+def test_who_does_not_wait_for_another_copy_hears_that_it_is_gone(rig):
+    object_id = rig.ran(result=stored())
+    waits, gone = Getter(rig, object_id), []
+    rig.owner.fetches.fetch(
+        rig.found(object_id), FetchReason.ARGUMENT, lambda: gone.append("here"), gone.append
+    )
+    rig.tell(RAYLET, FetchFailed(object_id, [RAYLET.node_id]))
+    assert gone == [[RAYLET.node_id]]
+    worker = rig.grant("again")
+    rig.done(worker, object_id, stored(), attempt=1, raylet=FAR)
+    local(rig, object_id)
+    assert waits.calls == 1
+    assert len(gone) == 1
+
+
 def test_lost_owner_ends_the_fetch(rig):
     object_id = borrowed(rig)
     getter = Getter(rig, object_id)

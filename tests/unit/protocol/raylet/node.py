@@ -15,6 +15,7 @@ from raysim.protocol.process import Process
 from raysim.protocol.raylet import Raylet
 from raysim.spec.address import Address
 from raysim.spec.ids import ActorId, job_id
+from raysim.spec.labels import of_node
 from raysim.spec.node import NodeInfo, NodeView
 from raysim.spec.resources import Resources, fixed
 from raysim.spec.task import Default, Strategy
@@ -28,7 +29,8 @@ CPU1 = fixed({"CPU": 1})
 
 
 def info(name: str, cpus: float = 4, **more: float) -> NodeInfo:
-    return NodeInfo(address(name), fixed({"CPU": cpus, **more}), name)
+    at = address(name)
+    return NodeInfo(at, fixed({"CPU": cpus, **more}), name, labels=of_node(at.node_id, {}))
 
 
 class Node:

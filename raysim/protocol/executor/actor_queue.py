@@ -1,0 +1,223 @@
+"""The calls of the actor that this worker is: whose turn it is, and how many run at once. Never user code.
+
+Calls of one caller to one concurrency group run in the order of their numbers; a call whose
+arguments are not here holds up those behind it, unless the actor is asynchronous or threaded (Ray).
+"""
+
+from collections import deque
+from collections.abc import Callable
+
+import msgspec
+
+from raysim.protocol.executor.arguments import Arguments, QueuedCall
+from raysim.protocol.host import Host, Outcome, RunnableTask
+from raysim.protocol.messages import ActorStarted, PushActorCalls, StartActor, TaskStatus
+from raysim.protocol.owner import Owner
+from raysim.spec.actor import ActorSpec
+from raysim.spec.address import Address
+from raysim.spec.failure import Failure, FailureKind
+from raysim.spec.ids import WorkerId, actor_creation_task
+from raysim.spec.task import TaskCall
+
+CONSTRUCTOR = "__init__"
+
+
+class Line(msgspec.Struct):
+    """Calls of one caller to one concurrency group, in the order of their numbers."""
+
+    group: str
+    calls: deque[QueuedCall] = msgspec.field(default_factory=deque)
+    parked: int = 0
+    """Turns that came while the head waited for its arguments."""
+
+
+class Caller(msgspec.Struct):
+    expected: int = 0
+    early: dict[int, TaskCall] = {}
+    """Arrived before one with a lower number."""
+    lines: dict[str, Line] = {}
+
+
+class Group(msgspec.Struct):
+    """A concurrency group; the nameless one is the default."""
+
+    limit: int
+    running: int = 0
+    turns: deque[Line] = msgspec.field(default_factory=deque)
+    """One for each call that arrived, in the order of arrival over all callers."""
+
+
+class ActorQueue:
+    def __init__(
+        self,
+        host: Host,
+        owner: Owner,
+        arguments: Arguments,
+        run: Callable[[QueuedCall, RunnableTask], None],
+    ) -> None:
+        self._host = host
+        self._owner = owner
+        self._arguments = arguments
+        self._run = run
+        self.spec: ActorSpec | None = None
+        self.incarnation = 0
+        self._start: StartActor | None = None
+        self._gcs: Address | None = None
+        self._constructed = False
+        self._callers: dict[WorkerId, Caller] = {}
+        self._addresses: dict[WorkerId, Address] = {}
+        self._groups: dict[str, Group] = {}
+
+    def start(self, sender: Address, start: StartActor) -> None:
+        spec = start.spec
+        if self.spec is not None:
+            if self._constructed and self.spec.actor_id == spec.actor_id:
+                self._host.send(sender, ActorStarted(spec.actor_id, self.incarnation))
+            return
+        self.spec, self.incarnation, self._gcs = spec, start.incarnation, sender
+        self._start = start
+        self._groups[""] = Group(1)  # Until the constructor has returned, nothing runs beside it.
+        call = TaskCall(
+            actor_creation_task(spec.actor_id),
+            start.incarnation,
+            spec.args,
+            list(spec.refs),
+            method=CONSTRUCTOR,
+        )
+        queued = QueuedCall(call, spec.owner)
+        self._arguments.bring(queued, lambda _: self._begin(queued, self._groups[""]), False)
+
+    def started(self, task: RunnableTask, outcome: Outcome) -> None:
+        """The constructor returned, or raised: tell the GCS."""
+        spec, gcs = self.spec, self._gcs
+        assert spec is not None
+        assert gcs is not None
+        failure = _constructor_failure(spec, outcome)
+        self._constructed = failure is None
+        if self._constructed:
+            self._groups = {"": Group(spec.max_concurrency)}
+            for name, limit in spec.concurrency_groups.items():
+                self._groups[name] = Group(limit)
+        message = ActorStarted(spec.actor_id, self.incarnation, failure)
+        # References that the constructor kept must be known to their owners before the arguments go.
+        self._owner.objects.after_acknowledgements(lambda: self._host.send(gcs, message))
+
+    def push(self, sender: Address, push: PushActorCalls) -> None:
+        spec = self.spec
+        if spec is None or spec.actor_id != push.actor_id or push.incarnation != self.incarnation:
+            return
+        caller = self._callers.get(sender.worker_id)
+        if caller is None:
+            caller = self._callers[sender.worker_id] = Caller()
+            self._addresses[sender.worker_id] = sender
+        touched: dict[str, None] = {}
+        for call in push.calls:
+            if call.sequence < caller.expected or call.sequence in caller.early:
+                continue  # A second copy.
+            caller.early[call.sequence] = call
+            while (next_call := caller.early.pop(caller.expected, None)) is not None:
+                caller.expected += 1
+                touched[self._enqueue(caller, sender, next_call)] = None
+        for name in touched:
+            self._serve(self._groups[name])
+
+    def _enqueue(self, caller: Caller, sender: Address, call: TaskCall) -> str:
+        assert self.spec is not None
+        name = call.group if call.group in self._groups else ""
+        line = None if self.spec.out_of_order else caller.lines.get(name)
+        if line is None:
+            line = Line(name)
+            if not self.spec.out_of_order:
+                caller.lines[name] = line
+        queued = QueuedCall(call, sender)
+        line.calls.append(queued)
+        self._groups[name].turns.append(line)
+        if call.refs:
+            self._arguments.bring(queued, lambda _: self._arrived(line), may_give_up=False)
+        else:
+            queued.ready = True
+        return name
+
+    def _arrived(self, line: Line) -> None:
+        """The head may be ready now: the turns that were put aside for it come first."""
+        group = self._groups[line.group]
+        self._take_turns(group, line)
+        self._serve(group)
+
+    def _take_turns(self, group: Group, line: Line) -> None:
+        if line.parked and (not line.calls or line.calls[0].ready):
+            group.turns.extendleft([line] * line.parked)
+            line.parked = 0
+
+    def _serve(self, group: Group) -> None:
+        """Start as many as may run, each the head of the line whose turn came first among those ready."""
+        while group.turns and group.running < group.limit:
+            line = group.turns.popleft()
+            if not line.calls:
+                continue
+            if not line.calls[0].ready:
+                line.parked += 1
+                continue
+            queued = line.calls.popleft()
+            self._take_turns(group, line)
+            self._begin(queued, group)
+
+    def _begin(self, queued: QueuedCall, group: Group) -> None:
+        assert self.spec is not None
+        group.running += 1
+        task = RunnableTask(
+            queued.call,
+            queued.caller,
+            queued.args,
+            actor=self.spec,
+            incarnation=self.incarnation,
+        )
+        assert self._start is not None
+        task.accelerators = self._start.accelerators
+        self._run(queued, task)
+
+    def finished(self, queued: QueuedCall) -> None:
+        group = self._groups.get(queued.call.group) or self._groups[""]
+        if queued.call.method != CONSTRUCTOR:
+            group.running -= 1
+        self._serve(group)
+
+    def waiting(self) -> bool:
+        """Whether calls have arrived that did not start."""
+        return any(
+            line.calls for caller in self._callers.values() for line in caller.lines.values()
+        ) or any(line.calls for group in self._groups.values() for line in group.turns)
+
+    def callers(self) -> list[Address]:
+        return list(self._addresses.values())
+
+    def caller_lost(self, peer: Address) -> None:
+        self._addresses.pop(peer.worker_id, None)
+        self._callers.pop(peer.worker_id, None)
+        self._drop(lambda queued: queued.caller.worker_id == peer.worker_id)
+
+    def drop_all(self) -> None:
+        """The process ends: the callers learn it from the GCS."""
+        self._drop(lambda queued: True)
+
+    def _drop(self, unwanted: Callable[[QueuedCall], bool]) -> None:
+        for group in self._groups.values():
+            for line in {id(line): line for line in group.turns}.values():
+                kept = deque(queued for queued in line.calls if not unwanted(queued))
+                for queued in line.calls:
+                    if unwanted(queued):
+                        queued.dropped = True
+                        self._arguments.release(queued)
+                line.calls = kept
+
+
+def _constructor_failure(spec: ActorSpec, outcome: Outcome) -> Failure | None:
+    name = f"{spec.class_name} ({spec.actor_id.hex()[:8]})"
+    if outcome.failure is not None:
+        text = f"Actor {name} was not made: {outcome.failure.text}"
+        return Failure(FailureKind.ACTOR_DIED, text, spec.actor_id, True)
+    if outcome.status != TaskStatus.OK:
+        payload = b"".join(outcome.returns[0].parts)
+        text = f"The constructor of actor {name} raised."
+        return Failure(FailureKind.ACTOR_DIED, text, spec.actor_id, True, payload)
+    return None

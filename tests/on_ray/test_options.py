@@ -1,0 +1,78 @@
+"""Options in Ray's words. No cluster."""
+
+import msgspec
+import pytest
+
+from raysim.backend import ActorOptions, CallOptions, TaskOptions
+from raysim.spec.ids import named_node_id
+from raysim.spec.task import NodeAffinity, Spread
+from raysim_ray.options import (
+    actor_keywords,
+    call_keywords,
+    refuse_others,
+    strategy,
+    task_keywords,
+)
+
+
+def test_task_options_are_taken_over():
+    given = TaskOptions(
+        num_cpus=0.5,
+        num_gpus=1,
+        memory=100,
+        resources={"shelf": 2},
+        num_returns=3,
+        max_retries=-1,
+        retry_exceptions=(ValueError,),
+        name="sort",
+        strategy=Spread(),
+    )
+    assert task_keywords(given) == {
+        "num_cpus": 0.5,
+        "num_gpus": 1,
+        "memory": 100,
+        "resources": {"shelf": 2},
+        "num_returns": 3,
+        "max_retries": -1,
+        "retry_exceptions": [ValueError],
+        "name": "sort",
+        "scheduling_strategy": "SPREAD",
+    }
+
+
+def test_what_an_actor_was_not_given_is_left_to_ray():
+    """num_cpus=None is not num_cpus=0: Ray places such an actor with a CPU, and keeps none."""
+    assert actor_keywords(ActorOptions()) == {
+        "max_restarts": 0,
+        "max_task_retries": 0,
+        "scheduling_strategy": "DEFAULT",
+    }
+    assert actor_keywords(ActorOptions(num_cpus=0))["num_cpus"] == 0
+
+
+def test_detached_actor_of_a_namespace():
+    keywords = actor_keywords(ActorOptions(name="a", namespace="b", detached=True))
+    assert (keywords["name"], keywords["namespace"], keywords["lifetime"]) == ("a", "b", "detached")
+
+
+def test_method_without_its_own_retries_has_the_actors():
+    assert "max_task_retries" not in call_keywords(CallOptions())
+    assert call_keywords(CallOptions(max_task_retries=0))["max_task_retries"] == 0
+
+
+def test_node_affinity():
+    node = named_node_id("there")
+    made = strategy(NodeAffinity(node, soft=True))
+    assert (made.node_id, made.soft) == (node.hex(), True)
+
+
+def test_unknown_strategy_is_refused_by_name():
+    with pytest.raises(ValueError, match="Elsewhere"):
+        strategy(msgspec.defstruct("Elsewhere", [])())
+
+
+def test_option_without_translation_is_refused_by_name():
+    kind = msgspec.defstruct("Options", [("num_cpus", int, 1), ("colour", str, "")])
+    refuse_others(kind(num_cpus=2), {"num_cpus"}, "tasks")
+    with pytest.raises(ValueError, match="colour='red' of tasks"):
+        refuse_others(kind(colour="red"), {"num_cpus"}, "tasks")
