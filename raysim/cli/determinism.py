@@ -66,14 +66,17 @@ def _check_seed(request: Request, shown: str) -> Difference | None:
         traces = [Path(folder) / f"hash-seed-{side}" for side in _SIDES]
         sides = [_start(request, side, trace) for side, trace in zip(_SIDES, traces, strict=True)]
         try:
-            digests = [_digest(side) for side in sides]
+            (digest, said), (other, _) = [_digest(side) for side in sides]
         finally:
             for side in sides:
                 side.process.kill()
                 side.process.wait()
-        if digests[0] == digests[1]:
+        if digest == other:
             count = count_records(traces[0])
-            click.echo(f"[{shown}] seed {request.seed}: equal, {count} records, {digests[0]}")
+            if not count:
+                # Two runs that failed before they began are equal, and show nothing.
+                raise _Broken(WENT_WRONG, f"It wrote no record: there is nothing to compare.\n{said}")
+            click.echo(f"[{shown}] seed {request.seed}: equal, {count} records, {digest}")
             return None
         return first_difference(*traces)
 
@@ -92,8 +95,8 @@ def _start(request: Request, hash_seed: str, trace: Path) -> _Side:
     return _Side(process, trace)
 
 
-def _digest(side: _Side) -> str:
-    """What the run's summary says, which is its last line. A program may well end in an error."""
+def _digest(side: _Side) -> tuple[str, str]:
+    """What the run's summary, its last line, says; and its errors. A program may well end in one."""
     out, error = side.process.communicate()
     summary: Any = None
     lines = out.splitlines()
@@ -104,7 +107,7 @@ def _digest(side: _Side) -> str:
             summary = None
     if not isinstance(summary, dict) or not isinstance(summary.get("digest"), str):
         raise _Broken(side.process.returncode, error or out)
-    return str(summary["digest"])
+    return str(summary["digest"]), error
 
 
 def _again(request: Request, seed: int) -> str:

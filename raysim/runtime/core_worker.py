@@ -351,4 +351,5 @@ def _node_table(state: NodeState) -> dict[str, Any]:
         if state.alive
         else {},
         "Labels": dict(info.labels),
+        "BytesPulled": state.stats.bytes_pulled,
     }

@@ -84,6 +84,7 @@ def run_workflow(experiment: Experiment, options: RunOptions) -> Run:
         watch = _Watch(world, backend, options, kills_of(experiment, options), nodes)
         submitted = submit_workflow(workflow, backend, options.time_scale)
         watch.until_all_ended(submitted.tokens)
+        pulled = bytes_pulled(backend, options)
         task_ids = submitted.task_ids
         del submitted  # Its references end before their world does.
     finally:
@@ -92,7 +93,7 @@ def run_workflow(experiment: Experiment, options: RunOptions) -> Run:
     notes = Notes(options.journal)
     records = records_of_workflow(workflow, task_ids, notes, watch.start_ns, options.time_scale)
     makespan = makespan_s(notes, task_ids, options.time_scale)
-    outcome = outcome_of(experiment, options, notes, wall_s, makespan)
+    outcome = outcome_of(experiment, options, notes, wall_s, makespan, pulled)
     summary = summarise(outcome, records, workflow, experiment.scenario.expectations)
     return Run(experiment, summary, records, options.journal, what_differs(experiment, options))
 
@@ -193,8 +194,21 @@ def what_differs(experiment: Experiment, options: RunOptions) -> tuple[str, ...]
     return (f"network: {options.backend} uses the links that there are, not those of the scenario",)
 
 
+def bytes_pulled(backend: Backend, options: RunOptions) -> int | None:
+    """What the nodes of a real world say that they pulled, in the workflow's bytes; None in virtual time."""
+    if options.backend in SIMULATED:
+        return None
+    backend.sleep(2 * Config().resource_report_period_ns / NANOSECONDS["s"])  # Until all have reported.
+    return round(sum(row["BytesPulled"] for row in backend.nodes()) / options.time_scale)
+
+
 def outcome_of(
-    experiment: Experiment, options: RunOptions, notes: Notes, wall_s: float, makespan: float | None
+    experiment: Experiment,
+    options: RunOptions,
+    notes: Notes,
+    wall_s: float,
+    makespan: float | None,
+    pulled: int | None = None,
 ) -> Outcome:
     """What is known of the run beyond its tasks; None for what this world does not write down."""
     simulated = options.backend in SIMULATED
@@ -206,7 +220,7 @@ def outcome_of(
         cpus=cluster.total_cpus(),
         wall_s=wall_s,
         makespan_s=makespan,
-        bytes_moved=notes.bytes_moved if simulated else None,
+        bytes_moved=notes.bytes_moved if simulated else pulled,
         lost_objects=notes.lost_objects,
         digest=options.journal.digest() if simulated else None,
         command=options.command,

@@ -53,7 +53,7 @@ class NodeTable:
     def load(self) -> None:
         for row in self._tables.nodes():
             if row.death_reason:
-                self._bury(row.info, row.death_reason)
+                self._bury(row.info, row.death_reason, StoreStats())
             else:
                 self._admit(row.info)
 
@@ -115,9 +115,10 @@ class NodeTable:
         info = self.live.pop(node_id, None)
         if info is None:
             return  # It dies once, however many notice.
+        _, stats = self.views.reported(node_id)
         self.views.remove(node_id)
         self.health.remove(node_id)
-        self._bury(info, reason)
+        self._bury(info, reason, stats)
         self._tables.save_node(NodeRow(info, reason or "no reason given"))
         self._host.note(NodeLost(node_id, info.name, reason))
         removed = NodeRemoved(node_id, reason)
@@ -132,8 +133,8 @@ class NodeTable:
         self.views.add(info)
         self.health.add(info.address)
 
-    def _bury(self, info: NodeInfo, reason: str) -> None:
-        self.dead[info.address.node_id] = NodeState(info, False, {}, StoreStats(), reason)
+    def _bury(self, info: NodeInfo, reason: str, stats: StoreStats) -> None:
+        self.dead[info.address.node_id] = NodeState(info, False, {}, stats, reason)
 
     def _welcome(self) -> None:
         """Answer those that register. The others learn of them from the next ResourceView."""

@@ -37,3 +37,11 @@ def test_bad_input_is_told_once(raysim):
     ended = raysim("check-determinism", "nowhere.py")
     assert (ended.code, ended.out) == (2, "")
     assert ended.err.splitlines() == ["nowhere.py: there is no such file"]
+
+
+def test_runs_that_fail_before_they_begin_are_not_taken_for_equal(raysim):
+    Path("app.py").write_text("raise RuntimeError('no cluster today')")
+    ended = raysim("check-determinism", "app.py")
+    assert ended.code == 1
+    assert "wrote no record" in ended.err
+    assert "no cluster today" in ended.err
