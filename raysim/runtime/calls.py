@@ -9,14 +9,14 @@ from raysim.backend import ActorOptions, ActorRecord, CallOptions, RemoteTarget,
 from raysim.exceptions import from_failure
 from raysim.protocol.host import Waiter
 from raysim.protocol.messages import ContainedRef
-from raysim.protocol.owner.leases import SchedulingClass
+from raysim.protocol.owner.scheduling_class import SchedulingClass
 from raysim.runtime.object_ref import ObjectRef
+from raysim.runtime.resources import actor_resources, placed, task_resources
 from raysim.runtime.serialization import is_plain
 from raysim.spec.actor import ActorInfo, ActorSpec
 from raysim.spec.failure import Failure
 from raysim.spec.ids import ActorId, FunctionId, actor_handle_object, function_id, return_id
-from raysim.spec.resources import CPU, GPU, MEMORY, UNITS, Resources, fixed
-from raysim.spec.task import TaskArg, TaskCall, TaskTemplate
+from raysim.spec.task import Default, InBundle, TaskArg, TaskCall, TaskTemplate
 
 if TYPE_CHECKING:
     from raysim.runtime.core_worker import CoreWorker
@@ -50,6 +50,8 @@ class Calls:
         kwargs: dict[str, Any],
     ) -> list[ObjectRef]:
         worker = self._worker
+        if type(options.strategy) is InBundle or worker.context.task is not None:
+            options = worker.groups.task(target.name, options)
         packed, refs, nested = self._pack(target.name, args, kwargs)
         with self._host.lock:
             worker.drain()
@@ -76,14 +78,15 @@ class Calls:
         if isinstance(retried, tuple):
             payload = _dump(target.name, (target.target, retried))
             key = function_id(payload)
+        strategy = options.strategy or Default()
         template = TaskTemplate(
             key,
             options.name or target.name,
-            task_resources(options),
+            placed(task_resources(options), strategy),
             options.num_returns,
             options.max_retries,
             bool(retried),
-            options.strategy,
+            strategy,
             self._worker.namespace,
             options.selectors,
             options.max_calls,
@@ -104,10 +107,8 @@ class Calls:
 
     def _export(self, target: RemoteTarget, options: TaskOptions | None = None) -> Exported:
         """Pickle the function now: once per process, as Ray does once per job."""
-        if options is not None and options.work is not None:
-            payload = b""
-        else:
-            payload = _dump(target.name, (target.target, None))
+        is_synthetic = options is not None and options.work is not None
+        payload = b"" if is_synthetic else _dump(target.name, (target.target, None))
         exported = self._exports[target] = Exported(
             function_id(payload or target.name.encode()), payload
         )
@@ -164,6 +165,8 @@ class Calls:
             info = self.find_actor(options.name, namespace)
             if info is not None:
                 return record_of(info)
+        options = self._worker.groups.actor(target.name, options)
+        strategy = options.strategy or Default()
         packed, refs, nested = self._pack(target.name, args, kwargs)
         waiter = Waiter()
         refused: list[Failure] = []
@@ -186,15 +189,15 @@ class Calls:
                 packed,
                 refs,
                 self._host.address,
-                placement,
-                lifetime,
+                placed(placement, strategy),
+                placed(lifetime, strategy),
                 options.max_restarts,
                 options.max_task_retries,
                 options.max_concurrency,
                 options.name,
                 namespace,
                 options.detached,
-                options.strategy,
+                strategy,
                 options.method_meta,
                 options.selectors,
             )
@@ -277,38 +280,6 @@ class Calls:
 def record_of(info: ActorInfo) -> ActorRecord:
     """A weak handle's record: it does not keep the actor alive."""
     return ActorRecord(info.actor_id, info.class_name, info.method_meta)
-
-
-def task_resources(options: TaskOptions) -> Resources:
-    _check_gpus(options.num_gpus)
-    wanted = dict(options.resources)
-    wanted[CPU] = options.num_cpus
-    wanted[GPU] = options.num_gpus
-    wanted[MEMORY] = options.memory
-    return fixed(wanted)
-
-
-def actor_resources(options: ActorOptions) -> tuple[Resources, Resources]:
-    """What placing needs, and what living holds (Ray: 1 and 0 CPUs unless anything is given)."""
-    extra = dict(options.resources or {})
-    if options.num_cpus is None and not options.num_gpus and not extra:
-        memory = fixed({MEMORY: options.memory})
-        return {CPU: UNITS, **memory}, memory
-    extra[CPU] = 1 if options.num_cpus is None else options.num_cpus
-    _check_gpus(options.num_gpus or 0)
-    extra[GPU] = options.num_gpus or 0
-    extra[MEMORY] = options.memory
-    held = fixed(extra)
-    return held, held
-
-
-def _check_gpus(num_gpus: float) -> None:
-    """Raises ValueError: a part of a GPU is one GPU's, and several are whole ones (Ray)."""
-    if num_gpus > 1 and num_gpus != int(num_gpus):
-        raise ValueError(
-            f"GPU resource quantities >1 must be whole numbers, but num_gpus={num_gpus}. Ask for "
-            f"num_gpus={int(num_gpus)} or {int(num_gpus) + 1}."
-        )
 
 
 def _dump(name: str, what: object) -> bytes:

@@ -17,32 +17,40 @@ from raysim.backend import (
     CallOptions,
     ContextInfo,
     InitOptions,
+    PlacementGroupOptions,
     RemoteTarget,
     TaskOptions,
 )
 from raysim.exceptions import RaySystemError
 from raysim.protocol.driver import Driver
 from raysim.protocol.executor import Executor
+from raysim.protocol.explaining import Explaining
 from raysim.protocol.host import Outcome, ProcessHost, RunnableTask, Waiter
+from raysim.protocol.messages import ContainedRef
 from raysim.protocol.owner import Owner
+from raysim.protocol.owner.objects import Entry
 from raysim.protocol.process import Process, Role
 from raysim.protocol.queries import Queries
 from raysim.runtime.calls import Calls
 from raysim.runtime.execution import Execution
 from raysim.runtime.object_ref import ObjectRef
+from raysim.runtime.placement_groups import Groups
 from raysim.runtime.values import NS, Values
 from raysim.spec.address import Address
+from raysim.spec.explanation import Explanation
 from raysim.spec.ids import (
     ActorId,
     IdSource,
     JobId,
     ObjectId,
+    PlacementGroupId,
     TaskId,
     driver_task,
     job_id,
     job_of_task,
 )
 from raysim.spec.node import NodeState
+from raysim.spec.placement_group import GroupInfo, plain
 from raysim.spec.resources import UNITS, Resources, floats, total
 
 
@@ -64,10 +72,15 @@ class CoreWorker:
     def __init__(self, host: ProcessHost, raylet: Address, gcs: Address) -> None:
         self.host = host
         self.raylet = raylet
+        self.gcs = gcs
         self.owner = Owner(host, raylet, gcs)
         self.queries = Queries(host, gcs)
+        self.explaining = Explaining(host, gcs, self.owner, self.queries, self.awaited)
+        self._awaited: dict[Waiter, Sequence[Entry]] = {}
+        """What user code waits for, by what wakes it."""
         self.values = Values(self)
         self.calls = Calls(self)
+        self.groups = Groups(self)
         self.execution = Execution(self)
         self.executor: Executor | None = None
         self._driver: Driver | None = None
@@ -98,12 +111,12 @@ class CoreWorker:
     @classmethod
     def worker(cls, host: ProcessHost, raylet: Address, gcs: Address, token: int) -> "CoreWorker":
         self = cls(host, raylet, gcs)
-        self.executor = Executor(host, self.owner, raylet, token)
+        self.executor = self.explaining.executor = Executor(host, self.owner, raylet, token)
         self.process = self._process(self.executor)
         return self
 
     def _process(self, role: Role) -> Process:
-        return Process([self.owner, role, self.queries])
+        return Process([self.owner, role, self.explaining, self.queries, self.groups.role])
 
     # Life
 
@@ -147,21 +160,46 @@ class CoreWorker:
         """Of the running task; a thread that user code made itself counts to the latest one."""
         return _entered.get() or self._latest
 
-    def block(self, waiter: Waiter, timeout_ns: int | None) -> bool:
-        """Wait in user code; a worker lends its CPUs on meanwhile."""
+    def block(self, waiter: Waiter, timeout_ns: int | None, awaited: Sequence[Entry] = ()) -> bool:
+        """Wait in user code, for these objects say; a worker lends its CPUs on meanwhile."""
         executor = self.executor
         with self.host.lock:
             self.owner.flush()
             if waiter.done:
                 return True
+            self._awaited[waiter] = awaited
             if executor is not None:
                 executor.blocked()
         try:
             return self.host.block(waiter, timeout_ns)
         finally:
+            self._awaited.pop(waiter, None)
             if executor is not None:
                 with self.host.lock:
                     executor.unblocked()
+
+    # Why it waits
+
+    def awaited(self) -> list[ContainedRef]:
+        """The objects that user code waits for and that are not ready."""
+        own = self.host.address
+        entries = {e.object_id: e for waits in self._awaited.values() for e in waits if not e.ready}
+        return [ContainedRef(entry.object_id, entry.owner or own) for entry in entries.values()]
+
+    def explain(self, ref: ObjectRef) -> Explanation:
+        waiter = Waiter()
+        found: list[Explanation] = []
+
+        def answer(explanations: list[Explanation]) -> None:
+            found.extend(explanations)
+            waiter.finish()
+
+        self.values.entries_of([ref])
+        with self.host.lock:
+            self.drain()
+            self.explaining.explain([ContainedRef(ref._id, ref._owner)], answer)
+        self.block(waiter, None)
+        return found[0]
 
     # References
 
@@ -242,6 +280,23 @@ class CoreWorker:
         spec = task.actor
         return ActorRecord(spec.actor_id, spec.class_name, spec.method_meta)
 
+    def create_placement_group(self, options: PlacementGroupOptions) -> PlacementGroupId:
+        return self.groups.create(options)
+
+    def remove_placement_group(self, group_id: PlacementGroupId) -> None:
+        self.groups.remove(group_id)
+
+    def placement_group_ready(self, group_id: PlacementGroupId, value: Any) -> ObjectRef:
+        return self.groups.ready(group_id, value)
+
+    def wait_placement_group(self, group_id: PlacementGroupId, timeout: float) -> bool:
+        return self.groups.wait(group_id, timeout)
+
+    def placement_groups(
+        self, group_id: PlacementGroupId | None = None, name: str = ""
+    ) -> list[GroupInfo]:
+        return self.groups.infos(group_id, name)
+
     def put(self, value: Any) -> ObjectRef:
         return self.values.put(value)
 
@@ -285,6 +340,7 @@ class CoreWorker:
     def context_info(self) -> ContextInfo:
         task = self.context.task
         actor = task.actor if task is not None else None
+        group = self.groups.current()
         address = self.host.address
         return ContextInfo(
             job_id=job_of_task(self.context.task_id).hex(),
@@ -300,6 +356,8 @@ class CoreWorker:
             attempt=task.call.attempt if task is not None else 0,
             was_reconstructed=task is not None and task.incarnation > 0,
             is_driver=self._driver is not None,
+            placement_group_id=group.group_id.hex() if group is not None else None,
+            captures=group is not None and group.capture,
         )
 
     def accelerators(self, task: RunnableTask | None) -> dict[str, list[str]]:
@@ -332,8 +390,8 @@ def _assigned(task: RunnableTask | None) -> dict[str, float]:
     if task is None:
         return {}
     if task.template is not None:
-        return floats(task.template.resources)
-    return floats(task.actor.lifetime) if task.actor is not None else {}
+        return floats(plain(task.template.resources))
+    return floats(plain(task.actor.lifetime)) if task.actor is not None else {}
 
 
 def _node_table(state: NodeState) -> dict[str, Any]:

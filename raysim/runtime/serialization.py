@@ -154,10 +154,7 @@ def deserialize(data: bytes | memoryview) -> tuple[Any, bool, list[ObjectRef]]:
     refs: list[ObjectRef] = []
     token = deserialised.set(refs)
     try:
-        if kind == _BUFFERS:
-            value = _load_with_buffers(view)
-        else:
-            value = pickle.loads(view[1:])
+        value = _load_with_buffers(view) if kind == _BUFFERS else pickle.loads(view[1:])
     finally:
         deserialised.reset(token)
     return value, kind == _ERROR, refs

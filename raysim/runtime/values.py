@@ -124,7 +124,7 @@ class Values:
                 waiter.finish()
         try:
             in_time = waiter.done or self._worker.block(
-                waiter, None if timeout is None or timeout < 0 else int(timeout * NS)
+                waiter, None if timeout is None or timeout < 0 else int(timeout * NS), entries
             )
             if not in_time:
                 raise _timed_out(refs, entries, pins, timeout)
@@ -228,7 +228,8 @@ class Values:
                     fetches.fetch(entry, FetchReason.WAIT, here)
         try:
             if not waiter.done and timeout != 0:
-                self._worker.block(waiter, None if timeout is None else int(timeout * NS))
+                timeout_ns = None if timeout is None else int(timeout * NS)
+                self._worker.block(waiter, timeout_ns, entries)
             elif not waiter.done:
                 self._worker.block(waiter, 0)
         finally:

@@ -74,6 +74,10 @@ class ActorCalls:
                 self._subscribe(found)
         return found
 
+    def record(self, task_id: TaskId) -> TaskRecord | None:
+        """A call that has not ended."""
+        return self._records.get(task_id)
+
     def _owner_of(self, actor_id: ActorId) -> Address:
         """Who made it, as the counted handle says: should that process die first, the GCS never hears of it."""
         handle = self._objects.entries.get(actor_handle_object(actor_id))

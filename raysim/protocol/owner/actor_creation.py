@@ -66,6 +66,11 @@ class ActorCreation:
         self._calls.client(spec.actor_id, subscribe=False)
         self._arguments.wait(record, lambda: self._register(made))
 
+    def unregistered(self, actor_id: ActorId) -> TaskRecord | None:
+        """The constructor's call, while the GCS has not been asked: its arguments are not ready."""
+        made = self._made.get(actor_id)
+        return None if made is None or made.asked else made.record
+
     def _register(self, made: Creation) -> None:
         if self._made.get(made.spec.actor_id) is not made:
             return  # Killed, or out of scope, while it waited for its arguments.

@@ -164,7 +164,9 @@ class Fetches:
             self._end(entry)
             del self._refused[entry.object_id]
         else:
-            self._go_on(entry)  # It failed, or is made again: known here before the raylet's answer.
+            self._go_on(
+                entry
+            )  # It failed, or is made again: known here before the raylet's answer.
 
     def _give_up(self, entry: Entry, nodes: list[NodeId]) -> None:
         """Tell those that do not wait for another copy."""

@@ -1,24 +1,15 @@
-"""Leases of one scheduling class: asks raylets for workers, fills them with calls, gives them back.
+"""The leases of an owner: filled with calls, kept a while, given back. Never what a call is or becomes: see tasks."""
 
-Never what a call is or becomes: see tasks.py. A class has a queue of calls whose arguments are ready.
-"""
-
-from collections import deque
 from collections.abc import Callable, Iterator
 
-import msgspec
-
-from raysim.protocol.host import Host, Timer
-from raysim.protocol.messages import (
-    CancelWorkerLease,
-    PushTasks,
-    RequestWorkerLease,
-    ReturnWorkerLease,
-)
+from raysim.protocol.host import Host
+from raysim.protocol.messages import PushTasks, ReturnWorkerLease
+from raysim.protocol.owner.lease_requests import LeaseRequests
 from raysim.protocol.owner.records import TaskRecord
+from raysim.protocol.owner.scheduling_class import Lease, SchedulingClass
 from raysim.spec.address import Address
 from raysim.spec.failure import Failure
-from raysim.spec.ids import FunctionId, JobId, NodeId, TaskId, WorkerId, job_of_task
+from raysim.spec.ids import FunctionId, NodeId, TaskId, WorkerId
 from raysim.spec.resources import Accelerators
 from raysim.spec.task import TaskTemplate
 
@@ -27,74 +18,6 @@ SEND_AT = 64
 
 SEND_AFTER_NS = 200_000
 """Nanoseconds that a gathered call may wait for company. Measured: submit-to-start stays under 1 ms."""
-
-
-class Lease(msgspec.Struct):
-    """A worker lent to one scheduling class."""
-
-    lease_id: int
-    worker: Address
-    raylet: Address
-    accelerators: Accelerators = {}
-    in_flight: dict[TaskId, TaskRecord] = {}
-    outbox: list[TaskRecord] = []
-    open: bool = True
-    """False while the worker hands calls back: its user code blocks, or it retires."""
-    retires: bool = False
-    """The worker has run its `max_calls`: it exits once this lease was returned."""
-    idle_since_ns: int = -1
-
-
-class LeaseRequest(msgspec.Struct):
-    lease_id: int
-    raylet: Address
-    hops: int = 0
-    timer: Timer | None = None
-
-
-class SchedulingClass:
-    """Calls of one template: their queue, their leases, and the moving average of their time."""
-
-    def __init__(self, template: TaskTemplate, function: bytes | None) -> None:
-        self.template = template
-        self.function = function
-        self.queue: deque[TaskRecord] = deque()
-        self.leases: dict[int, Lease] = {}
-        self.roomy: dict[int, Lease] = {}
-        """Leases that can take a call, least recently served first."""
-        self.requests: dict[int, LeaseRequest] = {}
-        self.mean_ns = -1.0
-        self._cancelled = 0
-
-    def drop_cancelled(self) -> None:
-        """One more of the queued calls was cancelled; they leave together, once they are half of the queue."""
-        self._cancelled += 1
-        if 2 * self._cancelled >= len(self.queue):
-            self.queue = deque(record for record in self.queue if not record.cancelled)
-            self._cancelled = 0
-
-    def next(self) -> TaskRecord | None:
-        """Take the first call out of the queue."""
-        while self.queue:
-            record = self.queue.popleft()
-            if not record.cancelled:
-                return record
-            self._cancelled -= 1
-        return None
-
-    def learn(self, duration_ns: int) -> None:
-        """Exponential moving average, a quarter new."""
-        if self.mean_ns < 0:
-            self.mean_ns = float(duration_ns)
-        else:
-            self.mean_ns += (duration_ns - self.mean_ns) * 0.25
-
-    def window(self, ahead_ns: int, most: int) -> int:
-        """How many calls may be in flight on one lease."""
-        if self.mean_ns < 0 or self.template.max_retries == 0:
-            return 1  # A call that may not be retried must not be lost in a queue it never left.
-        most = min(most, self.template.max_calls or most)
-        return max(1, min(most, int(ahead_ns / (self.mean_ns + 1))))
 
 
 class Leases:
@@ -110,12 +33,10 @@ class Leases:
     ) -> None:
         self._host = host
         self._config = host.config
-        self._raylet = raylet
-        self._prefer = prefer
+        self.requests = LeaseRequests(host, raylet, prefer)
         self._refused = refused
         self._lost = lost
         self._classes: dict[tuple[object, ...], SchedulingClass] = {}
-        self._of_request: dict[int, SchedulingClass] = {}
         self._of_lease: dict[int, SchedulingClass] = {}
         self._by_worker: dict[WorkerId, dict[int, Lease]] = {}
         self._sent_functions: dict[WorkerId, set[FunctionId]] = {}
@@ -123,9 +44,6 @@ class Leases:
         self._dirty: dict[int, Lease] = {}
         self._flush_timer = False
         self._idle_timer = False
-        self._next_id = 0
-        self._lost_nodes: set[NodeId] = set()
-        """Nobody answers there any more, though others may still send requests on to them."""
 
     def class_of(self, template: TaskTemplate, function: bytes | None) -> SchedulingClass:
         key = template.scheduling_key()
@@ -149,9 +67,9 @@ class Leases:
                 if lease.open and len(lease.in_flight) < window:
                     roomy[lease_id] = lease
         if cls.queue:
-            self._request(cls)
-        elif cls.requests:
-            self._cancel_requests(cls)
+            self.requests.ask_for(cls)
+        elif cls.asked:
+            self.requests.cancel(cls)
 
     def _fill(self, cls: SchedulingClass, lease: Lease, window: int) -> None:
         in_flight = lease.in_flight
@@ -201,70 +119,18 @@ class Leases:
         self._flush_timer = False
         self.flush()
 
-    # Asking
-
-    def _request(self, cls: SchedulingClass) -> None:
-        wanted = min(len(cls.queue), self._config.max_pending_lease_requests)
-        while len(cls.requests) < wanted:
-            record = cls.queue[len(cls.requests)]
-            self._next_id += 1
-            request = LeaseRequest(self._next_id, self._prefer(record) or self._raylet)
-            cls.requests[request.lease_id] = request
-            self._of_request[request.lease_id] = cls
-            self._ask(cls, request)
-
-    def _ask(self, cls: SchedulingClass, request: LeaseRequest) -> None:
-        template = cls.template
-        job: JobId = job_of_task(cls.queue[0].call.task_id) if cls.queue else JobId(b"\0" * 4)
-        self._host.send(
-            request.raylet,
-            RequestWorkerLease(
-                request.lease_id,
-                job,
-                template.resources,
-                template.strategy,
-                request.hops,
-                max(0, len(cls.queue) - len(cls.requests)),
-                selectors=template.selectors,
-            ),
-        )
-        request.timer = self._host.call_later(
-            self._config.request_retry_ns, lambda: self._ask_again(request)
-        )
-
-    def _ask_again(self, request: LeaseRequest) -> None:
-        cls = self._of_request.get(request.lease_id)
-        if cls is not None:
-            self._ask(cls, request)
-
-    def _forget_request(self, lease_id: int) -> tuple[SchedulingClass, LeaseRequest] | None:
-        cls = self._of_request.pop(lease_id, None)
-        if cls is None:
-            return None
-        request = cls.requests.pop(lease_id)
-        if request.timer is not None:
-            request.timer.cancel()
-        return cls, request
-
-    def _cancel_requests(self, cls: SchedulingClass) -> None:
-        for lease_id in list(cls.requests):
-            found = self._forget_request(lease_id)
-            assert found is not None
-            self._host.send(found[1].raylet, CancelWorkerLease(lease_id))
-
     # Answers
 
     def on_granted(
         self, raylet: Address, lease_id: int, worker: Address, accelerators: Accelerators
     ) -> None:
-        found = self._forget_request(lease_id)
-        if found is None:
-            cls = self._of_lease.get(lease_id)
-            if cls is None or cls.leases[lease_id].raylet != raylet:
+        cls = self.requests.answered(lease_id)
+        if cls is None:
+            holder = self._of_lease.get(lease_id)
+            if holder is None or holder.leases[lease_id].raylet != raylet:
                 # The cancellation crossed the grant, or a raylet that was asked before grants as well.
                 self._host.send(raylet, ReturnWorkerLease(lease_id))
             return
-        cls, _ = found
         lease = Lease(lease_id, worker, raylet, accelerators)
         cls.leases[lease_id] = cls.roomy[lease_id] = lease
         self._of_lease[lease_id] = cls
@@ -273,37 +139,12 @@ class Leases:
         if not lease.in_flight:
             self._return(cls, lease)
 
-    def on_spilled(self, sender: Address, lease_id: int, raylet: Address, hops: int) -> None:
-        cls = self._of_request.get(lease_id)
-        if cls is None:
-            return
-        request = cls.requests[lease_id]
-        if request.raylet != sender:
-            return  # A second copy: another raylet is asked already.
-        if raylet.node_id in self._lost_nodes:
-            return  # The sender has yet to learn of the loss: it is asked again by the timer.
-        if request.timer is not None:
-            request.timer.cancel()
-        request.raylet, request.hops = raylet, hops
-        self._ask(cls, request)
-
     def on_refused(self, lease_id: int, failure: Failure) -> None:
-        found = self._forget_request(lease_id)
-        if found is not None:
-            cls = found[0]
+        cls = self.requests.answered(lease_id)
+        if cls is not None:
             while (record := cls.next()) is not None:
                 self._refused(record, failure)
             self.dispatch(cls)
-
-    def raylet_lost(self, raylet: Address) -> None:
-        """Requests that wait there are asked again at the own raylet."""
-        for lease_id, cls in list(self._of_request.items()):
-            request = cls.requests[lease_id]
-            if request.raylet.worker_id == raylet.worker_id:
-                if request.timer is not None:
-                    request.timer.cancel()
-                request.raylet, request.hops = self._raylet, 0
-                self._ask(cls, request)
 
     # Ends
 
@@ -333,8 +174,8 @@ class Leases:
                 cls.roomy[lease.lease_id] = lease
             else:
                 cls.roomy.pop(lease.lease_id, None)
-            if not cls.queue and cls.requests:
-                self._cancel_requests(cls)
+            if not cls.queue and cls.asked:
+                self.requests.cancel(cls)
             if not lease.in_flight:
                 self._idle(cls, lease)
 
@@ -401,16 +242,11 @@ class Leases:
             self.dispatch(cls)
 
     def node_lost(self, node_id: NodeId, reason: str) -> None:
-        self._lost_nodes.add(node_id)
+        self.requests.node_lost(node_id)
         for lease_id, cls in list(self._of_lease.items()):
             lease = cls.leases.get(lease_id)
             if lease is not None and lease.worker.node_id == node_id:
                 self.worker_lost(lease.worker, reason)
-        for cls in list(self._of_request.values()):
-            for request in cls.requests.values():
-                if request.raylet.node_id == node_id:
-                    self.raylet_lost(request.raylet)
-                    break
 
     def where(self, task_id: TaskId) -> Lease | None:
         """The lease that this call was pushed on."""

@@ -33,6 +33,7 @@ from raysim.protocol.owner.extents import Extents
 from raysim.protocol.owner.fetches import Fetches
 from raysim.protocol.owner.objects import ObjectTable
 from raysim.protocol.owner.tasks import Tasks
+from raysim.protocol.owner.testimony import Testimony
 from raysim.protocol.process import Handler
 from raysim.spec.address import Address
 from raysim.spec.ids import NodeId
@@ -48,6 +49,7 @@ class Owner:
         self.tasks = Tasks(host, self.objects, raylet)
         self.actor_calls = ActorCalls(host, self.objects, gcs)
         self.actors = ActorCreation(host, self.objects, self.actor_calls, gcs)
+        self.testimony = Testimony(host, self.objects, self.tasks, self.actor_calls, self.actors)
         self.when_node_lost: Callable[[NodeId], None] = lambda node_id: None
         """Set by another role of the process that deals with peers, too."""
 
@@ -60,7 +62,7 @@ class Owner:
             WorkerLeaseGranted: lambda sender, m: leases.on_granted(
                 sender, m.lease_id, m.worker, m.accelerators
             ),
-            WorkerLeaseSpilled: lambda sender, m: leases.on_spilled(
+            WorkerLeaseSpilled: lambda sender, m: leases.requests.spilled(
                 sender, m.lease_id, m.raylet, m.hops
             ),
             WorkerLeaseRefused: lambda _, m: leases.on_refused(m.lease_id, m.failure),
@@ -110,6 +112,6 @@ class Owner:
 
     def peer_lost(self, peer: Address) -> None:
         self.tasks.leases.worker_lost(peer, "the worker process ended")
-        self.tasks.leases.raylet_lost(peer)
+        self.tasks.leases.requests.raylet_lost(peer)
         self.actor_calls.worker_lost(peer)
         self.objects.peer_lost(peer)

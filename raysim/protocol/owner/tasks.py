@@ -16,9 +16,10 @@ from raysim.protocol.messages import (
     TasksDone,
     TaskStatus,
 )
-from raysim.protocol.owner.leases import Leases, SchedulingClass
+from raysim.protocol.owner.leases import Leases
 from raysim.protocol.owner.objects import Entry, ObjectState, ObjectTable
 from raysim.protocol.owner.records import TaskRecord
+from raysim.protocol.owner.scheduling_class import SchedulingClass
 from raysim.spec.address import NOWHERE, Address
 from raysim.spec.failure import Failure, FailureKind
 from raysim.spec.ids import NodeId, ObjectId, TaskId, return_id

@@ -119,7 +119,8 @@ actions = st.lists(
         st.integers(0, 50),
         st.integers(0, PROCESSES - 1),
     ),
-    max_size=120,
+    min_size=60,  # Short programs, which are drawn most otherwise, hold no race.
+    max_size=150,
 )
 
 

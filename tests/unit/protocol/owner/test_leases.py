@@ -18,7 +18,7 @@ from raysim.protocol.messages import (
     WorkerLeaseRefused,
     WorkerLeaseSpilled,
 )
-from raysim.protocol.owner.leases import SchedulingClass
+from raysim.protocol.owner.scheduling_class import SchedulingClass
 from raysim.spec.failure import Failure, FailureKind
 from raysim.spec.ids import FunctionId
 from raysim.spec.task import Spread

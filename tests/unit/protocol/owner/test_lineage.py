@@ -11,6 +11,8 @@ from raysim.protocol.messages import (
     PushTasks,
     RequestWorkerLease,
     ResolveObjects,
+    TasksDone,
+    TaskStatus,
 )
 from raysim.protocol.owner.objects import ObjectState
 from raysim.spec.failure import FailureKind
@@ -250,6 +252,25 @@ def test_borrower_that_finds_no_copy_waits_for_the_rebuilt_one(rig):
     run_next(rig, stored())
     [status] = rig.host.of(ObjectsResolved)[0][1].objects
     assert status.holders == [FAR]
+
+
+def test_handed_back_call_waits_until_its_argument_was_made_again(rig):
+    """Its worker found no copy: it costs the call no attempt."""
+    argument = rig.ran(result=stored())
+    result = rig.submit(argument)
+    worker = rig.grant()
+    rig.host.take()
+    gone = rig.result(result, status=TaskStatus.NOT_RUN)
+    gone.lost = {argument: [RAYLET.node_id]}
+    rig.tell(worker, TasksDone(RAYLET, [gone]))
+    assert run_next(rig, stored()).task_id == argument[:24]
+    call = run_next(rig, inline(b"end"))
+    assert (call.task_id, call.attempt) == (result[:24], 0)
+    assert [arg.holders for arg in call.refs] == [[FAR]]
+    assert rig.found(result).payload == b"end"
+    rig.drop(argument)
+    rig.drop(result)
+    rig.assert_nothing_left()
 
 
 def test_copy_of_the_lost_value_that_turns_up_is_freed(rig):

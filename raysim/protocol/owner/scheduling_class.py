@@ -1,0 +1,73 @@
+"""Calls of one template, their queue and their leases. Never asks for a lease, never sends: see leases.py."""
+
+from collections import deque
+
+import msgspec
+
+from raysim.protocol.owner.records import TaskRecord
+from raysim.spec.address import Address
+from raysim.spec.ids import TaskId
+from raysim.spec.resources import Accelerators
+from raysim.spec.task import TaskTemplate
+
+
+class Lease(msgspec.Struct):
+    """A worker lent to one scheduling class."""
+
+    lease_id: int
+    worker: Address
+    raylet: Address
+    accelerators: Accelerators = {}
+    in_flight: dict[TaskId, TaskRecord] = {}
+    outbox: list[TaskRecord] = []
+    open: bool = True
+    """False while the worker hands calls back: its user code blocks, or it retires."""
+    retires: bool = False
+    """The worker has run its `max_calls`: it exits once this lease was returned."""
+    idle_since_ns: int = -1
+
+
+class SchedulingClass:
+    """Calls of one template: their queue, their leases, and the moving average of their time."""
+
+    def __init__(self, template: TaskTemplate, function: bytes | None) -> None:
+        self.template = template
+        self.function = function
+        self.queue: deque[TaskRecord] = deque()
+        self.leases: dict[int, Lease] = {}
+        self.roomy: dict[int, Lease] = {}
+        """Leases that can take a call, least recently served first."""
+        self.asked: dict[int, None] = {}
+        """Lease requests under way, by id."""
+        self.mean_ns = -1.0
+        self._cancelled = 0
+
+    def drop_cancelled(self) -> None:
+        """One more of the queued calls was cancelled; they leave together, once they are half of the queue."""
+        self._cancelled += 1
+        if 2 * self._cancelled >= len(self.queue):
+            self.queue = deque(record for record in self.queue if not record.cancelled)
+            self._cancelled = 0
+
+    def next(self) -> TaskRecord | None:
+        """Take the first call out of the queue."""
+        while self.queue:
+            record = self.queue.popleft()
+            if not record.cancelled:
+                return record
+            self._cancelled -= 1
+        return None
+
+    def learn(self, duration_ns: int) -> None:
+        """Exponential moving average, a quarter new."""
+        if self.mean_ns < 0:
+            self.mean_ns = float(duration_ns)
+        else:
+            self.mean_ns += (duration_ns - self.mean_ns) * 0.25
+
+    def window(self, ahead_ns: int, most: int) -> int:
+        """How many calls may be in flight on one lease."""
+        if self.mean_ns < 0 or self.template.max_retries == 0:
+            return 1  # A call that may not be retried must not be lost in a queue it never left.
+        most = min(most, self.template.max_calls or most)
+        return max(1, min(most, int(ahead_ns / (self.mean_ns + 1))))

@@ -1,0 +1,110 @@
+"""What an owner can say of its objects when somebody wonders why they are not ready. Changes nothing."""
+
+from raysim.protocol.host import Host
+from raysim.protocol.messages import ContainedRef, ObjectStage, ObjectStory
+from raysim.protocol.owner.actor_calls import ActorCalls
+from raysim.protocol.owner.actor_creation import ActorCreation
+from raysim.protocol.owner.objects import Entry, ObjectState, ObjectTable
+from raysim.protocol.owner.records import TaskRecord
+from raysim.protocol.owner.tasks import Tasks
+from raysim.spec.ids import ObjectId, task_of_object
+
+LEASES = 3
+"""Requests that one answer names. Ours: they are all alike."""
+
+
+class Testimony:
+    def __init__(
+        self,
+        host: Host,
+        objects: ObjectTable,
+        tasks: Tasks,
+        calls: ActorCalls,
+        creations: ActorCreation,
+    ) -> None:
+        self._host = host
+        self._objects = objects
+        self._tasks = tasks
+        self._calls = calls
+        self._creations = creations
+
+    def of(self, object_id: ObjectId) -> ObjectStory:
+        entry = self._objects.entries.get(object_id)
+        if entry is None or entry.owner is not None or entry.state == ObjectState.FREED:
+            return ObjectStory(ObjectStage.UNKNOWN)
+        if entry.ready:
+            return _of_ready(entry)
+        task_id = task_of_object(object_id)
+        record = self._tasks.records.get(task_id)
+        if record is not None:
+            story = self._of_task(record)
+        else:
+            record = self._calls.record(task_id)
+            if record is None:
+                return ObjectStory(ObjectStage.NO_CALL)
+            story = self._of_actor_call(record)
+        story.task_id = task_id
+        story.name = record.name
+        story.attempt = record.call.attempt
+        story.rebuilt = entry.task is not None
+        started_ns = record.pushed_ns if record.running else record.submitted_ns
+        story.for_ns = self._host.now_ns() - started_ns
+        return story
+
+    def _of_task(self, record: TaskRecord) -> ObjectStory:
+        if record.running:
+            lease = self._tasks.leases.where(record.call.task_id)
+            assert lease is not None, f"{record.name} runs without a lease"
+            return ObjectStory(ObjectStage.PUSHED, worker=lease.worker)
+        missing = self._missing(record)
+        if missing:
+            return ObjectStory(ObjectStage.ARGUMENTS, arguments=missing)
+        assert record.template is not None
+        leases = self._tasks.leases
+        cls = leases.class_of(record.template, record.function)
+        asked = [
+            (lease_id, leases.requests.raylet_of(lease_id)) for lease_id in list(cls.asked)[:LEASES]
+        ]
+        return ObjectStory(ObjectStage.LEASE, leases=asked)
+
+    def _of_actor_call(self, record: TaskRecord) -> ObjectStory:
+        assert record.actor_id is not None
+        actor = self._calls.client(record.actor_id)
+        if record.running and actor.info is not None:
+            story = ObjectStory(ObjectStage.PUSHED, worker=actor.info.address)
+        elif missing := self._missing(record):
+            story = ObjectStory(ObjectStage.ARGUMENTS, arguments=missing)
+        elif constructor := self._creations.unregistered(record.actor_id):
+            arguments = self._missing(constructor)
+            story = ObjectStory(ObjectStage.ACTOR_ARGUMENTS, arguments=arguments)
+        elif actor.connected and actor.queue:
+            head = actor.queue[0]
+            story = ObjectStory(
+                ObjectStage.BEHIND, f"call {head.name}", arguments=self._missing(head)
+            )
+        else:
+            story = ObjectStory(ObjectStage.ACTOR)
+        story.actor_id = record.actor_id
+        return story
+
+    def _missing(self, record: TaskRecord) -> list[ContainedRef]:
+        if not record.missing:
+            return []
+        entries = self._objects.entries
+        refs = [(arg.object_id, arg.owner) for arg in record.call.refs]
+        return [
+            ContainedRef(object_id, owner)
+            for object_id, owner in refs
+            if (entry := entries.get(object_id)) is not None and not entry.ready
+        ]
+
+
+def _of_ready(entry: Entry) -> ObjectStory:
+    if entry.failure is not None:
+        return ObjectStory(ObjectStage.FAILED, entry.failure.text)
+    if entry.is_error:
+        return ObjectStory(ObjectStage.FAILED, "the call that made it raised.")
+    if entry.state == ObjectState.INLINE:
+        return ObjectStory(ObjectStage.READY, f"with its owner, {entry.size} bytes")
+    nodes = ", ".join(holder.node_id.hex()[:8] for holder in entry.holders)
+    return ObjectStory(ObjectStage.READY, f"in the store of {nodes}, {entry.size} bytes")
