@@ -7,7 +7,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from raysim import actor as actor
+    from raysim import dag as dag
     from raysim import exceptions as exceptions
+    from raysim import runtime_env as runtime_env
     from raysim import util as util
     from raysim.api.actors import ActorClass as ActorClass
     from raysim.api.cluster import available_resources as available_resources
@@ -25,18 +28,26 @@ if TYPE_CHECKING:
     from raysim.api.objects import get as get
     from raysim.api.objects import put as put
     from raysim.api.objects import wait as wait
+    from raysim.api.placement_groups import PlacementGroupID as PlacementGroupID
     from raysim.api.remote import remote as remote
     from raysim.api.session import init as init
     from raysim.api.session import is_initialized as is_initialized
     from raysim.api.session import shutdown as shutdown
     from raysim.runtime.object_ref import ObjectRef as ObjectRef
+    from raysim.runtime.object_ref_generator import (
+        DynamicObjectRefGenerator as DynamicObjectRefGenerator,
+    )
+    from raysim.runtime.object_ref_generator import ObjectRefGenerator as ObjectRefGenerator
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "ActorClass": "raysim.api.actors",
     "ActorHandle": "raysim.api.handles",
+    "DynamicObjectRefGenerator": "raysim.runtime.object_ref_generator",
     "ObjectRef": "raysim.runtime.object_ref",
+    "ObjectRefGenerator": "raysim.runtime.object_ref_generator",
+    "PlacementGroupID": "raysim.api.placement_groups",
     "RemoteFunction": "raysim.api.functions",
     "RuntimeContext": "raysim.api.context",
     "available_resources": "raysim.api.cluster",
@@ -58,12 +69,15 @@ _HOMES = {
 }
 """Where each name of the API is defined."""
 
-_MODULES = ("cluster_utils", "exceptions", "util")
+_MODULES = ("actor", "cloudpickle", "cluster_utils", "dag", "exceptions", "runtime_env", "util")
 
 __all__ = [
     "ActorClass",
     "ActorHandle",
+    "DynamicObjectRefGenerator",
     "ObjectRef",
+    "ObjectRefGenerator",
+    "PlacementGroupID",
     "RemoteFunction",
     "RuntimeContext",
     "__version__",

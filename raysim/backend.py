@@ -7,12 +7,15 @@ import msgspec
 
 from raysim.config import Config
 from raysim.journal import Journal
-from raysim.spec.ids import ActorId
+from raysim.spec.explanation import Explanation
+from raysim.spec.ids import ActorId, PlacementGroupId
 from raysim.spec.labels import Selector
-from raysim.spec.task import Default, Strategy, Work
+from raysim.spec.placement_group import GroupInfo
+from raysim.spec.task import Strategy, Work
 
 if TYPE_CHECKING:
     from raysim.runtime.object_ref import ObjectRef
+    from raysim.runtime.values import Waitable
 
 GROUP = "raysim.backends"
 """Entry-point group; each entry is a callable `create(options: InitOptions) -> World`."""
@@ -44,6 +47,8 @@ class InitOptions(msgspec.Struct, frozen=True, kw_only=True):
     entrypoint: str = ""
     journal: Journal | None = None
     """Where the driver's (in `sim`: everybody's) journal goes; None keeps notes only."""
+    runtime_env: str = ""
+    """Of the job, as `raysim.spec.runtime_env` has it. Its packages are uploaded once it is connected."""
     world: Mapping[str, Any] = {}
     """Options that only one world has (`network`, `faults` of `sim`), by name; unknown ones are refused."""
 
@@ -66,14 +71,22 @@ class TaskOptions(msgspec.Struct, frozen=True):
     memory: int = 0
     resources: dict[str, float] = {}
     num_returns: int = 1
+    """Or `STREAMING`, `DYNAMIC` of `raysim.spec.task`."""
+    item_limit: int = 0
+    """Items of a generator that wait to be taken, at most; 0: any number."""
     max_retries: int = 3
     retry_exceptions: bool | tuple[type[BaseException], ...] = False
     name: str = ""
-    strategy: Strategy = Default()
+    strategy: Strategy | None = None
+    """None: as the code that submits it, if its placement group captures that; else DEFAULT."""
+    capture: bool | None = None
+    """Whether what runs in a placement group has its children there; None: as the code that submits it."""
     selectors: tuple[Selector, ...] = ()
     """Labels of the node, best first; none: any."""
     max_calls: int = 0
     """Runs of the function after which its worker ends; 0: never."""
+    runtime_env: str = ""
+    """As `raysim.spec.runtime_env` has it: what differs from that of the code that submits it."""
     work: Work | None = None
     """A synthetic task: runs no Python."""
 
@@ -88,13 +101,63 @@ class ActorOptions(msgspec.Struct, frozen=True):
     max_restarts: int = 0
     max_task_retries: int = 0
     max_concurrency: int = 1
+    concurrency_groups: dict[str, int] = {}
+    is_async: bool = False
+    """Has a coroutine method."""
+    out_of_order: bool = False
     name: str = ""
     namespace: str = ""
     get_if_exists: bool = False
     detached: bool = False
-    strategy: Strategy = Default()
+    strategy: Strategy | None = None
+    """None: as the code that submits it, if its placement group captures that; else DEFAULT."""
+    capture: bool | None = None
+    """Whether what runs in a placement group has its children there; None: as the code that submits it."""
     selectors: tuple[Selector, ...] = ()
     method_meta: bytes = b""
+    runtime_env: str = ""
+    """As `raysim.spec.runtime_env` has it: what differs from that of the code that creates it."""
+
+
+class PlacementGroupOptions(msgspec.Struct, frozen=True):
+    """A placement group as `placement_group()` was asked for it, checked."""
+
+    bundles: list[dict[str, float]]
+    strategy: str = "PACK"
+    name: str = ""
+    detached: bool = False
+    soft_target_node_id: str | None = None
+    """In hex; for STRICT_PACK."""
+    selectors: tuple[Selector, ...] = ()
+    """Labels of the node, by bundle; none: any."""
+
+
+class Channel(msgspec.Struct, frozen=True):
+    """Stands in the arguments of a bound method for the value that comes through this channel."""
+
+    number: int
+
+
+class BoundMethod(msgspec.Struct, frozen=True):
+    """A method that a compiled graph runs once in every pass."""
+
+    actor_id: ActorId
+    method: str
+    args: tuple[Any, ...]
+    """A `Channel` where a value of the pass belongs; anything else is the same in every pass."""
+    kwargs: dict[str, Any]
+    outputs: list[int]
+    """The channels of its return values."""
+
+
+class GraphOptions(msgspec.Struct, frozen=True):
+    """A graph that is to be compiled, checked. No method reads what a later one writes."""
+
+    methods: list[BoundMethod]
+    inputs: list[int]
+    """The channels of what a pass is started with."""
+    outputs: list[int]
+    """The channels of what it gives."""
 
 
 class CallOptions(msgspec.Struct, frozen=True):
@@ -104,6 +167,13 @@ class CallOptions(msgspec.Struct, frozen=True):
     max_task_retries: int | None = None
     """None: the actor's."""
     retry_exceptions: bool = False
+    retry_only: bytes = b""
+    """The pickled tuple of exception classes that are retried; empty: all of them."""
+    concurrency_group: str = ""
+    max_pending_calls: int = -1
+    """Of one caller on the actor; -1: any number."""
+    item_limit: int = 0
+    """Items of a generator that wait to be taken, at most; 0: any number."""
 
 
 class ActorRecord(msgspec.Struct, frozen=True):
@@ -133,6 +203,51 @@ class ContextInfo(msgspec.Struct, frozen=True):
     attempt: int
     was_reconstructed: bool
     is_driver: bool
+    is_canceled: bool = False
+    is_async: bool = False
+    placement_group_id: str | None = None
+    runtime_env: str = "{}"
+    """As JSON."""
+    captures: bool = False
+    """Whether what it submits runs in its placement group."""
+    function_name: str | None = None
+    """With its module: `app.f`, `app.Counter.add`."""
+    session_name: str = ""
+    session_dir: str = ""
+    """Where the cluster keeps its files; empty where it has none."""
+    gcs_address: str = ""
+
+
+class CompiledGraph(Protocol):
+    """A graph whose channels are open: a pass costs no scheduling. For one thread at a time."""
+
+    graph_id: bytes
+
+    def is_open(self) -> bool:
+        """Whether it was neither closed nor has lost an actor."""
+
+    def start(self, values: Sequence[Any]) -> int:
+        """Begin a pass with these inputs; its number, from 0. Values are serialised now."""
+
+    def done(self, number: int) -> bool:
+        """Whether `result` of this pass does not wait: its outputs are here, or will never be."""
+
+    def wait(self, number: int, timeout: float | None) -> bool:
+        """Until the pass is done; False when that takes more seconds than this."""
+
+    async def ready(self, number: int) -> None:
+        """Until the pass is done, in the running event loop."""
+
+    def result(self, number: int, output: int) -> Any:
+        """One output of a pass that is done. Raises what its method raised, or ActorDiedError."""
+
+    def forget(self, number: int) -> None:
+        """Nobody asks for the results of this pass any more."""
+
+    def close(self) -> None: ...
+
+    def close_soon(self) -> None:
+        """From a finalizer, and from any thread."""
 
 
 class Backend(Protocol):
@@ -144,7 +259,8 @@ class Backend(Protocol):
         options: TaskOptions,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
-    ) -> list["ObjectRef"]: ...
+    ) -> list[Any]:
+        """The references to the returns; for `STREAMING` one ObjectRefGenerator."""
 
     def create_actor(
         self,
@@ -162,15 +278,41 @@ class Backend(Protocol):
         options: CallOptions,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
-    ) -> list["ObjectRef"]: ...
+    ) -> list[Any]:
+        """As `submit_task`."""
+
+    def compile_graph(self, options: GraphOptions) -> CompiledGraph:
+        """Open a graph at its actors, and wait until they take values. Raises ActorDiedError."""
 
     def get_actor(self, name: str, namespace: str) -> ActorRecord:
         """Raises ValueError when no live actor has this name."""
 
     def kill_actor(self, actor_id: ActorId, no_restart: bool) -> None: ...
 
+    def list_named_actors(self, all_namespaces: bool) -> list[tuple[str, str]]:
+        """Name and namespace of those that live, in the order of their creation."""
+
     def current_actor(self) -> ActorRecord | None:
         """The actor that this code runs in."""
+
+    def create_placement_group(self, options: PlacementGroupOptions) -> PlacementGroupId:
+        """Raises RaySystemError when the name is taken."""
+
+    def remove_placement_group(self, group_id: PlacementGroupId) -> None: ...
+
+    def placement_group_ready(self, group_id: PlacementGroupId, value: Any) -> "ObjectRef":
+        """A reference to `value`, there when the group is created, failed when it is removed."""
+
+    def wait_placement_group(self, group_id: PlacementGroupId, timeout: float) -> bool:
+        """Seconds; negative: for ever."""
+
+    def placement_groups(
+        self, group_id: PlacementGroupId | None = None, name: str = ""
+    ) -> list[GroupInfo]:
+        """All of them, or the one of this id, or the living one of this name in the namespace."""
+
+    def prepare(self, runtime_env: str, packages: Mapping[str, bytes]) -> None:
+        """Once, of the job: these packages (by URI) are there on return, and it may be set up already."""
 
     def put(self, value: Any) -> "ObjectRef": ...
 
@@ -179,13 +321,19 @@ class Backend(Protocol):
 
     def wait(
         self,
-        refs: Sequence["ObjectRef"],
+        refs: Sequence["Waitable"],
         num_returns: int,
         timeout: float | None,
         fetch_local: bool,
-    ) -> tuple[list["ObjectRef"], list["ObjectRef"]]: ...
+    ) -> tuple[list["Waitable"], list["Waitable"]]: ...
 
     def cancel(self, ref: "ObjectRef", force: bool, recursive: bool) -> None: ...
+
+    def free(self, refs: Sequence["ObjectRef"]) -> None:
+        """Drop the values of those that this process owns and that are there."""
+
+    def explain(self, ref: "ObjectRef") -> Explanation:
+        """Why the object is not ready."""
 
     def nodes(self) -> list[dict[str, Any]]:
         """As `ray.nodes()`."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from raysim.api import session
+from raysim.api.autoscaling import AutoscalingCluster as AutoscalingCluster
 from raysim.api.init_options import SIMULATED, backend_name, init_options, node_options
 from raysim.api.session import JoinableWorld, RayContext
 from raysim.backend import NodeOptions, World, load

@@ -76,6 +76,9 @@ class Config(msgspec.Struct, frozen=True, gc=False):
     seal_grace_ns: int = 50 * MS
     """Nanoseconds that a request for an object which is not in the store waits for a seal that it overtook. Ours."""
 
+    infeasible_warning_period_ns: int = 30_000 * MS
+    """Nanoseconds between two warnings that no node could ever run something; 0: never. Ours (Ray: about 35 s)."""
+
     default_max_retries: int = 3
     """Retries of a task after system failures. Ray: `max_retries`."""
 

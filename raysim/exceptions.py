@@ -241,6 +241,14 @@ class ActorHandleNotFoundError(ValueError, RayError):
     """The handle belongs to a session that has ended."""
 
 
+class PendingCallsLimitExceeded(RayError):
+    """The caller has `max_pending_calls` calls under way on the actor: get some results first."""
+
+
+class AsyncioActorExit(RayError):
+    """Inside an asynchronous actor only: it ends itself."""
+
+
 class ObjectLostError(RayError):
     """All copies of an object are gone."""
 
@@ -291,11 +299,15 @@ class ActorUnschedulableError(RayError):
         return f"The actor is not schedulable: {super().__str__()}"
 
 
-class TaskPlacementGroupRemoved(RayError):  # noqa: N818  (Ray's name)
+class RuntimeEnvSetupError(RayError):
+    """The runtime environment of a task or an actor cannot be made."""
+
+
+class TaskPlacementGroupRemoved(RayError):
     """The placement group that the task was to run in has been removed."""
 
 
-class ActorPlacementGroupRemoved(RayError):  # noqa: N818  (Ray's name)
+class ActorPlacementGroupRemoved(RayError):
     """The placement group that the actor was to run in has been removed."""
 
 
@@ -305,6 +317,26 @@ class GetTimeoutError(RayError, TimeoutError):
 
 class RaySystemError(RayError):
     """raysim itself cannot go on, or was not started."""
+
+
+class StreamingGeneratorReplayInconsistentError(RaySystemError):
+    """A generator that ran again, for items that were lost, gave another number of items than before."""
+
+
+class ObjectRefStreamEndOfStreamError(RayError):
+    """A generator has no more items."""
+
+
+class RayChannelError(RaySystemError):
+    """A channel of a compiled graph is closed: the graph was torn down, or has lost an actor."""
+
+
+class RayChannelTimeoutError(RayChannelError, TimeoutError):
+    """A pass of a compiled graph was not done, or could not begin, within its time."""
+
+
+class RayCgraphCapacityExceeded(RaySystemError):
+    """More passes of a compiled graph are under way, or more results wait to be taken, than it may have."""
 
 
 class UnserializableException(RayError):
@@ -322,7 +354,10 @@ _WITH_TEXT: dict[FailureKind, type[RayError]] = {
     FailureKind.ACTOR_UNSCHEDULABLE: ActorUnschedulableError,
     FailureKind.TASK_PLACEMENT_GROUP_REMOVED: TaskPlacementGroupRemoved,
     FailureKind.ACTOR_PLACEMENT_GROUP_REMOVED: ActorPlacementGroupRemoved,
+    FailureKind.RUNTIME_ENV_SETUP: RuntimeEnvSetupError,
+    FailureKind.REPLAY_INCONSISTENT: StreamingGeneratorReplayInconsistentError,
     FailureKind.ACTOR_NAME_TAKEN: ActorAlreadyExistsError,
+    FailureKind.CHANNEL_CLOSED: RayChannelError,
 }
 
 _OF_OBJECTS: dict[FailureKind, type[ObjectLostError]] = {

@@ -72,6 +72,20 @@ class ActorNoted(Note):
     node_id: bytes
 
 
+class Infeasible(Note):
+    """No node could ever run something that waits: for people to read."""
+
+    text: str
+
+
+class PlacementGroupNoted(Note):
+    """A placement group changed its state."""
+
+    group_id: bytes
+    name: str
+    state: str
+
+
 class ObjectMoved(Note):
     """A pull ended: a node has a copy that came from another. Size in bytes."""
 

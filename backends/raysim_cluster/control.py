@@ -4,6 +4,7 @@ Between parent and child only, over a socket pair that no other process can reac
 """
 
 import socket
+from pathlib import Path
 from typing import Final, TypeAlias
 
 import msgspec
@@ -39,6 +40,11 @@ class StartNode(msgspec.Struct, tag=True, frozen=True):
     """Modules that the program has imported and that are slow to import: the fork-server has them ready."""
 
 
+def log_file(folder: str | Path, node_id: NodeId) -> Path:
+    """Where the process of this node writes its own log."""
+    return Path(folder, f"node-{node_id.hex()[:12]}.log")
+
+
 class NodeReady(msgspec.Struct, tag=True, frozen=True):
     """Node process to driver: the GCS knows this node. Comes with the arena's descriptor."""
 
@@ -56,10 +62,23 @@ class SetUp(msgspec.Struct, tag=True, frozen=True):
     gcs: Address
 
 
+class WorkerPlace(msgspec.Struct, frozen=True):
+    """What a runtime environment makes of a worker."""
+
+    variables: dict[str, str]
+    folder: str
+    """To work in; empty: the driver's."""
+    paths: list[str]
+    """Where it finds modules first."""
+    python: str
+    """The interpreter; empty: a fork will do."""
+
+
 class ForkWorker(msgspec.Struct, tag=True, frozen=True):
-    """Node process to fork-server: start one."""
+    """Node process to fork-server: start one. Without a place, in the plain environment."""
 
     token: int
+    place: WorkerPlace | None = None
 
 
 class KillFork(msgspec.Struct, tag=True, frozen=True):

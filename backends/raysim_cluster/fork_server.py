@@ -12,8 +12,18 @@ import signal
 import sys
 from typing import Final, NoReturn
 
+from raysim.spec.runtime_env import expanded
+from raysim_cluster import spawned
 from raysim_cluster.arena import Arena
-from raysim_cluster.control import Channel, ForkWorker, KillFork, SetUp, StartNode, WorkerEnded
+from raysim_cluster.control import (
+    Channel,
+    ForkWorker,
+    KillFork,
+    SetUp,
+    StartNode,
+    WorkerEnded,
+    WorkerPlace,
+)
 from raysim_cluster.linux import die_with_parent, ended_because, name_process
 
 _QUIET_MS: Final = 50
@@ -60,8 +70,8 @@ class ForkServer:
                 return False
             case SetUp():
                 self._set_up = command
-            case ForkWorker(token=token):
-                self._fork(token)
+            case ForkWorker(token=token, place=place):
+                self._fork(token, place)
             case KillFork(token=token):
                 if token in self._workers:  # Not reaped yet, so the pid is still its own.
                     os.kill(self._workers[token][0], signal.SIGKILL)
@@ -69,7 +79,7 @@ class ForkServer:
                 raise AssertionError(f"the node process asked for {command}")
         return True
 
-    def _fork(self, token: int) -> None:
+    def _fork(self, token: int, place: WorkerPlace | None) -> None:
         set_up = self._set_up
         assert set_up is not None, "asked to fork before being set up"
         parent = os.getpid()
@@ -79,19 +89,25 @@ class ForkServer:
             self._node.send(WorkerEnded(token, f"could not be forked: {error.strerror}"))
             return
         if pid == 0:
-            self._become_worker(parent, set_up, token)
+            self._become_worker(parent, set_up, token, place)
         pidfd = os.pidfd_open(pid)
         self._workers[token] = (pid, pidfd)
         self._tokens[pidfd] = token
         self._poll.register(pidfd, select.POLLIN)
 
-    def _become_worker(self, parent: int, set_up: SetUp, token: int) -> NoReturn:
+    def _become_worker(
+        self, parent: int, set_up: SetUp, token: int, place: WorkerPlace | None
+    ) -> NoReturn:
         code = 1
         try:
             die_with_parent(parent)
             self._node.close()
             for pidfd in self._tokens:
                 os.close(pidfd)
+            if place is not None:
+                _enter(place)
+                if place.python:
+                    spawned.become(place, self._settings, set_up, token, self._arena)
             from raysim_cluster import worker
 
             worker.main(self._settings, set_up, token, self._arena)
@@ -118,6 +134,14 @@ class ForkServer:
         except ImportError:  # The driver has it from elsewhere; a task that needs it will say so.
             return
         gc.freeze()
+
+
+def _enter(place: WorkerPlace) -> None:
+    """Take this process to where its runtime environment wants it."""
+    os.environ.update(expanded(place.variables, os.environ))
+    if place.folder:
+        os.chdir(place.folder)
+    sys.path[:0] = place.paths
 
 
 def main(node: Channel, settings: StartNode, arena: Arena) -> NoReturn:

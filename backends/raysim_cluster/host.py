@@ -121,6 +121,11 @@ class LoopHost:
         while (action := timers.due(now)) is not None:
             action()
 
+    def has_work(self) -> bool:
+        """There is something for `settle` to do."""
+        transport = self.transport
+        return bool(transport.unsent or self._own or self._turn or transport.lost)
+
     def settle(self) -> None:
         """End a turn: until nothing is left to do, to say or to be told."""
         transport = self.transport
@@ -135,7 +140,7 @@ class LoopHost:
                 lost, transport.lost = transport.lost, []
                 for peer in lost:
                     self._report_lost(peer)
-            elif not (self._own or self._turn or transport.dirty()):
+            elif not (self._own or self._turn or transport.unsent):
                 return
 
     def _end_turn(self) -> None:

@@ -13,7 +13,7 @@ from raysim.config import Config
 from raysim.spec.address import Address
 from raysim.spec.ids import NodeId
 from raysim.spec.resources import Resources
-from raysim_cluster.control import Channel, NodeReady, StartNode, StopNode
+from raysim_cluster.control import Channel, NodeReady, StartNode, StopNode, log_file
 from raysim_cluster.transport import Session
 
 _BOOT: Final = (
@@ -142,7 +142,7 @@ class NodeProcess:
 
     def _log_tail(self) -> str:
         end = time.monotonic() + 1
-        log = self._folder / f"{self.plan.name}.log"
+        log = log_file(self._folder, self.plan.node_id)
         while self.alive() and time.monotonic() < end and not log.exists():
             time.sleep(0.01)
         if not log.exists():

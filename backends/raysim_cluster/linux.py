@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import resource
 import signal
 from typing import Final
 
@@ -21,6 +22,12 @@ def die_with_parent(parent: int) -> None:
 def name_process(name: str) -> None:
     """What `ps` and `top` show. At most 15 bytes."""
     _libc.prctl(_PR_SET_NAME, name.encode()[:15], 0, 0, 0)
+
+
+def allow_many_files() -> None:
+    """As many descriptors as the user may have: a raylet has one for each process that speaks to it."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def watch_process(pid: int) -> int | None:

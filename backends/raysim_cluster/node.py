@@ -15,7 +15,7 @@ from typing import Final
 from raysim import policies
 from raysim.config import MS
 from raysim.protocol.gcs import Gcs
-from raysim.protocol.host import ControlStore, ObjectStore, WorkerLauncher
+from raysim.protocol.host import ControlStore, Environments, ObjectStore, WorkerLauncher
 from raysim.protocol.process import Process, Role
 from raysim.protocol.raylet import Raylet
 from raysim.spec.ids import UNIQUE_ID_BYTES, WorkerId
@@ -31,9 +31,11 @@ from raysim_cluster.control import (
     StartNode,
     StopNode,
     WorkerEnded,
+    log_file,
 )
+from raysim_cluster.envs import NodeEnvironments
 from raysim_cluster.host import LoopHost
-from raysim_cluster.linux import name_process, watch_process
+from raysim_cluster.linux import allow_many_files, name_process, watch_process
 from raysim_cluster.poller import READ
 from raysim_cluster.storage import SqliteControlStore
 
@@ -46,11 +48,12 @@ _END_NS: Final = 1_000 * MS
 class ForkLauncher:
     """The raylet's WorkerLauncher: asks the fork-server."""
 
-    def __init__(self, forks: Channel) -> None:
+    def __init__(self, forks: Channel, envs: NodeEnvironments) -> None:
         self._forks = forks
+        self._envs = envs
 
-    def start(self, token: int) -> None:
-        self._forks.send(ForkWorker(token))
+    def start(self, token: int, env: str = "") -> None:
+        self._forks.send(ForkWorker(token, self._envs.place(env)))
 
     def kill(self, token: int) -> None:
         self._forks.send(KillFork(token))
@@ -61,6 +64,7 @@ class NodeHost(LoopHost):
 
     store: ObjectStore
     workers: WorkerLauncher
+    envs: Environments
     storage: ControlStore
     ending = ""
 
@@ -86,7 +90,13 @@ class Node:
         )
         host.journal_keeper = settings.journal_keeper
         host.store = ArenaStore(arena)
-        host.workers = ForkLauncher(forks)
+        self._envs = NodeEnvironments(
+            Path(settings.folder, f"envs-{settings.node_id.hex()[:12]}"),
+            host.poller,
+            lambda env, problem: self._raylet.env_finished(env, problem),
+        )
+        host.envs = self._envs
+        host.workers = ForkLauncher(forks, self._envs)
         self.host = host
         gcs = settings.head or host.address
         policy = policies.create(settings.config.policy, settings.config)
@@ -115,6 +125,7 @@ class Node:
         self._driver.send(NodeReady(host.address), self._arena.fd)
         while not host.ending:
             self._turn()
+        self._envs.close()
         logging.getLogger(__name__).info("ending: %s", host.ending)
 
     def _turn(self) -> None:
@@ -155,8 +166,8 @@ def main(fd: int) -> None:
     """`fd`: the channel to the driver, which sends StartNode first."""
     driver = Channel(socket.socket(fileno=fd))
     settings, _ = driver.receive()
-    if settings is None:
-        return
+    if settings is None or isinstance(settings, StopNode):
+        return  # The driver ended, or gave up, before it came to this node.
     assert isinstance(settings, StartNode), f"the driver sent {settings}"
     arena = Arena.create(settings.store_bytes)
     forks, theirs = Channel.pair()
@@ -168,7 +179,8 @@ def main(fd: int) -> None:
     theirs.close()
     name_process("raysim-node")
     os.makedirs(settings.folder, 0o700, exist_ok=True)
-    _log_to(Path(settings.folder, f"{settings.name}.log"))
+    allow_many_files()
+    _log_to(log_file(settings.folder, settings.node_id))
     gc.freeze()
     node: Node | None = None
     try:

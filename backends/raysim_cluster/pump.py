@@ -10,6 +10,8 @@ and keeps it until a thread wants to block: that thread asks for it back through
 eventfd. While one thread pumps for long (an idle process) the helper parks, so that idling costs
 nothing; the thread that leaves the pump then wakes it.
 
+A thread that calls often without ever blocking polls on its way, and sends the helper away.
+
 The flags `asleep`, `wanted`, `parked` are each set before the condition that they announce is looked
 at again, and looked at by the other side after it changed that condition: one of the two sees the
 other (Dekker), which the interpreter lock's sequential consistency allows.
@@ -33,6 +35,9 @@ BUSY_SWITCH_SECONDS: Final = 0.001
 
 POLL_WHILE_BUSY_NS: Final = 1 * MS
 """A thread that keeps calling without ever blocking polls this often on the way."""
+
+DISMISS_CALLS: Final = 8
+"""Calls within that time that make it worth taking the pump from the helper."""
 
 
 class Parked:
@@ -73,6 +78,10 @@ class Pump:
         self._helper_rests = False
         self._bell = threading.Semaphore(0)
         self._wanted = False
+        self._dismissed = False
+        """The helper is to leave the pump to a thread that calls often."""
+        self._calls = 0
+        self._calls_since_ns = 0
         self._closed = False
         self._ended = False
         """Nothing that anybody waits for will come."""
@@ -137,11 +146,22 @@ class Pump:
 
     def look(self) -> None:
         """From a thread that calls a lot and never blocks: poll now and then, without waiting."""
-        if self._helping or self._closed:
+        if self._closed:
             return
         now = time.monotonic_ns()
-        if now - self._polled_ns > POLL_WHILE_BUSY_NS or self._host.timers.is_due(now):
+        if self._helping:
+            self._dismiss_if_busy(now)
+        elif now - self._polled_ns > POLL_WHILE_BUSY_NS or self._host.timers.is_due(now):
             self._look_once()
+
+    def _dismiss_if_busy(self, now: int) -> None:
+        """Two threads that take turns at the roles cost more than one that also polls."""
+        if now - self._calls_since_ns > POLL_WHILE_BUSY_NS:
+            self._calls_since_ns, self._calls = now, 0
+        self._calls += 1
+        if self._calls == DISMISS_CALLS:
+            self._dismissed = True
+            self.kick()
 
     def _look_once(self) -> None:
         if self._pumping.acquire(blocking=False):
@@ -242,12 +262,13 @@ class Pump:
         usual = sys.getswitchinterval()
         sys.setswitchinterval(min(usual, BUSY_SWITCH_SECONDS))
         self._helping = True
+        self._dismissed = False
         try:
             with self._lock:
                 pass  # What the busy thread left unsent leaves now.
             while True:
                 self._host.asleep = True
-                if self._wanted or self._closed:
+                if self._wanted or self._dismissed or self._closed:
                     return
                 self._poll(None)
         finally:

@@ -44,6 +44,11 @@ class Session(msgspec.Struct, frozen=True):
         return f"\0raysim-{self.session_id}-{worker_id.hex()}"
 
 
+def session_name(session: Session) -> str:
+    """As programs see it."""
+    return f"session_{session.session_id}"
+
+
 class Peer:
     """Another process, as long as it is not lost."""
 
@@ -73,7 +78,8 @@ class Transport:
         self._deliver = deliver
         self._scratch = Scratch()
         self._peers: dict[WorkerId, Peer] = {}
-        self._dirty: list[Peer] = []
+        self.unsent: list[Peer] = []
+        """To whom something was said since the last flush."""
         self._unproved: dict[int, Link] = {}
         self._is_closed = False
         self.lost: list[Address] = []
@@ -98,16 +104,13 @@ class Transport:
             peer = self._peers[to.worker_id] = Peer(to)
         pending = peer.pending
         if not pending:
-            self._dirty.append(peer)
+            self.unsent.append(peer)
         pending.append(message)
-
-    def dirty(self) -> bool:
-        return bool(self._dirty)
 
     def flush(self) -> None:
         """Hand what was said to the kernel, or to the outbox where it does not take it now."""
-        dirty, self._dirty = self._dirty, []
-        for peer in dirty:
+        unsent, self.unsent = self.unsent, []
+        for peer in unsent:
             messages, peer.pending = peer.pending, []
             if not messages:
                 continue  # The peer was lost since; it is reported.
@@ -118,7 +121,7 @@ class Transport:
 
     def idle(self) -> bool:
         """Nothing waits to leave."""
-        return not self._dirty and all(
+        return not self.unsent and all(
             link.idle() for peer in self._peers.values() for link in peer.links
         )
 
@@ -133,7 +136,7 @@ class Transport:
         for link in [*links, *self._unproved.values()]:
             link.peer = None
             link.close("this process ends")
-        self._dirty.clear()
+        self.unsent.clear()
         self.lost.clear()
 
     def abandon(self) -> None:

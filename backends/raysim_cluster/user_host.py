@@ -1,13 +1,15 @@
 """The host of a process with user code: a driver (driver.py) or a worker (worker.py). Never runs that code."""
 
+import logging
 import os
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 
 from raysim.config import Config
-from raysim.journal import Journal
-from raysim.protocol.host import StoreAccess, Waiter
+from raysim.journal import Infeasible, Journal, Note
+from raysim.protocol.host import RunnableTask, StoreAccess, Waiter
 from raysim.spec.ids import NodeId, WorkerId
 from raysim_cluster.host import LoopHost
 from raysim_cluster.lock import HostLock
@@ -42,13 +44,29 @@ class UserHost(LoopHost):
         if store is not None:
             self.store = store
         self.pid = os.getpid()
+        self._log = logging.getLogger("raysim")
+        self._callbacks: ThreadPoolExecutor | None = None
+        """Where what user code hung on futures runs."""
         self._soon: deque[Callable[[], None]] = deque()
         self._lock = HostLock(self.settle, self._released)
         self.lock: AbstractContextManager[object] = self._lock
         self.pump = Pump(self, self._lock)
 
+    def note(self, note: Note) -> None:
+        if isinstance(note, Infeasible):
+            self._log.warning("%s", note.text)
+        super().note(note)
+
     def block(self, waiter: Waiter, timeout_ns: int | None) -> bool:
         return waiter.done or self.pump.block(waiter, timeout_ns, NEVER)
+
+    def outside(self, action: Callable[[], None]) -> None:
+        if self._callbacks is None:
+            self._callbacks = ThreadPoolExecutor(1, "raysim-callbacks")
+        self._callbacks.submit(action)
+
+    def interrupt(self, task: RunnableTask) -> None:
+        raise AssertionError(f"no task runs here, but {task.call.task_id.hex()} was interrupted")
 
     def soon(self, action: Callable[[], None]) -> None:
         self._soon.append(action)
@@ -56,6 +74,8 @@ class UserHost(LoopHost):
 
     def settle(self) -> None:
         soon = self._soon
+        if not (soon or self.has_work()):
+            return
         while True:
             while soon:
                 soon.popleft()()
@@ -66,6 +86,8 @@ class UserHost(LoopHost):
     def close_after(self, limit_ns: int) -> None:
         """Let what was sent leave, at most so long; then end all connections and the helper."""
         self.pump.close()
+        if self._callbacks is not None:
+            self._callbacks.shutdown(cancel_futures=True)
         with self.lock:
             self.drain(limit_ns)
             self.close()

@@ -1,22 +1,27 @@
 """A worker process: runs calls one after another, and pumps while it has none. Never decides their order."""
 
+import atexit
 import os
 import sys
-import threading
 import time
 from collections import deque
 from typing import Final
 
 from raysim.config import MS
+from raysim.protocol.executor.actor_queue import CONSTRUCTOR
 from raysim.protocol.host import Outcome, ReturnValue, RunnableTask, Waiter
 from raysim.protocol.messages import TaskStatus
 from raysim.runtime.core_worker import CoreWorker
 from raysim.runtime.current import set_current
+from raysim.runtime.unhandled import LOG
 from raysim.spec.ids import UNIQUE_ID_BYTES, WorkerId
 from raysim.spec.resources import GPU, Accelerators
 from raysim_cluster.arena import Arena, ArenaAccess
+from raysim_cluster.beside import Beside
 from raysim_cluster.control import SetUp, StartNode
+from raysim_cluster.interrupts import Interrupts
 from raysim_cluster.linux import name_process
+from raysim_cluster.transport import session_name
 from raysim_cluster.user_host import NEVER, UserHost
 
 _VISIBLE: Final = "CUDA_VISIBLE_DEVICES"
@@ -26,9 +31,14 @@ _LAST_WORDS_NS: Final = 1_000 * MS
 
 
 class WorkerHost(UserHost):
-    """The ProcessHost of a worker: user code runs in its main thread."""
+    """The ProcessHost of a worker: tasks, and an actor's calls, run in its main thread; those of threaded
+    actors in threads, those of asynchronous ones on an event loop in a thread."""
 
-    def prepare(self) -> None:
+    def prepare(self, core_worker: CoreWorker) -> None:
+        """In the main thread."""
+        self._core_worker = core_worker
+        self._interrupts = Interrupts(self)
+        self._beside = Beside(core_worker)
         self._queue: deque[RunnableTask] = deque()
         self._idle = Waiter()
         self._busy = False
@@ -43,8 +53,21 @@ class WorkerHost(UserHost):
         return {GPU: self._visible.split(",")} if self._visible else {}
 
     def run(self, task: RunnableTask) -> None:
-        self._queue.append(task)
-        self._idle.finish()
+        actor = task.actor
+        if actor is None or not self._beside.runs(task, actor):
+            self._queue.append(task)
+            self._idle.finish()
+        elif task.call.method == CONSTRUCTOR:
+            self._show_gpus(self._core_worker, task)
+
+    def block(self, waiter: Waiter, timeout_ns: int | None) -> bool:
+        return waiter.done or self._interrupts.block(waiter, timeout_ns)
+
+    def interrupt(self, task: RunnableTask) -> None:
+        if task.actor is not None:
+            self._beside.interrupt(task)
+        else:
+            self._interrupts.begin(task)
 
     def exit(self, reason: str) -> None:
         self._ending = reason or "asked to"
@@ -67,7 +90,11 @@ class WorkerHost(UserHost):
             self._show_gpus(core_worker, task)
             work = task.call.work
             if work is None:
-                outcome = core_worker.execute(task)
+                self._interrupts.current = task
+                try:
+                    outcome = core_worker.execute(task)
+                finally:
+                    self._interrupts.current = None
             else:
                 time.sleep(work.duration_ns / 1e9)
                 returns = [ReturnValue((), size) for size in work.return_sizes]
@@ -90,8 +117,7 @@ class WorkerHost(UserHost):
             os.environ[_VISIBLE] = self._visible
 
     def _released(self) -> None:
-        in_main = threading.current_thread() is threading.main_thread()
-        if self._ending and not self._spoken and (self._busy or not in_main):
+        if self._ending and not self._spoken and self._busy:
             # User code has the main thread and cannot be waited for.
             self.last_words()
             os._exit(0)
@@ -122,15 +148,22 @@ def main(settings: StartNode, set_up: SetUp, token: int, arena: Arena) -> None:
         store=ArenaAccess(arena),
     )
     host.journal_keeper = settings.journal_keeper
-    host.prepare()
     core_worker = CoreWorker.worker(host, set_up.raylet, set_up.gcs, token)
+    host.prepare(core_worker)
     core_worker.devices = host.devices()
+    core_worker.session_name = session_name(settings.session)
+    core_worker.session_dir = settings.folder
     set_current(core_worker)
+    LOG.disabled = os.environ.get("RAY_IGNORE_UNHANDLED_ERRORS") == "1"
     host.attach(core_worker.process)
     host.pump.start()
     with host.lock:
         core_worker.process.start()
     host.work(core_worker)
+    assert core_worker.executor is not None
+    if core_worker.executor.leaves:
+        core_worker.execution.shut_down()
+        atexit._run_exitfuncs()
     host.last_words()
 
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 import tempfile
 import weakref
 from difflib import get_close_matches
@@ -20,8 +21,9 @@ from raysim.spec.resources import CPU, GPU, MEMORY, fixed
 from raysim_cluster.arena import Arena, ArenaAccess
 from raysim_cluster.driver import DriverHost
 from raysim_cluster.launch import NodePlan, NodeProcess
+from raysim_cluster.modules import LocalModules
 from raysim_cluster.noted import JournalKeeper
-from raysim_cluster.transport import Session
+from raysim_cluster.transport import Session, session_name
 
 _STORE_SHARE: Final = 0.3
 """Of the memory that is free now, for the object stores of all nodes. Ray: `object_store_memory`."""
@@ -76,6 +78,7 @@ class ClusterWorld:
         self._core_worker: CoreWorker | None = None
         self._arena: Arena | None = None
         self._stopped = False
+        self._modules = LocalModules(sys.path)
         forget = weakref.WeakMethod(self._abandon)
         os.register_at_fork(after_in_child=lambda: (method := forget()) and method())
         try:
@@ -93,6 +96,9 @@ class ClusterWorld:
         host.store = ArenaAccess(arena)
         core_worker = CoreWorker.driver(host, head.address, head.address, self._options)
         self._core_worker = core_worker
+        core_worker.session_name = session_name(self._session)
+        core_worker.session_dir = str(self._folder)
+        core_worker.calls.before_export = self._modules.look
         roles = list(core_worker.process.roles)
         if self._options.journal is not None:
             roles.append(JournalKeeper(self._options.journal))
@@ -111,6 +117,7 @@ class ClusterWorld:
         if self._stopped:
             return
         self._stopped = True
+        self._modules.forget()
         if self._core_worker is not None:
             self._core_worker.leave()
             set_current(None)

@@ -1,28 +1,37 @@
 """The port that the API calls, over Ray's API: in the driver, and in each of Ray's workers. Never waits itself."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
 import ray
+import ray.util
 
 from raysim.backend import (
     ActorOptions,
     ActorRecord,
     CallOptions,
+    CompiledGraph,
     ContextInfo,
+    GraphOptions,
+    PlacementGroupOptions,
     RemoteTarget,
     TaskOptions,
 )
 from raysim.runtime.object_ref import ObjectRef
-from raysim.spec.ids import ActorId
-from raysim_ray import handles
+from raysim.spec.explanation import Explanation
+from raysim.spec.ids import ActorId, PlacementGroupId
+from raysim.spec.placement_group import GroupInfo
+from raysim_ray import handles, placement_groups, references
 from raysim_ray.context import RayContextInfo
 from raysim_ray.entering import entered, entered_class, here, synthetic
 from raysim_ray.errors import translating
+from raysim_ray.graphs import CalledGraph
 from raysim_ray.options import actor_keywords, call_keywords, task_keywords
-from raysim_ray.references import arguments, refs_to_ray, returned
+from raysim_ray.references import Waitable, arguments, from_ray, refs_to_ray, returned
+from raysim_ray.serializers import Mirror
+from raysim_ray.timeline import Recorder
 
 REMEMBERED = 64
 """Sets of options that are kept translated, for one function or class."""
@@ -48,9 +57,12 @@ class Exported(msgspec.Struct):
 class RayBackend:
     """One process of a program on Ray."""
 
-    def __init__(self) -> None:
-        self._functions: dict[RemoteTarget, Exported] = {}
-        self._classes: dict[tuple[RemoteTarget, bool], Exported] = {}
+    def __init__(self, recorder: Recorder | None = None, mirror: Mirror | None = None) -> None:
+        """Both are a driver's."""
+        self._recorder = recorder
+        self._mirror = mirror
+        self._functions: dict[tuple[RemoteTarget, int], Exported] = {}
+        self._classes: dict[tuple[RemoteTarget, bytes, bool], Exported] = {}
         self._synthetic = ray.remote(entered(synthetic))
 
     # Tasks
@@ -62,20 +74,37 @@ class RayBackend:
         options: TaskOptions,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
-    ) -> list[ObjectRef]:
+    ) -> list[Any]:
         if options.work is not None:
             args = (options.work, *args)
             call = self._synthetic.options(**task_keywords(options)).remote
         else:
             call = self._task(function, options)
-        given, named = arguments(args, kwargs)
-        return returned(call(*given, **named))
+        given, named = self._arguments(args, kwargs)
+        return self._noted(returned(call(*given, **named)))
+
+    def _arguments(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        if self._mirror is not None:
+            self._mirror.update()
+        return arguments(args, kwargs)
+
+    def _noted(self, refs: list[Any]) -> list[Any]:
+        if self._recorder is not None and refs:
+            first = refs[0]
+            ref = first if isinstance(first, ObjectRef) else first.completed()
+            self._recorder.note(ref.task_id())
+        return refs
 
     def _task(self, target: RemoteTarget, options: TaskOptions) -> Callable[..., Any]:
-        exported = self._functions.get(target)
+        key = target, options.max_calls
+        exported = self._functions.get(key)
         if exported is None:
-            exported = Exported(ray.remote(entered(target.target)))
-            self._functions[target] = exported
+            function = entered(target.target)
+            calls = options.max_calls
+            remote = ray.remote(max_calls=calls)(function) if calls else ray.remote(function)
+            exported = self._functions[key] = Exported(remote)
         return exported.call(options) or exported.keep(
             options, exported.remote.options(**task_keywords(options)).remote
         )
@@ -90,7 +119,7 @@ class RayBackend:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> ActorRecord:
-        given, named = arguments(args, kwargs)
+        given, named = self._arguments(args, kwargs)
         handle = self._class(cls, options)(*given, **named)
         handles.forget_unheld()
         return ActorRecord(
@@ -99,11 +128,14 @@ class RayBackend:
 
     def _class(self, target: RemoteTarget, options: ActorOptions) -> Callable[..., Any]:
         named = bool(options.name)
-        exported = self._classes.get((target, named))
+        key = target, options.method_meta, named
+        exported = self._classes.get(key)
         if exported is None:
             assert isinstance(target.target, type), f"{target.name} is no class"
             made = entered_class(target.target, target.name, options.method_meta, named)
-            exported = self._classes[target, named] = Exported(ray.remote(made))
+            groups = options.concurrency_groups
+            remote = ray.remote(concurrency_groups=groups)(made) if groups else ray.remote(made)
+            exported = self._classes[key] = Exported(remote)
         return exported.call(options) or exported.keep(
             options, exported.remote.options(**actor_keywords(options)).remote
         )
@@ -116,10 +148,11 @@ class RayBackend:
         options: CallOptions,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
-    ) -> list[ObjectRef]:
-        given, named = arguments(args, kwargs)
+    ) -> list[Any]:
+        given, named = self._arguments(args, kwargs)
         call = getattr(handles.handle_of(actor_id), method)
-        return returned(call.options(**call_keywords(options)).remote(*given, **named))
+        refs = returned(call.options(**call_keywords(options)).remote(*given, **named))
+        return self._noted(refs)
 
     @translating
     def get_actor(self, name: str, namespace: str) -> ActorRecord:
@@ -128,6 +161,17 @@ class RayBackend:
     @translating
     def kill_actor(self, actor_id: ActorId, no_restart: bool) -> None:
         ray.kill(handles.handle_of(actor_id), no_restart=no_restart)
+
+    def compile_graph(self, options: GraphOptions) -> CompiledGraph:
+        return CalledGraph(options)
+
+    @translating
+    def list_named_actors(self, all_namespaces: bool) -> list[tuple[str, str]]:
+        if not all_namespaces:
+            namespace = str(ray.get_runtime_context().namespace)
+            return [(name, namespace) for name in ray.util.list_named_actors()]
+        rows = ray.util.list_named_actors(all_namespaces=True)
+        return [(row["name"], row["namespace"]) for row in rows]
 
     def current_actor(self) -> ActorRecord | None:
         context = ray.get_runtime_context()
@@ -144,21 +188,51 @@ class RayBackend:
             handles.HeldActor(handle),
         )
 
+    def prepare(self, runtime_env: str, packages: Mapping[str, bytes]) -> None:
+        """Nothing: `ray.init` was given the job's environment, and prepared it."""
+
+    # Placement groups
+
+    @translating
+    def create_placement_group(self, options: PlacementGroupOptions) -> PlacementGroupId:
+        return placement_groups.create(options)
+
+    @translating
+    def remove_placement_group(self, group_id: PlacementGroupId) -> None:
+        placement_groups.remove(group_id)
+
+    @translating
+    def placement_group_ready(self, group_id: PlacementGroupId, value: Any) -> ObjectRef:
+        (ref,) = returned(placement_groups.ready(group_id, value))
+        assert isinstance(ref, ObjectRef), "a task with one return"
+        return ref
+
+    @translating
+    def wait_placement_group(self, group_id: PlacementGroupId, timeout: float) -> bool:
+        return placement_groups.wait(group_id, timeout)
+
+    @translating
+    def placement_groups(
+        self, group_id: PlacementGroupId | None = None, name: str = ""
+    ) -> list[GroupInfo]:
+        return placement_groups.table(group_id, name)
+
     # Objects
 
     @translating
     def put(self, value: Any) -> ObjectRef:
-        return returned(ray.put(value))[0]
+        if self._mirror is not None:
+            self._mirror.update()
+        return references.ObjectRef(ray.put(value))
 
     @translating
     def get(self, refs: Sequence[ObjectRef], timeout: float | None) -> list[Any]:
-        values: list[Any] = ray.get(refs_to_ray(refs), timeout=timeout)
-        return values
+        return list(map(from_ray, ray.get(refs_to_ray(refs), timeout=timeout)))
 
     @translating
     def wait(
-        self, refs: Sequence[ObjectRef], num_returns: int, timeout: float | None, fetch_local: bool
-    ) -> tuple[list[ObjectRef], list[ObjectRef]]:
+        self, refs: Sequence[Waitable], num_returns: int, timeout: float | None, fetch_local: bool
+    ) -> tuple[list[Waitable], list[Waitable]]:
         given = refs_to_ray(refs)
         found, _ = ray.wait(
             given, num_returns=num_returns, timeout=timeout, fetch_local=fetch_local
@@ -173,6 +247,20 @@ class RayBackend:
     def cancel(self, ref: ObjectRef, force: bool, recursive: bool) -> None:
         (given,) = refs_to_ray([ref])
         ray.cancel(given, force=force, recursive=recursive)
+
+    def free(self, refs: Sequence[ObjectRef]) -> None:
+        """Raises ValueError: this Ray has nothing of the kind any more."""
+        raise ValueError(
+            f"Ray {ray.__version__} cannot free objects by hand: drop the references to the "
+            f"{len(refs)} objects instead, and they go."
+        )
+
+    def explain(self, ref: ObjectRef) -> Explanation:
+        """Raises ValueError: what Ray decides with it keeps to itself."""
+        raise ValueError(
+            f"{ref!r} cannot be explained on the backend 'ray': Ray does not tell why it decided so. "
+            "Run the program with backend='sim' or 'cluster', or see `ray status` and `ray list tasks`."
+        )
 
     # The cluster
 

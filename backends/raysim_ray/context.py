@@ -52,6 +52,34 @@ class RayContextInfo:
         return {} if self.is_driver else self._context.get_assigned_resources()
 
     @property
+    def accelerators(self) -> dict[str, list[str]]:
+        found = {} if self.is_driver else self._context.get_accelerator_ids()
+        return {name: list(map(str, ids)) for name, ids in found.items() if ids}
+
+    @property
+    def runtime_env(self) -> str:
+        return str(self._context.get_runtime_env_string())
+
+    @property
+    def placement_group_id(self) -> str | None:
+        found: str | None = self._context.get_placement_group_id()
+        return found
+
+    @property
+    def captures(self) -> bool:
+        return bool(self._context.should_capture_child_tasks_in_placement_group)
+
+    @property
+    def is_canceled(self) -> bool:
+        return not self.is_driver and bool(self._context.is_canceled())
+
+    @property
+    def is_async(self) -> bool:
+        return not self.is_driver and bool(
+            self._context.worker.core_worker.current_actor_is_asyncio()
+        )
+
+    @property
     def attempt(self) -> int:
         """Raises AttributeError: Ray does not tell a task which attempt it is."""
         raise AttributeError("Ray does not tell a task which attempt it is.")

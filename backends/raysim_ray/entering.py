@@ -41,8 +41,10 @@ def enter(actor: Here | None = None) -> None:
         _here = actor
     if current() is None:
         from raysim_ray.backend import RayBackend
+        from raysim_ray.serializers import forward
 
         set_current(RayBackend())  # type: ignore[arg-type]
+        forward()
 
 
 def entered(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -67,22 +69,33 @@ def entered(function: Callable[..., Any]) -> Callable[..., Any]:
 def entered_class(cls: type, class_name: str, method_meta: bytes, named: bool) -> type:
     """The class, whose constructor runs in a process that knows its backend."""
     actor = Here(class_name, method_meta)
-
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
-        enter(actor)
-        cls.__init__(self, *args, **kwargs)  # type: ignore[misc]
-
-    if inspect.isfunction(cls.__init__):  # type: ignore[misc]
-        __init__ = functools.wraps(cls.__init__)(__init__)  # type: ignore[misc]
     members: dict[str, Any] = {
         "__module__": cls.__module__,
         "__qualname__": cls.__qualname__,
         "__doc__": cls.__doc__,
-        "__init__": __init__,
+        "__init__": _entered_constructor(cls.__init__, actor),  # type: ignore[misc]
     }
     if named:
         members[description(class_name, method_meta)] = _described
     return type(cls)(cls.__name__, (cls,), members)
+
+
+def _entered_constructor(construct: Callable[..., Any], actor: Here) -> Callable[..., Any]:
+    begin: Callable[..., Any]
+    if inspect.iscoroutinefunction(construct):
+
+        async def begin(self: Any, *args: Any, **kwargs: Any) -> None:
+            enter(actor)
+            await construct(self, *args, **kwargs)
+
+    else:
+
+        def begin(self: Any, *args: Any, **kwargs: Any) -> None:
+            enter(actor)
+            construct(self, *args, **kwargs)
+
+    # What a class inherits from object has no signature that Ray could read.
+    return functools.wraps(construct)(begin) if inspect.isfunction(construct) else begin
 
 
 def _described(self: Any) -> None:

@@ -1,28 +1,70 @@
 """raysim's options as Ray's keywords. Refuses by name what it does not know; never drops an option."""
 
+import json
 from typing import Any
 
+import cloudpickle
 import msgspec
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+from ray.util import scheduling_strategies as theirs
+from ray.util.placement_group import PlacementGroup, PlacementGroupID
 
+from raysim.api.methods import decode_methods
 from raysim.backend import ActorOptions, CallOptions, TaskOptions
-from raysim.spec.task import Default, NodeAffinity, Spread
+from raysim.spec.ids import PlacementGroupId
+from raysim.spec.labels import Expression, Operator, Selector
+from raysim.spec.task import (
+    DYNAMIC,
+    STREAMING,
+    Default,
+    InBundle,
+    NodeAffinity,
+    NodeLabels,
+    Spread,
+)
 
-_PLAIN_TASK = ("num_cpus", "num_gpus", "num_returns", "max_retries", "name")
-_TASK = {*_PLAIN_TASK, "memory", "resources", "retry_exceptions", "strategy", "work"}
+_PLAIN_TASK = ("num_cpus", "num_gpus", "max_retries", "name")
+_TASK = {
+    *_PLAIN_TASK,
+    "capture",
+    "max_calls",  # Ray takes it where the function is made: see backend.py.
+    "item_limit",
+    "memory",
+    "num_returns",
+    "resources",
+    "retry_exceptions",
+    "runtime_env",
+    "selectors",
+    "strategy",
+    "work",
+}
 _PLAIN_ACTOR = ("num_cpus", "num_gpus", "resources", "max_restarts", "max_task_retries")
 _ACTOR = {
     *_PLAIN_ACTOR,
+    "capture",
     "memory",
     "max_concurrency",
+    "concurrency_groups",  # Ray takes them where the class is made: see backend.py.
+    "is_async",  # Ray looks at the class itself.
+    "out_of_order",
     "name",
     "namespace",
     "get_if_exists",
     "detached",
+    "runtime_env",
+    "selectors",
     "strategy",
     "method_meta",
 }
-_CALL = {"num_returns", "max_task_retries", "retry_exceptions"}
+_CALL = {
+    "concurrency_group",
+    "item_limit",
+    "max_pending_calls",  # Ray takes it with the actor.
+    "max_task_retries",
+    "num_returns",
+    "retry_exceptions",
+    "retry_only",
+}
+_RETURNS = {STREAMING: "streaming", DYNAMIC: "dynamic"}
 
 
 def task_keywords(options: TaskOptions) -> dict[str, Any]:
@@ -31,9 +73,10 @@ def task_keywords(options: TaskOptions) -> dict[str, Any]:
     retried = options.retry_exceptions
     return {
         **{name: getattr(options, name) for name in _PLAIN_TASK},
+        **_returning(options),
         **_given(memory=options.memory, resources=options.resources),
         "retry_exceptions": retried if isinstance(retried, bool) else list(retried),
-        "scheduling_strategy": strategy(options.strategy),
+        **_placing(options),
     }
 
 
@@ -51,36 +94,111 @@ def actor_keywords(options: ActorOptions) -> dict[str, Any]:
             get_if_exists=options.get_if_exists,
             lifetime="detached" if options.detached else None,
         ),
-        **({"max_concurrency": options.max_concurrency} if options.max_concurrency != 1 else {}),
-        "scheduling_strategy": strategy(options.strategy),
+        **_concurrency(options),
+        **_placing(options),
     }
 
 
 def call_keywords(options: CallOptions) -> dict[str, Any]:
     """For `handle.m.options(...)`. Raises ValueError for an option that has no translation."""
     refuse_others(options, _CALL, "actor methods")
+    only = options.retry_only
     keywords = {
-        "num_returns": options.num_returns,
-        "retry_exceptions": options.retry_exceptions,
+        **_returning(options),
+        "retry_exceptions": list(cloudpickle.loads(only)) if only else options.retry_exceptions,
+        **_given(concurrency_group=options.concurrency_group),
     }
     if options.max_task_retries is not None:
         keywords["max_task_retries"] = options.max_task_retries
     return keywords
 
 
+def _returning(options: TaskOptions | CallOptions) -> dict[str, Any]:
+    count = options.num_returns
+    return {
+        "num_returns": _RETURNS.get(count, count),
+        **_given(_generator_backpressure_num_objects=options.item_limit),
+    }
+
+
+def _concurrency(options: ActorOptions) -> dict[str, Any]:
+    """What is not Ray's own default for such a class."""
+    limit = options.max_concurrency
+    is_plain = limit == 1 and not options.is_async
+    methods = decode_methods(options.method_meta).values() if options.method_meta else ()
+    pending = max((method.options.max_pending_calls for method in methods), default=-1)
+    return {
+        **({} if is_plain else {"max_concurrency": limit}),
+        **({"allow_out_of_order_execution": True} if is_plain and options.out_of_order else {}),
+        **({"max_pending_calls": pending} if pending != -1 else {}),
+    }
+
+
+def _placing(options: TaskOptions | ActorOptions) -> dict[str, Any]:
+    selectors = [label_selector(selector) for selector in options.selectors]
+    keywords = _given(
+        scheduling_strategy=strategy(options.strategy),
+        runtime_env=json.loads(options.runtime_env) if options.runtime_env else None,
+        label_selector=selectors[0] if selectors else None,
+        fallback_strategy=[{"label_selector": selector} for selector in selectors[1:]],
+    )
+    if options.capture is not None:
+        keywords["placement_group_capture_child_tasks"] = options.capture
+    return keywords
+
+
 def strategy(wanted: object) -> Any:
     """Ray's scheduling strategy. Raises ValueError for one that has no translation."""
     match wanted:
+        case None:
+            return None
+        case None:
+            return None
         case Default():
             return "DEFAULT"
         case Spread():
             return "SPREAD"
-        case NodeAffinity(node_id=node_id, soft=soft):
-            return NodeAffinitySchedulingStrategy(node_id.hex(), soft)
+        case NodeAffinity():
+            return theirs.NodeAffinitySchedulingStrategy(
+                wanted.node_id.hex(),
+                wanted.soft,
+                _spill_on_unavailable=wanted.spill_on_unavailable,
+                _fail_on_unavailable=wanted.fail_on_unavailable,
+            )
+        case NodeLabels(hard=hard, soft=soft):
+            return theirs.NodeLabelSchedulingStrategy(_conditions(hard), soft=_conditions(soft))
+        case InBundle(group_id=group_id, index=index, capture=capture):
+            return strategy_of_bundle(group_id, index, capture)
         case _:
             raise ValueError(
                 f"scheduling_strategy={wanted!r} is not supported on the backend 'ray' yet."
             )
+
+
+def strategy_of_bundle(group_id: PlacementGroupId, index: int = -1, capture: bool = False) -> Any:
+    group = PlacementGroup(PlacementGroupID(group_id))
+    return theirs.PlacementGroupSchedulingStrategy(group, index, capture)
+
+
+def label_selector(selector: Selector) -> dict[str, str]:
+    """Ray's notation: key to `v`, `!v`, `in(a,b)` or `!in(a,b)`."""
+    return {expression.key: _notation(expression) for expression in selector}
+
+
+def _notation(expression: Expression) -> str:
+    values = expression.values
+    what = values[0] if len(values) == 1 else f"in({','.join(values)})"
+    return f"!{what}" if expression.operator is Operator.NOT_IN else what
+
+
+def _conditions(selector: Selector) -> dict[str, Any]:
+    made = {
+        Operator.IN: theirs.In,
+        Operator.NOT_IN: theirs.NotIn,
+        Operator.EXISTS: theirs.Exists,
+        Operator.DOES_NOT_EXIST: theirs.DoesNotExist,
+    }
+    return {e.key: made[e.operator](*e.values) for e in selector}
 
 
 def _given(**values: Any) -> dict[str, Any]:

@@ -11,8 +11,11 @@ import ray
 
 from raysim.backend import Backend, InitOptions, NodeOptions
 from raysim.config import Config
+from raysim.journal import Journal
 from raysim_ray.backend import RayBackend
 from raysim_ray.local import LocalNodes, importable_by_workers, node_keywords
+from raysim_ray.serializers import Mirror
+from raysim_ray.timeline import Recorder
 
 RAY_ONLY = (
     "configure_logging",
@@ -38,7 +41,8 @@ def create(options: InitOptions) -> "RayWorld":
     _refuse(options)
     address = options.address or os.environ.get("RAY_ADDRESS")
     if address:
-        return RayWorld(ray.init(address=address, **_common(options)), None)
+        context = ray.init(address=address, **_common(options))
+        return RayWorld(context, None, options.journal)
     head, *others = options.nodes
     with importable_by_workers():
         context = ray.init(
@@ -48,7 +52,7 @@ def create(options: InitOptions) -> "RayWorld":
             _memory=head.memory or None,
             **({"_node_name": head.name} if head.name else {}),
         )
-    world = RayWorld(context, LocalNodes())
+    world = RayWorld(context, LocalNodes(), options.journal)
     try:
         for node in others:
             world.add_node(node)
@@ -92,18 +96,23 @@ class RayWorld:
 
     name = "ray"
 
-    def __init__(self, context: Any, local: LocalNodes | None) -> None:
+    def __init__(self, context: Any, local: LocalNodes | None, journal: Journal | None) -> None:
         self._info: dict[str, Any] = dict(context.address_info)
         self._local = local
+        self._recorder = Recorder(journal) if journal is not None else None
 
     def connect(self) -> Backend:
-        return RayBackend()
+        return RayBackend(self._recorder, Mirror())
 
     def stop(self) -> None:
         """Leave the cluster; end it if it was started here."""
-        if self._local is not None:
-            self._local.stop()
-        ray.shutdown()
+        try:
+            if self._recorder is not None:
+                self._recorder.write()
+        finally:
+            ray.shutdown()  # First: else Ray tells this driver at length of each node that ends.
+            if self._local is not None:
+                self._local.stop()
 
     def address_info(self) -> dict[str, str]:
         return {name: value for name, value in self._info.items() if isinstance(value, str)}

@@ -12,6 +12,7 @@ from raysim.config import Config
 from raysim.journal import Note
 from raysim.protocol.host import (
     ControlStore,
+    Environments,
     ObjectStore,
     Outcome,
     ReturnValue,
@@ -22,8 +23,11 @@ from raysim.protocol.host import (
 )
 from raysim.protocol.messages import Message, TaskStatus
 from raysim.protocol.process import Process
+from raysim.runtime.coroutines import Coroutines
 from raysim.spec.address import Address
+from raysim_sim.event_loop import VirtualLoop
 from raysim_sim.network import Connection
+from raysim_sim.places import Place
 
 if TYPE_CHECKING:
     from raysim.protocol.executor import Executor
@@ -113,6 +117,7 @@ class NodeHost(SimHost):
 
     store: ObjectStore
     workers: WorkerLauncher
+    envs: Environments
     storage: ControlStore
 
     def stop_node(self, reason: str) -> None:
@@ -178,8 +183,17 @@ class UserHost(SimHost):
         """What `os.urandom`, `uuid` and `secrets` draw from; nobody can seed it."""
         self.gpus: str | None = None
         """CUDA_VISIBLE_DEVICES of what runs here."""
+        self.place: Place | None = None
+        """What its runtime environment makes different; None: nothing."""
         self.busy = 0
         """Tasks that run, or are about to."""
+        self.threaded = False
+        """An actor lives here that runs several calls at once: see virtual_locks."""
+        self.loop: VirtualLoop | None = None
+        """Of an asynchronous actor, and what runs on it."""
+        self._coroutines: Coroutines | None = None
+        self.at_exit: list[Callable[[], object]] = []
+        """What user code registered with `atexit` in this process."""
 
     def block(self, waiter: Waiter, timeout_ns: int | None) -> bool:
         return waiter.done or self.users.block(self, waiter, timeout_ns)
@@ -191,13 +205,47 @@ class UserHost(SimHost):
         if work is not None:
             clock.expected += 1
             clock.after(work.duration_ns, _Synthetic(self, task, _ON_SYNTHETIC))
+        elif task.actor is not None and task.actor.is_async:
+            self._on_loop().begin(task)
+        elif task.actor is not None:
+            self.threaded = task.actor.max_concurrency > 1 or bool(task.actor.concurrency_groups)
+            clock.after(0, _Start(self, task, self.users.on_start))
         else:
             clock.after(0, _Start(self, task, self.users.on_start))
+
+    def _on_loop(self) -> Coroutines:
+        if self._coroutines is None:
+            self.loop = loop = VirtualLoop(self)
+            self._coroutines = Coroutines(self.core_worker, loop, self._call_ended)
+            self.users.beside(self, loop.run_forever)
+        return self._coroutines
+
+    def _call_ended(self) -> None:
+        self.busy -= 1
+
+    def interrupt(self, task: RunnableTask) -> None:
+        if self._coroutines is not None:
+            self._coroutines.interrupt(task)
+        else:
+            self.users.interrupt(task)
+
+    def outside(self, action: Callable[[], None]) -> None:
+        self.users.beside(self, action)
 
     def soon(self, action: Callable[[], None]) -> None:
         self.call_later(0, action)
 
     def exit(self, reason: str) -> None:
+        if self.executor.leaves:
+            self.users.beside(self, lambda: self._leave(reason))
+        else:
+            self.clock.call(0, lambda: self.node.process_ended(self, reason))
+
+    def _leave(self, reason: str) -> None:
+        """In user context: what is to be done at the end of a process, then that."""
+        self.core_worker.execution.shut_down()
+        while self.at_exit:
+            self.at_exit.pop()()
         self.clock.call(0, lambda: self.node.process_ended(self, reason))
 
     def end(self, resets: bool = True) -> None:

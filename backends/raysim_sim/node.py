@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from raysim.policies import create as create_policy
+from raysim.policies.base import Policy
 from raysim.protocol.gcs import Gcs
 from raysim.protocol.process import Process, Role
 from raysim.protocol.raylet import Raylet
@@ -13,6 +14,7 @@ from raysim.spec.ids import named_node_id, named_worker_id
 from raysim.spec.node import NodeInfo
 from raysim.spec.resources import CPU, GPU, MEMORY, fixed
 from raysim_sim.control_store import MemoryControlStore
+from raysim_sim.envs import SimEnvironments, place_of
 from raysim_sim.hosts import NodeHost, UserHost
 from raysim_sim.store import SimObjectStore
 
@@ -44,6 +46,7 @@ class SimNode:
         self.host = NodeHost(world, self, f"{name}/raylet", address)
         self.host.store = self.store
         self.host.workers = self.launcher = Launcher(self)
+        self.host.envs = SimEnvironments(self)
         self.gcs: Address = address if head is None else head.gcs
         self._start(options, is_head=head is None)
 
@@ -52,7 +55,7 @@ class SimNode:
         config = self.world.config
         if is_head:
             self.host.storage = MemoryControlStore()
-            roles.append(Gcs(self.host, create_policy(config.policy, config)))
+            roles.append(self._gcs(create_policy(config.policy, config)))
         info = NodeInfo(
             address=self.host.address,
             total=fixed(_quantities(options)),
@@ -65,6 +68,14 @@ class SimNode:
         self.raylet = Raylet(self.host, info, self.gcs, create_policy(config.policy, config))
         self.host.process = Process([*roles, self.raylet])
         self.host.process.start()
+
+    def _gcs(self, policy: Policy) -> Gcs:
+        provider = self.world.provider
+        market = self.world.options.autoscaler
+        gcs = Gcs(self.host, policy, None if market is None else market.spec, provider)
+        if provider is not None and gcs.autoscaler is not None:
+            provider.autoscaler = gcs.autoscaler
+        return gcs
 
     def new_host(self, kind: str) -> UserHost:
         """A host for one more process of user code, `node-0/worker-3` say."""
@@ -108,13 +119,13 @@ class Launcher:
         """By token; None while the process starts."""
         self._tokens: dict[UserHost, int] = {}
 
-    def start(self, token: int) -> None:
+    def start(self, token: int, env: str = "") -> None:
         clock = self._node.world.clock
         self._hosts[token] = None
         clock.expected += 1
-        clock.call(self._node.world.costs.worker_start, lambda: self._started(token))
+        clock.call(self._node.world.costs.worker_start, lambda: self._started(token, env))
 
-    def _started(self, token: int) -> None:
+    def _started(self, token: int, env: str) -> None:
         node = self._node
         clock = node.world.clock
         clock.expected -= 1
@@ -122,6 +133,7 @@ class Launcher:
         if not node.host.alive or token not in self._hosts:
             return
         host = node.new_host("worker")
+        host.place = place_of(node, env)
         self._hosts[token] = host
         self._tokens[host] = token
         host.core_worker = core_worker = CoreWorker.worker(host, node.host.address, node.gcs, token)

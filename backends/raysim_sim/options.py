@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from raysim.faults import Fault, PlannedFault
+from raysim.spec.autoscaling import NodeMarket
 from raysim_sim.costs import LAN, Costs, costs_from, nearest
 
 
@@ -19,6 +20,8 @@ class SimOptions(msgspec.Struct, frozen=True):
     """What a fault's share (`at=33%`) is of; without it, such a fault is refused."""
     connection_resets: bool = False
     """After a node's loss of power its peers see broken connections, instead of silence."""
+    autoscaler: NodeMarket | None = None
+    """Nodes come and go with what waits. See `raysim.cluster_utils.AutoscalingCluster`."""
     wire: bool = False
     """Encode and decode every message, as between processes: slower, finds what does not survive it."""
 
@@ -44,11 +47,18 @@ def _nanoseconds(value: object) -> int | None:
     return value
 
 
+def _market(value: object) -> NodeMarket:
+    if not isinstance(value, NodeMarket):
+        raise TypeError(f"autoscaler={value!r}: use raysim.cluster_utils.AutoscalingCluster")
+    return value
+
+
 _READERS: Final[dict[str, Callable[[Any], Any]]] = {
     "network": costs_from,
     "faults": _faults,
     "expected_makespan_ns": _nanoseconds,
     "connection_resets": _switch,
+    "autoscaler": _market,
     "wire": _switch,
 }
 

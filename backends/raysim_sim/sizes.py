@@ -6,10 +6,12 @@ from typing import Any, Final
 from raysim.protocol.messages import (
     ActorChanged,
     ActorStarted,
+    ChannelWrite,
     CreateActor,
     Message,
     ObjectChunk,
     ObjectsResolved,
+    OpenGraph,
     PushActorCalls,
     PushTasks,
     StartActor,
@@ -73,6 +75,14 @@ def _actor(spec: ActorSpec) -> int:
     return ENVELOPE_BYTES + len(spec.class_payload) + len(spec.args) + _args(spec.refs)
 
 
+def _open_graph(message: OpenGraph) -> int:
+    return ENVELOPE_BYTES + sum(ENVELOPE_BYTES + len(step.args) for step in message.steps)
+
+
+def _channel_write(message: ChannelWrite) -> int:
+    return ENVELOPE_BYTES + _len(message.payload)
+
+
 def _create_actor(message: CreateActor) -> int:
     return _actor(message.spec)
 
@@ -96,6 +106,8 @@ _SIZES: Final[dict[type[Message], Callable[[Any], int]]] = {
     TasksDone: _tasks_done,
     ObjectsResolved: _objects_resolved,
     ObjectChunk: _object_chunk,
+    OpenGraph: _open_graph,
+    ChannelWrite: _channel_write,
     CreateActor: _create_actor,
     StartActor: _start_actor,
     ActorStarted: _actor_started,

@@ -18,6 +18,8 @@ from raysim.runtime.core_worker import CoreWorker
 from raysim.runtime.current import set_current
 from raysim.spec.resources import GPU
 from raysim_sim.clock import Call, Clock
+from raysim_sim.event_loop import suspend
+from raysim_sim.places import Places
 
 if TYPE_CHECKING:
     from raysim_sim.hosts import UserHost
@@ -32,7 +34,7 @@ COLLECT_EVERY: Final = 1 << 12
 class Parked:
     """A greenlet that waits; also the event that lets it go on."""
 
-    __slots__ = ("callbacks", "clock", "greenlet", "host", "woken")
+    __slots__ = ("callbacks", "clock", "greenlet", "host", "interrupted", "woken")
     _ok: ClassVar[bool] = True
 
     def __init__(
@@ -43,6 +45,8 @@ class Parked:
         self.greenlet = getcurrent()
         self.callbacks = callbacks
         self.woken = False
+        self.interrupted = False
+        """Goes on with a KeyboardInterrupt."""
 
     def wake(self) -> None:
         """Never switches here: the caller may be a role in the middle of a message."""
@@ -86,10 +90,12 @@ class Users:
         self.driver: UserHost | None = None
         self.running: UserHost | None = None
         """Whose user code runs, or ran last."""
-        self.tasks: dict[greenlet, tuple[UserHost, RunnableTask]] = {}
-        """What each greenlet that is not in the pool runs, in the order of their starts."""
+        self.tasks: dict[greenlet, tuple[UserHost, RunnableTask | None]] = {}
+        """What each greenlet that is not in the pool runs, in the order of their starts; None: no task."""
+        self._parked: dict[greenlet, Parked] = {}
         self.on_start = (self._start,)
         self.closed = Closed()
+        self.places = Places()
         self._resume = (self._on_resume,)
         self._clock = clock
         self._poll_ns = poll_ns
@@ -111,12 +117,34 @@ class Users:
         host.gpus = visible_gpus(host.core_worker, event.task)
         self._enter(host, fiber, host, event.task)
 
+    def beside(self, host: "UserHost", action: Callable[[], None]) -> None:
+        """Run this soon, as user code of the process, in a greenlet of its own."""
+
+        def run() -> None:
+            try:
+                action()
+            except GreenletExit:
+                if host.alive:
+                    raise
+            finally:
+                del self.tasks[fiber]
+
+        def start() -> None:
+            if host.alive:
+                self.tasks[fiber] = (host, None)
+                self._enter(host, fiber)
+
+        fiber = greenlet(run, self.hub)
+        self._clock.call(0, start)
+
     def _enter(self, host: "UserHost", fiber: greenlet, *values: object) -> None:
         self._clock.active_ns = self._clock._now
         self.running = host
         set_current(host.core_worker)
         if host.gpus != self._shown_gpus:
             self._show_gpus(host.gpus)
+        if host.place is not self.places.shown:
+            self.places.show(host.place)
         fiber.switch(*values)
 
     def _show_gpus(self, gpus: str | None) -> None:
@@ -179,6 +207,7 @@ class Users:
             )
         assert self.driver is not None
         clock = self._clock
+        suspended = suspend()
         try:
             if timeout_ns is None:
                 clock.run_until(waiter)
@@ -190,28 +219,45 @@ class Users:
                 finally:
                     self._forget(timer)
         finally:
+            if suspended is not None:
+                suspended.restore()
             set_current(self.driver.core_worker)
             self.running = self.driver
             if self._shown_gpus is not None:
                 self._show_gpus(None)
+            self.places.show(None)
         return waiter.done
 
     def _park(self, host: "UserHost", waiter: Waiter, timeout_ns: int | None) -> bool:
-        if getcurrent() not in self.tasks:
+        fiber = getcurrent()
+        if fiber not in self.tasks:
             raise RuntimeError(
                 f"{host.name}: on the backend 'sim' blocking calls come from the task's own thread; "
                 "move ray.get and ray.wait there, or run this program with --backend cluster"
             )
-        parked = Parked(self._clock, host, self._resume)
+        self._parked[fiber] = parked = Parked(self._clock, host, self._resume)
         waiter.wake = parked.wake
         timer = None if timeout_ns is None else self._expect(timeout_ns, parked.wake)
+        suspended = suspend()
         try:
             self.hub.switch()
         finally:
+            if suspended is not None:
+                suspended.restore()
+            del self._parked[fiber]
             waiter.wake = None
             if timer is not None:
                 self._forget(timer)
+        if parked.interrupted:
+            raise KeyboardInterrupt
         return waiter.done
+
+    def interrupt(self, task: RunnableTask) -> None:
+        """The task ends where it waits, unless it catches that. One that has not begun sees it then."""
+        for fiber, (_, running) in self.tasks.items():
+            if running is task and fiber in self._parked:
+                self._parked[fiber].interrupted = True
+                self._parked[fiber].wake()
 
     def _expect(self, delay_ns: int, action: Callable[[], None]) -> Call:
         self._clock.expected += 1
@@ -243,8 +289,14 @@ class Users:
         for fiber in [fiber for fiber, (owner, _) in self.tasks.items() if owner is host]:
             self.running = host
             set_current(host.core_worker)
+            self.places.show(host.place)
             fiber.throw(GreenletExit)
+        if host.loop is not None:
+            self.running = host
+            set_current(host.core_worker)
+            host.loop.abandon()
         self.running = before
+        self.places.show(None if before is None else before.place)
         set_current(None if before is None else before.core_worker)
 
     def close(self) -> None:
@@ -253,11 +305,20 @@ class Users:
         for fiber in self._pool:
             fiber.throw(GreenletExit)
         self._pool.clear()
+        self.places.show(None)
         set_current(None)
 
     def waiting(self) -> list[str]:
         """Who waits in user code, for people."""
-        return [f"{host.name} in {_task_name(task)}" for host, task in self.tasks.values()]
+        names = [
+            f"{host.name} in {_task_name(task)}"
+            for host, task in self.tasks.values()
+            if task is not None
+        ]
+        loops = [host for host, task in self.tasks.values() if task is None and host.loop]
+        return names + [
+            f"{host.name} in {_task_name(task)}" for host in loops for task in host.executor.running
+        ]
 
 
 def visible_gpus(core_worker: CoreWorker, task: RunnableTask) -> str | None:

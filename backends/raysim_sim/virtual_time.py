@@ -5,12 +5,15 @@ and `secrets`) answer for the simulated process whose code calls them. Names tha
 these modules beforehand (`from time import sleep`) are exchanged too. All is put back at the end.
 """
 
+import atexit
 import os
 import random
 import sys
 import sysconfig
+import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from threading import get_ident
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
@@ -36,6 +39,9 @@ _REAL_CALLERS: Final = frozenset(
 """Libraries that wait for the operating system, which would wait for ever by a clock that stands still;
 and what measures or shows the run itself."""
 
+_CALLS_FOR_PROGRAMS: Final = "raysim.util."
+"""Calls a program's functions, which may be `time.sleep` itself."""
+
 _NOT_PROGRAMS: Final = tuple(
     {path for path in (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")) if path}
     | {os.path.dirname(__file__)}
@@ -46,7 +52,7 @@ _world: "SimWorld | None" = None
 _thread = 0
 
 
-def _running() -> "UserHost | None":
+def running_host() -> "UserHost | None":
     """The simulated process whose code calls, or None outside a world."""
     world = running_world()
     return None if world is None else world.users.running
@@ -68,6 +74,8 @@ class VirtualTime:
     def install(self) -> None:
         """Raises RuntimeError while another world runs in this process."""
         global _world, _thread
+        from raysim_sim import virtual_locks  # It asks this module who runs.
+
         if _world is not None:
             raise RuntimeError(
                 "a simulated cluster runs in this process already; stop it first with raysim.shutdown()"
@@ -78,6 +86,9 @@ class VirtualTime:
             real = getattr(module, name)
             exchanged[id(real)] = virtual
             self._set(module, name, virtual)
+        for name, make in virtual_locks.virtual():
+            exchanged[id(getattr(threading, name))] = make
+            self._set(threading, name, make)
         for module, name, value in _names_of_programs():
             if (virtual := exchanged.get(id(value))) is not None:
                 self._set(module, name, virtual)
@@ -119,11 +130,12 @@ def _virtual() -> Iterator[tuple[ModuleType, str, object]]:
         yield time, name, _like(time, name, make(getattr(time, name)))
     yield time, "sleep", _like(time, "sleep", _sleep_instead(time.sleep))
     for name in DRAWS:
-        draw = chance.draw_instead(name, getattr(random, name), _running)
+        draw = chance.draw_instead(name, getattr(random, name), running_host)
         yield random, name, _like(random, name, draw)
-    urandom = _like(os, "urandom", chance.urandom_instead(os.urandom, _running))
+    urandom = _like(os, "urandom", chance.urandom_instead(os.urandom, running_host))
     yield os, "urandom", urandom
     yield random, "_urandom", urandom
+    yield atexit, "register", _like(atexit, "register", _register_instead(atexit.register))
     yield os, "_exit", _like(os, "_exit", _exit_instead(os._exit))
 
 
@@ -138,7 +150,11 @@ def _like(module: ModuleType, name: str, virtual: Any) -> Any:
 def _calls_the_real_one() -> bool:
     """Whether the code that called the virtual function waits for the operating system."""
     name = sys._getframe(2).f_globals.get("__name__")
-    return type(name) is str and name.partition(".")[0] in _REAL_CALLERS
+    return (
+        type(name) is str
+        and name.partition(".")[0] in _REAL_CALLERS
+        and not name.startswith(_CALLS_FOR_PROGRAMS)
+    )
 
 
 def _read(world: "SimWorld") -> int:
@@ -202,6 +218,24 @@ def _sleep_instead(real: Callable[[float], None]) -> Callable[[float], None]:
         return world.users.sleep(round(seconds * 1e9))
 
     return sleep
+
+
+def _register_instead(real: Callable[..., Any]) -> Callable[..., Any]:
+    def register(func: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Of a simulated worker: called at the end of that one. Modules that it imports stay in the real one."""
+        world = running_world()
+        host = None if world is None else world.users.running
+        file = sys._getframe(1).f_code.co_filename
+        if world is None or host is None or host is world.users.driver or is_installed(file):
+            return real(func, *args, **kwargs)
+        host.at_exit.append(partial(func, *args, **kwargs))
+        return func
+
+    return register
+
+
+def is_installed(file: str) -> bool:
+    return file.startswith(_NOT_PROGRAMS) or any(part in file for part in _INSTALLED)
 
 
 def _exit_instead(real: Callable[[int], None]) -> Callable[[int], None]:

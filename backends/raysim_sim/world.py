@@ -1,27 +1,34 @@
 """A simulated cluster, as the driver that made it holds it. Never runs by itself: see users, clock."""
 
 import gc
+import logging
 from threading import RLock
 from typing import ClassVar
 
-from raysim.runtime.core_worker import CoreWorker
-
 from raysim.backend import Backend, InitOptions, NodeOptions
 from raysim.exceptions import RaySystemError
-from raysim.journal import Journal, Level, NodeJoined, Note
+from raysim.journal import Infeasible, Journal, Level, NodeJoined, Note
 from raysim.protocol.host import Waiter
+from raysim.runtime.core_worker import CoreWorker
+from raysim.spec.explanation import Explanation
 from raysim_sim import faults
 from raysim_sim.clock import Clock, Watchdog
+from raysim_sim.envs import Packages
+from raysim_sim.event_loop import LoopFactory
 from raysim_sim.hosts import SimHost
 from raysim_sim.network import Network
 from raysim_sim.node import SimNode
 from raysim_sim.options import read_options
+from raysim_sim.provider import SimProvider
 from raysim_sim.streams import Streams
 from raysim_sim.users import Users
 from raysim_sim.virtual_time import VirtualTime
 
 JOIN_TIMEOUT_NS = 60_000_000_000
 """Virtual nanoseconds until a node or driver that does not join is an error. Ours; joining takes under 1 s."""
+
+EXPLAINED = 3
+"""Objects that the driver waits for which the error at a deadlock explains. Ours."""
 
 
 class SimWorld:
@@ -47,6 +54,9 @@ class SimWorld:
         self.lock = RLock()
         """Never contended: entering it costs less than an empty context manager written in Python."""
         self.users = Users(self.clock, self.costs.poll)
+        market = self.options.autoscaler
+        self.provider = None if market is None else SimProvider(self, market)
+        self.packages = Packages()
         self.nodes: list[SimNode] = []
         self._joined: dict[bytes, None] = {}
         self._joining: tuple[int, Waiter] | None = None
@@ -54,13 +64,16 @@ class SimWorld:
         """When the clock was read last, and how often at that instant: see virtual_time."""
         self.reads = 0
         self._time = VirtualTime(self)
+        self._loops = LoopFactory()
         self._collects = gc.isenabled()
+        self._wondering = False
         self._stopped = False
         Watchdog(self.clock, self._patience_ns(), self._stuck)
         for node in options.nodes:
             self._new_node(node)
         self._faults = faults.plan(self)
         self._time.install()
+        self._loops.install()
         gc.disable()
 
     # --- the World port ---
@@ -90,8 +103,10 @@ class SimWorld:
                 node.lose_power(resets=False)
             self.users.close()
         finally:
+            self.packages.close()
             self.clock.clear()
             self._time.restore()
+            self._loops.restore()
             if self._collects:
                 gc.enable()
 
@@ -131,11 +146,17 @@ class SimWorld:
             self._joined[note.node_id] = None
             if self._joining is not None and len(self._joined) >= self._joining[0]:
                 self._joining[1].finish()
+        elif isinstance(note, Infeasible):
+            logging.getLogger("raysim").warning("%s", note.text)
         self.journal_note(host.name, note)
 
     def journal_note(self, who: str, note: Note) -> None:
         if self.journal.level >= Level.NOTES:
             self.journal.write(self.clock.now_ns, who, "note", note)
+
+    def grow(self, options: NodeOptions) -> SimNode:
+        """A node that the autoscaler wants: nobody waits here for it to join."""
+        return self._new_node(options)
 
     def _new_node(self, options: NodeOptions) -> SimNode:
         number = len(self.nodes)
@@ -168,12 +189,34 @@ class SimWorld:
         detection = check * config.health_check_failure_threshold
         return 2 * detection + config.actor_exit_grace_ns + config.worker_start_timeout_ns
 
+    def _why(self) -> str:
+        """Of what the driver waits for: the messages that ask are delivered here, as any others are."""
+        driver = self.users.driver
+        if self._wondering or driver is None:
+            return ""
+        self._wondering = True
+        asked = Waiter()
+        found: list[Explanation] = []
+
+        def answer(explanations: list[Explanation]) -> None:
+            found.extend(explanations)
+            asked.finish()
+
+        explaining = driver.core_worker.explaining
+        explaining.explain(explaining.awaited()[:EXPLAINED], answer)
+        try:
+            self.clock.run_until(asked)
+        finally:
+            self._wondering = False
+        return "".join(f"\n{explanation}" for explanation in found)
+
     def _stuck(self) -> None:
+        at_s = self.clock.now_ns / 1e9
         waiting = self.users.waiting()
         who = "; ".join(["the driver", *waiting[:10]])
         more = f"; and {len(waiting) - 10} more" if len(waiting) > 10 else ""
         raise RaySystemError(
-            f"Deadlock at {self.clock.now_ns / 1e9:.3f} s of virtual time: nothing is under way, and these wait: "
+            f"Deadlock at {at_s:.3f} s of virtual time: nothing is under way, and these wait: "
             f"{who}{more}. Look for tasks that need more resources than any node has, for tasks that wait "
-            "for each other, or pass a timeout to ray.get"
+            f"for each other, or pass a timeout to ray.get.{self._why()}"
         )

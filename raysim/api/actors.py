@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from raysim.api.binding import binder
+from raysim.api.ending import exit_actor
 from raysim.api.handles import ActorHandle
-from raysim.api.methods import constructor, encode_methods
+from raysim.api.methods import constructor, encode_methods, groups_of, is_async, with_limits
 from raysim.api.resolve import actor_options
 from raysim.api.session import auto_init
 from raysim.backend import RemoteTarget
@@ -26,12 +28,19 @@ class ActorClass:
         self._cls = cls
         self._target = RemoteTarget(_with_own_methods(cls), cls.__name__)
         self._meta = encode_methods(self._target.target)  # type: ignore[arg-type]
+        self._is_async = is_async(cls)
+        self._groups = groups_of(self._meta)
         self._check = constructor(cls).check
         self._apply(given)
 
     def _apply(self, given: dict[str, Any]) -> None:
         self._default_options = given
-        self._options = actor_options(given, self._meta)
+        calls = given.get("max_pending_calls")
+        items = given.get("_actor_generator_backpressure_num_objects")
+        meta = self._meta
+        if isinstance(calls, int) or isinstance(items, int):
+            meta = with_limits(meta, calls or 0, items or 0)
+        self._options = actor_options(given, meta, self._is_async)
 
     def remote(self, *args: Any, **kwargs: Any) -> ActorHandle:
         """Begin to create an actor; its constructor's error shows at its first method's result.
@@ -40,8 +49,27 @@ class ActorClass:
         when the name is taken.
         """
         self._check(args, kwargs)
+        options = self._options
+        assert self._groups <= options.concurrency_groups.keys(), (
+            f"Methods of {self._cls.__name__} are in concurrency groups that it does not have: "
+            f"{', '.join(sorted(self._groups - options.concurrency_groups.keys()))}. Name them in "
+            "@remote(concurrency_groups={...})."
+        )
+        if (
+            self._default_options.get("allow_out_of_order_execution") is False
+            and options.out_of_order
+        ):
+            raise ValueError(
+                "allow_out_of_order_execution=False is for actors that run one call at a time, but "
+                f"{self._cls.__name__} is {'asynchronous' if options.is_async else 'threaded'}: "
+                "its calls run out of order in any case. Leave the option out."
+            )
         backend = current() or auto_init()
-        return ActorHandle(backend.create_actor(self._target, self._options, args, kwargs))
+        return ActorHandle(backend.create_actor(self._target, options, args, kwargs))
+
+    def bind(self, *args: Any, **kwargs: Any) -> Any:
+        """A node of a graph (`raysim.dag`) that creates an actor when the graph is executed."""
+        return binder().actor_class(self, args, kwargs)
 
     def options(self, **given: Any) -> "ActorClass":
         """The same class with these options on top of its own; it stays as it is."""
@@ -76,7 +104,16 @@ class ActorClass:
         return f"ActorClass({self._cls.__name__})"
 
 
-_OWN_ATTRIBUTES = ("_cls", "_target", "_meta", "_check", "_default_options", "_options")
+_OWN_ATTRIBUTES = (
+    "_cls",
+    "_target",
+    "_meta",
+    "_is_async",
+    "_groups",
+    "_check",
+    "_default_options",
+    "_options",
+)
 
 
 def _ray_ready(self: object) -> bool:
@@ -87,6 +124,10 @@ def _ray_call(self: object, function: Callable[..., Any], *args: Any, **kwargs: 
     return function(self, *args, **kwargs)
 
 
+def _ray_terminate(self: object) -> None:
+    exit_actor()
+
+
 def _with_own_methods(cls: type) -> type:
     """The class with the methods that Ray gives every actor; to its user it looks the same."""
     members = {
@@ -95,5 +136,6 @@ def _with_own_methods(cls: type) -> type:
         "__doc__": cls.__doc__,
         "__ray_ready__": _ray_ready,
         "__ray_call__": _ray_call,
+        "__ray_terminate__": _ray_terminate,
     }
     return type(cls)(cls.__name__, (cls,), members)

@@ -1,10 +1,14 @@
 """Who is running: `get_runtime_context`. Never the program's own state."""
 
+import os
+import tempfile
+
 from raysim.api.handles import ActorHandle
+from raysim.api.placement_groups import PlacementGroupID
+from raysim.api.runtime_env import RuntimeEnv
 from raysim.api.session import auto_init
 from raysim.backend import Backend, ContextInfo
 from raysim.runtime.current import current
-
 
 ACCELERATORS = ("GPU", "TPU", "HPU", "NPU", "neuron_cores", "RBLN", "FURIOSA", "MBLT", "TTNPU")
 """Kinds that Ray 2.60 knows. Those other than GPU are never assigned here: they need their vendors' hardware."""
@@ -53,6 +57,66 @@ class RuntimeContext:
         backend = _backend()
         here = backend.context_info().node_id
         return next(dict(n["Labels"]) for n in backend.nodes() if n["NodeID"] == here)
+
+    def get_placement_group_id(self) -> str | None:
+        """Of the group that the task or actor runs in."""
+        return _info().placement_group_id
+
+    @property
+    def current_placement_group_id(self) -> PlacementGroupID:
+        """As `get_placement_group_id()`; the nil id outside of a group. Deprecated in Ray."""
+        found = _info().placement_group_id
+        return PlacementGroupID.nil() if found is None else PlacementGroupID.from_hex(found)
+
+    @property
+    def should_capture_child_tasks_in_placement_group(self) -> bool:
+        """Whether what this code submits runs in its placement group, unless it says otherwise."""
+        return _info().captures
+
+    def is_canceled(self) -> bool:
+        """Whether `cancel` was called for the call that asks, which may then end early.
+
+        Raises RuntimeError on the driver and in an asynchronous actor, whose calls are cancelled
+        as coroutines are.
+        """
+        info = _info()
+        if info.is_driver:
+            raise RuntimeError("is_canceled() is for tasks and actors, not for the driver.")
+        if info.is_async:
+            raise RuntimeError(
+                "is_canceled() is not for asynchronous actors: their calls see CancelledError."
+            )
+        return info.is_canceled
+
+    def get_task_function_name(self) -> str | None:
+        """Of the function or method that runs, with its module; None on the driver."""
+        return _info().function_name
+
+    def get_session_name(self) -> str:
+        """Of this run of the cluster."""
+        return _info().session_name
+
+    def get_temp_dir(self) -> str:
+        """The folder under which the cluster keeps files of its sessions, if it has any."""
+        return os.path.dirname(_info().session_dir) or tempfile.gettempdir()
+
+    @property
+    def gcs_address(self) -> str:
+        """Where the head of the cluster can be reached."""
+        return _info().gcs_address
+
+    def get_resource_ids(self) -> dict[str, list[str]]:
+        """As `get_accelerator_ids()`. Deprecated in Ray."""
+        return self.get_accelerator_ids()
+
+    def get_runtime_env_string(self) -> str:
+        """The runtime environment of the job, task or actor, as JSON."""
+        return _info().runtime_env
+
+    @property
+    def runtime_env(self) -> RuntimeEnv:
+        """The runtime environment of the job, task or actor."""
+        return RuntimeEnv.deserialize(_info().runtime_env)
 
     @property
     def namespace(self) -> str:

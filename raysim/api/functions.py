@@ -5,7 +5,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from raysim.api.resolve import STREAMING, refuse_streaming, task_options
+from raysim.api.binding import binder
+from raysim.api.resolve import refuse_per_yield, task_options
 from raysim.api.session import auto_init
 from raysim.api.signature import Signature
 from raysim.backend import RemoteTarget
@@ -54,25 +55,29 @@ class RemoteFunction:
         self._num_returns = self._options.num_returns
 
     def remote(self, *args: Any, **kwargs: Any) -> Any:
-        """Submit one task. A reference; a list of them for num_returns > 1; None for 0.
+        """Submit one task. A reference; a list of them for num_returns > 1; None for 0; an
+        ObjectRefGenerator for a generator.
 
         Arguments are serialised now; references among them are waited for and replaced by their
         values where the task runs. Raises TypeError when they do not fit the function.
         """
         self._check(args, kwargs)
         count = self._num_returns
-        if count == STREAMING:
-            raise refuse_streaming(self._target.name)
         backend = current() or auto_init()
         refs = backend.submit_task(self._target, self._options, args, kwargs)
-        if count == 1:
+        if count == 1 or count < 0:
             return refs[0]
         return refs if count else None
+
+    def bind(self, *args: Any, **kwargs: Any) -> Any:
+        """A node of a graph (`raysim.dag`), for a call with these arguments; nodes may be among them."""
+        return binder().function(self, args, kwargs)
 
     def options(self, **given: Any) -> "RemoteFunction":
         """The same function with these options on top of its own; it stays as it is."""
         if "max_calls" in given:
             raise ValueError("Setting 'max_calls' is not supported in '.options()'.")
+        refuse_per_yield(given)
         key = option_key(given)
         known = self._variants.get(key) if key is not None else None
         if known is not None:

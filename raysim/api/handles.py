@@ -3,9 +3,10 @@
 from typing import Any, NoReturn
 
 from raysim.api import session
+from raysim.api.binding import binder
 from raysim.api.methods import Method, decode_methods
 from raysim.api.options import METHOD_OPTIONS, unknown_name
-from raysim.api.resolve import STREAMING, call_options, refuse_streaming
+from raysim.api.resolve import call_options, refuse_per_yield
 from raysim.api.session import auto_init
 from raysim.backend import ActorRecord, CallOptions
 from raysim.exceptions import ActorHandleNotFoundError
@@ -24,7 +25,8 @@ class ActorMethod:
         self._options = options
 
     def remote(self, *args: Any, **kwargs: Any) -> Any:
-        """Submit one call. A reference; a list of them for num_returns > 1; None for 0.
+        """Submit one call. A reference; a list of them for num_returns > 1; None for 0; an
+        ObjectRefGenerator for a generator.
 
         Calls from one process on one actor run in the order in which they were submitted.
         """
@@ -33,23 +35,33 @@ class ActorMethod:
         if handle._ray_session != session.number:
             raise _stale(handle)
         count = options.num_returns
-        if count == STREAMING:
-            raise refuse_streaming(f"{handle._ray_class_name}.{method.name}")
         backend = current() or auto_init()
         refs = backend.call_actor(handle._ray_actor_id, method.name, options, args, kwargs)
-        if count == 1:
+        if count == 1 or count < 0:
             return refs[0]
         return refs if count else None
 
+    def bind(self, *args: Any, **kwargs: Any) -> Any:
+        """A node of a graph (`raysim.dag`), for a call with these arguments; nodes may be among them.
+
+        One that returns several values gives a node for each. Raises TypeError as `.remote()`.
+        """
+        self._method.signature.check(args, kwargs)
+        return binder().method(self, args, kwargs)
+
     def options(self, **given: Any) -> "ActorMethod":
-        """The same method with these options: num_returns, max_task_retries, retry_exceptions."""
+        """The same method with these options on top of its own, as `@method` takes them."""
         for name in given:
             if name not in METHOD_OPTIONS:
                 raise TypeError(unknown_name(name, METHOD_OPTIONS, "actor methods"))
+        refuse_per_yield(given)
         new = call_options(given, self._method.is_generator)
         old = self._options
         merged = CallOptions(
             num_returns=new.num_returns if "num_returns" in given else old.num_returns,
+            item_limit=(
+                new.item_limit if "_generator_backpressure_num_objects" in given else old.item_limit
+            ),
             max_task_retries=(
                 old.max_task_retries if new.max_task_retries is None else new.max_task_retries
             ),
@@ -58,6 +70,11 @@ class ActorMethod:
                 if given.get("retry_exceptions") is None
                 else new.retry_exceptions
             ),
+            retry_only=(
+                old.retry_only if given.get("retry_exceptions") is None else new.retry_only
+            ),
+            concurrency_group=new.concurrency_group or old.concurrency_group,
+            max_pending_calls=old.max_pending_calls,
         )
         return ActorMethod(self._handle, self._method, merged)
 

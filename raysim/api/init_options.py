@@ -49,7 +49,6 @@ IGNORED = (
 UNSUPPORTED = (
     "job_config",
     "logging_config",
-    "runtime_env",
     "enable_resource_isolation",
     "cgroup_path",
     "system_reserved_cpu",
@@ -141,6 +140,7 @@ def init_options(
     world: Mapping[str, Any] | None = None,
     system_config: Mapping[str, Any] | None = None,
     address: str | None = None,
+    runtime_env: str = "",
 ) -> InitOptions:
     seeds = (defaults.seed, seed, 0)
     return InitOptions(
@@ -151,6 +151,7 @@ def init_options(
         seed=next(s for s in seeds if s is not None),
         entrypoint=defaults.entrypoint or " ".join(sys.argv),
         journal=defaults.journal or journal,
+        runtime_env=runtime_env,
         world={**(world or {}), **defaults.world},
     )
 

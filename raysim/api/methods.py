@@ -35,11 +35,38 @@ _DECODE = msgspec.msgpack.Decoder(list[Method]).decode
 
 
 def encode_methods(cls: type) -> bytes:
-    """The methods of a class, inherited ones included, in the order of their names.
-
-    Raises ValueError for an `async def` method.
-    """
+    """The methods of a class, inherited ones included, in the order of their names."""
     return _ENCODE([_method(cls, name, value) for name, value in _members(cls)])
+
+
+def with_limits(meta: bytes, max_pending_calls: int, item_limit: int) -> bytes:
+    """The same methods for an actor of which no caller may have more calls, and none of whose generators
+    more items, under way; 0: as they are."""
+    replace = msgspec.structs.replace
+    methods: list[Method] = []
+    for method in decode_methods(meta).values():
+        options = method.options
+        if max_pending_calls > 0:
+            options = replace(options, max_pending_calls=max_pending_calls)
+        if item_limit > 0 and not options.item_limit:
+            options = replace(options, item_limit=item_limit)
+        methods.append(replace(method, options=options))
+    return _ENCODE(methods)
+
+
+def groups_of(meta: bytes) -> frozenset[str]:
+    """The concurrency groups that methods name."""
+    found = (method.options.concurrency_group for method in decode_methods(meta).values())
+    return frozenset(name for name in found if name)
+
+
+def is_async(cls: type) -> bool:
+    """Whether any method is a coroutine: then all of them run on one event loop (Ray)."""
+    return any(_is_async(value) for _, value in inspect.getmembers(cls, inspect.isfunction))
+
+
+def _is_async(function: Callable[..., Any]) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
 
 
 @lru_cache(maxsize=4096)
@@ -60,14 +87,9 @@ def _members(cls: type) -> list[tuple[str, Callable[..., Any]]]:
 
 
 def _method(cls: type, name: str, function: Callable[..., Any]) -> Method:
-    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-        raise ValueError(
-            f"{cls.__qualname__}.{name} is an async def: raysim does not support async actors yet. "
-            "Make it an ordinary method."
-        )
     is_plain = inspect.isfunction(function)
     is_static = isinstance(inspect.getattr_static(cls, name), staticmethod)
-    is_generator = inspect.isgeneratorfunction(function)
+    is_generator = inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
     return Method(
         name,
         Signature.of(function, skip_first=is_plain and not is_static),
@@ -83,8 +105,9 @@ def method(**options: Any) -> Callable[[M], M]: ...
 def method(*args: Any, **options: Any) -> Any:
     """Options of one method of an actor class. Ray: `ray.method`.
 
-    `num_returns`, `max_task_retries` (None: the actor's), `retry_exceptions` (bool). Raises
-    AssertionError for other keywords and for anything positional but the method.
+    `num_returns`, `max_task_retries` (None: the actor's), `retry_exceptions` (bool, or a list of
+    classes), `concurrency_group`. Raises AssertionError for other keywords and for anything
+    positional but the method.
     """
     if len(args) == 1 and not options and callable(args[0]):
         return args[0]

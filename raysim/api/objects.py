@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from typing import Any, overload
 
-from raysim.api.session import auto_init
+from raysim.api.binding import GraphRef
+from raysim.api.session import auto_init, connected
 from raysim.runtime.current import current
 from raysim.runtime.object_ref import ObjectRef
+from raysim.runtime.object_ref_generator import ObjectRefGenerator
 from raysim.spec.ids import ACTOR_ID_BYTES, JOB_ID_BYTES, ObjectId, actor_of_task, task_of_object
 
 _REFS_ONLY = {ObjectRef}
@@ -23,6 +25,7 @@ def get(object_refs: Any, *, timeout: float | None = None) -> Any:
     (an application's as RayTaskError and as its own class), GetTimeoutError when time is over,
     ValueError for what is neither a reference nor a list, TypeError for a list with anything else.
     """
+    given = timeout
     if timeout is not None and timeout < 0:
         if timeout != -1:
             raise ValueError(f"The timeout must be None, -1 or at least 0 s, but it is {timeout}.")
@@ -30,6 +33,10 @@ def get(object_refs: Any, *, timeout: float | None = None) -> Any:
     backend = current() or auto_init()
     if isinstance(object_refs, ObjectRef):
         return backend.get((object_refs,), timeout)[0]
+    if isinstance(object_refs, ObjectRefGenerator):
+        return object_refs  # Ray.
+    if isinstance(object_refs, GraphRef):
+        return object_refs.get(given)
     if not isinstance(object_refs, list):
         raise ValueError(
             f"Invalid type of object refs, {type(object_refs)}, is given. 'object_refs' must "
@@ -38,12 +45,23 @@ def get(object_refs: Any, *, timeout: float | None = None) -> Any:
     if not object_refs:
         return []
     if set(map(type, object_refs)) != _REFS_ONLY:
+        if any(isinstance(ref, GraphRef) for ref in object_refs):
+            return _of_graphs(object_refs, given)
         for ref in object_refs:  # A backend may have references of a class of its own.
             if not isinstance(ref, ObjectRef):
                 raise TypeError(
                     f"Attempting to call `get` on the value {ref!r}, which is no ObjectRef."
                 )
     return backend.get(object_refs, timeout)
+
+
+def _of_graphs(refs: list[Any], timeout: float | None) -> list[Any]:
+    if not all(isinstance(ref, GraphRef) for ref in refs):
+        raise ValueError(
+            "Invalid type of object refs. 'object_refs' must be a list of CompiledDAGRefs if there is "
+            "any CompiledDAGRef within it."
+        )
+    return [ref.get(timeout) for ref in refs]
 
 
 def put(value: Any) -> ObjectRef:
@@ -60,17 +78,17 @@ def put(value: Any) -> ObjectRef:
 
 
 def wait(
-    ray_waitables: list[ObjectRef],
+    ray_waitables: list[Any],
     *,
     num_returns: int = 1,
     timeout: float | None = None,
     fetch_local: bool = True,
-) -> tuple[list[ObjectRef], list[ObjectRef]]:
+) -> tuple[list[Any], list[Any]]:
     """Split references into ready ones, at most `num_returns`, and the others; both in their order.
 
-    Waits until so many are ready or `timeout` seconds are over. An error counts as ready.
-    Raises TypeError for what is no list of references, ValueError for duplicates, a negative
-    timeout, or a `num_returns` that is not in 1..len.
+    Waits until so many are ready or `timeout` seconds are over. An error counts as ready; so does a
+    generator whose `next` would not wait. Raises TypeError for what is no list of references or
+    generators, ValueError for duplicates, a negative timeout, or a `num_returns` that is not in 1..len.
     """
     given: Any = ray_waitables
     if not isinstance(given, list):
@@ -79,7 +97,7 @@ def wait(
     if timeout is not None and timeout < 0:
         raise ValueError(f"The 'timeout' argument must be nonnegative. Received {timeout}.")
     for ref in given:
-        if not isinstance(ref, ObjectRef):
+        if not isinstance(ref, ObjectRef | ObjectRefGenerator):
             raise TypeError(
                 f"wait() expected a list of ObjectRef, got a list containing {type(ref)}."
             )
@@ -98,12 +116,30 @@ def wait(
     return backend.wait(given, num_returns, timeout, fetch_local)
 
 
-def cancel(ref: ObjectRef, *, force: bool = False, recursive: bool = True) -> None:
-    """Do not start the task of this reference: its `get` then raises TaskCancelledError.
+def free(object_refs: ObjectRef | list[ObjectRef], local_only: bool = False) -> None:
+    """Drop the values behind references now, though they are referred to: to use them raises ObjectFreedError.
 
-    A task that runs or has ended is left alone. Raises TypeError for what is no reference,
+    For values that this process made or whose tasks it called; others, and those that are not there yet,
+    are left alone. `local_only` is Ray's and changes nothing: an object has one owner, who frees all
+    copies. Raises TypeError for what is no reference. Ray, until 2.5x: `ray.internal.free`.
+    """
+    given: object = [object_refs] if isinstance(object_refs, ObjectRef) else object_refs
+    if not isinstance(given, list) or not all(isinstance(ref, ObjectRef) for ref in given):
+        raise TypeError(f"free() expected a reference or a list of references, got {object_refs!r}.")
+    connected().free(given)
+
+
+def cancel(ref: ObjectRef | ObjectRefGenerator, *, force: bool = False, recursive: bool = True) -> None:
+    """Have the task of this reference not start, or end: its `get` then raises TaskCancelledError.
+
+    A task that runs gets a KeyboardInterrupt where it is, which it may catch; with `force` its
+    worker is killed. An actor's method that runs sees `is_canceled()` of its runtime context, a
+    coroutine CancelledError. `recursive`: what it submitted is cancelled, too. Nothing that was
+    cancelled is retried; what has ended is left alone. Raises TypeError for what is no reference,
     ValueError for `force` on an actor's method.
     """
+    if isinstance(ref, ObjectRefGenerator):
+        ref = ref.completed()
     if not isinstance(ref, ObjectRef):
         raise TypeError(
             f"cancel() is for references only; for actors there is kill(). Got: {type(ref)}."

@@ -11,9 +11,11 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from raysim.api.placement_groups import PlacementGroup
 from raysim.api.scheduling_strategies import (
     NodeAffinitySchedulingStrategy,
     NodeLabelSchedulingStrategy,
+    PlacementGroupSchedulingStrategy,
 )
 from raysim.spec.labels import parse_selector
 from raysim.spec.resources import to_units
@@ -96,12 +98,28 @@ def _num_returns(value: int | str | None) -> str | None:
     return _at_least("num_returns", 0)(value)
 
 
-def _retry_exceptions(value: bool | Iterable[Any]) -> str | None:
-    if isinstance(value, bool) or all(
-        isinstance(v, type) and issubclass(v, Exception) for v in value
+def _retry_exceptions(value: bool | Iterable[Any] | None) -> str | None:
+    if (
+        value is None
+        or isinstance(value, bool)
+        or all(isinstance(v, type) and issubclass(v, Exception) for v in value)
     ):
         return None
     return f"retry_exceptions must be a bool or a list of exception classes, but it is {value!r}."
+
+
+def _concurrency_groups(value: dict[Any, Any] | list[Any] | None) -> str | None:
+    if not value:
+        return None
+    if isinstance(value, list):
+        return f"concurrency_groups must be a dict of names and limits, but it is {value!r}."
+    for name, limit in value.items():
+        if not isinstance(name, str) or not isinstance(limit, int) or limit < 1:
+            return (
+                f"concurrency_groups must give each name a limit of at least 1, but {name!r} has "
+                f"{limit!r}."
+            )
+    return None
 
 
 def _scheduling_strategy(value: object) -> str | None:
@@ -124,16 +142,35 @@ def _label_selector(value: dict[str, str] | None) -> str | None:
 def _fallback_strategy(value: list[Any] | None) -> str | None:
     for one in value or ():
         if not isinstance(one, dict) or list(one) != ["label_selector"]:
-            return (
-                f"Each element of fallback_strategy must be {{'label_selector': ...}}, but one is {one!r}."
-            )
+            return f"Each element of fallback_strategy must be {{'label_selector': ...}}, but one is {one!r}."
         selector = one["label_selector"]
         if selector is not None and not isinstance(selector, dict):
-            return f"The label_selector in fallback_strategy must be a dict, but it is {selector!r}."
+            return (
+                f"The label_selector in fallback_strategy must be a dict, but it is {selector!r}."
+            )
         problem = _label_selector(selector)
         if problem is not None:
             return problem
     return None
+
+
+def _backpressure(value: int | None) -> str | None:
+    if value != 0:
+        return None
+    return (
+        "_generator_backpressure_num_objects=0 is not allowed. Use a value > 0. If the value is equal "
+        "to 1, the behavior is identical to Python generator (generator 1 object whenever `next` is "
+        "called). Use -1 to disable this feature."
+    )
+
+
+def _per_yield(value: int | None) -> str | None:
+    if value is None or value > 0:
+        return None
+    return (
+        "_num_objects_per_yield is a private streaming generator option that must be set to a "
+        "positive integer."
+    )
 
 
 def _not_empty(text: str) -> Check:
@@ -155,13 +192,19 @@ _COMMON: dict[str, Option] = {
     "num_cpus": Option((float, int, _NONE), _quantity("num_cpus")),
     "num_gpus": Option((float, int, _NONE), _quantity("num_gpus")),
     "object_store_memory": Option((int, _NONE), only=(None,)),
-    "placement_group": Option((str, _NONE), only=(None, "default")),
-    "placement_group_bundle_index": Option((int,), only=(-1,)),
-    "placement_group_capture_child_tasks": Option((bool, _NONE), only=(None, False)),
+    "placement_group": Option((str, PlacementGroup, _NONE)),
+    "placement_group_bundle_index": Option((int,)),
+    "placement_group_capture_child_tasks": Option((bool, _NONE)),
     "resources": Option((dict, _NONE), _resources),
-    "runtime_env": Option((dict, _NONE), only=(None, {})),
+    "runtime_env": Option((dict, _NONE)),
     "scheduling_strategy": Option(
-        (str, NodeAffinitySchedulingStrategy, NodeLabelSchedulingStrategy, _NONE),
+        (
+            str,
+            NodeAffinitySchedulingStrategy,
+            NodeLabelSchedulingStrategy,
+            PlacementGroupSchedulingStrategy,
+            _NONE,
+        ),
         _scheduling_strategy,
     ),
     "enable_task_events": Option((bool,)),
@@ -178,39 +221,39 @@ TASK_OPTIONS: dict[str, Option] = {
     "max_retries": Option((int, _NONE), _at_least("max_retries", -1)),
     "num_returns": Option((int, str, _NONE), _num_returns),
     "retry_exceptions": Option((bool, list, tuple), _retry_exceptions),
-    "_generator_backpressure_num_objects": Option((int, _NONE), only=(None, -1)),
-    "_num_objects_per_yield": Option((int, _NONE), only=(None, 1)),
+    "_generator_backpressure_num_objects": Option((int, _NONE), _backpressure),
+    "_num_objects_per_yield": Option((int, _NONE), _per_yield, only=(None, 1)),
 }
 """Of remote functions."""
 
 ACTOR_OPTIONS: dict[str, Option] = {
     **_COMMON,
     "name": Option((str, _NONE), _not_empty("Actor name cannot be an empty string.")),
-    "concurrency_groups": Option((list, dict, _NONE), only=(None, [], {})),
+    "concurrency_groups": Option((list, dict, _NONE), _concurrency_groups),
     "enable_tensor_transport": Option((bool, _NONE), only=(None, False)),
     "lifetime": Option((str, _NONE), _is_lifetime),
-    "max_concurrency": Option((int, _NONE), _at_least("max_concurrency", 0), only=(None, 1)),
+    "max_concurrency": Option((int, _NONE), _at_least("max_concurrency", 0)),
     "max_restarts": Option((int, _NONE), _at_least("max_restarts", -1)),
     "max_task_retries": Option((int, _NONE), _at_least("max_task_retries", -1)),
-    "max_pending_calls": Option((int, _NONE), _at_least("max_pending_calls", -1), only=(None, -1)),
+    "max_pending_calls": Option((int, _NONE), _at_least("max_pending_calls", -1)),
     "namespace": Option(
         (str, _NONE), _not_empty('"" is not a valid namespace. Leave it out for the current one.')
     ),
     "get_if_exists": Option((bool,)),
-    "allow_out_of_order_execution": Option((bool, _NONE), only=(None, False)),
-    "_actor_generator_backpressure_num_objects": Option((int, _NONE), only=(None, -1)),
+    "allow_out_of_order_execution": Option((bool, _NONE)),
+    "_actor_generator_backpressure_num_objects": Option((int, _NONE), _backpressure),
 }
 """Of actor classes."""
 
 METHOD_OPTIONS: dict[str, Option] = {
     "num_returns": Option((int, str, _NONE), _num_returns),
     "max_task_retries": Option((int, _NONE), _at_least("max_task_retries", -1)),
-    "retry_exceptions": Option((bool, list, tuple, _NONE), only=(None, False, True)),
+    "retry_exceptions": Option((bool, list, tuple, _NONE), _retry_exceptions),
     "enable_task_events": Option((bool, _NONE)),
-    "concurrency_group": Option((str, _NONE), only=(None,)),
+    "concurrency_group": Option((str, _NONE)),
     "tensor_transport": Option((str, _NONE), only=(None,)),
-    "_generator_backpressure_num_objects": Option((int, _NONE), only=(None, -1)),
-    "_num_objects_per_yield": Option((int, _NONE), only=(None, 1)),
+    "_generator_backpressure_num_objects": Option((int, _NONE), _backpressure),
+    "_num_objects_per_yield": Option((int, _NONE), _per_yield, only=(None, 1)),
 }
 """Of actor methods: `@method(...)` and `handle.m.options(...)`."""
 

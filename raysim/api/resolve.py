@@ -1,9 +1,13 @@
 """Makes what a backend understands of validated options, once per set of options. Never validates a value."""
 
 import os
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
+import cloudpickle
+
+from raysim.api.annotations import RayDeprecationWarning
 from raysim.api.options import (
     ACTOR_OPTIONS,
     METHOD_OPTIONS,
@@ -11,13 +15,12 @@ from raysim.api.options import (
     refuse_unsupported,
     validate,
 )
-from raysim.api.scheduling_strategies import (
-    NodeAffinitySchedulingStrategy,
-    NodeLabelSchedulingStrategy,
-)
+from raysim.api.runtime_env import call_env
+from raysim.api.scheduling_strategies import PlacementGroupSchedulingStrategy, in_bundle
 from raysim.backend import ActorOptions, CallOptions, TaskOptions
+from raysim.spec.ids import CURRENT_GROUP
 from raysim.spec.labels import Selector, parse_selector
-from raysim.spec.task import Default, Spread, Strategy
+from raysim.spec.task import DYNAMIC, STREAMING, Default, InBundle, Spread, Strategy
 
 ACCELERATOR_SHARE = 0.001
 """Of the resource `accelerator_type:X` that one task asks for: enough to be placed there. Ray's."""
@@ -25,8 +28,8 @@ ACCELERATOR_SHARE = 0.001
 DEFAULT_MAX_RETRIES = 3
 """Of a task, after failures of the system. Ray: `max_retries`, env RAY_TASK_MAX_RETRIES."""
 
-STREAMING = -1
-"""In place of a number of returns: a generator that was given none."""
+ASYNC_CONCURRENCY = 1000
+"""Calls of an asynchronous actor that run at once. Ray: `DEFAULT_MAX_CONCURRENCY_ASYNC`."""
 
 
 def task_options(given: Mapping[str, Any], name: str, is_generator: bool) -> TaskOptions:
@@ -42,21 +45,27 @@ def task_options(given: Mapping[str, Any], name: str, is_generator: bool) -> Tas
         memory=int(given.get("memory") or 0),
         resources=_resources(given) or {},
         num_returns=count,
+        item_limit=_item_limit(given),
         max_retries=_default_retries() if retries is None else retries,
         retry_exceptions=retry if isinstance(retry, bool) else tuple(retry),
         name=given.get("name") or name,
         strategy=_strategy(given),
+        capture=_capture(given),
         selectors=_selectors(given),
         max_calls=given.get("max_calls") or 0,
+        runtime_env=call_env(given.get("runtime_env")),
     )
 
 
-def actor_options(given: Mapping[str, Any], method_meta: bytes) -> ActorOptions:
+def actor_options(
+    given: Mapping[str, Any], method_meta: bytes, is_async: bool = False
+) -> ActorOptions:
     """Options of an actor class. Raises ValueError or TypeError."""
     validate(given, ACTOR_OPTIONS, "actors")
     if given.get("get_if_exists") and not given.get("name"):
         raise ValueError("The actor name must be specified to use `get_if_exists`.")
     refuse_unsupported(given, ACTOR_OPTIONS)
+    limit = given.get("max_concurrency") or (ASYNC_CONCURRENCY if is_async else 1)
     return ActorOptions(
         num_cpus=given.get("num_cpus"),
         num_gpus=given.get("num_gpus"),
@@ -64,13 +73,19 @@ def actor_options(given: Mapping[str, Any], method_meta: bytes) -> ActorOptions:
         resources=_resources(given),
         max_restarts=given.get("max_restarts") or 0,
         max_task_retries=given.get("max_task_retries") or 0,
+        max_concurrency=limit,
+        concurrency_groups=dict(given.get("concurrency_groups") or {}),
+        is_async=is_async,
+        out_of_order=is_async or limit > 1 or bool(given.get("allow_out_of_order_execution")),
         name=given.get("name") or "",
         namespace=given.get("namespace") or "",
         get_if_exists=given.get("get_if_exists", False),
         detached=given.get("lifetime") == "detached",
         strategy=_strategy(given),
+        capture=_capture(given),
         selectors=_selectors(given),
         method_meta=method_meta,
+        runtime_env=call_env(given.get("runtime_env")),
     )
 
 
@@ -79,10 +94,14 @@ def call_options(given: Mapping[str, Any], is_generator: bool) -> CallOptions:
     validate(given, METHOD_OPTIONS, "actor methods")
     count = _returns(given, is_generator)
     refuse_unsupported(given, METHOD_OPTIONS)
+    retried = given.get("retry_exceptions")
     return CallOptions(
         num_returns=count,
+        item_limit=_item_limit(given),
         max_task_retries=given.get("max_task_retries"),
-        retry_exceptions=bool(given.get("retry_exceptions")),
+        retry_exceptions=bool(retried),
+        retry_only=cloudpickle.dumps(tuple(retried)) if isinstance(retried, list | tuple) else b"",
+        concurrency_group=given.get("concurrency_group") or "",
     )
 
 
@@ -92,17 +111,33 @@ def _returns(given: Mapping[str, Any], is_generator: bool) -> int:
         return STREAMING if is_generator else 1
     if isinstance(count, str):
         if not is_generator:
-            raise ValueError(f"num_returns={count!r} is for generator functions only.")
+            raise ValueError(
+                f"num_returns='{count}' can only be used with generator functions (functions that "
+                "use 'yield'). The decorated function is not a generator function."
+            )
+        if count == "dynamic":
+            warnings.warn(
+                "num_returns='dynamic' is deprecated and will be removed in a future Ray release. "
+                "Use num_returns='streaming' instead.",
+                RayDeprecationWarning,
+                stacklevel=5,
+            )
+            return DYNAMIC
         return STREAMING
     return count
 
 
-def refuse_streaming(name: str) -> ValueError:
-    """What a call of a generator without a number of returns gets."""
-    return ValueError(
-        f"{name} is a generator, and streaming generators are not supported by raysim yet. "
-        "Give the number of values with num_returns=N, or return a list."
-    )
+def _item_limit(given: Mapping[str, Any]) -> int:
+    return max(0, given.get("_generator_backpressure_num_objects") or 0)
+
+
+def refuse_per_yield(given: Mapping[str, Any]) -> None:
+    """Raises ValueError where `.options()` has what only a decorator may have."""
+    if "_num_objects_per_yield" in given:
+        raise ValueError(
+            "_num_objects_per_yield cannot be overridden per task call. "
+            "Use @ray.remote(_num_objects_per_yield=...) instead."
+        )
 
 
 def _resources(given: Mapping[str, Any]) -> dict[str, float] | None:
@@ -113,13 +148,54 @@ def _resources(given: Mapping[str, Any]) -> dict[str, float] | None:
     return {**(resources or {}), f"accelerator_type:{accelerator}": ACCELERATOR_SHARE}
 
 
-def _strategy(given: Mapping[str, Any]) -> Strategy:
+def _strategy(given: Mapping[str, Any]) -> Strategy | None:
+    """None: whatever the code that submits it is captured in."""
     strategy = given.get("scheduling_strategy")
-    if isinstance(strategy, NodeAffinitySchedulingStrategy):
-        return strategy.resolve()
-    if isinstance(strategy, NodeLabelSchedulingStrategy):
-        return strategy.resolve()
-    return Spread() if strategy == "SPREAD" else Default()
+    group = given.get("placement_group", "default")
+    index = given.get("placement_group_bundle_index", -1)
+    if strategy is not None:
+        if group not in (None, "default"):
+            raise ValueError(
+                "Placement groups should be specified via the scheduling_strategy option. The "
+                "placement_group option is deprecated."
+            )
+        if isinstance(strategy, str):
+            return Spread() if strategy == "SPREAD" else Default()
+        resolved: Strategy = strategy.resolve()
+        return resolved
+    _warn_deprecated(given)
+    if group == "default":
+        return None if index == -1 else InBundle(CURRENT_GROUP, index)
+    if isinstance(group, str):
+        raise TypeError(f"placement_group must be a PlacementGroup, but it is {group!r}.")
+    if group is None or group.is_empty:
+        if index != -1:
+            raise ValueError("If placement group is not set, the value of bundle index must be -1.")
+        return Default()
+    return in_bundle(group, index)
+
+
+def _warn_deprecated(given: Mapping[str, Any]) -> None:
+    for name, unset in (
+        ("placement_group", "default"),
+        ("placement_group_bundle_index", -1),
+        ("placement_group_capture_child_tasks", None),
+    ):
+        if given.get(name, unset) != unset:
+            warnings.warn(
+                f"{name} parameter is deprecated. Use "
+                "scheduling_strategy=PlacementGroupSchedulingStrategy(...) instead.",
+                DeprecationWarning,
+                stacklevel=6,  # Whoever called `options`.
+            )
+
+
+def _capture(given: Mapping[str, Any]) -> bool | None:
+    strategy = given.get("scheduling_strategy")
+    if isinstance(strategy, PlacementGroupSchedulingStrategy):
+        return strategy.placement_group_capture_child_tasks
+    capture: bool | None = given.get("placement_group_capture_child_tasks")
+    return capture
 
 
 def _selectors(given: Mapping[str, Any]) -> tuple[Selector, ...]:

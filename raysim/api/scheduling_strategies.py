@@ -1,11 +1,12 @@
 """Values of the option `scheduling_strategy`, beside "DEFAULT" and "SPREAD". Never places anything."""
 
 from collections.abc import Mapping
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
+from raysim.api.placement_groups import PlacementGroup
 from raysim.spec.ids import NIL_NODE, UNIQUE_ID_BYTES, NodeId
 from raysim.spec.labels import Expression, Operator, Selector
-from raysim.spec.task import NodeAffinity, NodeLabels
+from raysim.spec.task import Default, InBundle, NodeAffinity, NodeLabels
 
 
 class _HasHex(Protocol):
@@ -57,6 +58,35 @@ class NodeAffinitySchedulingStrategy:
             self._spill_on_unavailable,
             self._fail_on_unavailable,
         )
+
+
+class PlacementGroupSchedulingStrategy:
+    """Run in a bundle of this placement group; -1: in any of them.
+
+    `placement_group_capture_child_tasks`: what the task or actor submits runs in the group too, unless
+    it says otherwise; None: as for the code that submits this. What fits no bundle, and an index that
+    is none, is a ValueError at `.remote()`.
+    """
+
+    def __init__(
+        self,
+        placement_group: PlacementGroup,
+        placement_group_bundle_index: int = -1,
+        placement_group_capture_child_tasks: bool | None = None,
+    ) -> None:
+        self.placement_group = placement_group
+        self.placement_group_bundle_index = placement_group_bundle_index
+        self.placement_group_capture_child_tasks = placement_group_capture_child_tasks
+
+    def resolve(self) -> InBundle | Default:
+        return in_bundle(self.placement_group, self.placement_group_bundle_index)
+
+
+def in_bundle(group: Any, index: int) -> InBundle | Default:
+    """Raises TypeError for what is no placement group."""
+    if not isinstance(group, PlacementGroup):
+        raise TypeError(f"placement_group must be a PlacementGroup, but it is {group!r}.")
+    return Default() if group.is_empty else InBundle(group.id.binary(), index)
 
 
 class _Values:

@@ -15,10 +15,12 @@ from raysim.api.init_options import (
     node_options,
     nodes_of,
 )
+from raysim.api.runtime_env import job_env
 from raysim.backend import Backend, NodeOptions, World, load
 from raysim.exceptions import RaySystemError
 from raysim.journal import Journal
 from raysim.runtime.current import current, set_current
+from raysim.runtime.unhandled import LOG
 
 number = 0
 """Of sessions of this process as a driver: tells handles of an ended session from those of this one."""
@@ -91,6 +93,7 @@ def init(
     nodes: int | Sequence[NodeOptions | Mapping[str, Any]] | None = None,
     seed: int | None = None,
     journal: Journal | None = None,
+    runtime_env: Mapping[str, Any] | None = None,
     world: Mapping[str, Any] | None = None,
     _memory: int | None = None,
     _node_name: str | None = None,
@@ -113,6 +116,7 @@ def init(
     if current() is not None:
         return _again(ignore_reinit_error)
     name = backend_name(backend)
+    job, packages, world = _job_env(name, runtime_env, world)
     if address == "local":
         address = None
     if address is not None:
@@ -127,7 +131,9 @@ def init(
             "_node_name": _node_name,
         }
         if name in CANNOT_JOIN or _find(address) is not None:
-            return _join(address, {**described, "namespace": namespace})
+            return _join(
+                address, {**described, "namespace": namespace, "runtime_env": runtime_env}
+            )
         _refuse_described(described)
     head = node_options(
         name,
@@ -147,19 +153,36 @@ def init(
         world=world,
         system_config=_system_config,
         address=address,
+        runtime_env=job,
     )
     started = load(name)(options)
     try:
         connected = started.connect()
+        if job:
+            connected.prepare(job, packages)
     except BaseException:
         started.stop()  # Nothing of a cluster that could not be reached may stay behind.
         raise
     return _begin(started, connected, owned=True)
 
 
+def _job_env(
+    backend: str, given: Mapping[str, Any] | None, world: Mapping[str, Any] | None
+) -> tuple[str, Mapping[str, bytes], Mapping[str, Any] | None]:
+    """The job's environment, its packages, and the options of the world, of which it may be one."""
+    if not given:
+        return "", {}, world
+    if not isinstance(given, Mapping):
+        raise TypeError(f"runtime_env must be dict or RuntimeEnv, but got: {type(given)}")
+    if backend not in CANNOT_JOIN:
+        return "", {}, {"runtime_env": given, **(world or {})}
+    return *job_env(given), world
+
+
 def _begin(world: World, backend: Backend, owned: bool) -> RayContext:
     global _session, number
     number += 1
+    LOG.disabled = os.environ.get("RAY_IGNORE_UNHANDLED_ERRORS") == "1"
     _session = _Session(world, backend, owned)
     set_current(backend)  # type: ignore[arg-type]
     atexit.register(_end)

@@ -18,6 +18,7 @@ from raysim.protocol.messages.tasks import ContainedRef, TaskStatus
 from raysim.spec.actor import ActorSpec
 from raysim.spec.address import Address
 from raysim.spec.failure import Failure
+from raysim.spec.ids import NodeId
 from raysim.spec.resources import Accelerators
 from raysim.spec.task import TaskCall, TaskTemplate
 
@@ -86,17 +87,36 @@ class ObjectStore(Protocol):
 class WorkerLauncher(Protocol):
     """Starts and ends worker processes of a node, for the raylet."""
 
-    def start(self, token: int) -> None:
+    def start(self, token: int, env: str = "") -> None:
         """Begin to start a process, which will send RegisterWorker with this token. If that fails, or when
-        the process ends, the host calls `Raylet.worker_ended(token, reason)`."""
+        the process ends, the host calls `Raylet.worker_ended(token, reason)`.
+
+        `env`: its runtime environment, ready by then (see Environments); empty: the plain one."""
 
     def kill(self, token: int) -> None:
         """End it now (SIGKILL). Its end is reported as any other."""
 
 
+class Environments(Protocol):
+    """Makes runtime environments on a node, for the raylet. Texts are those of `raysim.spec.runtime_env`."""
+
+    def has_package(self, uri: str) -> bool:
+        """Whether it was added before."""
+
+    def add_package(self, uri: str, data: bytes) -> None:
+        """A package that an environment will ask for."""
+
+    def set_up(self, env: str) -> None:
+        """Begin to make it; its packages were added. The host calls `Raylet.env_finished(env, problem)` then."""
+
+    def give_up(self, env: str) -> None:
+        """Nobody waits for it any more. Harmless when it is there."""
+
+
 class RayletHost(Host, Protocol):
     store: ObjectStore
     workers: WorkerLauncher
+    envs: Environments
 
     def stop_node(self, reason: str) -> None:
         """The GCS fenced this node: end all its processes."""
@@ -119,6 +139,17 @@ class ControlStore(Protocol):
 
 class GcsHost(Host, Protocol):
     storage: ControlStore
+
+
+class NodeProvider(Protocol):
+    """Gets and ends machines, for the autoscaler: what it has started joins as any other node."""
+
+    def launch(self, number: int, node_type: str) -> None:
+        """Begin to start a node of this type. The host calls `Autoscaler.launched(number, node_id)` when it
+        has begun to run, or `launch_failed(number)`."""
+
+    def terminate(self, node_id: NodeId) -> None:
+        """End it; it is not part of the cluster any more."""
 
 
 class LocalArg(msgspec.Struct, gc=False):
@@ -146,6 +177,8 @@ class RunnableTask(msgspec.Struct, gc=False):
     incarnation: int = 0
     start_ns: int = 0
     accelerators: Accelerators = {}
+    cancelled: bool = False
+    """Somebody cancelled it: set before it starts, or while it runs."""
 
 
 class ReturnValue(msgspec.Struct, gc=False):
@@ -157,8 +190,9 @@ class ReturnValue(msgspec.Struct, gc=False):
     parts: Sequence[bytes | memoryview]
     size: int
     contained: list[ContainedRef] = []
-    """Held already, once each: the executor lets go of them."""
     is_error: bool = False
+    held: bool = True
+    """The references inside are held already, once each: the executor lets go of them."""
 
 
 class Outcome(msgspec.Struct, gc=False):
@@ -168,7 +202,11 @@ class Outcome(msgspec.Struct, gc=False):
     returns: list[ReturnValue] = []
     failure: Failure | None = None
     exits: bool = False
-    """The process ends after this call (exit_actor, max_calls)."""
+    """The process ends after this call (exit_actor, sys.exit)."""
+    crashed: bool = False
+    """It ends as if it had crashed: an actor may restart."""
+    items: int = 0
+    """That a generator gave; set where it ends."""
 
 
 class Waiter:
@@ -208,6 +246,13 @@ class ProcessHost(Host, Protocol):
     def run(self, task: RunnableTask) -> None:
         """Have user code run this soon, never from inside this call; the host then calls
         `Executor.finished(task, outcome)` under the lock. Synthetic work (`task.call.work`) runs no Python."""
+
+    def interrupt(self, task: RunnableTask) -> None:
+        """`task.cancelled` was set while it runs, or is about to: have its user code notice. A task gets
+        a KeyboardInterrupt where it is, a coroutine CancelledError. Never from inside this call."""
+
+    def outside(self, action: Callable[[], None]) -> None:
+        """Run `action` in user context without the lock, soon, beside what runs already."""
 
     def soon(self, action: Callable[[], None]) -> None:
         """Run `action` under the lock, soon. From any thread, and from a finalizer: it only notes it down."""

@@ -4,11 +4,23 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from raysim.protocol.host import Host, Timer
-from raysim.protocol.messages import GetNamedActor, GetNodes, Message, NamedActor, Nodes
+from raysim.protocol.messages import (
+    GetNamedActor,
+    GetNodes,
+    GetPlacementGroups,
+    ListNamedActors,
+    Message,
+    NamedActor,
+    NamedActors,
+    Nodes,
+    PlacementGroups,
+)
 from raysim.protocol.process import Handler
 from raysim.spec.actor import ActorInfo
 from raysim.spec.address import Address
+from raysim.spec.ids import PlacementGroupId
 from raysim.spec.node import NodeState
+from raysim.spec.placement_group import GroupInfo
 
 
 class Queries:
@@ -27,6 +39,8 @@ class Queries:
         return {
             Nodes: lambda _, m: self._answered(m.number, m.nodes),
             NamedActor: lambda _, m: self._answered(m.number, m.info),
+            NamedActors: lambda _, m: self._answered(m.number, m.names),
+            PlacementGroups: lambda _, m: self._answered(m.number, m.groups),
         }
 
     def peer_lost(self, peer: Address) -> None:
@@ -39,6 +53,22 @@ class Queries:
         self, name: str, namespace: str, answer: Callable[[ActorInfo | None], None]
     ) -> None:
         self._ask(lambda number: GetNamedActor(number, name, namespace), answer)
+
+    def actor_names(
+        self, namespace: str | None, answer: Callable[[list[tuple[str, str]]], None]
+    ) -> None:
+        """Of living actors, of one namespace or of all, with their namespaces."""
+        self._ask(lambda number: ListNamedActors(number, namespace), answer)
+
+    def placement_groups(
+        self,
+        group_id: PlacementGroupId | None,
+        name: str,
+        namespace: str,
+        answer: Callable[[list[GroupInfo]], None],
+    ) -> None:
+        """All of them, or one by id or by name."""
+        self._ask(lambda number: GetPlacementGroups(number, group_id, name, namespace), answer)
 
     def _ask(self, make: Callable[[int], Message], answer: Callable[[Any], None]) -> None:
         self._number += 1

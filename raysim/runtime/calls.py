@@ -1,22 +1,33 @@
 """Submitting tasks, actors and actor calls: from Python arguments to the owner's records. Never scheduling."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 import msgspec
 
 from raysim.backend import ActorOptions, ActorRecord, CallOptions, RemoteTarget, TaskOptions
-from raysim.exceptions import from_failure
+from raysim.exceptions import PendingCallsLimitExceeded, from_failure
 from raysim.protocol.host import Waiter
 from raysim.protocol.messages import ContainedRef
 from raysim.protocol.owner.scheduling_class import SchedulingClass
 from raysim.runtime.object_ref import ObjectRef
+from raysim.runtime.object_ref_generator import ObjectRefGenerator
 from raysim.runtime.resources import actor_resources, placed, task_resources
 from raysim.runtime.serialization import is_plain
 from raysim.spec.actor import ActorInfo, ActorSpec
 from raysim.spec.failure import Failure
 from raysim.spec.ids import ActorId, FunctionId, actor_handle_object, function_id, return_id
-from raysim.spec.task import Default, InBundle, TaskArg, TaskCall, TaskTemplate
+from raysim.spec.runtime_env import merged
+from raysim.spec.task import (
+    STREAMING,
+    Default,
+    InBundle,
+    TaskArg,
+    TaskCall,
+    TaskTemplate,
+    returns_of,
+)
 
 if TYPE_CHECKING:
     from raysim.runtime.core_worker import CoreWorker
@@ -39,6 +50,8 @@ class Calls:
         self._host = worker.host
         self._owner = worker.owner
         self._exports: dict[RemoteTarget, Exported] = {}
+        self.before_export: Callable[[], None] = lambda: None
+        """Set by a world whose workers may lack modules that this process has."""
 
     # Tasks
 
@@ -61,10 +74,14 @@ class Calls:
             self._owner.tasks.submit(cls, call, nested, options.name or target.name)
             return self._returns(task_id, cls.template.num_returns)
 
-    def _returns(self, task_id: Any, count: int) -> list[ObjectRef]:
+    def _returns(self, task_id: Any, count: int) -> list[Any]:
         """References to what a call that was just submitted returns; the owner counted them already."""
         worker, address = self._worker, self._host.address
         worker.submitted()
+        if count == STREAMING:
+            end = ObjectRef(return_id(task_id, 0), address, worker)
+            return [ObjectRefGenerator(end, worker)]
+        count = returns_of(count)
         return [ObjectRef(return_id(task_id, index), address, worker) for index in range(count)]
 
     def _class(self, target: RemoteTarget, options: TaskOptions) -> SchedulingClass:
@@ -90,6 +107,8 @@ class Calls:
             self._worker.namespace,
             options.selectors,
             options.max_calls,
+            options.item_limit,
+            merged(self._worker.runtime_env, options.runtime_env),
         )
         cls = self._owner.tasks.leases.class_of(template, payload)
         if len(exported.classes) >= 64:
@@ -99,6 +118,10 @@ class Calls:
 
     def _check_work(self, target: RemoteTarget, options: TaskOptions) -> None:
         work = options.work
+        if work is not None and options.num_returns < 0:
+            raise ValueError(
+                f"Synthetic task {target.name} cannot be a generator: give num_returns a number."
+            )
         if work is not None and len(work.return_sizes) != options.num_returns:
             raise ValueError(
                 f"Synthetic task {target.name} has num_returns={options.num_returns}, but the sizes of "
@@ -108,6 +131,7 @@ class Calls:
     def _export(self, target: RemoteTarget, options: TaskOptions | None = None) -> Exported:
         """Pickle the function now: once per process, as Ray does once per job."""
         is_synthetic = options is not None and options.work is not None
+        self.before_export()
         payload = b"" if is_synthetic else _dump(target.name, (target.target, None))
         exported = self._exports[target] = Exported(
             function_id(payload or target.name.encode()), payload
@@ -200,6 +224,10 @@ class Calls:
                 strategy,
                 options.method_meta,
                 options.selectors,
+                options.concurrency_groups,
+                options.is_async,
+                options.out_of_order,
+                merged(self._worker.runtime_env, options.runtime_env),
             )
             self._owner.actors.create(spec, nested, answer)
             self._worker.submitted()
@@ -226,6 +254,8 @@ class Calls:
         kwargs: dict[str, Any],
     ) -> list[ObjectRef]:
         worker = self._worker
+        if options.max_pending_calls > 0:
+            self._check_pending(actor_id, method, options.max_pending_calls)
         packed, refs, nested = self._pack(method, args, kwargs)
         with self._host.lock:
             worker.drain()
@@ -241,9 +271,21 @@ class Calls:
                 method=method,
                 num_returns=options.num_returns,
                 retry_exceptions=options.retry_exceptions,
+                group=options.concurrency_group,
+                retry_only=options.retry_only,
+                item_limit=options.item_limit,
             )
             self._owner.actor_calls.submit(actor_id, call, nested, method, retries)
             return self._returns(task_id, options.num_returns)
+
+    def _check_pending(self, actor_id: ActorId, method: str, limit: int) -> None:
+        with self._host.lock:
+            pending = self._owner.actor_calls.pending(actor_id)
+        if pending >= limit:
+            raise PendingCallsLimitExceeded(
+                f"{method} could not be submitted to actor {actor_id.hex()[:8]}: {pending} calls of this "
+                f"process have no result yet, and max_pending_calls={limit}. Get some results first."
+            )
 
     def _actor_retries(self, actor_id: ActorId) -> int:
         known = self._worker.retries_of.get(actor_id)

@@ -5,8 +5,9 @@ worker, runs `execute` in user context for each task that the executor hands out
 """
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -15,7 +16,9 @@ from raysim.backend import (
     ActorOptions,
     ActorRecord,
     CallOptions,
+    CompiledGraph,
     ContextInfo,
+    GraphOptions,
     InitOptions,
     PlacementGroupOptions,
     RemoteTarget,
@@ -26,18 +29,20 @@ from raysim.protocol.driver import Driver
 from raysim.protocol.executor import Executor
 from raysim.protocol.explaining import Explaining
 from raysim.protocol.host import Outcome, ProcessHost, RunnableTask, Waiter
-from raysim.protocol.messages import ContainedRef
+from raysim.protocol.messages import CancelOwned, ContainedRef, PrepareEnv
 from raysim.protocol.owner import Owner
-from raysim.protocol.owner.objects import Entry
 from raysim.protocol.process import Process, Role
 from raysim.protocol.queries import Queries
+from raysim.protocol.uploads import Uploads
 from raysim.runtime.calls import Calls
 from raysim.runtime.execution import Execution
+from raysim.runtime.graphs import compile_graph
 from raysim.runtime.object_ref import ObjectRef
 from raysim.runtime.placement_groups import Groups
-from raysim.runtime.values import NS, Values
+from raysim.runtime.unhandled import report
+from raysim.runtime.values import NS, Values, Waitable
 from raysim.spec.address import Address
-from raysim.spec.explanation import Explanation
+from raysim.spec.explanation import Explanation, Reason
 from raysim.spec.ids import (
     ActorId,
     IdSource,
@@ -52,14 +57,23 @@ from raysim.spec.ids import (
 from raysim.spec.node import NodeState
 from raysim.spec.placement_group import GroupInfo, plain
 from raysim.spec.resources import UNITS, Resources, floats, total
+from raysim.spec.runtime_env import read_env, shown
 
 
 class TaskContext(msgspec.Struct):
     """What is running in this process, as far as ids and the runtime context need it."""
 
     task_id: TaskId
-    ids: IdSource
+    attempt: int = 0
     task: RunnableTask | None = None
+    source: IdSource | None = None
+
+    @property
+    def ids(self) -> IdSource:
+        """Made when it is first needed: most tasks submit and put nothing."""
+        if self.source is None:
+            self.source = IdSource(self.task_id, self.attempt)
+        return self.source
 
 
 _entered: ContextVar[TaskContext | None] = ContextVar("entered", default=None)
@@ -75,16 +89,20 @@ class CoreWorker:
         self.gcs = gcs
         self.owner = Owner(host, raylet, gcs)
         self.queries = Queries(host, gcs)
-        self.explaining = Explaining(host, gcs, self.owner, self.queries, self.awaited)
-        self._awaited: dict[Waiter, Sequence[Entry]] = {}
-        """What user code waits for, by what wakes it."""
+        self.explaining = Explaining(host, gcs, self.owner, self.queries)
         self.values = Values(self)
         self.calls = Calls(self)
         self.groups = Groups(self)
         self.execution = Execution(self)
         self.executor: Executor | None = None
         self._driver: Driver | None = None
+        self._uploads: Uploads | None = None
         self.namespace = ""
+        self.session_name = "session"
+        self.session_dir = ""
+        """Set by worlds that keep files."""
+        self.runtime_env = ""
+        """What calls inherit that are made here: the job's, or the worker's own."""
         self.retries_of: dict[ActorId, int] = {}
         self.devices: dict[str, list[str]] = {}
         """Resource to the ids of the node's pieces, where they are not simply 0, 1, 2 ..."""
@@ -92,6 +110,7 @@ class CoreWorker:
         self._job = job_id(0)
         self._enter(driver_task(self._job), 0, None)
         self._joined = Waiter()
+        self.owner.objects.unhandled = partial(report, self)
         self._released: deque[ObjectId] = deque()
         self._kept: list[ObjectRef] = []
         self._pinned: list[ObjectRef] = []
@@ -102,10 +121,12 @@ class CoreWorker:
     ) -> "CoreWorker":
         self = cls(host, raylet, gcs)
         self.namespace = options.namespace
+        self.runtime_env = options.runtime_env
+        self._uploads = Uploads(host, gcs)
         self._driver = Driver(
             host, raylet, gcs, options.entrypoint, options.namespace, host.pid, self._on_joined
         )
-        self.process = self._process(self._driver)
+        self.process = self._process(self._driver, self._uploads)
         return self
 
     @classmethod
@@ -115,8 +136,8 @@ class CoreWorker:
         self.process = self._process(self.executor)
         return self
 
-    def _process(self, role: Role) -> Process:
-        return Process([self.owner, role, self.explaining, self.queries, self.groups.role])
+    def _process(self, *roles: Role) -> Process:
+        return Process([self.owner, *roles, self.explaining, self.queries, self.groups.role])
 
     # Life
 
@@ -133,6 +154,18 @@ class CoreWorker:
                 "The cluster did not answer this driver's registration in time: is its head alive?"
             )
 
+    def prepare(self, runtime_env: str, packages: Mapping[str, bytes]) -> None:
+        assert self._uploads is not None, "a job's runtime environment is its driver's"
+        for uri, data in packages.items():
+            stored = Waiter()
+            with self.host.lock:
+                self._uploads.send(uri, data, stored.finish)
+            self.block(stored, None)
+        config = read_env(runtime_env).config
+        if config is None or config.eager_install:
+            with self.host.lock:
+                self.host.send(self.raylet, PrepareEnv(runtime_env))
+
     def leave(self) -> None:
         if self._driver is not None:
             with self.host.lock:
@@ -140,19 +173,34 @@ class CoreWorker:
 
     def execute(self, task: RunnableTask) -> Outcome:
         """Run user code; in user context, without the lock."""
-        self._enter(task.call.task_id, task.call.attempt, task)
-        if task.actor is not None:
-            self.namespace = task.actor.namespace
-        elif task.template is not None:
-            self.namespace = task.template.namespace
+        self._begin(task)
         try:
             return self.execution.run(task)
+        finally:
+            if self._released:
+                with self.host.lock:
+                    self.drain()
+
+    async def execute_async(self, task: RunnableTask) -> Outcome:
+        """Run a call of an asynchronous actor, on its event loop, without the lock."""
+        self._begin(task)
+        try:
+            return await self.execution.run_async(task)
         finally:
             with self.host.lock:
                 self.drain()
 
+    def _begin(self, task: RunnableTask) -> None:
+        self._enter(task.call.task_id, task.call.attempt, task)
+        if task.actor is not None:
+            self.namespace = task.actor.namespace
+            self.runtime_env = task.actor.runtime_env
+        elif task.template is not None:
+            self.namespace = task.template.namespace
+            self.runtime_env = task.template.runtime_env
+
     def _enter(self, task_id: TaskId, attempt: int, task: RunnableTask | None) -> None:
-        self._latest = TaskContext(task_id, IdSource(task_id, attempt), task)
+        self._latest = TaskContext(task_id, attempt, task)
         _entered.set(self._latest if task is not None else None)
 
     @property
@@ -160,31 +208,23 @@ class CoreWorker:
         """Of the running task; a thread that user code made itself counts to the latest one."""
         return _entered.get() or self._latest
 
-    def block(self, waiter: Waiter, timeout_ns: int | None, awaited: Sequence[Entry] = ()) -> bool:
-        """Wait in user code, for these objects say; a worker lends its CPUs on meanwhile."""
+    def block(self, waiter: Waiter, timeout_ns: int | None) -> bool:
+        """Wait in user code; a worker lends its CPUs on meanwhile."""
         executor = self.executor
         with self.host.lock:
             self.owner.flush()
             if waiter.done:
                 return True
-            self._awaited[waiter] = awaited
             if executor is not None:
                 executor.blocked()
         try:
             return self.host.block(waiter, timeout_ns)
         finally:
-            self._awaited.pop(waiter, None)
             if executor is not None:
                 with self.host.lock:
                     executor.unblocked()
 
     # Why it waits
-
-    def awaited(self) -> list[ContainedRef]:
-        """The objects that user code waits for and that are not ready."""
-        own = self.host.address
-        entries = {e.object_id: e for waits in self._awaited.values() for e in waits if not e.ready}
-        return [ContainedRef(entry.object_id, entry.owner or own) for entry in entries.values()]
 
     def explain(self, ref: ObjectRef) -> Explanation:
         waiter = Waiter()
@@ -194,9 +234,12 @@ class CoreWorker:
             found.extend(explanations)
             waiter.finish()
 
-        self.values.entries_of([ref])
+        (entry,) = self.values.entries_of([ref])
         with self.host.lock:
             self.drain()
+            if entry.failure is not None:
+                text = f"Object {ref.hex()} failed: {entry.failure.text}"
+                return Explanation(reason=Reason.FAILED, text=text, object_id=ref.hex())
             self.explaining.explain([ContainedRef(ref._id, ref._owner)], answer)
         self.block(waiter, None)
         return found[0]
@@ -266,6 +309,9 @@ class CoreWorker:
     ) -> list[ObjectRef]:
         return self.calls.call_actor(actor_id, method, options, args, kwargs)
 
+    def compile_graph(self, options: GraphOptions) -> CompiledGraph:
+        return compile_graph(self, options)
+
     def get_actor(self, name: str, namespace: str) -> ActorRecord:
         return self.calls.get_actor(name, namespace)
 
@@ -304,15 +350,36 @@ class CoreWorker:
         return self.values.get(refs, timeout)
 
     def wait(
-        self, refs: Sequence[ObjectRef], num_returns: int, timeout: float | None, fetch_local: bool
-    ) -> tuple[list[ObjectRef], list[ObjectRef]]:
+        self, refs: Sequence[Waitable], num_returns: int, timeout: float | None, fetch_local: bool
+    ) -> tuple[list[Waitable], list[Waitable]]:
         return self.values.wait(refs, num_returns, timeout, fetch_local)
 
-    def cancel(self, ref: ObjectRef, force: bool, recursive: bool) -> None:
-        self.values.entries_of([ref])
+    def free(self, refs: Sequence[ObjectRef]) -> None:
+        entries = self.values.entries_of(refs)
         with self.host.lock:
-            self.owner.tasks.cancel(ref.task_id())
-            self.owner.actor_calls.cancel(ref.task_id())
+            for entry in entries:
+                self.owner.objects.free(entry)
+
+    def cancel(self, ref: ObjectRef, force: bool, recursive: bool) -> None:
+        [entry] = self.values.entries_of([ref])
+        with self.host.lock:
+            if entry.owner is None:
+                self.owner.cancel(ref.task_id(), force, recursive)
+            elif not entry.ready:
+                self.host.send(entry.owner, CancelOwned(ref.task_id(), force, recursive))
+
+    def list_named_actors(self, all_namespaces: bool) -> list[tuple[str, str]]:
+        waiter = Waiter()
+        found: list[list[tuple[str, str]]] = []
+
+        def answer(names: list[tuple[str, str]]) -> None:
+            found.append(names)
+            waiter.finish()
+
+        with self.host.lock:
+            self.queries.actor_names(None if all_namespaces else self.namespace, answer)
+        self.block(waiter, None)
+        return found[0]
 
     def node_states(self) -> list[NodeState]:
         waiter = Waiter()
@@ -356,8 +423,15 @@ class CoreWorker:
             attempt=task.call.attempt if task is not None else 0,
             was_reconstructed=task is not None and task.incarnation > 0,
             is_driver=self._driver is not None,
+            is_canceled=task is not None and task.cancelled,
+            runtime_env=shown(self.runtime_env),
+            is_async=actor is not None and actor.is_async,
             placement_group_id=group.group_id.hex() if group is not None else None,
             captures=group is not None and group.capture,
+            function_name=self.execution.function_name(task) if task is not None else None,
+            session_name=self.session_name,
+            session_dir=self.session_dir,
+            gcs_address=self.gcs.endpoint or self.session_name,
         )
 
     def accelerators(self, task: RunnableTask | None) -> dict[str, list[str]]:

@@ -1,12 +1,17 @@
 """References to objects, as programs hold them. Never the counting: see `raysim.protocol.owner.objects`."""
 
+from collections.abc import Generator
 from contextvars import ContextVar
+from types import GenericAlias
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from raysim.protocol.messages import ContainedRef
 from raysim.runtime.current import current
-from raysim.spec.address import Address
+from raysim.spec.address import NOWHERE, Address
 from raysim.spec.ids import (
+    OBJECT_ID_BYTES,
     ActorId,
     JobId,
     NodeId,
@@ -19,6 +24,9 @@ from raysim.spec.ids import (
 )
 
 if TYPE_CHECKING:
+    import asyncio
+    from concurrent.futures import Future
+
     from raysim.runtime.core_worker import CoreWorker
 
 serialised: ContextVar[list[ContainedRef] | None] = ContextVar("serialised", default=None)
@@ -58,6 +66,55 @@ class ObjectRef:
 
     def job_id(self) -> JobId:
         return job_of_task(self.task_id())
+
+    @classmethod
+    def size(cls) -> int:
+        """Bytes of an id."""
+        return OBJECT_ID_BYTES
+
+    @classmethod
+    def nil(cls) -> "ObjectRef":
+        """A reference to nothing."""
+        return ObjectRef(ObjectId(b"\xff" * OBJECT_ID_BYTES), NOWHERE, None)
+
+    def owner_address(self) -> bytes:
+        """Of the process that made the reference first, as messages have it."""
+        return msgspec.msgpack.encode(self._owner)
+
+    def call_site(self) -> str:
+        """Empty: where references are made is not recorded, which is Ray's default, too."""
+        return ""
+
+    def tensor_transport(self) -> None:
+        """None: values travel through the object store only."""
+        return
+
+    def __class_getitem__(cls, item: object) -> GenericAlias:
+        """`ObjectRef[int]`, for annotations."""
+        return GenericAlias(cls, item)
+
+    def future(self) -> "Future[Any]":
+        """A `concurrent.futures.Future` of the value. Cancelling it leaves the task alone."""
+        from raysim.runtime.futures import RefFuture
+
+        return RefFuture(self, self._counted())
+
+    def as_future(self) -> "asyncio.Future[Any]":
+        """A future of the running event loop; `await` of the reference itself does the same."""
+        from raysim.runtime.futures import as_asyncio
+
+        return as_asyncio(self, self._counted())
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        """The value, as `get` gives it, in the running event loop."""
+        from raysim.runtime.futures import value_of
+
+        return value_of(self, self._counted()).__await__()
+
+    def _counted(self) -> "CoreWorker":
+        if self._worker is None:
+            raise ValueError(f"{self!r} is not known to this process.")
+        return self._worker
 
     def __hash__(self) -> int:
         return hash(self._id)

@@ -16,7 +16,7 @@ from raysim.protocol.owner.placement_groups import PlacementGroups
 from raysim.runtime.object_ref import ObjectRef
 from raysim.runtime.resources import actor_resources, task_resources
 from raysim.spec.failure import Failure, FailureKind
-from raysim.spec.ids import NIL_GROUP, NIL_NODE, NodeId, PlacementGroupId
+from raysim.spec.ids import CURRENT_GROUP, NIL_NODE, NodeId, PlacementGroupId
 from raysim.spec.placement_group import (
     GroupInfo,
     GroupSpec,
@@ -225,12 +225,14 @@ class Groups:
         if strategy is None and not capture:
             strategy = Default()
         elif strategy is None:
-            strategy = InBundle(current.group_id) if current is not None else Default()
+            return InBundle(current.group_id, -1, capture) if current is not None else Default()
         if not isinstance(strategy, InBundle):
             return strategy
-        if strategy.group_id == NIL_GROUP:
-            return Default()
-        return InBundle(strategy.group_id, strategy.index, capture)
+        if strategy.group_id != CURRENT_GROUP:
+            return InBundle(strategy.group_id, strategy.index, capture)
+        if current is None or not capture:
+            raise ValueError("If placement group is not set, the value of bundle index must be -1.")
+        return InBundle(current.group_id, strategy.index, capture)
 
     def _checked(self, name: str, strategy: InBundle) -> list[Resources]:
         """The group's bundles, among which the index is."""

@@ -1,4 +1,4 @@
-"""What calls ask for, from their options: fixed-point resources, in a bundle's names where they run in one. Never a check of a group."""
+"""What calls ask for: fixed-point resources, under a bundle's names where they run in one. Never a group's check."""
 
 from raysim.backend import ActorOptions, TaskOptions
 from raysim.spec.placement_group import in_group

@@ -25,6 +25,7 @@ ALIGNMENT = 64
 """Bytes; a cache line, and what numpy's vector code likes best."""
 
 _VALUE, _ERROR, _BUFFERS = b"V", b"E", b"B"
+_KINDS = b"VEB"
 _PLAIN = frozenset({int, float, str, bytes, bool, type(None), complex})
 
 
@@ -36,7 +37,7 @@ class Serialized:
     def __init__(self, parts: list[bytes | memoryview], contained: list[ContainedRef]) -> None:
         self.parts = parts
         self.contained = contained
-        self.size = sum(len(part) for part in parts)
+        self.size = len(parts[0]) if len(parts) == 1 else sum(map(len, parts))
 
     def join(self) -> bytes:
         return self.parts[0] if self._one() else b"".join(self.parts)  # type: ignore[return-value]
@@ -148,16 +149,16 @@ def deserialize(data: bytes | memoryview) -> tuple[Any, bool, list[ObjectRef]]:
     Raises what the value's own reconstruction raises.
     """
     view = memoryview(data)
-    kind = view[:1]
-    if kind not in (_VALUE, _ERROR, _BUFFERS):
+    kind = view[0] if len(view) else 0
+    if kind not in _KINDS:
         return None, False, []
     refs: list[ObjectRef] = []
     token = deserialised.set(refs)
     try:
-        value = _load_with_buffers(view) if kind == _BUFFERS else pickle.loads(view[1:])
+        value = _load_with_buffers(view) if kind == _KINDS[2] else pickle.loads(view[1:])
     finally:
         deserialised.reset(token)
-    return value, kind == _ERROR, refs
+    return value, kind == _KINDS[1], refs
 
 
 def _load_with_buffers(view: memoryview) -> Any:

@@ -1,7 +1,8 @@
 """put, get and wait of one process: between Python values and the owner's table. Never who owns what."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from raysim.exceptions import (
     GetTimeoutError,
@@ -11,19 +12,24 @@ from raysim.exceptions import (
     RayTaskError,
     from_failure,
 )
-from raysim.protocol.host import Waiter
+from raysim.protocol.host import ProcessHost, Waiter
 from raysim.protocol.messages import FetchReason
+from raysim.protocol.owner import Owner
 from raysim.protocol.owner.fetches import Pin
 from raysim.protocol.owner.objects import Entry, ObjectState
 from raysim.runtime.object_ref import ObjectRef
+from raysim.runtime.object_ref_generator import ObjectRefGenerator
 from raysim.runtime.serialization import Serialized, deserialize, serialize
 from raysim.spec.failure import Failure
-from raysim.spec.ids import ObjectId
+from raysim.spec.ids import ObjectId, TaskId
 
 if TYPE_CHECKING:
     from raysim.runtime.core_worker import CoreWorker
 
 NS = 1_000_000_000
+
+Waitable: TypeAlias = ObjectRef | ObjectRefGenerator
+"""Of a generator `wait` waits for the next item."""
 
 
 class Values:
@@ -124,7 +130,7 @@ class Values:
                 waiter.finish()
         try:
             in_time = waiter.done or self._worker.block(
-                waiter, None if timeout is None or timeout < 0 else int(timeout * NS), entries
+                waiter, None if timeout is None or timeout < 0 else int(timeout * NS)
             )
             if not in_time:
                 raise _timed_out(refs, entries, pins, timeout)
@@ -155,10 +161,14 @@ class Values:
     def _raise_first_error(self, entries: list[Entry], failures: dict[ObjectId, Failure]) -> None:
         for entry in entries:
             failure = failures.get(entry.object_id)
+            if failure is None and not entry.is_error:
+                continue
+            for asked in entries:
+                asked.seen = True
             if failure is not None:
                 raise self.exception_of(failure, entry.object_id)
-            if entry.is_error and entry.payload is not None:
-                raise _raisable(self.load(entry.payload)[0])
+            if entry.payload is not None:
+                raise raisable(self.load(entry.payload)[0])
 
     def _value(self, ref: ObjectRef, entry: Entry, pins: dict[ObjectId, Pin]) -> Any:
         if entry.payload is not None:
@@ -166,7 +176,7 @@ class Values:
         else:
             value, is_error = self.load(self.view(pins[entry.object_id]))
         if is_error:
-            raise _raisable(value)
+            raise raisable(value)
         return value
 
     def view(self, pin: Pin) -> memoryview:
@@ -196,53 +206,118 @@ class Values:
         cause = inner if isinstance(inner, RayTaskError) else None
         return from_failure(failure, object_id.hex(), cause)
 
+    def watch(self, ref: ObjectRef, here: Callable[[], None]) -> "Watch":
+        """Run `here` once `get` of the reference does not wait, unless that is so now. Under the lock,
+        from whichever thread hears of it."""
+        return Watch(self._host, self._owner, self.entries_of([ref])[0], here)
+
     # wait
 
     def wait(
-        self, refs: Sequence[ObjectRef], num_returns: int, timeout: float | None, fetch_local: bool
-    ) -> tuple[list[ObjectRef], list[ObjectRef]]:
-        entries = self.entries_of(refs)
-        fetches, objects = self._owner.fetches, self._owner.objects
+        self, refs: Sequence[Waitable], num_returns: int, timeout: float | None, fetch_local: bool
+    ) -> tuple[list[Waitable], list[Waitable]]:
+        entries = self.entries_of(
+            [ref.completed() if isinstance(ref, ObjectRefGenerator) else ref for ref in refs]
+        )
+        fetches, objects, streams = self._owner.fetches, self._owner.objects, self._owner.streams
         waiter = Waiter()
         ready = [False] * len(refs)
         callbacks: list[tuple[Entry, Callable[[], None]]] = []
+        nexts: list[tuple[TaskId, Callable[[], None]]] = []
         count = 0
+
+        def here(index: int) -> None:
+            nonlocal count
+            if not ready[index]:
+                ready[index] = True
+                count += 1
+                if count >= num_returns:
+                    waiter.finish()
+
+        def expect(index: int, entry: Entry) -> None:
+            done = partial(here, index)
+            if not fetch_local:
+                objects.when_ready(entry, done)
+            elif fetches.at_hand(entry):
+                done()
+            else:
+                callbacks.append((entry, done))
+                fetches.fetch(entry, FetchReason.WAIT, done)
+
+        def expect_next(index: int, task_id: TaskId) -> None:
+            entry = streams.peek(task_id)
+            if entry is None:
+                here(index)  # The end: `next` says so at once.
+            else:
+                expect(index, entry)
+
         with self._host.lock:
             self._worker.drain()
-            for index, entry in enumerate(entries):
-
-                def here(index: int = index) -> None:
-                    nonlocal count
-                    if not ready[index]:
-                        ready[index] = True
-                        count += 1
-                        if count >= num_returns:
-                            waiter.finish()
-
-                if not fetch_local:
-                    objects.when_ready(entry, here)
-                elif fetches.at_hand(entry):
-                    here()
+            for index, (ref, entry) in enumerate(zip(refs, entries, strict=True)):
+                if isinstance(ref, ObjectRefGenerator):
+                    task_id = TaskId(ref.completed().task_id())
+                    nexts.append((task_id, partial(expect_next, index, task_id)))
+                    streams.when_next(*nexts[-1])
                 else:
-                    callbacks.append((entry, here))
-                    fetches.fetch(entry, FetchReason.WAIT, here)
+                    expect(index, entry)
         try:
             if not waiter.done and timeout != 0:
                 timeout_ns = None if timeout is None else int(timeout * NS)
-                self._worker.block(waiter, timeout_ns, entries)
+                self._worker.block(waiter, timeout_ns)
             elif not waiter.done:
                 self._worker.block(waiter, 0)
         finally:
-            if callbacks:
+            if callbacks or nexts:
                 with self._host.lock:
+                    for task_id, action in nexts:
+                        streams.forget(task_id, action)
                     for entry, done in callbacks:
                         fetches.forget(entry, done)
+        for entry in entries:
+            entry.seen = entry.seen or entry.ready
         chosen = [index for index, is_ready in enumerate(ready) if is_ready][:num_returns]
         taken = set(chosen)
         return (
             [refs[index] for index in chosen],
             [ref for index, ref in enumerate(refs) if index not in taken],
         )
+
+
+class Watch:
+    """A reference that somebody waits for without blocking. Its value stays here until `close`."""
+
+    def __init__(
+        self, host: ProcessHost, owner: Owner, entry: Entry, tell: Callable[[], None]
+    ) -> None:
+        self._host = host
+        self._owner = owner
+        self._entry = entry
+        self._tell: Callable[[], None] | None = None
+        self._pin: Pin | None = None
+        self.here = False
+        with host.lock:
+            owner.fetches.fetch(entry, FetchReason.GET, self._arrived)
+            if not self.here:
+                self._tell = tell
+                owner.flush()
+
+    def _arrived(self) -> None:
+        self.here = True
+        pin = self._owner.fetches.pin_of(self._entry.object_id)
+        if pin is not None:
+            self._owner.fetches.acquire(pin)
+            self._pin = pin
+        if self._tell is not None:
+            self._tell()
+
+    def close(self) -> None:
+        with self._host.lock:
+            if not self.here:
+                self._owner.fetches.forget(self._entry, self._arrived)
+            pin, self._pin = self._pin, None
+            if pin is not None:
+                self._owner.fetches.release(pin)
+            self._owner.flush()
 
 
 def _timed_out(
@@ -263,7 +338,7 @@ def _timed_out(
     )
 
 
-def _raisable(error: Any) -> BaseException:
+def raisable(error: Any) -> BaseException:
     if isinstance(error, RayTaskError):
         return error.as_instanceof_cause()
     assert isinstance(error, BaseException), f"an error object holds {type(error).__name__}"

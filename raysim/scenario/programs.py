@@ -2,7 +2,7 @@
 
 The program runs in this process as `python program.py` would run it: `__main__`, its arguments, its
 folder first on `sys.path`. Its own `init` starts the world; what the scenario says of the cluster is
-preset for it. `import ray` and `import raysim` both reach raysim: see `as_ray`.
+preset for it. `import ray` and `import raysim` both reach raysim: see `raysim.api.alias`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Final
 
 import msgspec
 
+from raysim.api import alias
 from raysim.api.defaults import Defaults, set_defaults
 from raysim.api.session import shutdown
 from raysim.scenario.loading import Experiment
@@ -35,8 +36,8 @@ from raysim.scenario.running import (
 )
 from raysim.scenario.summary import Outcome, summarise
 
-AS_RAY: Final = Path(__file__).parent / "as_ray"
-"""The folder in which `import ray` finds raysim."""
+RAY_ITSELF: Final = "ray"
+"""The backend on which `import ray` finds Ray: it needs it, and Ray's own answer is right there."""
 
 
 class ProgramRun(msgspec.Struct, frozen=True):
@@ -64,7 +65,7 @@ def run_program(experiment: Experiment, options: RunOptions) -> ProgramRun:
     watch = Stopwatch()
     try:
         with _preset(experiment, options):
-            status = _execute(experiment)
+            status = _execute(experiment, options.backend != RAY_ITSELF)
     finally:
         shutdown()
     wall_s = watch.seconds()  # After shutdown: until then a simulated clock may stand in its place.
@@ -129,12 +130,12 @@ def _describes_nodes(experiment: Experiment) -> bool:
     return bool({"nodes", "cpus"} & cluster.model_fields_set)
 
 
-def _execute(experiment: Experiment) -> int:
+def _execute(experiment: Experiment, as_ray: bool) -> int:
     """The exit status. As `python program.py args`: see the language reference, `__main__`."""
     program = experiment.program
     assert program is not None, f"{experiment.file} is no program: see running.py"
     args = getattr(experiment.scenario.workload, "args", [])
-    with _as_main(program, args) as main:
+    with _as_main(program, args, as_ray) as main:
         try:
             # Without `dont_inherit` the program would be compiled under this module's __future__.
             code = compile(read_text(program), str(program), "exec", dont_inherit=True)
@@ -150,18 +151,20 @@ def _execute(experiment: Experiment) -> int:
 
 
 @contextmanager
-def _as_main(program: Path, args: list[str]) -> Iterator[ModuleType]:
+def _as_main(program: Path, args: list[str], as_ray: bool) -> Iterator[ModuleType]:
     main = ModuleType("__main__")
     main.__file__ = str(program)
     main.__dict__["__builtins__"] = __builtins__
     before = (sys.argv, sys.path, sys.modules["__main__"])
     sys.argv = [str(program), *args]
-    sys.path = [str(program.resolve().parent), str(AS_RAY), *sys.path]
+    found_first = [program.resolve().parent, *([alias.AS_RAY] if as_ray else [])]
+    sys.path = [*map(str, found_first), *sys.path]
     sys.modules["__main__"] = main
     try:
         yield main
     finally:
         sys.argv, sys.path, sys.modules["__main__"] = before
+        alias.remove()
 
 
 def _status(error: SystemExit) -> int:

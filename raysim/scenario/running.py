@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+import msgspec
+
 from raysim.backend import Backend, InitOptions, NodeOptions, World, load
-from raysim.config import Config
+from raysim.config import MS, Config
 from raysim.faults import KillNode, PlannedFault, plan_faults
 from raysim.journal import FaultInjected, Journal, NodeJoined, Note
 from raysim.scenario.loading import Experiment
@@ -129,12 +131,29 @@ def init_options(experiment: Experiment, options: RunOptions) -> InitOptions:
     groups = scenario.cluster.node_groups()
     return InitOptions(
         nodes=[_node(group, f"node-{index}") for index, group in enumerate(groups)],
-        config=Config(policy=scenario.policy),
+        config=_config(scenario.policy, options),
         seed=scenario.seed,
         entrypoint=options.command,
         journal=options.journal,
         world=world_options(experiment, options),
     )
+
+
+def _config(policy: str, options: RunOptions) -> Config:
+    """In a real world the protocol's short delays shrink with the tasks, or they would count as seconds."""
+    config = Config(policy=policy)
+    if options.backend in SIMULATED or options.time_scale >= 1:
+        return config
+    return msgspec.structs.replace(
+        config,
+        resource_report_period_ns=_scaled(config.resource_report_period_ns, options),
+        idle_lease_keep_ns=_scaled(config.idle_lease_keep_ns, options),
+    )
+
+
+def _scaled(delay_ns: int, options: RunOptions) -> int:
+    """Not below a millisecond: what a process can keep."""
+    return max(MS, round(delay_ns * options.time_scale))
 
 
 def world_options(experiment: Experiment, options: RunOptions) -> dict[str, Any]:
@@ -195,11 +214,18 @@ def what_differs(experiment: Experiment, options: RunOptions) -> tuple[str, ...]
 
 
 def bytes_pulled(backend: Backend, options: RunOptions) -> int | None:
-    """What the nodes of a real world say that they pulled, in the workflow's bytes; None in virtual time."""
+    """What the nodes of a real world say that they pulled, in the workflow's bytes; None in virtual
+    time, and where they do not say it (Ray's)."""
     if options.backend in SIMULATED:
         return None
-    backend.sleep(2 * Config().resource_report_period_ns / NANOSECONDS["s"])  # Until all have reported.
-    return round(sum(row["BytesPulled"] for row in backend.nodes()) / options.time_scale)
+    backend.sleep(
+        2 * Config().resource_report_period_ns / NANOSECONDS["s"]
+    )  # Until all have reported.
+    nodes = backend.nodes()
+    if not all("BytesPulled" in row for row in nodes):
+        return None
+    pulled: int = sum(row["BytesPulled"] for row in nodes)
+    return round(pulled / options.time_scale)
 
 
 def outcome_of(

@@ -55,6 +55,8 @@ class ActorSpec(msgspec.Struct, frozen=True, gc=False):
     """Has a coroutine method: all calls run on one event loop (Ray)."""
     out_of_order: bool = False
     """A call whose arguments are not ready does not hold up those behind it."""
+    runtime_env: str = ""
+    """Of its worker: see `raysim.spec.runtime_env`."""
 
 
 class ActorInfo(msgspec.Struct, frozen=True, gc=False):
@@ -72,3 +74,4 @@ class ActorInfo(msgspec.Struct, frozen=True, gc=False):
     owner: Address = NOWHERE
     death: Failure | None = None
     method_meta: bytes = b""
+    out_of_order: bool = False

@@ -24,7 +24,10 @@ class FailureKind(StrEnum):
     ACTOR_UNSCHEDULABLE = "ActorUnschedulableError"
     TASK_PLACEMENT_GROUP_REMOVED = "TaskPlacementGroupRemoved"
     ACTOR_PLACEMENT_GROUP_REMOVED = "ActorPlacementGroupRemoved"
+    REPLAY_INCONSISTENT = "StreamingGeneratorReplayInconsistentError"
+    RUNTIME_ENV_SETUP = "RuntimeEnvSetupError"
     ACTOR_NAME_TAKEN = "ActorAlreadyExistsError"
+    CHANNEL_CLOSED = "RayChannelError"
 
 
 class Failure(msgspec.Struct, frozen=True, gc=False, array_like=True):

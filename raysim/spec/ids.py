@@ -25,11 +25,19 @@ PLACEMENT_GROUP_ID_BYTES = 18
 
 NIL_NODE = NodeId(b"\xff" * UNIQUE_ID_BYTES)
 NIL_WORKER = WorkerId(b"\xff" * UNIQUE_ID_BYTES)
+NIL_OBJECT = ObjectId(b"\xff" * OBJECT_ID_BYTES)
+CURRENT_GROUP = PlacementGroupId(b"")
+"""In options: the placement group that the submitting code is captured in."""
+
 NIL_GROUP = PlacementGroupId(b"\xff" * PLACEMENT_GROUP_ID_BYTES)
 
 _MASK = (1 << 64) - 1
 _STEP = 0x9E3779B97F4A7C15
 """Odd, so that index -> (base + index * step) mod 2**64 never repeats for one parent (Weyl sequence)."""
+
+_STEP_BACK = pow(_STEP, -1, 1 << 64)
+_CHILDREN_LIMIT = 1 << 28
+"""Ids that one attempt gives and that are known to be its own afterwards."""
 
 _PUT_BIT = 1 << 31
 _PUT_ATTEMPT_SHIFT = 27
@@ -118,6 +126,11 @@ class IdSource:
     def placement_group(self) -> PlacementGroupId:
         """The id of the next placement group; it ends with the job's, as Ray's does."""
         return PlacementGroupId(self._unique() + self._unique()[:6] + self._job)
+
+    def made(self, task: TaskId) -> bool:
+        """Whether this source gave, or will give, the task its id: nobody has to write down who submitted what."""
+        unique = int.from_bytes(task[:8], "little")
+        return 0 < ((unique - self._base) * _STEP_BACK & _MASK) <= _CHILDREN_LIMIT
 
     def actor_task(self, actor: ActorId) -> TaskId:
         return TaskId(self._unique() + actor)

@@ -22,7 +22,8 @@ RESERVED = "ray.io/"
 
 _PART = r"[a-zA-Z0-9]([a-zA-Z0-9_.-]{0,61}[a-zA-Z0-9])?"
 _NAME = re.compile(_PART)
-_DOMAIN = re.compile(rf"{_PART}(\.{_PART})*")
+_DNS = r"[a-zA-Z0-9]([a-zA-Z0-9_-]{0,61}[a-zA-Z0-9])?"
+_DOMAIN = re.compile(rf"{_DNS}(\.{_DNS})*")
 _LONGEST_DOMAIN = 253
 _SYNTAX = "up to 63 letters, digits, '-', '_' and '.', beginning and ending with a letter or digit"
 

@@ -9,6 +9,18 @@ from raysim.spec.ids import FunctionId, NodeId, ObjectId, PlacementGroupId, Task
 from raysim.spec.labels import Selector
 from raysim.spec.resources import Resources
 
+STREAMING = -1
+"""In place of a number of returns: a generator, whose items are objects as they come. Its one return is
+the end: no value, or the failure."""
+
+DYNAMIC = -2
+"""In place of a number of returns: a generator, whose one return is all references to its items."""
+
+
+def returns_of(num_returns: int) -> int:
+    """Objects that exist from the call on."""
+    return 1 if num_returns < 0 else num_returns
+
 
 class NodeAffinity(msgspec.Struct, frozen=True, gc=False, tag=True, array_like=True):
     """Run on this node; `soft` means elsewhere when it is gone or can never fit."""
@@ -73,6 +85,11 @@ class TaskTemplate(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """Labels of the node, best first; none: any. Ray: `label_selector`, then `fallback_strategy`."""
     max_calls: int = 0
     """Runs after which the worker ends; 0: never. Ray: `max_calls`."""
+    item_limit: int = 0
+    """Items of a generator that wait to be taken, at most; 0: any number.
+    Ray: `_generator_backpressure_num_objects`."""
+    runtime_env: str = ""
+    """Of the workers: see `raysim.spec.runtime_env`."""
 
     def scheduling_key(self) -> tuple[object, ...]:
         return (
@@ -85,6 +102,8 @@ class TaskTemplate(msgspec.Struct, frozen=True, gc=False, array_like=True):
             self.name,
             self.selectors,
             self.max_calls,
+            self.item_limit,
+            self.runtime_env,
         )
 
 
@@ -128,3 +147,7 @@ class TaskCall(msgspec.Struct, gc=False, array_like=True):
     num_returns: int = 1
     """Of an actor call, where no template says it."""
     retry_exceptions: bool = False
+    item_limit: int = 0
+    """Of an actor call: as the template's."""
+    retry_only: bytes = b""
+    """Of an actor call: the pickled tuple of exception classes that are retried; empty: all."""

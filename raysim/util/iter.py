@@ -162,7 +162,8 @@ class ParallelIterator(Stepped):
         """Only these shards, by index."""
         everyone = range(self.num_shards())
         kept = set(shards_to_keep)
-        assert len(kept) == len(shards_to_keep) and kept <= set(everyone), "Invalid actor index"
+        is_right = len(kept) == len(shards_to_keep) and kept <= set(everyone)
+        assert is_right, f"Invalid actor index: {shards_to_keep} of {len(everyone)} shards"
         name = f"{self.name}.select_shards({len(kept)} of {len(everyone)})"
         return ParallelIterator([self._shards[index] for index in sorted(kept)], name)
 
@@ -173,9 +174,7 @@ class ParallelIterator(Stepped):
         """An iterator per shard, to be pulled from one by one or sent to where they are used."""
         return [self.get_shard(index) for index in range(self.num_shards())]
 
-    def get_shard(
-        self, shard_index: int, batch_ms: int = 0, num_async: int = 1
-    ) -> LocalIterator:
+    def get_shard(self, shard_index: int, batch_ms: int = 0, num_async: int = 1) -> LocalIterator:
         """The iterator of one shard. Raises ValueError where there is no such shard."""
         if not 0 <= shard_index < self.num_shards():
             raise ValueError(
@@ -183,7 +182,8 @@ class ParallelIterator(Stepped):
             )
         shard = self._shards[shard_index]
         return LocalIterator(
-            partial(_as_they_come, [shard], batch_ms, num_async), f"{self.name}.shard[{shard_index}]"
+            partial(_as_they_come, [shard], batch_ms, num_async),
+            f"{self.name}.shard[{shard_index}]",
         )
 
 
@@ -198,9 +198,7 @@ def from_range(n: int, num_shards: int = 2, repeat: bool = False) -> ParallelIte
     """Of 0 to n - 1, a piece per shard; the last one takes what is left over."""
     size = n // num_shards
     starts = [index * size for index in range(num_shards)]
-    pieces = [
-        range(start, end) for start, end in zip(starts, [*starts[1:], n], strict=True)
-    ]
+    pieces = [range(start, end) for start, end in zip(starts, [*starts[1:], n], strict=True)]
     return from_iterators(pieces, repeat, _name(f"from_range[{n}", num_shards, repeat))
 
 
@@ -233,7 +231,7 @@ def _begin(shards: Sequence[Shard]) -> None:
     get([actor.par_iter_init.remote(list(steps)) for actor, steps in shards])
 
 
-def _rounds(shards: Sequence[Shard], source: Source) -> Iterator[list[Any]]:
+def _rounds(shards: Sequence[Shard], _: Source) -> Iterator[list[Any]]:
     _begin(shards)
     actors = [actor for actor, _ in shards]
     while actors:
@@ -259,9 +257,7 @@ def _as_they_come(
     yield from _polled(calls * num_async, batch_ms, source)
 
 
-def _dealt(
-    sources: Sequence[ActorHandle], step: int, start: int, batch_ms: int
-) -> Iterator[Any]:
+def _dealt(sources: Sequence[ActorHandle], step: int, start: int, batch_ms: int) -> Iterator[Any]:
     calls = [(actor, partial(_slice_of, actor, step, start, batch_ms)) for actor in sources]
     yield from _polled(calls, batch_ms, Source())
 

@@ -54,7 +54,7 @@ def shuffle(size: int, seed: int | None, items: Iterator[Any]) -> Iterator[Any]:
     buffer = list(islice(items, size))
     for item in items:
         at = rng.randrange(len(buffer))
-        buffer[at], item = item, buffer[at]  # noqa: PLW2901
+        buffer[at], item = item, buffer[at]
         yield item
     rng.shuffle(buffer)
     yield from buffer
@@ -212,7 +212,7 @@ class LocalIterator(Stepped):
                 for one, weight in zip(everyone, weights, strict=True)
             ]
             while turns:
-                left = []
+                left: list[tuple[LocalIterator, int | None]] = []
                 for one, weight in turns:
                     taken = 0
                     for item in islice(iter(one), weight):

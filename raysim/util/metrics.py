@@ -47,11 +47,18 @@ class Metric:
         self._default_tags: dict[str, str] = {}
         if _NAME.fullmatch(name):
             _metrics[next(_numbers)] = self
+            if ":" in name:
+                warnings.warn(
+                    f"Metric name {name} contains a : character, which Ray will refuse one day: "
+                    "leave it out.",
+                    FutureWarning,
+                    stacklevel=3,
+                )
         else:
             warnings.warn(
                 f"Invalid metric name: {name}. Metric will be discarded and data will not be "
-                "collected or published. A name has letters, digits, '_' and ':', and does not "
-                "start with a digit.",
+                "collected or published. A name has letters, digits and '_', and does not start "
+                "with a digit.",
                 UserWarning,
                 stacklevel=3,
             )
@@ -237,14 +244,12 @@ def collect() -> list[Sample]:
             key = (sample.name, sample.kind, tuple(sample.tags.items()))
             before = found.get(key)
             if before is not None and sample.kind != Gauge.kind:
-                sample = sample._replace(value=before.value + sample.value)  # noqa: PLW2901
+                sample = sample._replace(value=before.value + sample.value)
             found[key] = sample
     return list(found.values())
 
 
-def _rebuild(
-    kind: type[Metric], arguments: dict[str, Any], default_tags: dict[str, str]
-) -> Metric:
+def _rebuild(kind: type[Metric], arguments: dict[str, Any], default_tags: dict[str, str]) -> Metric:
     return kind(**arguments).set_default_tags(default_tags)
 
 

@@ -167,13 +167,13 @@ class _QueueActor:
     async def put(self, item: Any, timeout: float | None) -> None:
         try:
             await asyncio.wait_for(self._items.put(item), timeout)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             raise Full(f"No room within {timeout} s") from None
 
     async def get(self, timeout: float | None) -> Any:
         try:
             return await asyncio.wait_for(self._items.get(), timeout)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             raise Empty(f"No item within {timeout} s") from None
 
     async def put_nowait(self, item: Any) -> Any:

@@ -5,7 +5,8 @@ import pytest
 
 from raysim.backend import ActorOptions, CallOptions, TaskOptions
 from raysim.spec.ids import named_node_id
-from raysim.spec.task import NodeAffinity, Spread
+from raysim.spec.labels import Expression, Operator, parse_selector
+from raysim.spec.task import Default, InBundle, NodeAffinity, NodeLabels, Spread
 from raysim_ray.options import (
     actor_keywords,
     call_keywords,
@@ -25,6 +26,10 @@ def test_task_options_are_taken_over():
         max_retries=-1,
         retry_exceptions=(ValueError,),
         name="sort",
+        selectors=(
+            parse_selector({"zone": "in(a,b)", "kind": "!old"}),
+            parse_selector({"zone": "c"}),
+        ),
         strategy=Spread(),
     )
     assert task_keywords(given) == {
@@ -37,6 +42,8 @@ def test_task_options_are_taken_over():
         "retry_exceptions": [ValueError],
         "name": "sort",
         "scheduling_strategy": "SPREAD",
+        "label_selector": {"zone": "in(a,b)", "kind": "!old"},
+        "fallback_strategy": [{"label_selector": {"zone": "c"}}],
     }
 
 
@@ -45,7 +52,6 @@ def test_what_an_actor_was_not_given_is_left_to_ray():
     assert actor_keywords(ActorOptions()) == {
         "max_restarts": 0,
         "max_task_retries": 0,
-        "scheduling_strategy": "DEFAULT",
     }
     assert actor_keywords(ActorOptions(num_cpus=0))["num_cpus"] == 0
 
@@ -64,6 +70,30 @@ def test_node_affinity():
     node = named_node_id("there")
     made = strategy(NodeAffinity(node, soft=True))
     assert (made.node_id, made.soft) == (node.hex(), True)
+
+
+def test_node_labels():
+    hard = (Expression("zone", Operator.IN, ("a", "b")), Expression("gpu", Operator.EXISTS))
+    made = strategy(NodeLabels(hard, (Expression("old", Operator.DOES_NOT_EXIST),)))
+    assert [(e.key, type(e.operator).__name__) for e in (*made.hard, *made.soft)] == [
+        ("zone", "In"),
+        ("gpu", "Exists"),
+        ("old", "DoesNotExist"),
+    ]
+    assert made.hard[0].operator.values == ["a", "b"]
+
+
+def test_bundle_of_a_placement_group():
+    made = strategy(InBundle(b"\x01" * 18, index=2, capture=True))
+    assert made.placement_group.id.binary() == b"\x01" * 18
+    assert made.placement_group_bundle_index == 2
+    assert made.placement_group_capture_child_tasks is True
+
+
+def test_default_by_name_is_not_the_absence_of_a_strategy():
+    """Only the latter lets the placement group of the caller capture the call."""
+    assert strategy(Default()) == "DEFAULT"
+    assert strategy(None) is None
 
 
 def test_unknown_strategy_is_refused_by_name():

@@ -24,8 +24,3 @@ def test_what_ray_cannot_do_is_refused_by_name(options, named):
 def test_nodes_of_a_cluster_that_exists_cannot_be_described():
     with pytest.raises(ValueError, match="num_cpus"):
         raysim.init(backend="ray", address="127.0.0.1:1", num_cpus=2)
-
-
-def test_address_where_nothing_is():
-    with pytest.raises(ConnectionError):
-        raysim.init(backend="ray", address="auto")

@@ -92,7 +92,7 @@ def test_frames_of_raysim_are_hidden_and_those_beside_it_are_not():
         "Traceback (most recent call last):",
         f'  File "{own}", line 1, in hidden',
         "    hidden()",
-        '  File "/home/me/raysim/examples/mine.py", line 2, in mine',
+        '  File "examples/mine.py", line 2, in mine',
         "    mine()",
         "ValueError: v",
     ]

@@ -10,13 +10,14 @@ from collections.abc import Callable
 import msgspec
 
 from raysim.protocol.executor.arguments import Arguments, QueuedCall
+from raysim.protocol.executor.results import Results
 from raysim.protocol.host import Host, Outcome, RunnableTask
 from raysim.protocol.messages import ActorStarted, PushActorCalls, StartActor, TaskStatus
 from raysim.protocol.owner import Owner
 from raysim.spec.actor import ActorSpec
 from raysim.spec.address import Address
 from raysim.spec.failure import Failure, FailureKind
-from raysim.spec.ids import WorkerId, actor_creation_task
+from raysim.spec.ids import TaskId, WorkerId, actor_creation_task
 from raysim.spec.task import TaskCall
 
 CONSTRUCTOR = "__init__"
@@ -36,6 +37,8 @@ class Caller(msgspec.Struct):
     early: dict[int, TaskCall] = {}
     """Arrived before one with a lower number."""
     lines: dict[str, Line] = {}
+    unwanted: dict[TaskId, None] = {}
+    """Cancelled while they were among `early`."""
 
 
 class Group(msgspec.Struct):
@@ -53,11 +56,13 @@ class ActorQueue:
         host: Host,
         owner: Owner,
         arguments: Arguments,
+        results: Results,
         run: Callable[[QueuedCall, RunnableTask], None],
     ) -> None:
         self._host = host
         self._owner = owner
         self._arguments = arguments
+        self._results = results
         self._run = run
         self.spec: ActorSpec | None = None
         self.incarnation = 0
@@ -67,6 +72,9 @@ class ActorQueue:
         self._callers: dict[WorkerId, Caller] = {}
         self._addresses: dict[WorkerId, Address] = {}
         self._groups: dict[str, Group] = {}
+        self._queued: dict[TaskId, tuple[Line, QueuedCall]] = {}
+        """Calls whose turn has not come, in the order of their arrival."""
+        self._closed = False
 
     def start(self, sender: Address, start: StartActor) -> None:
         spec = start.spec
@@ -106,6 +114,8 @@ class ActorQueue:
         spec = self.spec
         if spec is None or spec.actor_id != push.actor_id or push.incarnation != self.incarnation:
             return
+        if self._closed:
+            return  # The process ends: the caller learns it from the GCS.
         caller = self._callers.get(sender.worker_id)
         if caller is None:
             caller = self._callers[sender.worker_id] = Caller()
@@ -130,7 +140,12 @@ class ActorQueue:
             if not self.spec.out_of_order:
                 caller.lines[name] = line
         queued = QueuedCall(call, sender)
+        if caller.unwanted and call.task_id in caller.unwanted:
+            del caller.unwanted[call.task_id]
+            self._answer_cancelled(queued)
+            return name
         line.calls.append(queued)
+        self._queued[call.task_id] = (line, queued)
         self._groups[name].turns.append(line)
         if call.refs:
             self._arguments.bring(queued, lambda _: self._arrived(line), may_give_up=False)
@@ -159,22 +174,26 @@ class ActorQueue:
                 line.parked += 1
                 continue
             queued = line.calls.popleft()
+            del self._queued[queued.call.task_id]
             self._take_turns(group, line)
             self._begin(queued, group)
 
     def _begin(self, queued: QueuedCall, group: Group) -> None:
-        assert self.spec is not None
         group.running += 1
-        task = RunnableTask(
+        self._run(queued, self.runnable(queued))
+
+    def runnable(self, queued: QueuedCall) -> RunnableTask:
+        """A method call as the host gets it."""
+        assert self.spec is not None
+        assert self._start is not None
+        return RunnableTask(
             queued.call,
             queued.caller,
             queued.args,
             actor=self.spec,
             incarnation=self.incarnation,
+            accelerators=self._start.accelerators,
         )
-        assert self._start is not None
-        task.accelerators = self._start.accelerators
-        self._run(queued, task)
 
     def finished(self, queued: QueuedCall) -> None:
         group = self._groups.get(queued.call.group) or self._groups[""]
@@ -184,9 +203,34 @@ class ActorQueue:
 
     def waiting(self) -> bool:
         """Whether calls have arrived that did not start."""
-        return any(
-            line.calls for caller in self._callers.values() for line in caller.lines.values()
-        ) or any(line.calls for group in self._groups.values() for line in group.turns)
+        return bool(self._queued)
+
+    def cancel(self, task_id: TaskId) -> None:
+        """Answer it now, if it waits here. Its number is spent: those behind it are not held up."""
+        found = self._queued.get(task_id)
+        if found is not None:
+            line, queued = found
+            self._take_out([(line, queued)])
+            self._answer_cancelled(queued)
+            self._arrived(line)
+            return
+        for caller in self._callers.values():
+            if any(call.task_id == task_id for call in caller.early.values()):
+                caller.unwanted[task_id] = None
+
+    def _take_out(self, unwanted: list[tuple[Line, QueuedCall]]) -> None:
+        for _, queued in unwanted:
+            del self._queued[queued.call.task_id]
+            queued.dropped = True
+            self._arguments.release(queued)
+        for line in {id(line): line for line, _ in unwanted}.values():
+            line.calls = deque(queued for queued in line.calls if not queued.dropped)
+
+    def _answer_cancelled(self, queued: QueuedCall) -> None:
+        call = queued.call
+        text = f"Call {call.method} ({call.task_id.hex()[:8]}) was cancelled before it started."
+        outcome = Outcome(TaskStatus.FAILED, failure=Failure(FailureKind.TASK_CANCELLED, text))
+        self._results.finish(RunnableTask(call, queued.caller, []), outcome, self._host.now_ns())
 
     def callers(self) -> list[Address]:
         return list(self._addresses.values())
@@ -198,17 +242,11 @@ class ActorQueue:
 
     def drop_all(self) -> None:
         """The process ends: the callers learn it from the GCS."""
+        self._closed = True
         self._drop(lambda queued: True)
 
     def _drop(self, unwanted: Callable[[QueuedCall], bool]) -> None:
-        for group in self._groups.values():
-            for line in {id(line): line for line in group.turns}.values():
-                kept = deque(queued for queued in line.calls if not unwanted(queued))
-                for queued in line.calls:
-                    if unwanted(queued):
-                        queued.dropped = True
-                        self._arguments.release(queued)
-                line.calls = kept
+        self._take_out([found for found in self._queued.values() if unwanted(found[1])])
 
 
 def _constructor_failure(spec: ActorSpec, outcome: Outcome) -> Failure | None:

@@ -6,13 +6,18 @@ import msgspec
 
 from raysim.protocol.executor.actor_queue import CONSTRUCTOR, ActorQueue
 from raysim.protocol.executor.arguments import Arguments, QueuedCall
+from raysim.protocol.executor.compiled import Compiled
+from raysim.protocol.executor.generators import Generators, Production
 from raysim.protocol.executor.results import Results
 from raysim.protocol.executor.task_queue import TaskQueue
-from raysim.protocol.host import Outcome, ProcessHost, RunnableTask, Timer
+from raysim.protocol.host import Outcome, ProcessHost, ReturnValue, RunnableTask, Timer
 from raysim.protocol.messages import (
     CancelTasks,
+    CloseGraph,
     ExitWorker,
+    GeneratorConsumed,
     Message,
+    OpenGraph,
     PushActorCalls,
     PushTasks,
     RegisterWorker,
@@ -45,14 +50,18 @@ class Executor:
         self._raylet = raylet
         self._token = token
         self._results = Results(host, owner, raylet)
+        self._generators = Generators(host, owner, raylet, self._results)
         self._arguments = Arguments(owner)
         self._tasks = TaskQueue(self._arguments, self._results, self._run, self._may_run_task)
-        self._actor = ActorQueue(host, owner, self._arguments, self._run)
+        self._actor = ActorQueue(host, owner, self._arguments, self._results, self._run)
+        self._compiled = Compiled(host, owner, self._actor, self._arguments, self._run)
         self._running: dict[TaskId, Running] = {}
         self._blocked = 0
         self._block_number = 0
         self._lent = False
         self._exit_reason = ""
+        self.leaves = False
+        """The process ends in good order: what user code wants to do at its end may be done."""
         self._patient = False
         self._register_timer: Timer | None = None
         owner.when_node_lost = self._node_lost
@@ -79,17 +88,22 @@ class Executor:
             WorkerRegistered: self._on_registered,
             PushTasks: self._on_push,
             CancelTasks: self._on_cancel,
-            ReleaseReturnHolds: lambda _, m: self._results.release_holds(m.task_ids),
+            ReleaseReturnHolds: lambda _, m: self._results.release_holds([*m.task_ids, *m.items]),
+            GeneratorConsumed: self._generators.on_consumed,
             StartActor: self._actor.start,
             PushActorCalls: self._on_actor_calls,
             TerminateActor: self._on_terminate,
+            OpenGraph: self._compiled.on_open,
+            CloseGraph: self._compiled.on_close,
             ExitWorker: self._on_exit,
         }
 
     def peer_lost(self, peer: Address) -> None:
         self._results.caller_lost(peer)
+        self._generators.caller_lost(peer)
         self._tasks.caller_lost(peer)
         self._actor.caller_lost(peer)
+        self._compiled.driver_lost(peer)
         for running in self._running.values():
             if running.queued.caller.worker_id == peer.worker_id:
                 running.queued.dropped = True
@@ -99,6 +113,7 @@ class Executor:
     def _node_lost(self, node_id: NodeId) -> None:
         callers = [running.queued.caller for running in self._running.values()]
         callers += self._tasks.callers() + self._actor.callers() + self._results.callers()
+        callers += self._compiled.drivers()
         for peer in {c.worker_id: c for c in callers if c.node_id == node_id}.values():
             self.peer_lost(peer)
 
@@ -116,13 +131,14 @@ class Executor:
             # Others may refer to what would die with its owner (Ray).
             self._owner.objects.when_nothing_owned(lambda: self._exit_when_idle(reason))
             return
-        if self._running or self._tasks or self._actor.waiting():
+        if self.leaves or self._running or self._tasks or self._actor.waiting():
             return
         if self._results.under_way:
             # Its last results wait for the store or for acknowledgements.
             self._host.call_later(1_000_000, lambda: self._exit_when_idle(reason))
             return
         self._results.flush()
+        self.leaves = True
         self._host.send(self._raylet, WorkerExiting(reason, intended=True))
         self._host.exit(reason)
 
@@ -135,8 +151,33 @@ class Executor:
             self._results.flush()
 
     def _on_cancel(self, sender: Address, cancel: CancelTasks) -> None:
-        self._tasks.cancel(cancel.task_ids)
-        self._results.settle(bool(self._running))
+        for task_id in cancel.task_ids:
+            running = self._running.get(task_id)
+            if running is None:
+                self._tasks.cancel(task_id)
+                self._actor.cancel(task_id)
+                continue
+            if cancel.recursive:
+                self._owner.cancel_children(running.task.call, cancel.force)
+            if cancel.force and running.task.actor is None:
+                self._end_at_once()
+            else:
+                self._interrupt(running.task)
+        self._results.flush()
+
+    def _interrupt(self, task: RunnableTask) -> None:
+        """A method of an actor may only look whether somebody has cancelled it (Ray)."""
+        if not task.cancelled:
+            task.cancelled = True
+            if task.actor is None or task.actor.is_async:
+                self._host.interrupt(task)
+
+    def _end_at_once(self) -> None:
+        """User code may be anywhere, and never comes back: the raylet sees the process end."""
+        self._tasks.hand_back()
+        self._exit_reason = "the task that it ran was cancelled by force"
+        self._results.flush()
+        self._host.exit(self._exit_reason)
 
     def _on_actor_calls(self, sender: Address, push: PushActorCalls) -> None:
         self._actor.push(sender, push)
@@ -159,6 +200,18 @@ class Executor:
             return
         self._host.run(task)
 
+    def give(self, task: RunnableTask, value: ReturnValue) -> Production | None:
+        """The generator that this call is has yielded a value; None: nobody is left to take it."""
+        running = self._running.get(task.call.task_id)
+        if running is None or running.queued.dropped:
+            self._owner.objects.drop_holds(value.contained)
+            return None
+        return self._generators.give(task, value)
+
+    def given(self, task: RunnableTask) -> int:
+        """Items that the generator has yielded so far."""
+        return self._generators.given(task)
+
     def finished(self, task: RunnableTask, outcome: Outcome) -> None:
         """User code is done with this call: called by the host, under its lock."""
         running = self._running.pop(task.call.task_id, None)
@@ -168,9 +221,19 @@ class Executor:
         if self._blocked and not self._running:
             self._end_block()
         self._arguments.release(queued)
+        outcome.items = self._generators.ended(task)
         if task.template is not None and task.template.max_calls:
             self._tasks.count_run(task.template)
-        if task.actor is not None and task.call.method == CONSTRUCTOR:
+        if outcome.crashed:
+            # Nobody is told how the call ended: its caller hears of the actor, and may have a retry left.
+            self._actor.drop_all()
+            self._results.flush()
+            self._host.exit("user code ended the process")
+            return
+        of_graph = self._compiled.runs(queued)
+        if of_graph:
+            self._compiled.finished(queued, outcome)
+        elif task.actor is not None and task.call.method == CONSTRUCTOR:
             self._actor.started(task, outcome)
         elif queued.dropped:
             self._results.nobody_waits(outcome)
@@ -180,10 +243,11 @@ class Executor:
             self._exit_reason = self._exit_reason or "the task ended its worker"
             self._tasks.hand_back()
             self._actor.drop_all()
-        if task.actor is not None:
-            self._actor.finished(queued)
-        else:
+        if task.actor is None:
             self._tasks.finished(queued)
+            self._tasks.run_next()
+        elif not of_graph:
+            self._actor.finished(queued)
             self._tasks.run_next()
         self._results.settle(bool(self._running))
         if self._exit_reason:

@@ -1,6 +1,6 @@
 """Results on their way back: returns stored or inlined, replies gathered by owner. Never decides what runs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from raysim.protocol.host import Outcome, ProcessHost, ReturnValue, RunnableTask
 from raysim.protocol.messages import ContainedRef, Return, TaskResult, TasksDone, TaskStatus
@@ -27,7 +27,10 @@ class Results:
         self._gathered: dict[WorkerId, tuple[Address, list[TaskResult]]] = {}
         self._since_ns = 0
         self._timer = False
-        self._holds: dict[TaskId, tuple[Address, list[ContainedRef]]] = {}
+        self._holds: dict[TaskId | ObjectId, tuple[Address, list[ContainedRef]]] = {}
+        """By call, and by item of a generator."""
+        self.before_flush: Callable[[], None] = lambda: None
+        """What has to leave before results do."""
         self.retires = False
         """Owners are told that this worker runs nothing more."""
         self.under_way = 0
@@ -43,6 +46,7 @@ class Results:
             start_ns=task.start_ns,
             end_ns=end_ns,
             failure=outcome.failure,
+            items=outcome.items,
         )
         self.under_way += 1
         late = False
@@ -59,11 +63,11 @@ class Results:
             late = True
             return
         result.returns = [
-            self._inline(v) if self._fits(v) else Return(None, v.size, v.contained)
+            self._inline(v) if self.fits(v) else Return(None, v.size, v.contained)
             for v in outcome.returns
         ]
         self._hold_contained(task, outcome.returns)
-        stored = [(i, v) for i, v in enumerate(outcome.returns) if not self._fits(v)]
+        stored = [(i, v) for i, v in enumerate(outcome.returns) if not self.fits(v)]
         left = len(stored)
 
         def sealed(failure: Failure | None) -> None:
@@ -76,25 +80,27 @@ class Results:
                 self._owner.objects.after_acknowledgements(report)
 
         for index, value in stored:
-            self._store(task, index, value, sealed)
+            self.store(task, index, value, sealed)
         late = True
 
-    def _fits(self, value: ReturnValue) -> bool:
+    def fits(self, value: ReturnValue) -> bool:
         return value.is_error or value.size <= self._host.config.max_inline_bytes
 
     def _all_inline(self, values: list[ReturnValue]) -> bool:
-        return all(self._fits(value) for value in values)
+        return all(self.fits(value) for value in values)
 
     def _inline(self, value: ReturnValue) -> Return:
-        return Return(b"".join(value.parts), value.size, value.contained)
+        return Return(b"".join(value.parts), value.size, value.contained, value.is_error)
 
-    def _store(
+    def store(
         self,
         task: RunnableTask,
         index: int,
         value: ReturnValue,
         sealed: Callable[[Failure | None], None],
     ) -> None:
+        """Put this return into the node's store, under its own id."""
+
         def lent(number: int, handle: int, failure: Failure | None) -> None:
             if failure is None:
                 if value.parts:
@@ -108,22 +114,27 @@ class Results:
     def _hold_contained(self, task: RunnableTask, values: list[ReturnValue]) -> None:
         """References inside returns, held since they were serialised, stay so until the caller says that it
         holds them."""
-        contained = [ref for value in values for ref in value.contained]
+        contained = [ref for value in values if value.held for ref in value.contained]
         if contained:
             # Of an attempt before, whose result nobody heard of: its caller has asked again.
             self.release_holds([task.call.task_id])
             self._holds[task.call.task_id] = (task.caller, contained)
 
-    def release_holds(self, task_ids: list[TaskId]) -> None:
-        for task_id in task_ids:
-            held = self._holds.pop(task_id, None)
+    def hold_item(self, item: ObjectId, caller: Address, contained: list[ContainedRef]) -> None:
+        """The references in an item of a generator, likewise."""
+        self._holds[item] = (caller, contained)
+
+    def release_holds(self, names: Sequence[TaskId | ObjectId]) -> None:
+        for name in names:
+            held = self._holds.pop(name, None)
             if held is not None:
                 self._owner.objects.drop_holds(held[1])
 
     def nobody_waits(self, outcome: Outcome) -> None:
         """The caller is gone: what it returned is nobody's."""
         for value in outcome.returns:
-            self._owner.objects.drop_holds(value.contained)
+            if value.held:
+                self._owner.objects.drop_holds(value.contained)
 
     def callers(self) -> list[Address]:
         """Those that have still to say that they hold what was returned to them."""
@@ -169,6 +180,7 @@ class Results:
         self.flush()
 
     def flush(self) -> None:
+        self.before_flush()
         gathered, self._gathered = self._gathered, {}
         for caller, results in gathered.values():
             self._host.send(caller, TasksDone(self._raylet, results, self.retires))

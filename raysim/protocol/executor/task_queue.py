@@ -101,9 +101,8 @@ class TaskQueue:
             self._results.retires = True
             self.hand_back()
 
-    def cancel(self, task_ids: list[TaskId]) -> None:
-        unwanted = set(task_ids)
-        for queued in [q for q in self._queue if q.call.task_id in unwanted]:
+    def cancel(self, task_id: TaskId) -> None:
+        for queued in [q for q in self._queue if q.call.task_id == task_id]:
             self._queue.remove(queued)
             self._drop(queued)
             self._results.hand_back(queued.caller, queued.call)

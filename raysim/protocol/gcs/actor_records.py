@@ -75,6 +75,7 @@ class Actor:
             spec.owner,
             death,
             spec.method_meta,
+            spec.out_of_order,
         )
 
     def row(self, info: ActorInfo) -> ActorRow:

@@ -12,6 +12,7 @@ from raysim.policies.choice import Chooser, Unschedulable, Wish, named_node
 from raysim.protocol.gcs.outbox import Outbox
 from raysim.protocol.gcs.views import Views
 from raysim.protocol.host import Timer
+from raysim.protocol.infeasible import InfeasibleWatch
 from raysim.protocol.messages import (
     CancelWorkerLease,
     RequestWorkerLease,
@@ -23,9 +24,9 @@ from raysim.protocol.messages import (
 from raysim.spec.actor import ActorSpec
 from raysim.spec.address import Address
 from raysim.spec.failure import Failure, FailureKind
-from raysim.spec.ids import ActorId, JobId, NodeId, WorkerId
+from raysim.spec.ids import ActorId, JobId, NodeId, PlacementGroupId, WorkerId
 from raysim.spec.resources import describe
-from raysim.spec.task import NodeAffinity
+from raysim.spec.task import InBundle, NodeAffinity
 
 LONGEST_WAIT = 30
 """Retry periods between two copies of one request, at most: a queued request is silent for long. Ours."""
@@ -70,9 +71,17 @@ class ActorScheduler:
         self._by_lease: dict[int, _Placement] = {}
         self._waiting: dict[ActorId, _Placement] = {}
         """Nowhere to ask: until a node joins."""
+        self._infeasible = InfeasibleWatch(
+            outbox,
+            outbox.host.config.infeasible_warning_period_ns,
+            views.live,
+            lambda: [(p.spec.owner, wish_of(p.spec)) for p in self._waiting.values()],
+        )
         self._held: dict[int, WorkerId] = {}
         """Granted leases and their workers: tells a second copy of a grant from a grant too many."""
         self._next_lease = 0
+        self.node_in_group: Callable[[ActorSpec, InBundle], NodeId | Failure | None]
+        """Set by whoever knows the placement groups. None: its bundle has no place now."""
         self._order: list[NodeId] = []
         self._order_of = -1
 
@@ -85,6 +94,18 @@ class ActorScheduler:
         placement = _Placement(spec)
         self._placements[spec.actor_id] = placement
         self._choose(placement)
+
+    def asked(self, actor_id: ActorId) -> tuple[int, Address] | None:
+        """The request under way for this actor, and the raylet that it is at."""
+        placement = self._placements.get(actor_id)
+        if placement is None or placement.raylet is None:
+            return None
+        return placement.lease_id, placement.raylet
+
+    def without_node(self) -> list[ActorSpec]:
+        """Actors that no node there is could ever run, those in groups apart: they wait for the group."""
+        specs = [placement.spec for placement in self._waiting.values()]
+        return [spec for spec in specs if not isinstance(spec.strategy, InBundle)]
 
     def cancel(self, actor_id: ActorId) -> None:
         """Nobody wants it any more. The grant may be under way: `on_granted` gives it back."""
@@ -112,6 +133,14 @@ class ActorScheduler:
         waiting, self._waiting = self._waiting, {}
         for placement in waiting.values():
             self._choose(placement)
+
+    def group_changed(self, group_id: PlacementGroupId) -> None:
+        """It was placed, or removed: those who wait for it look again."""
+        for actor_id, placement in list(self._waiting.items()):
+            strategy = placement.spec.strategy
+            if isinstance(strategy, InBundle) and strategy.group_id == group_id:
+                del self._waiting[actor_id]
+                self._choose(placement)
 
     def node_gone(self, node_id: NodeId) -> None:
         for placement in list(self._by_lease.values()):
@@ -168,14 +197,24 @@ class ActorScheduler:
     def _choose(self, placement: _Placement) -> None:
         """Ask a node under a new lease id: the old one may still mean something somewhere."""
         spec = placement.spec
+        if isinstance(spec.strategy, InBundle):
+            in_group = self.node_in_group(spec, spec.strategy)
+            if isinstance(in_group, Failure):
+                self._refuse(placement, in_group)
+            else:
+                self._choose_node(placement, in_group)
+            return
         wish = wish_of(spec)
         found = named_node(wish, self._views.live)
         if isinstance(found, Unschedulable):
             self._refuse(placement, _unschedulable(spec, found))
             return
-        node_id = self._pick(spec, wish) if found is None else found
+        self._choose_node(placement, self._pick(spec, wish) if found is None else found)
+
+    def _choose_node(self, placement: _Placement, node_id: NodeId | None) -> None:
         if node_id is None:
-            self._waiting[spec.actor_id] = placement
+            self._waiting[placement.spec.actor_id] = placement
+            self._infeasible.look()
             return
         placement.lease_id = self._next_lease
         self._next_lease += 1
@@ -215,6 +254,7 @@ class ActorScheduler:
             actor_id=spec.actor_id,
             lifetime=spec.lifetime,
             selectors=spec.selectors,
+            runtime_env=spec.runtime_env,
         )
         self._outbox.send(raylet, request)
 
@@ -255,6 +295,7 @@ def _unschedulable(spec: ActorSpec, found: Unschedulable) -> Failure:
     return Failure(
         FailureKind.ACTOR_UNSCHEDULABLE,
         f"Actor {spec.class_name} ({spec.actor_id.hex()[:8]}) needs "
-        f"{describe(spec.placement)} on node {node_id.hex()[:8]}, {found.why}. Name another node, or set soft=True in its NodeAffinitySchedulingStrategy.",
+        f"{describe(spec.placement)} on node {node_id.hex()[:8]}, {found.why}. "
+        "Name another node, or set soft=True in its NodeAffinitySchedulingStrategy.",
         spec.actor_id,
     )

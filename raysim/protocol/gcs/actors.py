@@ -8,6 +8,8 @@ started (it has one). A process that is replaced is known to be gone before the 
 at most one incarnation lives. A DEAD actor's process may still be on its way out (see kills).
 """
 
+from collections.abc import Callable
+
 from raysim.journal import ActorNoted
 from raysim.policies.base import Policy
 from raysim.protocol.gcs import deaths
@@ -28,7 +30,9 @@ from raysim.protocol.messages import (
     CreateActor,
     GetNamedActor,
     KillActor,
+    ListNamedActors,
     NamedActor,
+    NamedActors,
     StartActor,
     SubscribeActor,
     TerminateActor,
@@ -55,6 +59,8 @@ class ActorTable:
         self._grace_ns = outbox.host.config.actor_exit_grace_ns
         self._subscriptions = Subscriptions(outbox)
         self.scheduler = ActorScheduler(outbox, nodes.views, policy, self._granted, self._refused)
+        self.died: Callable[[ActorId], None] = lambda actor_id: None
+        """Set by whoever has to know that an actor is dead for good."""
         self._live: dict[ActorId, Actor] = {}
         """In the order of their creation: an owner comes before what it created."""
         self._dead: dict[ActorId, ActorInfo] = {}
@@ -105,7 +111,7 @@ class ActorTable:
     def on_create(self, owner: Address, create: CreateActor) -> None:
         spec = create.spec
         actor_id = spec.actor_id
-        known = self._info(actor_id)
+        known = self.info(actor_id)
         if known is not None:
             self._repeat(owner, known)
             return
@@ -129,7 +135,7 @@ class ActorTable:
         self.scheduler.place(spec)
 
     def on_subscribe(self, process: Address, subscribe: SubscribeActor) -> None:
-        info = self._info(subscribe.actor_id)
+        info = self.info(subscribe.actor_id)
         if info is None:
             self._subscriptions.wait_for(subscribe.actor_id, process, subscribe.owner)
             self._give_up_hopeless()
@@ -140,8 +146,17 @@ class ActorTable:
 
     def on_get_named(self, process: Address, get: GetNamedActor) -> None:
         actor_id = self._names.get((get.namespace, get.name))
-        info = None if actor_id is None else self._info(actor_id)
+        info = None if actor_id is None else self.info(actor_id)
         self._outbox.send(process, NamedActor(get.number, info))
+
+    def on_list_named(self, process: Address, ask: ListNamedActors) -> None:
+        specs = (actor.spec for actor in self._live.values())
+        names = [
+            (spec.name, spec.namespace)
+            for spec in specs
+            if spec.name and ask.namespace in (None, spec.namespace)
+        ]
+        self._outbox.send(process, NamedActors(ask.number, names))
 
     def on_kill(self, sender: Address, kill: KillActor) -> None:
         actor = self._live.get(kill.actor_id)
@@ -313,6 +328,7 @@ class ActorTable:
         self._tables.drop_actor_spec(spec.actor_id)
         self._announce(actor, info)
         self._subscriptions.close(spec.actor_id)
+        self.died(spec.actor_id)
 
     # What is known and told.
 
@@ -362,7 +378,10 @@ class ActorTable:
         )
         self._subscriptions.publish(info)
 
-    def _info(self, actor_id: ActorId) -> ActorInfo | None:
+    def living(self, actor_id: ActorId) -> Actor | None:
+        return self._live.get(actor_id)
+
+    def info(self, actor_id: ActorId) -> ActorInfo | None:
         actor = self._live.get(actor_id)
         return self._dead.get(actor_id) if actor is None else actor.info()
 

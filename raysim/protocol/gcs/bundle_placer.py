@@ -1,4 +1,4 @@
-"""Where a placement group's bundles go: choosing nodes, reserving in two phases. Never a group's state: see placement_groups.
+"""Where bundles go: choosing nodes, reserving in two phases. Never a group's state: see placement_groups.
 
 Phase one reserves (PrepareBundles) on every node of an attempt, phase two offers what is reserved
 (CommitBundles). An attempt that any node refuses, or that loses a node before it is decided, gives
@@ -84,8 +84,8 @@ class BundlePlacer:
 
     # What is wanted.
 
-    def place(self, spec: GroupSpec, placed: Mapping[int, NodeId]) -> None:
-        queue = self._urgent if placed else self._queue
+    def place(self, spec: GroupSpec, placed: Mapping[int, NodeId], urgent: bool = False) -> None:
+        queue = self._urgent if urgent else self._queue
         queue[spec.group_id] = _Wanted(spec, dict(placed))
         self._look_soon()
 
@@ -104,12 +104,26 @@ class BundlePlacer:
         self._forget(attempt)
         return list(dict.fromkeys(attempt.where.values()))
 
+    def withdraw(self, group_id: PlacementGroupId) -> None:
+        """Other bundles are wanted than before: what is under way is given back."""
+        wanted = self._urgent.pop(group_id, None) or self._queue.pop(group_id, None)
+        if wanted is not None and wanted.attempt is not None:
+            self._abort(wanted, wanted.attempt)
+
     def give_back(self, group_id: PlacementGroupId, node_id: NodeId, epoch: int = 0) -> None:
         """What the attempt `epoch` reserved there; 0: everything, and end those who use it."""
         view = self._views.live.get(node_id)
         if view is not None and (group_id, epoch, node_id) not in self._returns:
             message = ReturnBundles(group_id, epoch, removed=epoch == 0)
             self._return(view.address, message)
+
+    def waiting(self) -> list[tuple[GroupSpec, list[int]]]:
+        """Groups that do not fit now, and their bundles that have no place."""
+        return [
+            (wanted.spec, [i for i in range(len(wanted.spec.bundles)) if i not in wanted.placed])
+            for wanted in (*self._urgent.values(), *self._queue.values())
+            if wanted.attempt is None
+        ]
 
     def progress(self, group_id: PlacementGroupId) -> tuple[int, str] | None:
         """Attempts, and what the last one came to; None for a group that waits for nothing."""
@@ -136,7 +150,8 @@ class BundlePlacer:
             if attempt is None or node_id not in attempt.where.values():
                 continue
             if attempt.decided:
-                self._answered(wanted, attempt, node_id, lost=True)
+                self._answered(attempt, node_id, lost=True)
+                self._end_if_answered(wanted, attempt)
             else:
                 self._abort(wanted, attempt)
                 self._look_soon()
@@ -226,9 +241,9 @@ class BundlePlacer:
         for node_id in nodes:
             if node_id in self._views.live:
                 self._ask(attempt, node_id, message)
-        for node_id in nodes:
-            if node_id not in self._views.live:
-                self._answered(wanted, attempt, node_id, lost=True)
+            else:
+                self._answered(attempt, node_id, lost=True)
+        self._end_if_answered(wanted, attempt)
 
     def on_committed(self, raylet: Address, message: BundlesCommitted) -> None:
         wanted = self._find(message.group_id)
@@ -236,19 +251,18 @@ class BundlePlacer:
         if wanted is None or attempt is None or attempt.epoch != message.epoch:
             return
         if attempt.decided and raylet.node_id in attempt.asked:
-            self._answered(wanted, attempt, raylet.node_id, lost=not message.ok)
+            self._answered(attempt, raylet.node_id, lost=not message.ok)
+            self._end_if_answered(wanted, attempt)
 
-    def _answered(
-        self, wanted: _Wanted, attempt: _Attempt, node_id: NodeId, *, lost: bool
-    ) -> None:
+    def _answered(self, attempt: _Attempt, node_id: NodeId, *, lost: bool) -> None:
         """The second phase ended at this node, well or not."""
         timer = attempt.asked.pop(node_id, None)
         if timer is not None:
             timer.cancel()
         if lost:
-            attempt.failed.extend(
-                index for index in attempt.on(node_id) if index not in attempt.failed
-            )
+            attempt.failed.extend(attempt.on(node_id))
+
+    def _end_if_answered(self, wanted: _Wanted, attempt: _Attempt) -> None:
         if not attempt.asked:
             group_id = wanted.spec.group_id
             self._urgent.pop(group_id, None)

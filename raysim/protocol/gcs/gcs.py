@@ -8,28 +8,44 @@ from typing import Any
 
 from raysim.policies.base import Policy
 from raysim.protocol.gcs.actors import ActorTable
+from raysim.protocol.gcs.autoscaler import Autoscaler
+from raysim.protocol.gcs.explanations import Explanations
 from raysim.protocol.gcs.jobs import JobTable
 from raysim.protocol.gcs.nodes import NodeTable
 from raysim.protocol.gcs.outbox import Outbox
+from raysim.protocol.gcs.packages import PackageTable
+from raysim.protocol.gcs.placement_groups import PlacementGroupTable
 from raysim.protocol.gcs.tables import Tables
-from raysim.protocol.host import GcsHost
+from raysim.protocol.host import GcsHost, NodeProvider
 from raysim.protocol.messages import (
     ActorOutOfScope,
     ActorStarted,
+    BundlesCommitted,
+    BundlesPrepared,
+    BundlesReturned,
     CreateActor,
+    CreatePlacementGroup,
     DrainNode,
+    ExplainActor,
     FinishJob,
     GetNamedActor,
     GetNodes,
+    GetPackage,
+    GetPlacementGroups,
     Healthy,
     KillActor,
     LeaseLost,
+    ListNamedActors,
     Message,
+    NodeRetires,
+    PutPackage,
     RegisterJob,
     RegisterNode,
+    RemovePlacementGroup,
     ReportResources,
     RevokeIdleLeases,
     SubscribeActor,
+    SubscribePlacementGroup,
     WorkerDied,
     WorkerLeaseGranted,
     WorkerLeaseRefused,
@@ -37,13 +53,20 @@ from raysim.protocol.messages import (
 )
 from raysim.protocol.process import Handler
 from raysim.spec.address import Address
+from raysim.spec.autoscaling import AutoscalingSpec
 from raysim.spec.ids import JobId, NodeId
 
 
 class Gcs:
     """A role. Durable before it is acknowledged: see outbox."""
 
-    def __init__(self, host: GcsHost, policy: Policy) -> None:
+    def __init__(
+        self,
+        host: GcsHost,
+        policy: Policy,
+        autoscaling: AutoscalingSpec | None = None,
+        provider: NodeProvider | None = None,
+    ) -> None:
         self._outbox = outbox = Outbox(host)
         self._tables = tables = Tables(outbox)
         self.jobs = JobTable(outbox, tables, self._raylets, self._job_finished)
@@ -51,13 +74,30 @@ class Gcs:
             outbox, tables, self.jobs.drivers, self._nodes_joined, self._node_lost
         )
         self.actors = ActorTable(outbox, tables, self.nodes, self.jobs, policy)
+        self.groups = PlacementGroupTable(outbox, tables, self.nodes, self.jobs)
+        self.groups.changed = self.actors.scheduler.group_changed
+        self.actors.scheduler.node_in_group = self.groups.node_for
+        self.actors.died = self.groups.actor_dead
+        self.autoscaler: Autoscaler | None = None
+        if autoscaling is not None and provider is not None:
+            self.autoscaler = Autoscaler(
+                outbox,
+                autoscaling,
+                provider,
+                self.nodes,
+                self.actors.scheduler,
+                self.groups.placer,
+            )
+            self.nodes.autoscales = True
+        self.packages = PackageTable(outbox)
+        self.explanations = Explanations(outbox, self.actors, self.nodes.views)
 
     def handlers(self) -> Mapping[type[Message], Handler]:
         nodes, jobs, actors = self.nodes, self.jobs, self.actors
-        scheduler = actors.scheduler
+        scheduler, groups = actors.scheduler, self.groups
         table: dict[type[Message], Handler] = {
-            RegisterNode: nodes.on_register,
-            ReportResources: nodes.views.on_report,
+            RegisterNode: self.on_register_node,
+            ReportResources: self.on_report,
             Healthy: nodes.health.on_healthy,
             GetNodes: nodes.on_get,
             DrainNode: nodes.on_drain,
@@ -70,6 +110,18 @@ class Gcs:
             KillActor: actors.on_kill,
             ActorOutOfScope: actors.on_out_of_scope,
             GetNamedActor: actors.on_get_named,
+            ListNamedActors: actors.on_list_named,
+            ExplainActor: self.explanations.on_explain,
+            CreatePlacementGroup: groups.on_create,
+            SubscribePlacementGroup: groups.on_subscribe,
+            RemovePlacementGroup: groups.on_remove,
+            GetPlacementGroups: groups.on_get,
+            BundlesPrepared: groups.placer.on_prepared,
+            BundlesCommitted: groups.placer.on_committed,
+            BundlesReturned: groups.placer.on_returned,
+            NodeRetires: self.on_retires,
+            PutPackage: self.packages.on_put,
+            GetPackage: self.packages.on_get,
             WorkerLeaseGranted: scheduler.on_granted,
             WorkerLeaseSpilled: scheduler.on_spilled,
             WorkerLeaseRefused: scheduler.on_refused,
@@ -79,20 +131,44 @@ class Gcs:
         return {kind: self._entry(handler) for kind, handler in table.items()}
 
     def start(self) -> None:
-        self.actors.scheduler.begin(self._tables.next_epoch())
+        epoch = self._tables.next_epoch()
+        self.actors.scheduler.begin(epoch)
+        self.groups.placer.begin(epoch)
+        self.packages.load()
         self.jobs.load()
         self.nodes.load()
+        self.groups.load()
         self.actors.load()
+        if self.autoscaler is not None:
+            self.autoscaler.start()
         self._outbox.settle()
 
     def peer_lost(self, peer: Address) -> None:
         if not self.nodes.peer_lost(peer) and not self.actors.suspect(peer):
             self.actors.process_gone(peer.worker_id, "the connection to it broke")
+            self.groups.process_gone(peer.worker_id)
             self.jobs.process_gone(peer.worker_id)
         self._outbox.settle()
 
+    def on_register_node(self, raylet: Address, register: RegisterNode) -> None:
+        known = raylet.node_id in self.nodes.live
+        self.nodes.on_register(raylet, register)
+        if known:
+            self.groups.keep(raylet)
+
+    def on_report(self, raylet: Address, report: ReportResources) -> None:
+        self.nodes.views.on_report(raylet, report)
+        if self.autoscaler is not None:
+            self.autoscaler.on_report(raylet, report)
+        self.groups.placer.room_changed()
+
+    def on_retires(self, raylet: Address, answer: NodeRetires) -> None:
+        if self.autoscaler is not None:
+            self.autoscaler.on_retires(raylet, answer)
+
     def on_worker_died(self, raylet: Address, died: WorkerDied) -> None:
         worker = died.worker.worker_id
+        self.groups.process_gone(worker)
         self.actors.process_gone(worker, died.reason, died.intended)
         self.jobs.process_gone(worker)
 
@@ -119,10 +195,15 @@ class Gcs:
 
     def _nodes_joined(self) -> None:
         self.actors.scheduler.nodes_joined()
+        self.groups.placer.room_changed()
 
     def _node_lost(self, node_id: NodeId, reason: str) -> None:
         self.actors.node_gone(node_id, f"node {node_id.hex()[:8]} died: {reason}")
+        self.groups.node_gone(node_id)
+        if self.autoscaler is not None:
+            self.autoscaler.node_gone(node_id)
         self.jobs.node_gone(node_id)
 
     def _job_finished(self, job: JobId) -> None:
         self.actors.job_finished(job)
+        self.groups.job_finished(job)

@@ -5,6 +5,8 @@ A node id is used once: whoever was declared dead stays dead, and is told so whe
 
 from collections.abc import Callable, Iterable
 
+import msgspec
+
 from raysim.journal import NodeJoined, NodeLost
 from raysim.protocol.gcs.health import Health
 from raysim.protocol.gcs.outbox import Outbox
@@ -49,6 +51,8 @@ class NodeTable:
         self.views = Views(outbox, self.raylets)
         self.health = Health(outbox, self.declare_dead)
         self._joining: list[Address] = []
+        self.autoscales = False
+        """Nodes are to say what waits at them."""
 
     def load(self) -> None:
         for row in self._tables.nodes():
@@ -90,8 +94,10 @@ class NodeTable:
     def on_get(self, sender: Address, get: GetNodes) -> None:
         states: list[NodeState] = []
         for node_id, info in self.live.items():
-            available, stats = self.views.reported(node_id)
-            states.append(NodeState(info, True, available, stats))
+            view, stats = self.views.reported(node_id)
+            # With what it offers for placement groups besides.
+            shown = msgspec.structs.replace(info, total=view.total)
+            states.append(NodeState(shown, True, view.available, stats))
         states.extend(self.dead.values())
         self._outbox.send(sender, Nodes(get.number, states))
 
@@ -139,7 +145,7 @@ class NodeTable:
     def _welcome(self) -> None:
         """Answer those that register. The others learn of them from the next ResourceView."""
         joining, self._joining = self._joining, []
-        registered = NodeRegistered(list(self.live.values()))
+        registered = NodeRegistered(list(self.live.values()), self.autoscales)
         view = self.views.everything()
         for raylet in joining:
             if raylet.node_id not in self.live:

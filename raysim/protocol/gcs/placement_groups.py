@@ -1,8 +1,8 @@
-"""The life of each placement group: registered, placed, its bundles lost and placed again, removed. Never where: see bundle_placer.
+"""The life of placement groups: placed, bundles lost and placed again, removed. Never where: see bundle_placer.
 
-    PENDING --every node has reserved--> PREPARED --every node offers--> CREATED
-    PREPARED, CREATED --a node dies--> RESCHEDULING --as above, for the lost bundles--> CREATED
-    any of them --removed, or its creator is gone--> REMOVED
+PENDING --every node has reserved--> PREPARED --every node offers--> CREATED
+PREPARED, CREATED --a node dies--> RESCHEDULING --as above, for the lost bundles--> CREATED
+any of them --removed, or its creator is gone--> REMOVED
 """
 
 from collections.abc import Iterator, Mapping
@@ -132,7 +132,8 @@ class PlacementGroupTable:
         if group.state is GroupState.PREPARED:
             self.placer.commit_again(group.spec, group.epoch, places(group.nodes))
         elif group.state is not GroupState.CREATED:
-            self.placer.place(group.spec, places(group.nodes))
+            urgent = group.state is GroupState.RESCHEDULING
+            self.placer.place(group.spec, places(group.nodes), urgent)
 
     # What processes ask for.
 
@@ -188,9 +189,7 @@ class PlacementGroupTable:
 
     # What becomes of a placement.
 
-    def _decided(
-        self, group_id: PlacementGroupId, epoch: int, where: Mapping[int, NodeId]
-    ) -> None:
+    def _decided(self, group_id: PlacementGroupId, epoch: int, where: Mapping[int, NodeId]) -> None:
         """Durable before anybody is told to offer its bundles: the next GCS must know whose they are."""
         group = self._groups[group_id]
         group.state = GroupState.PREPARED
@@ -221,14 +220,11 @@ class PlacementGroupTable:
                 for worker_id, process in group.subscribers.items()
                 if process.node_id != node_id
             }
-            if node_id not in group.nodes or group.state is GroupState.PREPARED:
+            if node_id not in group.nodes:
                 continue
             group.nodes = [NIL_NODE if node == node_id else node for node in group.nodes]
-            if group.state is GroupState.CREATED:
-                self._reschedule(group)
-            else:
-                for node in self.placer.cancel(group.spec.group_id):
-                    self.placer.give_back(group.spec.group_id, node, epoch=self.placer.last_epoch)
+            if group.state is not GroupState.PREPARED:  # That ends in `_placed`, which sees them.
+                self.placer.withdraw(group.spec.group_id)
                 self._reschedule(group)
         self.placer.node_gone(node_id)
 
@@ -237,7 +233,7 @@ class PlacementGroupTable:
         group.progress = "QUEUED"
         self._change(group)
         self._publish(group)
-        self.placer.place(group.spec, places(group.nodes))
+        self.placer.place(group.spec, places(group.nodes), urgent=True)
 
     # What ends a group.
 
@@ -274,7 +270,6 @@ class PlacementGroupTable:
         if spec.name:
             del self._names[spec.namespace, spec.name]
         group.state, group.progress = GroupState.REMOVED, "REMOVED"
-        self._removed[spec.group_id] = group.info()
         self._change(group)
         self._removed[spec.group_id] = group.info()
         if len(self._removed) > REMEMBERED:

@@ -9,14 +9,16 @@ from raysim.protocol.gcs.outbox import Outbox
 from raysim.spec.actor import ActorInfo, ActorSpec
 from raysim.spec.address import NOWHERE, Address
 from raysim.spec.failure import Failure
-from raysim.spec.ids import ActorId, JobId
+from raysim.spec.ids import ActorId, JobId, PlacementGroupId
 from raysim.spec.node import NodeInfo
+from raysim.spec.placement_group import GroupInfo, GroupSpec
 from raysim.spec.resources import Accelerators
 
 META = "meta"
 NODES = "nodes"
 JOBS = "jobs"
 ACTORS = "actors"
+PLACEMENT_GROUPS = "placement_groups"
 ACTOR_SPECS = "actor_specs"
 """Apart from the states, which change often and are small."""
 
@@ -53,6 +55,17 @@ class ActorRow(msgspec.Struct, frozen=True, gc=False):
     ending: Failure | None = None
     accelerators: Accelerators = {}
     """The GPUs of that lease."""
+
+
+class GroupRow(msgspec.Struct, frozen=True, gc=False):
+    """`epoch`: of the attempt that placed it, or is about to."""
+
+    info: GroupInfo
+    spec: GroupSpec
+    number: int
+    epoch: int
+    job_ended: bool
+    creator_gone: bool
 
 
 class Tables:
@@ -92,6 +105,15 @@ class Tables:
 
     def actors(self) -> Iterator[ActorRow]:
         return self._load(ACTORS, ActorRow)
+
+    def save_group(self, row: GroupRow) -> None:
+        self._outbox.put(PLACEMENT_GROUPS, row.spec.group_id, self._encode(row))
+
+    def groups(self) -> Iterator[GroupRow]:
+        return self._load(PLACEMENT_GROUPS, GroupRow)
+
+    def forget_group(self, group_id: PlacementGroupId) -> None:
+        self._outbox.delete(PLACEMENT_GROUPS, group_id)
 
     def drop_actor_spec(self, actor_id: ActorId) -> None:
         """It is dead: nothing will start it again."""

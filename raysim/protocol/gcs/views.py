@@ -65,9 +65,9 @@ class Views:
         self.membership += 1
         self._changed.pop(node_id, None)
 
-    def reported(self, node_id: NodeId) -> tuple[Resources, StoreStats]:
+    def reported(self, node_id: NodeId) -> tuple[NodeView, StoreStats]:
         node = self._nodes[node_id]
-        return node.reported.available, node.stats
+        return node.reported, node.stats
 
     def everything(self) -> ResourceView | None:
         """What a newcomer cannot know of the others: those that are not simply idle."""

@@ -132,6 +132,26 @@ class GetNamedActor(Message):
     namespace: str
 
 
+class ListNamedActors(Message):
+    """Anyone to GCS: which names do living actors have? Of one namespace, or of all (None).
+
+    Reply: NamedActors. Lost: asked again with the same number.
+    """
+
+    number: int
+    namespace: str | None
+
+
+class NamedActors(Message):
+    """GCS: names and namespaces, in the order of the actors' creation.
+
+    Lost: asked again.
+    """
+
+    number: int
+    names: list[tuple[str, str]]
+
+
 class NamedActor(Message):
     """GCS: the actor of that name, or none that lives.
 

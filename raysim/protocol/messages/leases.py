@@ -30,6 +30,8 @@ class RequestWorkerLease(Message):
     """Of an actor: what it keeps once it runs, instead of `resources`."""
     selectors: tuple[Selector, ...] = ()
     """Labels of the node, best first; none: any."""
+    runtime_env: str = ""
+    """The environment of the worker, which is lent to no other: see `raysim.spec.runtime_env`."""
 
 
 class WorkerLeaseGranted(Message):
@@ -96,6 +98,15 @@ class RevokeIdleLeases(Message):
 
     node_id: NodeId
     for_ns: int
+
+
+class WorkInfeasible(Message):
+    """Raylet to a lease's owner, GCS to an actor's: what you asked for fits no node; somebody should know.
+
+    Reply: none. Lost: said again, as long as it is so.
+    """
+
+    text: str
 
 
 class LeaseLost(Message):

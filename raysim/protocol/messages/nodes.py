@@ -2,6 +2,7 @@
 
 from raysim.protocol.messages.base import Message
 from raysim.spec.address import Address
+from raysim.spec.autoscaling import Demand
 from raysim.spec.ids import NodeId
 from raysim.spec.node import NodeInfo, NodeState, NodeView, StoreStats
 from raysim.spec.resources import Resources
@@ -23,6 +24,8 @@ class NodeRegistered(Message):
     """
 
     nodes: list[NodeInfo]
+    autoscales: bool = False
+    """Somebody wants to know what waits: see ReportResources."""
 
 
 class NodeRefused(Message):
@@ -64,6 +67,10 @@ class ReportResources(Message):
     available: Resources
     queued: int
     stats: StoreStats
+    busy: bool = True
+    """Has a lease, or an object."""
+    demand: list[Demand] = []
+    """What waits here, where somebody wants to know."""
 
 
 class ResourceView(Message):

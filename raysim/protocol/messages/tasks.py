@@ -37,6 +37,7 @@ class Return(msgspec.Struct, gc=False, array_like=True):
     payload: bytes | None
     size: int = 0
     contained: list[ContainedRef] = []
+    is_error: bool = False
 
 
 class TaskResult(msgspec.Struct, gc=False, array_like=True):
@@ -51,6 +52,8 @@ class TaskResult(msgspec.Struct, gc=False, array_like=True):
     failure: Failure | None = None
     lost: dict[ObjectId, list[NodeId]] = {}
     """Of a call handed back: arguments that none of these nodes had any more."""
+    items: int = 0
+    """Of a generator: how many it gave. If it raised, the last of `returns` is one item more, the error."""
 
 
 class PushTasks(Message):
@@ -83,12 +86,27 @@ class TasksDone(Message):
 
 
 class CancelTasks(Message):
-    """Owner to executor: do not start these.
+    """Owner to executor: these are not wanted any more.
 
-    Reply: TasksDone with NOT_RUN for those not started; the others go on. Lost: they run.
+    Those not started are answered at once: tasks with NOT_RUN, actor calls as cancelled. One that runs is
+    interrupted, or, by `force`, its worker ends; an actor's method that runs goes on and is answered
+    as cancelled. `recursive`: what they submitted is cancelled, too. Reply: TasksDone. Lost: they run.
     """
 
     task_ids: list[TaskId]
+    force: bool = False
+    recursive: bool = False
+
+
+class CancelOwned(Message):
+    """Borrower of a reference to its owner: cancel the call that makes it.
+
+    Reply: none; the object fails. Lost: asked again by the user.
+    """
+
+    task_id: TaskId
+    force: bool
+    recursive: bool
 
 
 class PushActorCalls(Message):
@@ -106,7 +124,9 @@ class PushActorCalls(Message):
 class ReleaseReturnHolds(Message):
     """Owner to executor: the references inside these calls' return values are held by me now.
 
-    Reply: none. Lost: the executor lets go when the owner is lost.
+    `items`: those inside single items of generators. Reply: none. Lost: the executor lets go when the
+    owner is lost.
     """
 
     task_ids: list[TaskId]
+    items: list[ObjectId] = []

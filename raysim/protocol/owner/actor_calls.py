@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 import msgspec
 
-from raysim.journal import TaskEnded
 from raysim.protocol.batching import Batcher
 from raysim.protocol.host import Host, Timer
 from raysim.protocol.messages import (
     ActorChanged,
+    CancelTasks,
     ContainedRef,
     PushActorCalls,
     ReleaseReturnHolds,
@@ -23,13 +23,15 @@ from raysim.protocol.messages import (
 )
 from raysim.protocol.owner.leases import SEND_AFTER_NS, SEND_AT
 from raysim.protocol.owner.objects import ObjectTable
-from raysim.protocol.owner.records import TaskRecord
-from raysim.protocol.owner.tasks import Arguments, fail_returns, fail_returns_like, take_returns
+from raysim.protocol.owner.records import TaskRecord, ended
+from raysim.protocol.owner.returns import fail_returns, fail_returns_like, take_returns
+from raysim.protocol.owner.streams import Streams
+from raysim.protocol.owner.tasks import Arguments
 from raysim.spec.actor import ActorInfo, ActorState
 from raysim.spec.address import NOWHERE, Address
 from raysim.spec.failure import Failure, FailureKind
 from raysim.spec.ids import ActorId, NodeId, TaskId, WorkerId, actor_handle_object, return_id
-from raysim.spec.task import TaskCall
+from raysim.spec.task import TaskCall, returns_of
 
 
 class ActorClient(msgspec.Struct):
@@ -51,16 +53,18 @@ class ActorClient(msgspec.Struct):
 
 
 class ActorCalls:
-    def __init__(self, host: Host, objects: ObjectTable, gcs: Address) -> None:
+    def __init__(self, host: Host, objects: ObjectTable, streams: Streams, gcs: Address) -> None:
         self._host = host
         self._objects = objects
+        self._streams = streams
         self._arguments = Arguments(objects)
         self._gcs = gcs
         self._actors: dict[ActorId, ActorClient] = {}
         self._by_worker: dict[WorkerId, ActorClient] = {}
-        self._records: dict[TaskId, TaskRecord] = {}
+        self.records: dict[TaskId, TaskRecord] = {}
         self._dirty: dict[ActorId, ActorClient] = {}
         self._flush_timer = False
+        self._watchers: dict[ActorId, dict[TaskId, Callable[[ActorInfo], None]]] = {}
         self._release_holds = Batcher[TaskId](host, lambda ids: ReleaseReturnHolds(ids))
 
     # Knowing actors
@@ -76,7 +80,24 @@ class ActorCalls:
 
     def record(self, task_id: TaskId) -> TaskRecord | None:
         """A call that has not ended."""
-        return self._records.get(task_id)
+        return self.records.get(task_id)
+
+    def watch(self, actor_id: ActorId, who: TaskId, changed: Callable[[ActorInfo], None]) -> None:
+        """Run `changed` with the actor's state, as far as it is known, and whenever the GCS says more."""
+        self._watchers.setdefault(actor_id, {})[who] = changed
+        info = self.client(actor_id).info
+        if info is not None:
+            changed(info)
+
+    def unwatch(self, actor_id: ActorId, who: TaskId) -> None:
+        watchers = self._watchers.get(actor_id, {})
+        watchers.pop(who, None)
+        if not watchers:
+            self._watchers.pop(actor_id, None)
+
+    def _tell_watchers(self, info: ActorInfo) -> None:
+        for changed in list(self._watchers.get(info.actor_id, {}).values()):
+            changed(info)
 
     def _owner_of(self, actor_id: ActorId) -> Address:
         """Who made it, as the counted handle says: should that process die first, the GCS never hears of it."""
@@ -118,6 +139,7 @@ class ActorCalls:
         else:
             self._disconnect(actor)
             self._lose_in_flight(actor)
+        self._tell_watchers(info)
 
     def _connect(self, actor: ActorClient, info: ActorInfo) -> None:
         if actor.connected:
@@ -142,9 +164,11 @@ class ActorCalls:
         actor = self.client(actor_id)
         record = TaskRecord(call, None, name, retries, nested, self._host.now_ns())
         record.actor_id = actor_id
-        for index in range(call.num_returns):
+        for index in range(returns_of(call.num_returns)):
             self._objects.create(return_id(call.task_id, index)).local = 1
-        self._records[call.task_id] = record
+        self.records[call.task_id] = record
+        if call.num_returns < 0:
+            self._streams.open(record)
         if call.refs or nested:
             self._arguments.hold(record)
         info = actor.info
@@ -162,8 +186,10 @@ class ActorCalls:
 
     def _drain(self, actor: ActorClient) -> None:
         """Send the calls at the head that are ready; one that is not blocks those behind it (Ray)."""
-        if not actor.connected:
+        if not actor.connected or actor.info is None:
             return
+        if actor.info.out_of_order:
+            self._overtake(actor)
         queue = actor.queue
         while queue and (queue[0].missing == 0 or queue[0].cancelled):
             record = queue.popleft()
@@ -172,7 +198,7 @@ class ActorCalls:
             if record.call.refs:
                 broken = self._arguments.fill(record)
                 if broken is not None:
-                    self._note(record, None, "failed", "an argument failed")
+                    self._note(record, "failed", reason="an argument failed")
                     fail_returns_like(self._objects, record, broken)
                     self._forget(record)
                     continue
@@ -190,6 +216,15 @@ class ActorCalls:
             if not self._flush_timer:
                 self._flush_timer = True
                 self._host.call_later(SEND_AFTER_NS, self._flush_late)
+
+    def _overtake(self, actor: ActorClient) -> None:
+        """The actor keeps no order: the calls that are ready go before those that wait."""
+        queue = actor.queue
+        if queue and queue[0].missing and not all(record.missing for record in queue):
+            actor.queue = deque(
+                [record for record in queue if not record.missing]
+                + [record for record in queue if record.missing]
+            )
 
     def _send(self, actor: ActorClient) -> None:
         assert actor.info is not None
@@ -214,7 +249,7 @@ class ActorCalls:
 
     def on_done(self, worker: Address, done: TasksDone) -> None:
         for result in done.results:
-            record = self._records.get(result.task_id)
+            record = self.records.get(result.task_id)
             if record is None or not record.running or record.call.attempt != result.attempt:
                 continue
             assert record.actor_id is not None
@@ -235,7 +270,7 @@ class ActorCalls:
             self._retry_or_fail(actor, [record])
             return
         if result.status == TaskStatus.RETRIABLE_ERROR and self._take_retry(record):
-            self._note(record, result, "retried")
+            self._note(record, "retried", worker, result)
             self._requeue(actor, [record])
             self._drain(actor)
             return
@@ -244,32 +279,52 @@ class ActorCalls:
             self._fail(record, result.failure)
             return
         is_error = result.status != TaskStatus.OK
-        self._note(record, result, "failed" if is_error else "finished", worker=worker)
-        task_id = record.call.task_id
-        take_returns(self._objects, task_id, result.returns, raylet, is_error)
-        if any(value.contained for value in result.returns):
+        self._note(record, "failed" if is_error else "finished", worker, result)
+        task_id, returns = record.call.task_id, result.returns
+        if record.num_returns < 0:
+            self._streams.result(record, worker, raylet, result)
+            returns = returns[:1]
+        take_returns(self._objects, task_id, returns, raylet)
+        if any(value.contained for value in returns):
             self._objects.after_acknowledgements(lambda: self._release_holds.add(worker, task_id))
         self._forget(record)
 
     def _forget(self, record: TaskRecord) -> None:
-        del self._records[record.call.task_id]
+        del self.records[record.call.task_id]
         self._arguments.release(record)
+        if record.num_returns < 0:
+            self._streams.over(record)
         assert record.actor_id is not None
         self._look_idle(self._actors[record.actor_id])
 
-    def cancel(self, task_id: TaskId) -> None:
-        """Drop the call if it was not sent yet; a sent one goes on."""
-        record = self._records.get(task_id)
-        if record is None or record.running:
+    def cancel(self, task_id: TaskId, recursive: bool = False) -> None:
+        """Drop the call if it was not sent yet; the actor deals with one that was."""
+        record = self.records.get(task_id)
+        if record is None:
             return
-        record.cancelled = (
-            True  # It leaves the queue when its turn comes: no number is spent on it.
-        )
-        text = f"Call {record.name} ({task_id.hex()[:8]}) was cancelled before it started."
-        self._note(record, None, "cancelled")
-        self._end_with_failure(record, Failure(FailureKind.TASK_CANCELLED, text))
         assert record.actor_id is not None
-        self._drain(self._actors[record.actor_id])
+        actor = self._actors[record.actor_id]
+        if record.running:
+            record.cancelled = True
+            if actor.connected and actor.info is not None:
+                self.flush()
+                self._host.send(actor.info.address, CancelTasks([task_id], False, recursive))
+        elif not record.cancelled:
+            # It leaves the queue when its turn comes: no number is spent on it.
+            record.cancelled = True
+            self._cancelled(record)
+            self._drain(actor)
+
+    def _cancelled(self, record: TaskRecord) -> None:
+        self._note(record, "cancelled")
+        name = f"Call {record.name} ({record.call.task_id.hex()[:8]})"
+        text = f"{name} was cancelled, and did not start or did not finish."
+        self._end_with_failure(record, Failure(FailureKind.TASK_CANCELLED, text))
+
+    def pending(self, actor_id: ActorId) -> int:
+        """Calls of this process to the actor that have no result yet."""
+        actor = self._actors.get(actor_id)
+        return 0 if actor is None else len(actor.in_flight) + len(actor.queue)
 
     def when_idle(self, actor_id: ActorId, action: Callable[[], None]) -> None:
         """Run `action` once every call of this process to the actor was answered."""
@@ -317,8 +372,10 @@ class ActorCalls:
         again: list[TaskRecord] = []
         for record in lost:
             record.running = False
-            if self._take_retry(record):
-                self._note(record, None, "retried", "the actor went")
+            if record.cancelled:
+                self._cancelled(record)
+            elif self._take_retry(record):
+                self._note(record, "retried", _address(actor), reason="the actor went")
                 again.append(record)
             else:
                 assert actor.info is not None
@@ -338,7 +395,7 @@ class ActorCalls:
             self._arguments.wait(record, lambda: self._drain(actor))
 
     def _take_retry(self, record: TaskRecord) -> bool:
-        if record.retries_left == 0:
+        if record.cancelled or record.retries_left == 0:
             return False
         if record.retries_left > 0:
             record.retries_left -= 1
@@ -356,7 +413,7 @@ class ActorCalls:
             self._fail(record, failure)
 
     def _fail(self, record: TaskRecord, failure: Failure) -> None:
-        self._note(record, None, "failed", failure.text)
+        self._note(record, "failed", reason=failure.text)
         self._end_with_failure(record, failure)
 
     def _end_with_failure(self, record: TaskRecord, failure: Failure) -> None:
@@ -368,6 +425,7 @@ class ActorCalls:
         actor = self.client(actor_id, subscribe=False)
         actor.info = ActorInfo(actor_id, ActorState.DEAD, 0, 0, death=failure)
         self._end(actor)
+        self._tell_watchers(actor.info)
 
     def forget(self, actor_id: ActorId) -> None:
         """It is dead, and the counted handles are gone. Who finds another one asks the GCS anew."""
@@ -380,27 +438,16 @@ class ActorCalls:
     def _note(
         self,
         record: TaskRecord,
-        result: TaskResult | None,
         status: str,
+        worker: Address = NOWHERE,
+        result: TaskResult | None = None,
         reason: str = "",
-        worker: Address | None = None,
     ) -> None:
-        now = self._host.now_ns()
-        self._host.note(
-            TaskEnded(
-                record.call.task_id,
-                record.name,
-                record.call.attempt,
-                status,
-                record.submitted_ns,
-                record.pushed_ns,
-                result.start_ns if result is not None else now,
-                result.end_ns if result is not None else now,
-                worker.node_id if worker is not None else b"",
-                worker.worker_id if worker is not None else b"",
-                reason,
-            )
-        )
+        self._host.note(ended(record, self._host.now_ns(), status, worker, result, reason))
+
+
+def _address(actor: ActorClient) -> Address:
+    return actor.info.address if actor.info is not None else NOWHERE
 
 
 def _died(info: ActorInfo) -> Failure:

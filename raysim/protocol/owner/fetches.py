@@ -95,6 +95,15 @@ class Fetches:
         self._objects.use(entry)
         self._go_on(entry)
 
+    def awaited(self) -> list[Entry]:
+        """What user code waits for and is not ready; arguments of calls are not meant."""
+        by_user = [
+            self._objects.entries[object_id]
+            for object_id, waiting in self._waiting.items()
+            if waiting and self._reasons[object_id] != FetchReason.ARGUMENT
+        ]
+        return [entry for entry in by_user if not entry.ready]
+
     def forget(self, entry: Entry, done: Callable[[], None]) -> None:
         """`done` is not to be called any more."""
         waiting = self._waiting.get(entry.object_id)

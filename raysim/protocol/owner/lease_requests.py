@@ -71,6 +71,7 @@ class LeaseRequests:
                 request.hops,
                 max(0, len(cls.queue) - len(cls.asked)),
                 selectors=template.selectors,
+                runtime_env=template.runtime_env,
             ),
         )
         request.timer = self._host.call_later(request.wait_ns, lambda: self._ask_again(request))

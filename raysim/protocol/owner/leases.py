@@ -29,7 +29,7 @@ class Leases:
         raylet: Address,
         prefer: Callable[[TaskRecord], Address | None],
         refused: Callable[[TaskRecord, Failure], None],
-        lost: Callable[[TaskRecord, str], None],
+        lost: Callable[[TaskRecord, Address, str], None],
     ) -> None:
         self._host = host
         self._config = host.config
@@ -238,7 +238,7 @@ class Leases:
             self._host.send(lease.raylet, ReturnWorkerLease(lease.lease_id, worker_failed=True))
             for record in lease.in_flight.values():
                 record.running = False
-                self._lost(record, reason)
+                self._lost(record, worker, reason)
             self.dispatch(cls)
 
     def node_lost(self, node_id: NodeId, reason: str) -> None:

@@ -37,7 +37,7 @@ from raysim.protocol.owner.cascade import Cascade
 from raysim.protocol.owner.records import TaskRecord
 from raysim.spec.address import Address
 from raysim.spec.failure import Failure, FailureKind
-from raysim.spec.ids import NodeId, ObjectId, WorkerId
+from raysim.spec.ids import NodeId, ObjectId, WorkerId, is_put
 
 
 class ObjectState(IntEnum):
@@ -71,6 +71,8 @@ class Entry(msgspec.Struct, gc=False):
     """Borrowed: of the registration, or -1 where this process is no borrower."""
     task: TaskRecord | None = None
     """Owned: the call that made it and could make it again."""
+    seen: bool = False
+    """Somebody asked for the value, or was told that it is an error."""
 
     @property
     def ready(self) -> bool:
@@ -89,6 +91,8 @@ class ObjectTable:
         self.rebuild: Callable[[Entry], bool] = lambda entry: False
         """Set by the task table: run again what made this object. False where that is impossible."""
         self.release_task: Callable[[TaskRecord], None] = lambda record: None
+        self.unhandled: Callable[[bytes | str], None] = lambda error: None
+        """Set by the process: an error of user code is gone, and nobody has looked at it."""
         self.on_out_of_scope: dict[ObjectId, Callable[[], None]] = {}
         """Objects that stand for something else (an actor's handles)."""
         self._waiting: dict[ObjectId, list[Callable[[], None]]] = {}
@@ -248,20 +252,45 @@ class ObjectTable:
 
     def _free_owned(self, entry: Entry) -> None:
         object_id = entry.object_id
+        if not entry.seen and (entry.is_error or entry.failure is not None):
+            self._report_unhandled(entry)
+        self._drop_value(entry)
+        if entry.state != ObjectState.PENDING:
+            entry.state = ObjectState.FREED
+        if (entry.lineage and entry.task is not None) or self.entries.pop(object_id, None) is None:
+            return
+        self._gone(entry)
+
+    def _drop_value(self, entry: Entry) -> None:
+        """With its copies, and the references inside."""
         contained, entry.contained = entry.contained, ()
         if contained:
             drop = partial(self.cascade.run, partial(self.drop_holds, contained))
             self.after_acknowledgements(drop)
         if entry.state != ObjectState.PENDING:
             for raylet in entry.holders:
-                self._free.add(raylet, object_id)
-                self._unindex(object_id, raylet.node_id)
+                self._free.add(raylet, entry.object_id)
+                self._unindex(entry.object_id, raylet.node_id)
             entry.holders = ()
             entry.payload = None
-            entry.state = ObjectState.FREED
-        if (entry.lineage and entry.task is not None) or self.entries.pop(object_id, None) is None:
+
+    def _report_unhandled(self, entry: Entry) -> None:
+        if entry.state == ObjectState.INLINE and entry.payload is not None:
+            self.unhandled(entry.payload)
+        elif entry.failure is not None and entry.failure.kind == FailureKind.WORKER_CRASHED:
+            self.unhandled(entry.failure.text)
+
+    def free(self, entry: Entry) -> None:
+        """By hand, whoever refers to it: whoever asks for it from now on learns that. Of an owned object that
+        is there; the others are left alone."""
+        if entry.owner is not None or entry.state not in (ObjectState.INLINE, ObjectState.STORED):
             return
-        self._gone(entry)
+        self._drop_value(entry)
+        record, entry.task = entry.task, None
+        entry.is_error = False
+        self._fail(entry, FailureKind.OBJECT_FREED, "was freed by hand")
+        if record is not None:
+            self.cascade.run(partial(self.release_task, record))
 
     def _gone(self, entry: Entry) -> None:
         """The entry was taken out: so is all that was noted for it."""
@@ -402,6 +431,7 @@ class ObjectTable:
     # Owners and borrowers
 
     def _status(self, entry: Entry) -> ObjectStatus:
+        entry.seen = True
         if entry.state == ObjectState.INLINE:
             return ObjectStatus(entry.object_id, entry.payload, entry.is_error)
         if entry.state == ObjectState.STORED:
@@ -463,7 +493,7 @@ class ObjectTable:
         for object_id in list(self._from_owner.get(peer.worker_id, ())):
             # One failure may end calls that held the next of these.
             lost = self.entries.get(object_id)
-            if lost is not None and lost.state in (ObjectState.PENDING, ObjectState.STORED):
+            if lost is not None and _needs_owner(lost):
                 self._fail(lost, FailureKind.OWNER_DIED, text)
         self._acknowledgements.owner_lost(peer.worker_id)
 
@@ -475,6 +505,13 @@ class ObjectTable:
             if owner is not None and owner.node_id == node_id:
                 peers.append(owner)
         return list({peer.worker_id: peer for peer in peers}.values())
+
+
+def _needs_owner(entry: Entry) -> bool:
+    """A small value that a task returned outlives its owner where it is known; one that was put does not (Ray)."""
+    if entry.state == ObjectState.INLINE:
+        return is_put(entry.object_id)
+    return entry.state in (ObjectState.PENDING, ObjectState.STORED)
 
 
 def _owner_died(entry: Entry) -> bool:

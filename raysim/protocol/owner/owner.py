@@ -2,18 +2,24 @@
 
 from collections.abc import Callable, Mapping
 
-from raysim.protocol.host import Host
+from raysim.journal import Infeasible
+from raysim.protocol.host import ProcessHost
 from raysim.protocol.messages import (
     ActorChanged,
     ActorRefused,
     ActorRegistered,
     AddBorrowers,
     BorrowersAdded,
+    CancelOwned,
+    ChannelRead,
+    ChannelWrite,
     CopyAdded,
     CopyRemoved,
     ExtentLent,
     ExtentRefused,
     FetchFailed,
+    GeneratorItems,
+    GraphOpened,
     LeaseLost,
     Message,
     NodeRemoved,
@@ -26,29 +32,38 @@ from raysim.protocol.messages import (
     WorkerLeaseGranted,
     WorkerLeaseRefused,
     WorkerLeaseSpilled,
+    WorkInfeasible,
 )
 from raysim.protocol.owner.actor_calls import ActorCalls
 from raysim.protocol.owner.actor_creation import ActorCreation
+from raysim.protocol.owner.channels import Channels
 from raysim.protocol.owner.extents import Extents
 from raysim.protocol.owner.fetches import Fetches
+from raysim.protocol.owner.graphs import Graphs
 from raysim.protocol.owner.objects import ObjectTable
+from raysim.protocol.owner.streams import Streams
 from raysim.protocol.owner.tasks import Tasks
 from raysim.protocol.owner.testimony import Testimony
 from raysim.protocol.process import Handler
 from raysim.spec.address import Address
-from raysim.spec.ids import NodeId
+from raysim.spec.ids import IdSource, NodeId, TaskId
+from raysim.spec.task import TaskCall
 
 
 class Owner:
     """Every driver and every worker is one: whoever submits, puts, or holds a reference."""
 
-    def __init__(self, host: Host, raylet: Address, gcs: Address) -> None:
+    def __init__(self, host: ProcessHost, raylet: Address, gcs: Address) -> None:
+        self._host = host
         self.objects = ObjectTable(host)
         self.fetches = Fetches(host, self.objects, raylet)
         self.extents = Extents(host, raylet)
-        self.tasks = Tasks(host, self.objects, raylet)
-        self.actor_calls = ActorCalls(host, self.objects, gcs)
+        self.streams = Streams(host, self.objects)
+        self.tasks = Tasks(host, self.objects, self.streams, raylet)
+        self.actor_calls = ActorCalls(host, self.objects, self.streams, gcs)
         self.actors = ActorCreation(host, self.objects, self.actor_calls, gcs)
+        self.channels = Channels(host, self.objects, self.extents, raylet)
+        self.graphs = Graphs(host, self.actor_calls, self.channels)
         self.testimony = Testimony(host, self.objects, self.tasks, self.actor_calls, self.actors)
         self.when_node_lost: Callable[[NodeId], None] = lambda node_id: None
         """Set by another role of the process that deals with peers, too."""
@@ -57,7 +72,7 @@ class Owner:
         """Nothing to do before the first call."""
 
     def handlers(self) -> Mapping[type[Message], Handler]:
-        leases = self.tasks.leases
+        leases, host = self.tasks.leases, self._host
         return {
             WorkerLeaseGranted: lambda sender, m: leases.on_granted(
                 sender, m.lease_id, m.worker, m.accelerators
@@ -68,7 +83,13 @@ class Owner:
             WorkerLeaseRefused: lambda _, m: leases.on_refused(m.lease_id, m.failure),
             RevokeIdleLeases: lambda _, m: leases.on_revoke(m.node_id, m.for_ns),
             LeaseLost: self._on_lease_lost,
+            WorkInfeasible: lambda _, m: host.note(Infeasible(m.text)),
             TasksDone: self._on_tasks_done,
+            CancelOwned: lambda _, m: self.cancel(m.task_id, m.force, m.recursive),
+            GeneratorItems: self.streams.on_items,
+            ChannelWrite: self.graphs.on_write,
+            ChannelRead: self.channels.on_read,
+            GraphOpened: self.graphs.on_opened,
             ActorRegistered: self.actors.on_registered,
             ActorRefused: self.actors.on_refused,
             ActorChanged: self._on_actor_changed,
@@ -90,6 +111,18 @@ class Owner:
         """Somebody is about to wait: send everything that was gathered."""
         self.tasks.leases.flush()
         self.actor_calls.flush()
+
+    def cancel(self, task_id: TaskId, force: bool, recursive: bool) -> None:
+        """A call of this process, whatever it has come to."""
+        self.tasks.cancel(task_id, force, recursive)
+        self.actor_calls.cancel(task_id, recursive)
+
+    def cancel_children(self, parent: TaskCall, force: bool) -> None:
+        """What this call has submitted so far, from here, and that has not ended."""
+        made = IdSource(parent.task_id, parent.attempt).made
+        for task_id in [*self.tasks.records, *self.actor_calls.records]:
+            if made(task_id):
+                self.cancel(task_id, force, recursive=True)
 
     def _on_tasks_done(self, worker: Address, done: TasksDone) -> None:
         self.actor_calls.on_done(worker, done)

@@ -2,9 +2,11 @@
 
 import msgspec
 
-from raysim.protocol.messages import ContainedRef
+from raysim.journal import TaskEnded
+from raysim.protocol.messages import ContainedRef, TaskResult
+from raysim.spec.address import NOWHERE, Address
 from raysim.spec.ids import ActorId, ObjectId
-from raysim.spec.task import TaskCall, TaskTemplate
+from raysim.spec.task import TaskCall, TaskTemplate, returns_of
 
 
 class TaskRecord(msgspec.Struct, gc=False):
@@ -31,3 +33,47 @@ class TaskRecord(msgspec.Struct, gc=False):
     """What `retained` keeps: it would be needed again."""
     function: bytes | None = None
     actor_id: ActorId | None = None
+    items: int = 0
+    """Of a generator: so many items have, or had, an entry."""
+    items_in_all: int = -1
+    """Of a generator that has ended before: what it gave then."""
+    items_missing: bool = False
+    """Items were lost while it ran: it may have to run again."""
+
+    @property
+    def num_returns(self) -> int:
+        return self.call.num_returns if self.template is None else self.template.num_returns
+
+    @property
+    def item_limit(self) -> int:
+        return self.call.item_limit if self.template is None else self.template.item_limit
+
+    @property
+    def objects(self) -> int:
+        """Returns, and items, that may have an entry."""
+        return returns_of(self.num_returns) + self.items
+
+
+def ended(
+    record: TaskRecord,
+    now_ns: int,
+    status: str,
+    worker: Address = NOWHERE,
+    result: TaskResult | None = None,
+    reason: str = "",
+) -> TaskEnded:
+    """The note of an attempt's end; of one that went with its worker, from when it was pushed until now."""
+    lost = result is None and worker is not NOWHERE
+    return TaskEnded(
+        record.call.task_id,
+        record.name,
+        record.call.attempt,
+        status,
+        record.submitted_ns,
+        record.pushed_ns,
+        result.start_ns if result is not None else record.pushed_ns if lost else now_ns,
+        result.end_ns if result is not None else now_ns,
+        worker.node_id,
+        worker.worker_id,
+        reason,
+    )

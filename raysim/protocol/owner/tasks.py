@@ -1,29 +1,31 @@
 """The calls of this owner's tasks: dependencies, results, retries, lineage. Never which worker: see leases.py."""
 
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
-from raysim.journal import ObjectRebuilt, TaskEnded
+from raysim.journal import ObjectRebuilt
 from raysim.protocol.batching import Batcher
 from raysim.protocol.host import Host
 from raysim.protocol.messages import (
     CancelTasks,
     ContainedRef,
     ReleaseReturnHolds,
-    Return,
     TaskResult,
     TasksDone,
     TaskStatus,
 )
 from raysim.protocol.owner.leases import Leases
 from raysim.protocol.owner.objects import Entry, ObjectState, ObjectTable
-from raysim.protocol.owner.records import TaskRecord
+from raysim.protocol.owner.records import TaskRecord, ended
+from raysim.protocol.owner.returns import fail_returns, fail_returns_like, take_returns
 from raysim.protocol.owner.scheduling_class import SchedulingClass
+from raysim.protocol.owner.streams import Streams
 from raysim.spec.address import NOWHERE, Address
 from raysim.spec.failure import Failure, FailureKind
 from raysim.spec.ids import NodeId, ObjectId, TaskId, return_id
-from raysim.spec.task import Default, TaskArg, TaskCall
+from raysim.spec.task import Default, TaskArg, TaskCall, returns_of
 
 
 class Arguments:
@@ -98,6 +100,7 @@ class Arguments:
         for index, arg in enumerate(refs):
             entry = self._objects.entries[arg.object_id]
             if entry.failure is not None or entry.is_error:
+                entry.seen = True
                 return entry
             payload = entry.payload if entry.state == ObjectState.INLINE else None
             refs[index] = TaskArg(
@@ -109,9 +112,10 @@ class Arguments:
 class Tasks:
     """Submits, retries, completes, rebuilds."""
 
-    def __init__(self, host: Host, objects: ObjectTable, raylet: Address) -> None:
+    def __init__(self, host: Host, objects: ObjectTable, streams: Streams, raylet: Address) -> None:
         self._host = host
         self._objects = objects
+        self._streams = streams
         self.arguments = Arguments(objects)
         self.leases = Leases(host, raylet, self._prefer, self._fail, self._lost)
         self.records: dict[TaskId, TaskRecord] = {}
@@ -130,9 +134,11 @@ class Tasks:
         record = TaskRecord(call, template, name, template.max_retries, nested, self._host.now_ns())
         record.function = cls.function
         create = self._objects.create
-        for index in range(template.num_returns):
+        for index in range(returns_of(template.num_returns)):
             create(return_id(call.task_id, index)).local = 1
         self.records[call.task_id] = record
+        if template.num_returns < 0:
+            self._streams.open(record)
         if call.refs or nested:
             self.arguments.hold(record)
             self.arguments.wait(record, lambda: self._ready(record))
@@ -225,39 +231,49 @@ class Tasks:
         result: TaskResult,
     ) -> None:
         if result.status == TaskStatus.RETRIABLE_ERROR and self._take_retry(record):
-            self._note(record, worker, result, "retried")
+            self._note(record, "retried", worker, result)
+            if any(value.contained for value in result.returns):
+                self._release_holds.add(worker, record.call.task_id)
             self._run_again(record)
             return
         if result.status == TaskStatus.FAILED:
             assert result.failure is not None
-            if result.failure.kind == FailureKind.WORKER_CRASHED and self._take_retry(record):
-                self._note(record, worker, result, "retried")
+            crashed = result.failure.kind == FailureKind.WORKER_CRASHED
+            if crashed:
+                self.leases.retires(worker)  # Or the retry would be sent to the process that ends.
+            if crashed and self._take_retry(record):
+                self._note(record, "retried", worker, result)
                 self._run_again(record)
             else:
-                self._note(record, worker, result, "failed")
+                self._note(record, "failed", worker, result)
                 self._end_with_failure(record, result.failure)
             return
         status = "finished" if result.status == TaskStatus.OK else "failed"
-        self._note(record, worker, result, status)
+        self._note(record, status, worker, result)
         self._complete(record, worker, raylet, result)
 
     def _complete(
         self, record: TaskRecord, worker: Address, raylet: Address, result: TaskResult
     ) -> None:
-        call = record.call
-        is_error = result.status != TaskStatus.OK
-        stored = take_returns(self._objects, call.task_id, result.returns, raylet, is_error)
-        if any(value.contained for value in result.returns):
+        call, returns = record.call, result.returns
+        if record.num_returns < 0:
+            self._streams.result(record, worker, raylet, result)
+            returns = returns[:1]
+        stored = take_returns(self._objects, call.task_id, returns, raylet)
+        if any(value.contained for value in returns):
             self._objects.after_acknowledgements(
                 lambda: self._release_holds.add(worker, call.task_id)
             )
-        if stored and record.template is not None and record.template.max_retries != 0:
+        if (stored or record.retained) and record.template and record.template.max_retries:
             self._retain(record, stored)
         self._forget(record)
 
     def _forget(self, record: TaskRecord) -> None:
         self.records.pop(record.call.task_id, None)
         self.arguments.release(record)
+        if record.num_returns < 0:
+            for entry in self._streams.over(record):
+                self._objects.cascade.run(partial(self._make_again, entry))
 
     # Failures
 
@@ -275,13 +291,13 @@ class Tasks:
         record.running = False
         self.arguments.wait(record, lambda: self._ready(record))
 
-    def _lost(self, record: TaskRecord, reason: str) -> None:
+    def _lost(self, record: TaskRecord, worker: Address, reason: str) -> None:
         """The worker went with this call."""
         if record.cancelled:
             self._cancelled(record)
             return
         retried = self._take_retry(record)
-        self._note(record, NOWHERE, None, "retried" if retried else "failed", reason)
+        self._note(record, "retried" if retried else "failed", worker, reason=reason)
         if retried:
             self._run_again(record)
             return
@@ -294,12 +310,12 @@ class Tasks:
         self._end_with_failure(record, Failure(FailureKind.WORKER_CRASHED, text))
 
     def _fail(self, record: TaskRecord, failure: Failure) -> None:
-        self._note(record, NOWHERE, None, "failed", failure.text)
+        self._note(record, "failed", reason=failure.text)
         self._end_with_failure(record, failure)
 
     def _fail_like(self, record: TaskRecord, broken: Entry) -> None:
         """An argument is an error: the call does not run and ends with the same one (Ray)."""
-        self._note(record, NOWHERE, None, "failed", "an argument failed")
+        self._note(record, "failed", reason="an argument failed")
         fail_returns_like(self._objects, record, broken)
         self._forget(record)
 
@@ -309,17 +325,19 @@ class Tasks:
 
     # Cancelling
 
-    def cancel(self, task_id: TaskId) -> None:
-        """Drop the call if it has not started; one that runs goes on."""
+    def cancel(self, task_id: TaskId, force: bool = False, recursive: bool = False) -> None:
+        """Drop the call if it has not started; its worker deals with one that may have."""
         record = self.records.get(task_id)
-        if record is None or record.cancelled or record.template is None:
+        if record is None or record.template is None:
             return
         if record.running:
             lease = self.leases.where(task_id)
             if lease is not None:
                 record.cancelled = True
                 self.leases.flush()
-                self._host.send(lease.worker, CancelTasks([task_id]))
+                self._host.send(lease.worker, CancelTasks([task_id], force, recursive))
+            return
+        if record.cancelled:
             return
         cls = self._class_of(record)
         record.cancelled = True
@@ -329,22 +347,21 @@ class Tasks:
         self.leases.dispatch(cls)
 
     def _cancelled(self, record: TaskRecord) -> None:
-        self._note(record, NOWHERE, None, "cancelled")
-        text = (
-            f"Task {record.name} ({record.call.task_id.hex()[:8]}) was cancelled before it started."
-        )
+        self._note(record, "cancelled")
+        name = f"Task {record.name} ({record.call.task_id.hex()[:8]})"
+        text = f"{name} was cancelled, and did not start or did not finish."
         self._end_with_failure(record, Failure(FailureKind.TASK_CANCELLED, text))
 
     # Lineage
 
     def _retain(self, record: TaskRecord, stored: list[Entry]) -> None:
         """Keep the call as long as one of its stored returns could be lost."""
-        fresh = [entry for entry in stored if entry.task is None]
-        for entry in fresh:
-            entry.task = record
-        if fresh and record.retained == 0:
+        for entry in stored:
+            if entry.task is None:
+                entry.task = record
+                record.retained += 1
+        if record.retained and not record.lineage:
             self.arguments.retain(record)
-        record.retained += len(fresh)
         record.cancelled = False  # It ran all the same, and may again.
 
     def _release_lineage(self, record: TaskRecord) -> None:
@@ -358,85 +375,33 @@ class Tasks:
             return False
         self._objects.set_pending(entry)
         if record.call.task_id in self.records:
+            record.items_missing = True
             return True  # It runs again already, for another of its returns.
         if not self._take_retry(record):
             return False
         self._host.note(ObjectRebuilt(entry.object_id))
         self.records[record.call.task_id] = record
         self.arguments.hold(record)
+        if record.num_returns < 0:
+            self._streams.again(record)
         self._objects.cascade.run(lambda: self._run_again(record))
         return True
 
-    # Journal
+    def _make_again(self, entry: Entry) -> None:
+        """An item that was lost while its generator ran, too late for that run."""
+        if entry.state == ObjectState.PENDING and not self._rebuild(entry):
+            text = (
+                f"Object {entry.object_id.hex()} was lost, and no retry is left to make it again."
+            )
+            self._objects.set_failed(entry, Failure(FailureKind.OBJECT_LOST, text))
+            self._objects.check(entry)
 
     def _note(
         self,
         record: TaskRecord,
-        worker: Address,
-        result: TaskResult | None,
         status: str,
+        worker: Address = NOWHERE,
+        result: TaskResult | None = None,
         reason: str = "",
     ) -> None:
-        now = self._host.now_ns()
-        self._host.note(
-            TaskEnded(
-                record.call.task_id,
-                record.name,
-                record.call.attempt,
-                status,
-                record.submitted_ns,
-                record.pushed_ns,
-                result.start_ns if result is not None else now,
-                result.end_ns if result is not None else now,
-                worker.node_id,
-                worker.worker_id,
-                reason,
-            )
-        )
-
-
-def take_returns(
-    objects: ObjectTable, task_id: TaskId, returns: list[Return], raylet: Address, is_error: bool
-) -> list[Entry]:
-    """Give the returns of a call their values. The entries that are stored and in scope."""
-    stored: list[Entry] = []
-    for index, value in enumerate(returns):
-        object_id = return_id(task_id, index)
-        entry = objects.entries.get(object_id)
-        if entry is None or entry.ready:
-            # Out of scope; or whole still, and made once more for the sake of another return.
-            if value.payload is None and (entry is None or raylet not in entry.holders):
-                objects.free_unknown(object_id, raylet)
-            continue
-        if value.contained or entry.contained:
-            objects.carry(entry, value.contained)
-        if value.payload is not None:
-            objects.set_inline(entry, value.payload, is_error)
-        else:
-            objects.set_stored(entry, value.size, [raylet])
-            stored.append(entry)
-        objects.check(entry)
-    return [entry for entry in stored if objects.entries.get(entry.object_id) is entry]
-
-
-def fail_returns(objects: ObjectTable, record: TaskRecord, failure: Failure) -> None:
-    for entry in _pending_returns(objects, record):
-        objects.set_failed(entry, failure)
-        objects.check(entry)
-
-
-def fail_returns_like(objects: ObjectTable, record: TaskRecord, broken: Entry) -> None:
-    for entry in _pending_returns(objects, record):
-        if broken.failure is not None:
-            objects.set_failed(entry, broken.failure)
-        else:
-            assert broken.payload is not None
-            objects.set_inline(entry, broken.payload, is_error=True)
-        objects.check(entry)
-
-
-def _pending_returns(objects: ObjectTable, record: TaskRecord) -> list[Entry]:
-    template = record.template
-    count = template.num_returns if template is not None else record.call.num_returns
-    found = (objects.entries.get(return_id(record.call.task_id, i)) for i in range(count))
-    return [entry for entry in found if entry is not None and entry.state == ObjectState.PENDING]
+        self._host.note(ended(record, self._host.now_ns(), status, worker, result, reason))

@@ -44,7 +44,7 @@ class Testimony:
                 return ObjectStory(ObjectStage.NO_CALL)
             story = self._of_actor_call(record)
         story.task_id = task_id
-        story.name = record.name
+        story.name = story.name or record.name
         story.attempt = record.call.attempt
         story.rebuilt = entry.task is not None
         started_ns = record.pushed_ns if record.running else record.submitted_ns
@@ -85,6 +85,8 @@ class Testimony:
         else:
             story = ObjectStory(ObjectStage.ACTOR)
         story.actor_id = record.actor_id
+        if actor.info is not None:
+            story.name = f"{actor.info.class_name}.{record.name}"
         return story
 
     def _missing(self, record: TaskRecord) -> list[ContainedRef]:

@@ -7,6 +7,8 @@ the least is left that it fits into, so that whole ones stay whole. Ray: `NodeRe
 from collections.abc import Mapping
 from typing import TypeAlias
 
+from raysim.spec.ids import PlacementGroupId
+from raysim.spec.placement_group import base_name
 from raysim.spec.resources import GPU, UNITS, Accelerators, Resources
 
 UNIT_INSTANCES = (GPU,)
@@ -23,15 +25,28 @@ class Instances:
         self.pools: Assigned = {
             name: _pieces(total[name]) for name in UNIT_INSTANCES if total.get(name)
         }
+        self._bundles: dict[str, list[str]] = {}
+        """Name of a placement group's pieces to the pools of its bundles here."""
 
     def fits(self, need: Mapping[str, int]) -> bool:
+        if self._bundles and any(name in self._bundles for name in need):
+            return all(
+                self._bundle_for(name, need) is not None for name in self._bundles if name in need
+            )
         return all(
             _pick(pool, need[name]) is not None for name, pool in self.pools.items() if name in need
         )
 
+    def lacking(self, need: Mapping[str, int]) -> list[str]:
+        """Of what there is enough in all, but not in one piece."""
+        return [n for n, pool in self.pools.items() if n in need and _pick(pool, need[n]) is None]
+
     def take(self, need: Mapping[str, int]) -> Assigned:
         """What `fits` said there is."""
         taken: Assigned = {}
+        if self._bundles:
+            chosen = {name: self._bundle_for(name, need) for name in self._bundles if name in need}
+            need = {chosen.get(name) or name: units for name, units in need.items()}
         for name, pool in self.pools.items():
             units = need.get(name)
             if units:
@@ -44,14 +59,46 @@ class Instances:
 
     def give_back(self, taken: Assigned) -> None:
         for name, parts in taken.items():
-            pool = self.pools[name]
+            # A bundle that was given back meanwhile: its pieces are the node's again.
+            pool = self.pools.get(name) or self.pools[base_name(name)[0]]
             for index, part in parts.items():
                 pool[index] += part
+
+    # Bundles of placement groups.
+
+    def offer(self, group_id: PlacementGroupId, index: int, pieces: Assigned) -> None:
+        """These pieces were taken for a bundle, and are offered in it."""
+        for name, parts in pieces.items():
+            pool, group = _names(name, group_id, index)
+            self.pools[pool] = dict(parts)
+            self._bundles.setdefault(group, []).append(pool)
+
+    def end_offer(self, group_id: PlacementGroupId, index: int, pieces: Assigned) -> None:
+        """The bundle is no more: what is free of its pieces is the node's again."""
+        for name in pieces:
+            pool, group = _names(name, group_id, index)
+            self._bundles[group].remove(pool)
+            if not self._bundles[group]:
+                del self._bundles[group]
+            self.give_back({name: self.pools.pop(pool)})
+
+    def _bundle_for(self, group: str, need: Mapping[str, int]) -> str | None:
+        """The bundle with these pieces: the one that is asked for, else the first that has them."""
+        units = need[group]
+        pools = self._bundles[group]
+        named = [pool for pool in pools if pool in need]
+        return next((p for p in named or pools if _pick(self.pools[p], units) is not None), None)
 
 
 def numbers(taken: Assigned) -> Accelerators:
     """Resource to the numbers of its pieces: what the worker is told."""
-    return {name: list(parts) for name, parts in taken.items()}
+    return {base_name(name)[0]: list(parts) for name, parts in taken.items()}
+
+
+def _names(name: str, group_id: PlacementGroupId, index: int) -> tuple[str, str]:
+    """Of a bundle's pieces, and of its group's."""
+    group = group_id.hex()
+    return f"{name}_group_{index}_{group}", f"{name}_group_{group}"
 
 
 def _pieces(units: int) -> dict[int, int]:

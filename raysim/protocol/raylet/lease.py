@@ -43,8 +43,8 @@ class Lease(msgspec.Struct, gc=False):
     """The GPUs that it has, from STARTING on."""
     since_ns: int = 0
     """When it came into its state."""
-    cpu_lent: int = 0
-    """Part of `held` that is given back while the worker is blocked. Units of 1e-4."""
+    lent: Resources = {}
+    """Part of `held` that is given back while the worker is blocked: its CPUs. Replaced, never changed."""
 
 
 class LeaseOwner(msgspec.Struct, gc=False):

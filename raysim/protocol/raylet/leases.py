@@ -4,11 +4,15 @@ Work-conserving: whenever resources come free, requests that fit get them in the
 holds resources waits at most for a worker to start, and takes the first one that is ready.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import TypeAlias
 
+import msgspec
+
+from raysim.policies.choice import Wish
 from raysim.protocol.host import RayletHost
+from raysim.protocol.infeasible import InfeasibleWatch
 from raysim.protocol.messages import (
     CancelWorkerLease,
     LeaseLost,
@@ -20,6 +24,7 @@ from raysim.protocol.messages import (
 )
 from raysim.protocol.raylet.cluster_view import ClusterView
 from raysim.protocol.raylet.fence import Fence
+from raysim.protocol.raylet.groups import removed
 from raysim.protocol.raylet.instances import Instances, numbers
 from raysim.protocol.raylet.lease import Lease, LeaseOwner, LeaseQueue, LeaseState
 from raysim.protocol.raylet.placement import Placement
@@ -27,10 +32,14 @@ from raysim.protocol.raylet.reports import Reports
 from raysim.protocol.raylet.revocation import Revocation
 from raysim.protocol.raylet.workers import Worker, WorkerPool
 from raysim.spec.address import Address
+from raysim.spec.autoscaling import Demand
 from raysim.spec.failure import Failure, FailureKind
-from raysim.spec.ids import JobId, NodeId, WorkerId
+from raysim.spec.ids import JobId, NodeId, PlacementGroupId, WorkerId
 from raysim.spec.node import NodeView
-from raysim.spec.resources import CPU, add, fits, subtract
+from raysim.spec.placement_group import cpus_of, plain
+from raysim.spec.resources import CPU, Resources, add, fits, subtract
+from raysim.spec.runtime_env import shown
+from raysim.spec.task import InBundle, NodeAffinity
 
 LeaseKey: TypeAlias = tuple[WorkerId, int]
 
@@ -52,18 +61,81 @@ class Leases:
         self._pool = pool
         self._reports = reports
         self._fence = fence
-        self._instances = Instances(view.local.total)
+        self.instances = Instances(view.local.total)
         self._queue = LeaseQueue(host.config.max_spillback_hops)
         self._homeless: dict[LeaseKey, Lease] = {}
         """Requests that no known node could ever run."""
-        self._awaiting: dict[LeaseKey, Lease] = {}
-        """Those that hold resources and wait for a worker, in order."""
+        self._awaiting: dict[str, dict[LeaseKey, Lease]] = {}
+        """By runtime environment, those that hold resources and wait for a worker, in order."""
+        period_ns = host.config.infeasible_warning_period_ns
+        self._infeasible = InfeasibleWatch(host, period_ns, view.nodes, self._hopeless)
         self._owners: dict[WorkerId, LeaseOwner] = {}
+        self._closed = False
         self._revocation = Revocation(host, self._owners, self._queue)
+
+    # --- what people ask ----------------------------------------------------------------------------
+
+    def find(self, owner: WorkerId, lease_id: int) -> Lease | None:
+        """One that has not ended."""
+        known = self._owners.get(owner)
+        return None if known is None else known.leases.get(lease_id)
+
+    def is_homeless(self, lease: Lease) -> bool:
+        return _key(lease) in self._homeless
+
+    def ahead_of(self, lease: Lease) -> int:
+        """Requests of its shape that came before."""
+        waiting = self._queue.shapes[self._queue.shape(lease.request)]
+        return sum(order < lease.order for order in waiting)
+
+    def _hopeless(self) -> Iterator[tuple[Address, Wish]]:
+        """Tasks only: the GCS tells of actors."""
+        for lease in self._homeless.values():
+            request = lease.request
+            if request.actor_id is None:
+                wish = Wish(request.resources, request.strategy, request.selectors)
+                yield lease.owner, wish
+
+    def holding(self) -> Iterator[Lease]:
+        """Those that have resources of this node."""
+        for owner in self._owners.values():
+            for lease in owner.leases.values():
+                if lease.state is not LeaseState.QUEUED:
+                    yield lease
+
+    def holds_any(self) -> bool:
+        return next(self.holding(), None) is not None
+
+    def queued(self) -> int:
+        """Requests that wait for resources, or for a node that has them."""
+        return self._queue.count + len(self._homeless)
+
+    def demand(self) -> list[Demand]:
+        """What waits, by shape, with what waits behind it at its owners. Bundles count as their groups do."""
+        found: list[Demand] = []
+        shapes = [list(waiting.values()) for waiting in self._queue.shapes.values()]
+        shapes += [[lease] for lease in self._homeless.values()]
+        for waiting in shapes:
+            request = waiting[0].request
+            strategy = request.strategy
+            if isinstance(strategy, InBundle):
+                continue
+            if isinstance(strategy, NodeAffinity) and not strategy.soft:
+                continue  # No new node would be the one that it names.
+            behind = {lease.owner.worker_id: lease.request.backlog for lease in waiting}
+            count = len(waiting) + sum(behind.values())
+            found.append(Demand(request.resources, request.selectors, count))
+        return found
+
+    def close(self) -> None:
+        """The node leaves: nothing is granted any more. Whoever asks hears of its end from the GCS."""
+        self._closed = True
 
     # --- what owners say --------------------------------------------------------------------------
 
     def on_request(self, sender: Address, request: RequestWorkerLease) -> None:
+        if self._closed:
+            return
         owner = self._owners.get(sender.worker_id)
         if owner is None:
             if self._fence.has(sender):
@@ -114,6 +186,11 @@ class Leases:
                 granted = WorkerLeaseGranted(request.lease_id, lease.worker, gpus)
                 self._host.send(owner.address, granted)
             elif lease.state is LeaseState.QUEUED:
+                if request.backlog != lease.request.backlog:
+                    lease.request = msgspec.structs.replace(
+                        lease.request, backlog=request.backlog
+                    )
+                    self._reports.changed()
                 self._revocation.request_waits(owner)
             return True
         if request.lease_id not in owner.answered:
@@ -132,13 +209,13 @@ class Leases:
 
     def worker_ready(self, worker: Worker) -> None:
         """It registered, or was returned."""
-        if not self._awaiting:
+        awaiting = self._awaiting.get(worker.env)
+        if not awaiting:
             self._pool.put_back(worker)
             return
-        key = next(iter(self._awaiting))
-        lease = self._awaiting.pop(key)
+        lease = awaiting.pop(next(iter(awaiting)))
         self._grant(lease, worker)
-        self._pool.want(len(self._awaiting))
+        self._pool.want(len(awaiting), worker.env)
         if lease.request.actor_id is not None:
             self._grant_queued()
 
@@ -165,10 +242,10 @@ class Leases:
         if lease is None or lease.state is not LeaseState.GRANTED:
             return  # The lease's return overtook it.
         worker.blocked = number
-        cpu = lease.held.get(CPU, 0)
-        if cpu and not lease.cpu_lent:
-            lease.cpu_lent = cpu
-            self._local.available[CPU] += cpu
+        cpus = _cpus_of(lease)
+        if cpus and not lease.lent:
+            lease.lent = cpus
+            add(self._local.available, cpus)
             self._grant_queued()
             self._reports.changed()
 
@@ -177,13 +254,22 @@ class Leases:
         if number != worker.blocked or lease is None:
             return  # Of an earlier block, or of a lease that has been returned since.
         worker.blocked = 0
-        self._local.available[CPU] -= lease.cpu_lent  # May go below zero: it runs on regardless.
-        lease.cpu_lent = 0
+        subtract(self._local.available, lease.lent)  # May go below zero: it runs on regardless.
+        lease.lent = {}
         self._reports.changed()
 
-    def starts_failed(self, reason: str) -> None:
+    def env_failed(self, env: str, problem: str) -> None:
+        """There is no such runtime environment here: those who wait for a worker in it are told."""
+        for lease in list(self._awaiting.get(env, {}).values()):
+            text = (
+                f"Failed to set up runtime environment {shown(env)} on node "
+                f"{self._view.local_id.hex()}: {problem}"
+            )
+            self._refuse(lease, Failure(FailureKind.RUNTIME_ENV_SETUP, text))
+
+    def starts_failed(self, env: str, reason: str) -> None:
         """Workers do not start: those who wait for one are told, rather than left waiting for ever."""
-        for lease in list(self._awaiting.values()):
+        for lease in list(self._awaiting.get(env, {}).values()):
             text = (
                 f"Node {self._view.local_id.hex()} cannot start worker processes ({reason}). "
                 "Look at the node's log, or run on other nodes."
@@ -241,6 +327,41 @@ class Leases:
             self._queue.remove(lease)
             self._spill(self._owners[lease.owner.worker_id], lease, to)
 
+    # --- placement groups -------------------------------------------------------------------------
+
+    def room_added(self) -> None:
+        """This node offers more than before."""
+        self.nodes_changed([self._local])
+        self._grant_queued()
+
+    def refuse_group(self, group_id: PlacementGroupId) -> None:
+        """The group is no more: nobody need wait for it."""
+        waiting = [
+            lease
+            for owner in self._owners.values()
+            for lease in owner.leases.values()
+            if lease.state is not LeaseState.GRANTED and _is_in(lease, group_id)
+        ]
+        # Those that wait first, or they would be granted what the others give back.
+        for lease in sorted(waiting, key=lambda lease: lease.state):
+            self._refuse(lease, removed(lease.request))
+
+    def end_group(self, group_id: PlacementGroupId) -> Resources:
+        """The group's bundles here are no more. What its workers hold of the node until they have ended."""
+        self.refuse_group(group_id)
+        kept: Resources = {}
+        for worker in list(self._pool.workers.values()):
+            lease = worker.lease
+            if lease is None or not _is_in(lease, group_id):
+                continue
+            add(self._local.available, lease.held)
+            subtract(self._local.available, lease.lent)
+            lease.held, lease.lent = plain(lease.held), plain(lease.lent)
+            add(kept, lease.held)
+            subtract(kept, lease.lent)
+            self._pool.kill(worker, f"its placement group {group_id.hex()} was removed")
+        return kept
+
     # --- queue, grant, spill ----------------------------------------------------------------------
 
     def _place(self, owner: LeaseOwner, lease: Lease) -> None:
@@ -254,7 +375,7 @@ class Leases:
     def _route(self, owner: LeaseOwner, lease: Lease, where: NodeId | Failure | None) -> None:
         request = lease.request
         if where == self._view.local_id:
-            if fits(lease.held, self._local.available) and self._instances.fits(lease.held):
+            if fits(lease.held, self._local.available) and self.instances.fits(lease.held):
                 owner.leases[request.lease_id] = lease
                 self._start(lease)
                 if request.actor_id is not None:
@@ -264,6 +385,7 @@ class Leases:
         elif where is None:
             owner.leases[request.lease_id] = lease
             self._homeless[_key(lease)] = lease
+            self._infeasible.look()
             self._count_queued()
             if self._placement.unknown_node(request):
                 # Word of a node that has just joined may still be under way.
@@ -295,15 +417,17 @@ class Leases:
     def _start(self, lease: Lease) -> None:
         """Its resources are there: take them, and a worker as soon as there is one."""
         subtract(self._local.available, lease.held)
-        lease.assigned = self._instances.take(lease.held)
-        worker = self._pool.take()
+        lease.assigned = self.instances.take(lease.held)
+        env = lease.request.runtime_env
+        worker = self._pool.take(env)
         if worker is not None:
             self._grant(lease, worker)
         else:
             lease.state = LeaseState.STARTING
             lease.since_ns = self._host.now_ns()
-            self._awaiting[_key(lease)] = lease
-            self._pool.want(len(self._awaiting))
+            awaiting = self._awaiting.setdefault(env, {})
+            awaiting[_key(lease)] = lease
+            self._pool.want(len(awaiting), env)
         self._reports.changed()
 
     def _grant(self, lease: Lease, worker: Worker) -> None:
@@ -326,7 +450,7 @@ class Leases:
     def _grant_queued(self) -> None:
         if not self._queue.count:
             return
-        available, instances = self._local.available, self._instances
+        available, instances = self._local.available, self.instances
         lease = self._queue.oldest_that_fits(available, instances)
         while lease is not None:
             self._queue.remove(lease)
@@ -366,11 +490,13 @@ class Leases:
                 self.worker_ready(worker)
             self._grant_queued()
         elif state is LeaseState.STARTING:
-            del self._awaiting[_key(lease)]
+            env = lease.request.runtime_env
+            awaiting = self._awaiting[env]
+            del awaiting[_key(lease)]
             add(self._local.available, lease.held)
-            self._instances.give_back(lease.assigned)
+            self.instances.give_back(lease.assigned)
             self._grant_queued()
-            self._pool.want(len(self._awaiting))
+            self._pool.want(len(awaiting), env)
             self._reports.changed()
         elif state is LeaseState.QUEUED:
             if self._homeless.pop(_key(lease), None) is None:
@@ -381,18 +507,30 @@ class Leases:
         worker.lease = None
         worker.blocked = 0
         add(self._local.available, lease.held)
-        self._instances.give_back(lease.assigned)
-        if lease.cpu_lent:
-            self._local.available[CPU] -= lease.cpu_lent
-            lease.cpu_lent = 0
+        self.instances.give_back(lease.assigned)
+        if lease.lent:
+            subtract(self._local.available, lease.lent)
+            lease.lent = {}
         self._reports.changed()
 
     def _count_queued(self) -> None:
-        queued = self._queue.count + len(self._homeless)
+        queued = self.queued()
         if queued != self._local.queued:
             # Only then: each report makes every raylet look again, which must end.
             self._local.queued = queued
             self._reports.changed()
+
+
+def _cpus_of(lease: Lease) -> Resources:
+    if isinstance(lease.request.strategy, InBundle):
+        return cpus_of(lease.held)
+    cpus = lease.held.get(CPU, 0)
+    return {CPU: cpus} if cpus else {}
+
+
+def _is_in(lease: Lease, group_id: PlacementGroupId) -> bool:
+    strategy = lease.request.strategy
+    return isinstance(strategy, InBundle) and strategy.group_id == group_id
 
 
 def _key(lease: Lease) -> LeaseKey:

@@ -6,19 +6,23 @@ from raysim.protocol.host import Host
 from raysim.protocol.messages import RequestWorkerLease
 from raysim.protocol.raylet.cluster_view import ClusterView
 from raysim.protocol.raylet.fence import Fence
+from raysim.protocol.raylet.groups import Groups
 from raysim.spec.failure import Failure, FailureKind
 from raysim.spec.ids import NodeId
 from raysim.spec.resources import describe, fits
-from raysim.spec.task import NodeAffinity
+from raysim.spec.task import InBundle, NodeAffinity
 
 
 class Placement:
-    def __init__(self, host: Host, view: ClusterView, policy: Policy, fence: Fence) -> None:
+    def __init__(
+        self, host: Host, view: ClusterView, policy: Policy, fence: Fence, groups: Groups
+    ) -> None:
         self._max_hops = host.config.max_spillback_hops
         self._rng = host.rng("placement")
         self._view = view
         self._chooser = Chooser(policy)
         self._fence = fence
+        self._groups = groups
 
     def decide(self, request: RequestWorkerLease) -> NodeId | Failure | None:
         """The node to be granted or queued at; None: no node that is known could ever run it."""
@@ -35,7 +39,10 @@ class Placement:
             return view.local_id
         if request.hops >= self._max_hops and wish.possible(view.local):
             return view.local_id
-        return self._chooser.pick(wish, view.nodes, view.local_id, self._rng)
+        found = self._chooser.pick(wish, view.nodes, view.local_id, self._rng)
+        if found is None and isinstance(request.strategy, InBundle):
+            return self._groups.where(request)
+        return found
 
     def elsewhere(self, request: RequestWorkerLease) -> NodeId | None:
         """Another node that has room now for a request that waits here."""

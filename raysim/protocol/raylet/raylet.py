@@ -15,18 +15,26 @@ from raysim.protocol.messages import (
     CancelWorkerLease,
     CheckHealth,
     ChunkMissing,
+    CommitBundles,
     ExitWorker,
+    ExplainLease,
     FetchObjects,
     FreeObjects,
     Healthy,
     JobFinished,
+    KeepBundles,
     KillWorker,
     Message,
     NodeAdded,
     NodeRefused,
     NodeRegistered,
     NodeRemoved,
+    NodeRetires,
     ObjectChunk,
+    PackagePart,
+    PlacementGroupChanged,
+    PrepareBundles,
+    PrepareEnv,
     PullChunk,
     RegisterDriver,
     RegisterNode,
@@ -35,6 +43,8 @@ from raysim.protocol.messages import (
     RequestExtent,
     RequestWorkerLease,
     ResourceView,
+    RetireNode,
+    ReturnBundles,
     ReturnWorkerLease,
     SealObject,
     WorkerBlocked,
@@ -44,8 +54,12 @@ from raysim.protocol.messages import (
     WorkerUnblocked,
 )
 from raysim.protocol.process import Handler
+from raysim.protocol.raylet.bundles import Bundles
 from raysim.protocol.raylet.cluster_view import ClusterView
+from raysim.protocol.raylet.envs import Envs
+from raysim.protocol.raylet.explanations import Explanations
 from raysim.protocol.raylet.fence import Fence
+from raysim.protocol.raylet.groups import Groups
 from raysim.protocol.raylet.leases import Leases
 from raysim.protocol.raylet.placement import Placement
 from raysim.protocol.raylet.pulls import Pulls
@@ -56,6 +70,7 @@ from raysim.spec.address import Address
 from raysim.spec.ids import NodeId, WorkerId
 from raysim.spec.labels import of_node as labels_of_node
 from raysim.spec.node import NodeInfo, NodeView, StoreStats
+from raysim.spec.resources import fits
 
 
 class Raylet:
@@ -72,9 +87,14 @@ class Raylet:
         self.reports = Reports(host, gcs, self.view.local, self._stats)
         self.store = Store(host, self._fence, self.reports.changed)
         self.pulls = Pulls(host, self.store, self._fence)
-        self.pool = WorkerPool(host, info.total, self._starts_failed)
-        placement = Placement(host, self.view, policy, self._fence)
+        self.envs = Envs(host, gcs, self._env_ready, self._env_failed)
+        self.pool = WorkerPool(host, info.total, self._starts_failed, self._make_env_ready)
+        self.groups = Groups(host, self.view, gcs)
+        placement = Placement(host, self.view, policy, self._fence, self.groups)
         self.leases = Leases(host, self.view, placement, self.pool, self.reports, self._fence)
+        self.reports.busy = self._busy
+        self.explanations = Explanations(host, self.view, self.leases)
+        self.bundles = Bundles(host, self.view.local, self.leases, self.groups, self.reports)
 
     def handlers(self) -> Mapping[type[Message], Handler]:
         return {
@@ -83,8 +103,10 @@ class Raylet:
             NodeAdded: self._on_node_added,
             NodeRemoved: self._on_node_removed,
             ResourceView: self._on_view,
+            ExplainLease: self.explanations.on_explain,
             CheckHealth: self._on_check,
             JobFinished: self._on_job_finished,
+            RetireNode: self._on_retire,
             RegisterWorker: self._on_register_worker,
             RegisterDriver: self._on_register_driver,
             WorkerExiting: self._on_exiting,
@@ -94,6 +116,13 @@ class Raylet:
             RequestWorkerLease: self.leases.on_request,
             ReturnWorkerLease: self.leases.on_return,
             CancelWorkerLease: self.leases.on_cancel,
+            PrepareBundles: self.bundles.on_prepare,
+            CommitBundles: self.bundles.on_commit,
+            ReturnBundles: self.bundles.on_return,
+            KeepBundles: self.bundles.on_keep,
+            PlacementGroupChanged: self.bundles.on_changed,
+            PrepareEnv: self.envs.on_prepare,
+            PackagePart: self.envs.on_part,
             RequestExtent: self.store.on_request_extent,
             SealObject: self._on_seal,
             ReleasePins: self.store.on_release_pins,
@@ -126,9 +155,12 @@ class Raylet:
         changed = [view for info in registered.nodes if (view := self.view.add(info)) is not None]
         if not self._registered:
             self._registered = True
+            if registered.autoscales:
+                self.reports.demand = self.leases.demand
             for driver in self._drivers.values():
                 self._welcome(driver)
             self.reports.begin()
+            self.groups.ask_again()
         self._nodes_changed(changed)
 
     def _on_refused(self, sender: Address, refused: NodeRefused) -> None:
@@ -178,6 +210,18 @@ class Raylet:
     def _on_job_finished(self, sender: Address, finished: JobFinished) -> None:
         self.leases.job_finished(finished.job_id)
 
+    def _busy(self) -> bool:
+        local = self.view.local
+        if self._host.store.used() > 0 or not fits(local.total, local.available):
+            return True
+        return self.leases.holds_any()  # One that holds nothing, an actor say.
+
+    def _on_retire(self, sender: Address, retire: RetireNode) -> None:
+        leaves = not self._busy() and not self.leases.queued() and not self._drivers
+        if leaves:
+            self.leases.close()
+        self._host.send(sender, NodeRetires(leaves))
+
     # --- processes of this node -------------------------------------------------------------------
 
     def _on_register_worker(self, sender: Address, register: RegisterWorker) -> None:
@@ -225,8 +269,26 @@ class Raylet:
         else:
             self._host.send(sender, WorkerDied(kill.worker, f"it was gone already: {kill.reason}"))
 
-    def _starts_failed(self, reason: str) -> None:
-        self.leases.starts_failed(reason)
+    def _starts_failed(self, env: str, reason: str) -> None:
+        self.leases.starts_failed(env, reason)
+
+    # --- runtime environments ---------------------------------------------------------------------
+
+    def env_finished(self, env: str, problem: str | None) -> None:
+        """The host has set it up, or could not."""
+        self.envs.finished(env, problem)
+
+    def _make_env_ready(self, env: str) -> bool:
+        if self.envs.is_ready(env):
+            return True
+        self.envs.set_up(env)
+        return False  # If it is ready by now, the pool was told.
+
+    def _env_ready(self, env: str) -> None:
+        self.pool.env_ready(env)
+
+    def _env_failed(self, env: str, problem: str) -> None:
+        self.leases.env_failed(env, problem)
 
     # --- objects ----------------------------------------------------------------------------------
 
@@ -287,6 +349,7 @@ class Raylet:
     def _gcs_lost(self) -> None:
         """It may come back, with what it wrote down: ask for it, now and then."""
         self._registered = False
+        self.bundles.gcs_lost()
         if not self._registering:
             self._registering = True
             self._host.call_later(self._host.config.request_retry_ns, self._register)

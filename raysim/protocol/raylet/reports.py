@@ -9,6 +9,7 @@ from collections.abc import Callable
 from raysim.protocol.host import Host
 from raysim.protocol.messages import ReportResources
 from raysim.spec.address import Address
+from raysim.spec.autoscaling import Demand
 from raysim.spec.node import NodeView, StoreStats
 
 
@@ -20,6 +21,10 @@ class Reports:
         self._gcs = gcs
         self._local = local
         self._stats = stats
+        self.busy: Callable[[], bool]
+        """Set by whoever knows the leases and objects."""
+        self.demand: Callable[[], list[Demand]] = list
+        """Set where somebody wants to know."""
         self._armed = True  # Nothing is said before the node is registered.
         self._sent_ns = -host.config.resource_report_period_ns
 
@@ -43,6 +48,12 @@ class Reports:
         local = self._local
         local.version += 1
         report = ReportResources(
-            local.version, local.total, dict(local.available), local.queued, self._stats()
+            local.version,
+            local.total,
+            dict(local.available),
+            local.queued,
+            self._stats(),
+            self.busy(),
+            self.demand(),
         )
         self._host.send(self._gcs, report)

@@ -25,6 +25,8 @@ class Worker(msgspec.Struct, gc=False):
 
     address: Address
     token: int
+    env: str = ""
+    """Its runtime environment: it is lent to no other."""
     lease: Lease | None = None
     idle_ns: int = 0
     exiting: bool = False
@@ -37,24 +39,45 @@ class Worker(msgspec.Struct, gc=False):
     last_block: int = 0
 
 
+class _Starts(msgspec.Struct):
+    """Workers of one runtime environment that are wanted, and those on their way."""
+
+    wanted: int = 0
+    starting: int = 0
+    pausing: bool = False
+    failed_rounds: int = 0
+
+
+class _Starting(msgspec.Struct, gc=False):
+    env: str
+    timer: Timer
+
+
 class WorkerPool:
-    """`on_start_failed(reason)`: workers do not start, again and again; those who wait are to be told."""
+    """`on_start_failed(env, reason)`: workers do not start, again and again; those who wait are to be told.
+
+    `make_ready(env)` has a runtime environment set up, and tells `env_ready` of it: where that is not
+    given, all environments are taken for ready.
+    """
 
     def __init__(
-        self, host: RayletHost, total: Resources, on_start_failed: Callable[[str], None]
+        self,
+        host: RayletHost,
+        total: Resources,
+        on_start_failed: Callable[[str, str], None],
+        make_ready: Callable[[str], bool] = lambda env: True,
     ) -> None:
         self._host = host
+        self._make_ready = make_ready
         self._on_start_failed = on_start_failed
         limit = host.config.worker_soft_limit
         self._soft_limit = limit if limit >= 0 else -(-total.get(CPU, 0) // UNITS)
         self._tokens = 0
-        self._wanted = 0
-        self._starting: dict[int, Timer] = {}
+        self._starts: dict[str, _Starts] = {}
+        self._starting: dict[int, _Starting] = {}
         self._by_token: dict[int, Worker] = {}
         self._idle: dict[WorkerId, Worker] = {}
         self._idle_timer = False
-        self._pausing = False
-        self._failed_rounds = 0
         self.workers: dict[WorkerId, Worker] = {}
 
     def get(self, address: Address) -> Worker | None:
@@ -65,46 +88,70 @@ class WorkerPool:
 
     # --- starting ---------------------------------------------------------------------------------
 
-    def want(self, count: int) -> None:
-        """So many leases wait for a worker: have as many starting, and no more."""
-        self._wanted = count
-        while len(self._starting) < count and not self._pausing:
+    def want(self, count: int, env: str = "") -> None:
+        """So many leases wait for a worker of this environment: have as many starting, and no more."""
+        starts = self._starts.get(env)
+        if starts is None:
+            starts = self._starts[env] = _Starts()
+        starts.wanted = count
+        if count > starts.starting and not starts.pausing and self._make_ready(env):
+            self._start(env, starts)
+
+    def env_ready(self, env: str) -> None:
+        """Workers can start in it from now on."""
+        starts = self._starts.get(env)
+        if starts is not None and not starts.pausing:
+            self._start(env, starts)
+
+    def _start(self, env: str, starts: _Starts) -> None:
+        while starts.starting < starts.wanted:
+            starts.starting += 1
             self._tokens = token = self._tokens + 1
-            self._starting[token] = self._host.call_later(
+            timer = self._host.call_later(
                 self._host.config.worker_start_timeout_ns, partial(self._give_up, token)
             )
-            self._host.workers.start(token)
+            self._starting[token] = _Starting(env, timer)
+            self._host.workers.start(token, env)
 
     def registered(self, address: Address, token: int) -> Worker | None:
         """The process is up. None for a token that nobody waits for."""
-        timer = self._starting.pop(token, None)
-        if timer is None:
+        starting = self._started(token)
+        if starting is None:
             return None
-        timer.cancel()
-        self._failed_rounds = 0
-        worker = Worker(address, token)
+        self._starts[starting.env].failed_rounds = 0
+        worker = Worker(address, token, starting.env)
         self.workers[address.worker_id] = self._by_token[token] = worker
         return worker
 
     def start_ended(self, token: int, reason: str) -> None:
         """A process ended before it registered."""
-        timer = self._starting.pop(token, None)
-        if timer is None:
+        starting = self._started(token)
+        if starting is None:
             return
-        timer.cancel()
-        if self._pausing:
+        starts = self._starts[starting.env]
+        if starts.pausing:
             return  # Those that fail together count once.
-        self._pausing = True
-        rounds = self._failed_rounds = self._failed_rounds + 1
+        starts.pausing = True
+        starts.failed_rounds += 1
+        rounds = starts.failed_rounds
         pause_ns = START_PAUSE_NS * 4 ** (rounds - 2) if rounds > 1 else 0
-        self._host.call_later(pause_ns, partial(self._resume, reason))
+        self._host.call_later(pause_ns, partial(self._resume, starting.env, reason))
 
-    def _resume(self, reason: str) -> None:
-        self._pausing = False
-        if self._failed_rounds >= START_ROUNDS:
-            self._failed_rounds = 0
-            self._on_start_failed(reason)
-        self.want(self._wanted)
+    def _started(self, token: int) -> _Starting | None:
+        """It is not on its way any more."""
+        starting = self._starting.pop(token, None)
+        if starting is not None:
+            starting.timer.cancel()
+            self._starts[starting.env].starting -= 1
+        return starting
+
+    def _resume(self, env: str, reason: str) -> None:
+        starts = self._starts[env]
+        starts.pausing = False
+        if starts.failed_rounds >= START_ROUNDS:
+            starts.failed_rounds = 0
+            self._on_start_failed(env, reason)
+        self.want(starts.wanted, env)
 
     def _give_up(self, token: int) -> None:
         self._host.workers.kill(token)
@@ -113,11 +160,13 @@ class WorkerPool:
 
     # --- idle -------------------------------------------------------------------------------------
 
-    def take(self) -> Worker | None:
-        """The worker that was busy last: its caches are warm."""
-        if not self._idle:
-            return None
-        return self._idle.popitem()[1]
+    def take(self, env: str = "") -> Worker | None:
+        """Of those of this environment, the worker that was busy last: its caches are warm."""
+        for worker_id, worker in reversed(self._idle.items()):
+            if worker.env == env:
+                del self._idle[worker_id]
+                return worker
+        return None
 
     def put_back(self, worker: Worker) -> None:
         worker.idle_ns = self._host.now_ns()

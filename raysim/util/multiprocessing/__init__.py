@@ -1,6 +1,6 @@
 """`multiprocessing.Pool` over the nodes of a cluster. Never a process of its own: see `pool`."""
 
-from multiprocessing import JoinableQueue, TimeoutError
+from multiprocessing import JoinableQueue, TimeoutError  # noqa: A004  (the standard module's names)
 
 from raysim.util.multiprocessing.pool import Pool
 

@@ -1,10 +1,8 @@
 """Pool: `multiprocessing.Pool` with actors for processes, on all nodes of a cluster.
 
-The interface is the standard library's; what differs is said where it does. Never a thread:
-results are looked at, and callbacks called, by who asks.
+The interface is the standard library's; what differs is said where it does. Never a thread of its own.
 """
 
-import collections
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from types import TracebackType
@@ -56,7 +54,7 @@ class Pool:
             ray_remote_args or {},
         )
         self._closed = False
-        self._calling_back: collections.deque[AsyncResult] = collections.deque()
+        self._calling_back: list[AsyncResult] = []
 
     def apply(
         self,
@@ -142,8 +140,8 @@ class Pool:
         if not self._closed:
             raise ValueError("Pool is still running")
         self._workers.wait()
-        while self._calling_back:
-            self._calling_back.popleft().wait()
+        for result in self._calling_back:
+            result.wait()
 
     def __enter__(self) -> "Pool":
         self._check_running()
@@ -201,18 +199,16 @@ class Pool:
         error_callback: Callable[[BaseException], object] | None,
         single: bool,
     ) -> AsyncResult:
-        # Callbacks of the past first: who goes on submitting hears of what has ended.
-        while self._calling_back and self._calling_back[0].ready():
-            self._calling_back.popleft()
         result = AsyncResult(refs, callback, error_callback, single)
         if callback is not None or error_callback is not None:
+            self._calling_back = [one for one in self._calling_back if not one.settled]
             self._calling_back.append(result)
         return result
 
 
 def _processes(wanted: int | None, address: str | None) -> int:
     if not is_initialized():
-        init(address, **({} if address is not None else {"num_cpus": wanted}))
+        init(address, num_cpus=wanted if address is None else None)
     cpus = int(cluster_resources().get("CPU", 0))
     if wanted is None:
         return max(cpus, 1)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from threading import RLock
 from typing import Any, NamedTuple
 
 from raysim.api.objects import get, wait
@@ -34,8 +36,7 @@ def batch_of(ref: ObjectRef) -> Batch:
 class AsyncResult:
     """The result of `apply_async` (one value) or `map_async` (a list). Ray: `AsyncResult`.
 
-    A callback is called once, by whichever comes first after the end: `ready`, `wait` or `get` of
-    this result, or the pool's next call or `join`.
+    A callback is called once, when all is done; what it raises is printed.
     """
 
     def __init__(
@@ -51,6 +52,10 @@ class AsyncResult:
         self._single = single_result
         self._values: list[Any] | None = None
         self._error: BaseException | None = None
+        # Whoever waits and whoever is called back may both find that all is done.
+        self._settling = RLock()
+        if callback is not None or error_callback is not None:
+            self._listen()
 
     def wait(self, timeout: float | None = None) -> None:
         """Until all is done, or `timeout` seconds are over."""
@@ -74,24 +79,56 @@ class AsyncResult:
             raise self._error
         return self._values[0] if self._single else self._values
 
+    @property
+    def settled(self) -> bool:
+        """Whether the callback was called; unlike `ready`, it does not look."""
+        return self._values is not None
+
+    def _listen(self) -> None:
+        """Nobody may ever ask for the result: the last chunk to end settles it."""
+        left = len(self._refs)
+        if not left:
+            self._settle()
+
+        def ended(_: object) -> None:
+            nonlocal left
+            with self._settling:
+                left -= 1
+                if not left:
+                    self._settle()
+
+        for ref in self._refs:
+            ref.future().add_done_callback(ended)
+
     def _is_done(self, timeout: float | None) -> bool:
-        if self._values is not None:
-            return True
-        refs = self._refs
-        if refs and wait(refs, num_returns=len(refs), timeout=timeout)[1]:
-            return False
-        self._settle([value for ref in refs for value in batch_of(ref)])
+        if self._values is None:
+            refs = self._refs
+            if refs and wait(refs, num_returns=len(refs), timeout=timeout)[1]:
+                return False
+            self._settle()
         return True
 
-    def _settle(self, values: list[Any]) -> None:
-        self._values = values
-        self._error = next((v.error for v in values if isinstance(v, Failed)), None)
-        self._refs = []
-        if self._error is not None:
-            if self._error_callback is not None:
-                self._error_callback(self._error)
-        elif self._callback is not None:
-            self._callback(values[0] if self._single else values)
+    def _settle(self) -> None:
+        """All chunks have ended. Returns when the callback has."""
+        with self._settling:
+            values = [value for ref in self._refs for value in batch_of(ref)]
+            # Simulated processes share a thread, and its lock: one may have settled it meanwhile.
+            if self._values is not None:
+                return
+            self._error = next((v.error for v in values if isinstance(v, Failed)), None)
+            self._values = values
+            self._refs = []
+            try:
+                self._call_back(values)
+            except Exception:  # noqa: BLE001  (not the affair of who asks: shown, as a thread's)
+                traceback.print_exc()
+
+    def _call_back(self, values: list[Any]) -> None:
+        if self._error is None:
+            if self._callback is not None:
+                self._callback(values[0] if self._single else values)
+        elif self._error_callback is not None:
+            self._error_callback(self._error)
 
 
 class IMapIterator:

@@ -30,7 +30,10 @@ def _run(function: Callable[..., Any], args: Iterable[Any], kwargs: dict[str, An
     try:
         return function(*args, **kwargs)
     except Exception as error:  # noqa: BLE001  (whatever it is, it is raised where the result is read)
-        text = "".join(traceback.format_exception(error))
+        own = error.__traceback__
+        text = "".join(
+            traceback.format_exception(type(error), error, own.tb_next if own is not None else None)
+        )
         cause = portable(error, text)
         cause.add_note(f"Raised in a worker of the pool:\n{text}")
         return Failed(cause)
@@ -77,7 +80,8 @@ class Workers:
         if self._max_chunks and slot.chunks >= self._max_chunks:
             self._replace(slot)
         slot.chunks += 1
-        slot.last = ref = slot.actor.run.remote(function, calls)
+        ref: ObjectRef = slot.actor.run.remote(function, calls)
+        slot.last = ref
         return ref
 
     def _start(self) -> ActorHandle:

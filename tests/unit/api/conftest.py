@@ -12,6 +12,7 @@ from raysim.backend import ActorRecord, ContextInfo, InitOptions, NodeOptions
 from raysim.runtime.object_ref import ObjectRef
 from raysim.spec.address import NOWHERE
 from raysim.spec.ids import ActorId, IdSource, driver_task, job_id, return_id
+from raysim.spec.task import returns_of
 
 
 class FakeBackend:
@@ -24,7 +25,7 @@ class FakeBackend:
 
     def _refs(self, count: int) -> list[ObjectRef]:
         task = self.ids.task()
-        return [ObjectRef(return_id(task, i), NOWHERE, None) for i in range(count)]
+        return [ObjectRef(return_id(task, i), NOWHERE, None) for i in range(returns_of(count))]
 
     def submit_task(self, function, options, args, kwargs):
         self.calls.append(("submit_task", (function, options, args, kwargs)))

@@ -9,6 +9,7 @@ import pytest
 import raysim
 from raysim.api.handles import ActorHandle
 from raysim.api.methods import decode_methods
+from raysim.spec.task import STREAMING
 
 
 @raysim.remote
@@ -95,25 +96,17 @@ def test_refused_call_reaches_no_backend(backend):
     assert backend.calls == []
 
 
-def test_generators_without_a_number_of_returns_are_refused_at_the_call(backend):
+def test_generators_without_a_number_of_returns_stream(backend):
     @raysim.remote
     def stream():
         yield 1
 
-    with pytest.raises(ValueError, match=r"stream.*num_returns=N"):
-        stream.remote()
-    assert stream.options(num_returns=1).remote() is not None
-    with pytest.raises(ValueError, match=r"Actor\.stream"):
-        Actor.remote().stream.remote()
-
-
-def test_async_actors_are_refused_by_name():
-    class Waiting:
-        async def method(self):
-            """Not yet."""
-
-    with pytest.raises(ValueError, match=r"Waiting\.method is an async def"):
-        raysim.remote(Waiting)
+    stream.remote()
+    stream.options(num_returns="streaming").remote()
+    stream.options(num_returns=3).remote()
+    assert [given[1].num_returns for _, given in backend.calls] == [STREAMING, STREAMING, 3]
+    Actor.remote().stream.remote()
+    assert backend.calls[-1][1][2].num_returns == STREAMING
 
 
 def test_remote_function_keeps_name_and_documentation():

@@ -1,9 +1,9 @@
 import pytest
 
-from raysim.api.resolve import STREAMING, actor_options, call_options, task_options
+from raysim.api.resolve import actor_options, call_options, task_options
 from raysim.api.scheduling_strategies import NodeAffinitySchedulingStrategy
 from raysim.backend import ActorOptions, CallOptions, TaskOptions
-from raysim.spec.task import Default, NodeAffinity, Spread
+from raysim.spec.task import STREAMING, Default, NodeAffinity, Spread
 
 NODE = "ab" * 28
 
@@ -99,8 +99,6 @@ def test_method_options():
     "option",
     [
         {"runtime_env": {"pip": []}},
-        {"label_selector": {"zone": "a"}},
-        {"max_calls": 1},
         {"placement_group_bundle_index": 0},
         {"_labels": {"a": "b"}},
     ],
@@ -112,18 +110,28 @@ def test_what_is_not_supported_yet_is_refused_by_name(option):
 
 
 @pytest.mark.parametrize(
-    "option",
+    ("given", "is_async", "limit", "out_of_order"),
     [
-        {"max_concurrency": 2},
-        {"max_pending_calls": 5},
-        {"allow_out_of_order_execution": True},
-        {"concurrency_groups": {"io": 1}},
+        ({}, False, 1, False),
+        ({}, True, 1000, True),
+        ({"max_concurrency": 0}, False, 1, False),
+        ({"max_concurrency": 1}, True, 1, True),
+        ({"max_concurrency": 3}, False, 3, True),
+        ({"concurrency_groups": {"io": 2}}, False, 1, False),
+        ({"allow_out_of_order_execution": True}, False, 1, True),
     ],
 )
-def test_what_actors_cannot_do_yet_is_refused_by_name(option):
-    (name,) = option
-    with pytest.raises(ValueError, match=f"{name}=.* not supported by raysim yet"):
-        actor_options(option, b"")
+def test_concurrency_of_an_actor(given, is_async, limit, out_of_order):
+    """Order is kept where calls run one at a time, unless it is given up."""
+    options = actor_options(given, b"", is_async)
+    assert (options.max_concurrency, options.out_of_order) == (limit, out_of_order)
+    assert options.concurrency_groups == given.get("concurrency_groups", {})
+
+
+@pytest.mark.parametrize("groups", [{"io": 0}, {"io": "two"}, {1: 2}, ["io"]])
+def test_groups_need_a_name_and_a_limit(groups):
+    with pytest.raises(ValueError, match="concurrency_groups"):
+        actor_options({"concurrency_groups": groups}, b"")
 
 
 def test_misspelt_option_is_answered_with_the_nearest():

@@ -103,13 +103,37 @@ class FakeWorkers:
 
     def __init__(self) -> None:
         self.started: list[int] = []
+        self.envs: dict[int, str] = {}
+        """By token."""
         self.killed: list[int] = []
 
-    def start(self, token: int) -> None:
+    def start(self, token: int, env: str = "") -> None:
         self.started.append(token)
+        self.envs[token] = env
 
     def kill(self, token: int) -> None:
         self.killed.append(token)
+
+
+class FakeEnvironments:
+    """An `Environments` that lists what it was asked for; tests call `Raylet.env_finished` themselves."""
+
+    def __init__(self) -> None:
+        self.packages: dict[str, bytes] = {}
+        self.asked: list[str] = []
+        self.given_up: list[str] = []
+
+    def has_package(self, uri: str) -> bool:
+        return uri in self.packages
+
+    def add_package(self, uri: str, data: bytes) -> None:
+        self.packages[uri] = data
+
+    def set_up(self, env: str) -> None:
+        self.asked.append(env)
+
+    def give_up(self, env: str) -> None:
+        self.given_up.append(env)
 
 
 class FakeHost:
@@ -123,6 +147,7 @@ class FakeHost:
         self.storage = storage or FakeStorage()
         self.store = FakeStore()
         self.workers = FakeWorkers()
+        self.envs = FakeEnvironments()
         self.sent: list[tuple[Address, Message]] = []
         self.notes: list[Note] = []
         self.stopped: list[str] = []

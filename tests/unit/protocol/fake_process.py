@@ -42,6 +42,7 @@ class FakeProcessHost(FakeHost):
         self.lock: AbstractContextManager[object] = nullcontext()
         self.ran: list[RunnableTask] = []
         self.exited: list[str] = []
+        self.interrupted: list[RunnableTask] = []
         self.while_blocked: Callable[[], None] = lambda: None
 
     def block(self, waiter: Waiter, timeout_ns: int | None) -> bool:
@@ -54,6 +55,12 @@ class FakeProcessHost(FakeHost):
 
     def run(self, task: RunnableTask) -> None:
         self.ran.append(task)
+
+    def interrupt(self, task: RunnableTask) -> None:
+        self.interrupted.append(task)
+
+    def outside(self, action: Callable[[], None]) -> None:
+        self.call_later(0, action)
 
     def soon(self, action: Callable[[], None]) -> None:
         self.call_later(0, action)

@@ -103,6 +103,11 @@ class WorkerRig:
         [task] = self.executor.running
         return task
 
+    def task_of(self, call: TaskCall) -> RunnableTask:
+        """Of one call that runs, or ran."""
+        [task] = [task for task in self.host.ran if task.call.task_id == call.task_id]
+        return task
+
     def ran(self) -> list[TaskId]:
         """The calls that user code was given, in order."""
         return [task.call.task_id for task in self.host.ran]
@@ -114,37 +119,43 @@ class WorkerRig:
         contained: list[ContainedRef] | None = None,
         failure: Failure | None = None,
         exits: bool = False,
+        crashed: bool = False,
+        call: TaskCall | None = None,
     ) -> None:
-        """User code is done with what it runs. As the runtime does, holds what the returns contain."""
+        """User code is done with what it runs, `call` if that is not all. As the runtime does, holds
+        what the returns contain."""
         self.owner.objects.hold(contained or [])
         values = [ReturnValue([p], len(p), list(contained or [])) for p in payloads]
-        self.executor.finished(self.running, Outcome(status, values, failure, exits))
+        task = self.running if call is None else self.task_of(call)
+        self.executor.finished(task, Outcome(status, values, failure, exits, crashed))
         self.host.advance(0)
 
     # Actors.
 
-    def spec(self, *refs: TaskArg) -> ActorSpec:
+    def spec(self, *refs: TaskArg, **fields: Any) -> ActorSpec:
         return ActorSpec(
             self.ids.actor(), FunctionId(b"c" * 28), "Counter", b"class", b"args", list(refs), CALLER,
-            fixed({"CPU": 1}), {},
+            fixed({"CPU": 1}), {}, **fields,
         )  # fmt: skip
 
-    def start_actor(self, *refs: TaskArg, incarnation: int = 0) -> ActorSpec:
-        spec = self.spec(*refs)
+    def start_actor(self, *refs: TaskArg, incarnation: int = 0, **fields: Any) -> ActorSpec:
+        spec = self.spec(*refs, **fields)
         self.tell(GCS, StartActor(spec, incarnation))
         return spec
 
-    def actor(self, incarnation: int = 0) -> ActorSpec:
+    def actor(self, incarnation: int = 0, **fields: Any) -> ActorSpec:
         """One whose constructor has returned."""
-        spec = self.start_actor(incarnation=incarnation)
+        spec = self.start_actor(incarnation=incarnation, **fields)
         self.finish()
         self.host.take()
         self.host.ran.clear()
         return spec
 
-    def method(self, spec: ActorSpec, sequence: int, *refs: TaskArg) -> TaskCall:
+    def method(self, spec: ActorSpec, sequence: int, *refs: TaskArg, group: str = "") -> TaskCall:
         task_id = self.ids.actor_task(spec.actor_id)
-        return TaskCall(task_id, 0, b"args", list(refs), method="add", sequence=sequence)
+        return TaskCall(
+            task_id, 0, b"args", list(refs), method="add", sequence=sequence, group=group
+        )
 
     def push_actor(
         self, spec: ActorSpec, *calls: TaskCall, sender: Address = CALLER, incarnation: int = 0

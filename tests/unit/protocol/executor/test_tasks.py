@@ -214,6 +214,17 @@ def test_no_room_for_an_argument_fails_the_call(rig):
     assert [result.failure for _, result in rig.results()] == [None, full]
 
 
+def test_dead_owner_of_an_argument_fails_the_call(rig):
+    """Its loss is heard of before the raylet says that it looks for no copy."""
+    arg = rig.arg(owner=OTHER)
+    rig.push(rig.call(arg))
+    rig.lose(OTHER)
+    died = Failure(FailureKind.OWNER_DIED, "its owner is gone")
+    rig.tell(RAYLET, FetchFailed(arg.object_id, [], died))
+    [(_, result)] = rig.results()
+    assert result.failure.kind == FailureKind.OWNER_DIED
+
+
 # Blocking.
 
 

@@ -194,7 +194,9 @@ class OwnerRig:
         failure: Failure | None = None,
     ) -> TaskResult:
         task_id: TaskId = task_of_object(object_id)
-        return TaskResult(task_id, attempt, status, list(returns), 0, 10 * MS, failure)
+        is_error = status in (TaskStatus.APPLICATION_ERROR, TaskStatus.RETRIABLE_ERROR)
+        values = [msgspec.structs.replace(value, is_error=is_error) for value in returns]
+        return TaskResult(task_id, attempt, status, values, 0, 10 * MS, failure)
 
     def ran(
         self, *args: ObjectId, what: TaskTemplate = TEMPLATE, result: Return | None = None

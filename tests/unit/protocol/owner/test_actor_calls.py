@@ -5,6 +5,7 @@ import pytest
 from raysim.journal import TaskEnded
 from raysim.protocol.messages import (
     ActorChanged,
+    CancelTasks,
     NodeRemoved,
     PushActorCalls,
     SubscribeActor,
@@ -31,17 +32,24 @@ class Client:
         self.version = 0
         self.numbers = 0
 
-    def news(self, state, incarnation=0, at=NOWHERE, death=None, version=None):
+    def news(self, state, incarnation=0, at=NOWHERE, death=None, version=None, out_of_order=False):
         if version is None:
             self.version += 1
             version = self.version
         info = ActorInfo(
-            self.actor_id, state, incarnation, version, at, class_name="Counter", death=death
+            self.actor_id,
+            state,
+            incarnation,
+            version,
+            at,
+            class_name="Counter",
+            death=death,
+            out_of_order=out_of_order,
         )
         self.rig.tell(GCS, ActorChanged(info))
 
-    def alive(self, incarnation=0, at=FIRST):
-        self.news(ActorState.ALIVE, incarnation, at)
+    def alive(self, incarnation=0, at=FIRST, out_of_order=False):
+        self.news(ActorState.ALIVE, incarnation, at, out_of_order=out_of_order)
 
     def call(self, *args, retries=0, method="add"):
         rig = self.rig
@@ -399,12 +407,40 @@ def test_cancelled_head_with_an_unready_argument_blocks_nobody(rig, actor):
     assert actor.pushed() == [(0, 0, b"2")]
 
 
-def test_sent_call_is_not_cancelled(rig, actor):
+def test_cancelling_a_sent_call_is_left_to_its_actor(rig, actor):
     result = actor.call()
+    actor.call()
     actor.alive()
-    rig.owner.flush()
-    rig.owner.actor_calls.cancel(result[:24])
+    rig.owner.actor_calls.cancel(result[:24], recursive=True)
+    sent = [(to, m) for to, m in rig.host.take() if isinstance(m, PushActorCalls | CancelTasks)]
+    assert [type(message) for _, message in sent] == [PushActorCalls] * 2 + [CancelTasks]
+    assert sent[-1] == (FIRST, CancelTasks([result[:24]], recursive=True))
     assert not rig.found(result).ready
+
+
+def test_cancelled_call_is_not_repeated_by_the_next_incarnation(rig, actor):
+    result = actor.call(retries=-1)
+    actor.alive()
+    rig.owner.actor_calls.cancel(result[:24])
+    actor.news(ActorState.RESTARTING, 1)
+    assert rig.failure(result) == FailureKind.TASK_CANCELLED
+
+
+def test_calls_overtake_one_that_waits_if_the_actor_keeps_no_order(rig, actor):
+    argument = rig.submit()
+    actor.call(argument)
+    actor.call()
+    actor.alive(out_of_order=True)
+    assert actor.pushed() == [(0, 0, b"2")]
+
+
+def test_pending_calls_are_counted(rig, actor):
+    actor.call()
+    actor.alive()
+    second = actor.call()
+    assert rig.owner.actor_calls.pending(actor.actor_id) == 2
+    actor.done(second)
+    assert rig.owner.actor_calls.pending(actor.actor_id) == 1
 
 
 # Idle.
@@ -433,4 +469,4 @@ def test_nothing_is_left_of_answered_calls(rig, actor):
     for result in results:
         rig.drop(result)
     rig.assert_nothing_left()
-    assert rig.owner.actor_calls._records == {}
+    assert rig.owner.actor_calls.records == {}

@@ -34,7 +34,7 @@ def info(name: str, cpus: float = 4, **more: float) -> NodeInfo:
 
 
 class Node:
-    """A node called `here` with `cpus`; it knows the nodes of `others` (name to CPUs)."""
+    """A node called `here` with `cpus` (and `more` resources); it knows the nodes of `others` (name to CPUs)."""
 
     def __init__(
         self,
@@ -43,9 +43,10 @@ class Node:
         config: Config | None = None,
         policy: str = "hybrid",
         registered: bool = True,
+        **more: float,
     ) -> None:
         self.host = FakeHost(address("here"), config)
-        self.info = info("here", cpus)
+        self.info = info("here", cpus, **more)
         config = self.host.config
         self.raylet = Raylet(self.host, self.info, GCS, create(policy, config))
         self.process = Process([self.raylet])
@@ -103,6 +104,14 @@ class Node:
         """Lease id to worker, of all grants to this owner so far."""
         return {
             message.lease_id: message.worker
+            for to, message in self.host.of(WorkerLeaseGranted)
+            if to == owner
+        }
+
+    def gpus(self, owner: Address) -> dict[int, list[int]]:
+        """Lease id to the numbers of its GPUs, of all grants to this owner so far."""
+        return {
+            message.lease_id: message.accelerators["GPU"]
             for to, message in self.host.of(WorkerLeaseGranted)
             if to == owner
         }

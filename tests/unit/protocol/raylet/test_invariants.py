@@ -144,7 +144,7 @@ def check(node: Node) -> None:
     expected = dict(node.info.total)
     for lease in holding.values():
         subtract(expected, lease.held)
-        add(expected, {"CPU": lease.cpu_lent})
+        add(expected, lease.lent)
     assert node.raylet.view.local.available == expected
     leased = [worker.address for worker in workers if worker.lease is not None]
     granted = [lease.worker for lease in known if lease.state is LeaseState.GRANTED]

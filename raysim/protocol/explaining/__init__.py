@@ -1,0 +1,5 @@
+"""Why is this object not ready: asks those who decide, step by step. Never a second model of what they decide."""
+
+from raysim.protocol.explaining.role import Explaining
+
+__all__ = ["Explaining"]

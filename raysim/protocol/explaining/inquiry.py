@@ -1,0 +1,372 @@
+"""One inquiry into why objects are not ready: whom to ask next, and what the answers mean. Never sends.
+
+Each method is a generator: it yields questions, is sent the answers (None: nobody answered), and
+returns an Explanation. It follows what waits for what through owners, raylets, the GCS and workers;
+an object that is met again on the way down closes a cycle.
+"""
+
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, TypeAlias
+
+import msgspec
+
+from raysim.protocol.messages import (
+    ActorStory,
+    ContainedRef,
+    ExplainActor,
+    ExplainLease,
+    ExplainObject,
+    ExplainProcess,
+    LeaseHolder,
+    LeaseStage,
+    LeaseStory,
+    Message,
+    NodeRoom,
+    ObjectStage,
+    ObjectStory,
+    ProcessStory,
+)
+from raysim.spec.actor import ActorState
+from raysim.spec.address import NOWHERE, Address
+from raysim.spec.explanation import Explanation, Holder, NodeLack, Reason
+from raysim.spec.ids import ActorId, NodeId, ObjectId, TaskId, WorkerId
+from raysim.spec.resources import describe
+
+Question: TypeAlias = tuple[Address, Callable[[int], Message]]
+Steps: TypeAlias = Generator[Question, Any, Explanation]
+Several: TypeAlias = Generator[Question, Any, list[Explanation]]
+
+QUESTIONS = 200
+"""Asked in one inquiry at most. Ours: a person reads the answer."""
+
+BRANCHES = 4
+"""Things that one step waits for which are followed. Ours."""
+
+
+class Path(msgspec.Struct, frozen=True):
+    """The objects that were met on the way down, and what they are called."""
+
+    objects: tuple[ObjectId, ...] = ()
+    names: tuple[str, ...] = ()
+
+
+START = Path()
+
+
+class Inquiry:
+    def __init__(self, gcs: Address) -> None:
+        self.names: dict[NodeId, str] = {}
+        self._gcs = gcs
+        self._left = QUESTIONS
+
+    # --- objects ----------------------------------------------------------------------------------
+
+    def object(self, ref: ContainedRef, path: Path = START) -> Steps:
+        object_id = ref.object_id
+        if object_id in path.objects:
+            return _cycle(path, object_id)
+        if self._left <= 0:
+            text = f"Object {object_id.hex()}: not followed, the chain is too long."
+            return Explanation(reason=Reason.NOT_FOLLOWED, text=text, object_id=object_id.hex())
+        self._left -= 1
+        story: ObjectStory | None = yield ref.owner, lambda n: ExplainObject(n, object_id)
+        if story is None:
+            text = (
+                f"Object {object_id.hex()}: its owner, process {_process(ref.owner)} on "
+                f"{self._node(ref.owner.node_id)}, does not answer."
+            )
+            found = Explanation(reason=Reason.NO_ANSWER, text=text)
+        else:
+            name = f"{story.name or 'object'} ({_short(story.task_id or object_id)})"
+            path = Path((*path.objects, object_id), (*path.names, name))
+            found = yield from self._of_story(ref, story, name, path)
+        task_id = story.task_id.hex() if story is not None and story.task_id is not None else ""
+        return msgspec.structs.replace(found, object_id=object_id.hex(), task_id=task_id)
+
+    def _of_story(self, ref: ContainedRef, story: ObjectStory, name: str, path: Path) -> Steps:
+        what = f"Object {ref.object_id.hex()}"
+        call = f"Call {name}"
+        if story.rebuilt:
+            call = (
+                f"{what} was lost and is being rebuilt: call {name}, attempt {story.attempt + 1},"
+            )
+        elif story.attempt:
+            call = f"{call}, attempt {story.attempt + 1},"
+        for_s = story.for_ns / 1e9
+        match story.stage:
+            case ObjectStage.UNKNOWN:
+                text = (
+                    f"{what} is gone: its owner, process {_process(ref.owner)}, does not have it."
+                )
+                return Explanation(reason=Reason.GONE, text=text)
+            case ObjectStage.READY:
+                return Explanation(reason=Reason.READY, text=f"{what} is ready {story.text}.")
+            case ObjectStage.FAILED:
+                return Explanation(reason=Reason.FAILED, text=f"{what} failed: {story.text}")
+            case ObjectStage.NO_CALL:
+                text = f"{what} is set when its placement group has a place; no call makes it."
+                return Explanation(reason=Reason.PLACEMENT_GROUP, text=text)
+            case ObjectStage.ARGUMENTS:
+                because = yield from self._each(story.arguments, path)
+                text = f"{call} waits for {_arguments(story)}."
+                reason = Reason.PENDING_ARGUMENT
+            case ObjectStage.ACTOR_ARGUMENTS:
+                because = yield from self._each(story.arguments, path)
+                text = (
+                    f"{call} waits for its actor, whose constructor waits for {_arguments(story)}."
+                )
+                reason = Reason.PENDING_ARGUMENT
+            case ObjectStage.BEHIND:
+                because = yield from self._each(story.arguments, path)
+                text = (
+                    f"{call} waits behind {story.text} of the same caller, which waits for "
+                    f"{_arguments(story)}."
+                )
+                reason = Reason.BEHIND_OTHER_CALL
+            case ObjectStage.LEASE:
+                return (yield from self._leases(ref.owner.worker_id, story, call, path))
+            case ObjectStage.PUSHED:
+                assert story.task_id is not None
+                return (yield from self._pushed(story.task_id, story, call, path))
+            case ObjectStage.ACTOR:
+                assert story.actor_id is not None
+                return (yield from self._actor(story.actor_id, call, path))
+        return Explanation(reason=reason, text=text, for_s=for_s, because=because)
+
+    def _each(self, refs: Sequence[ContainedRef], path: Path) -> Several:
+        found: list[Explanation] = []
+        for ref in refs[:BRANCHES]:
+            explanation = yield from self.object(ref, path)
+            found.append(explanation)
+        return found
+
+    # --- processes --------------------------------------------------------------------------------
+
+    def _pushed(self, task_id: TaskId, story: ObjectStory, call: str, path: Path) -> Steps:
+        worker = story.worker
+        where = f"worker {_process(worker)} on {self._node(worker.node_id)}"
+        node_id = worker.node_id.hex()
+        actor_id = story.actor_id.hex() if story.actor_id is not None else ""
+        process = yield from self._doing(worker)
+        if process is None:
+            text = f"{call} was sent to {where}, which does not answer."
+            return Explanation(
+                reason=Reason.NO_ANSWER, text=text, node_id=node_id, actor_id=actor_id
+            )
+        because = yield from self._each(process.awaited, path)
+        ours = next((one for one in process.running if one.task_id == task_id), None)
+        waits = ", and waits for:" if because else "."
+        if ours is not None:
+            for_s = ours.for_ns / 1e9
+            text = f"{call} has been running for {for_s:.3g} s in {where}{waits}"
+            reason = Reason.BLOCKED if because else Reason.RUNNING
+        elif process.running:
+            first = process.running[0]
+            for_s = story.for_ns / 1e9
+            running = f"{first.name} ({_short(first.task_id)})"
+            text = (
+                f"{call} waits for its turn in {where}, which has been running {running} for "
+                f"{first.for_ns / 1e9:.3g} s{waits}"
+            )
+            reason = Reason.BEHIND_OTHER_CALL
+        else:
+            for_s = story.for_ns / 1e9
+            text = f"{call} was sent to {where}, where its arguments are being brought or it is about to start."
+            reason = Reason.MESSAGE_UNDER_WAY
+        return Explanation(
+            reason=reason,
+            text=text,
+            node_id=node_id,
+            actor_id=actor_id,
+            for_s=for_s,
+            because=because,
+        )
+
+    def _doing(self, worker: Address) -> Generator[Question, Any, ProcessStory | None]:
+        if worker == NOWHERE or self._left <= 0:
+            return None
+        self._left -= 1
+        story: ProcessStory | None = yield worker, lambda n: ExplainProcess(n)
+        return story
+
+    # --- leases -----------------------------------------------------------------------------------
+
+    def _leases(self, owner: WorkerId, story: ObjectStory, call: str, path: Path) -> Steps:
+        if not story.leases:
+            text = f"{call} is ready to run; its owner is about to ask for a worker."
+            return Explanation(reason=Reason.MESSAGE_UNDER_WAY, text=text)
+        lease_id, raylet = story.leases[0]
+        return (yield from self._lease(owner, lease_id, raylet, call, path))
+
+    def _lease(
+        self, owner: WorkerId, lease_id: int, raylet: Address, call: str, path: Path
+    ) -> Steps:
+        where = self._node(raylet.node_id)
+        node_id = raylet.node_id.hex()
+        self._left -= 1
+        story: LeaseStory | None = yield raylet, lambda n: ExplainLease(n, owner, lease_id)
+        if story is None:
+            text = f"{call} asked the raylet of {where} for a worker, which does not answer."
+            return Explanation(reason=Reason.NO_ANSWER, text=text, node_id=node_id)
+        for_s = story.for_ns / 1e9
+        match story.stage:
+            case LeaseStage.QUEUED:
+                holders, because = yield from self._holders(story.holders, path)
+                ahead = f", behind {story.ahead} like it" if story.ahead else ""
+                text = f"{call} has waited at {where} for {_needs(story)} for {for_s:.3g} s{ahead}."
+                return Explanation(
+                    reason=Reason.NO_ROOM,
+                    text=text,
+                    node_id=node_id,
+                    for_s=for_s,
+                    nodes=self._lacks(story.nodes),
+                    holders=holders,
+                    because=because,
+                )
+            case LeaseStage.INFEASIBLE:
+                text = f"{call} needs {_needs(story)}, and {_nobody(story)}."
+                return Explanation(
+                    reason=_infeasible(story),
+                    text=text,
+                    node_id=node_id,
+                    for_s=for_s,
+                    nodes=self._lacks(story.nodes),
+                )
+            case LeaseStage.STARTING:
+                text = f"{call} has its resources on {where}, where a worker has been starting for {for_s:.3g} s."
+                return Explanation(
+                    reason=Reason.WORKER_STARTING, text=text, node_id=node_id, for_s=for_s
+                )
+            case LeaseStage.GRANTED | LeaseStage.UNKNOWN:
+                text = f"{call} asked {where} for a worker; the request or its answer is under way."
+                return Explanation(reason=Reason.MESSAGE_UNDER_WAY, text=text, node_id=node_id)
+
+    def _holders(
+        self, holders: Sequence[LeaseHolder], path: Path
+    ) -> Generator[Question, Any, tuple[list[Holder], list[Explanation]]]:
+        """Who they are, and what they wait for themselves."""
+        found: list[Holder] = []
+        because: list[Explanation] = []
+        for holder in holders[:BRANCHES]:
+            process = yield from self._doing(holder.worker)
+            what = (
+                [f"{one.name} ({_short(one.task_id)})" for one in process.running]
+                if process
+                else []
+            )
+            if not what and holder.actor_id is not None:
+                what = [f"actor {_short(holder.actor_id)}"]
+            who = f"{', '.join(what) or 'a lease'} in worker {_process(holder.worker)}"
+            found.append(Holder(who, holder.held, holder.for_ns / 1e9))
+            if process is not None and process.awaited:
+                waits = yield from self._each(process.awaited, path)
+                text = f"{who} waits for:"
+                because.append(Explanation(reason=Reason.BLOCKED, text=text, because=waits))
+        return found, because
+
+    def _lacks(self, nodes: Sequence[NodeRoom]) -> list[NodeLack]:
+        """Those that lack something; all, if none does."""
+        some = [node for node in nodes if node.lacks or node.why] or nodes
+        return [
+            NodeLack(n.node_id.hex(), self.names.get(n.node_id, ""), n.lacks, n.ever, n.why)
+            for n in some
+        ]
+
+    # --- actors -----------------------------------------------------------------------------------
+
+    def _actor(self, actor_id: ActorId, call: str, path: Path) -> Steps:
+        self._left -= 1
+        story: ActorStory | None = yield self._gcs, lambda n: ExplainActor(n, actor_id)
+        found = yield from self._actor_story(actor_id, story, call, path)
+        return msgspec.structs.replace(found, actor_id=actor_id.hex())
+
+    def _actor_story(
+        self, actor_id: ActorId, story: ActorStory | None, call: str, path: Path
+    ) -> Steps:
+        short = _short(actor_id)
+        if story is None:
+            text = f"{call} waits for its actor {short}, of which the GCS does not tell."
+            return Explanation(reason=Reason.NO_ANSWER, text=text)
+        who = f"actor {story.name} ({short})"
+        match story.state:
+            case None:
+                text = f"{call} waits for actor {short}, which the GCS does not know (yet)."
+                return Explanation(reason=Reason.ACTOR_PENDING, text=text)
+            case ActorState.DEAD:
+                text = f"{call} is to {who}, which is dead: {story.text}"
+                return Explanation(reason=Reason.ACTOR_DEAD, text=text)
+            case ActorState.ALIVE:
+                text = f"{call} is to {who}, which is alive; its caller is about to hear of that."
+                return Explanation(reason=Reason.MESSAGE_UNDER_WAY, text=text)
+            case ActorState.RESTARTING:
+                reason = Reason.ACTOR_RESTARTING
+                text = f"{call} waits for {who} to restart (start {story.incarnation + 1}):"
+            case ActorState.PENDING_CREATION:
+                reason = Reason.ACTOR_PENDING
+                text = f"{call} waits for {who} to be created:"
+        because = yield from self._start_of(who, story, path)
+        return Explanation(reason=reason, text=text, because=because)
+
+    def _start_of(self, who: str, story: ActorStory, path: Path) -> Several:
+        what = who[0].upper() + who[1:]
+        if story.worker != NOWHERE:
+            where = f"worker {_process(story.worker)} on {self._node(story.worker.node_id)}"
+            process = yield from self._doing(story.worker)
+            if process is None:
+                text = f"{what} is being constructed in {where}, which does not answer."
+                return [Explanation(reason=Reason.NO_ANSWER, text=text)]
+            because = yield from self._each(process.awaited, path)
+            waits = ", which waits for:" if because else "."
+            text = f"{what}: its constructor runs in {where}{waits}"
+            reason = Reason.BLOCKED if because else Reason.RUNNING
+            node_id = story.worker.node_id.hex()
+            return [Explanation(reason=reason, text=text, node_id=node_id, because=because)]
+        if story.raylet != NOWHERE:
+            gcs = self._gcs.worker_id
+            return [(yield from self._lease(gcs, story.lease_id, story.raylet, what, path))]
+        text = f"{what} needs {_needs(story)}, and {_nobody(story)}."
+        lacks = self._lacks(story.nodes)
+        return [Explanation(reason=_infeasible(story), text=text, nodes=lacks)]
+
+    def _node(self, node_id: NodeId) -> str:
+        return f"node {self.names.get(node_id) or node_id.hex()[:8]}"
+
+
+def _cycle(path: Path, object_id: ObjectId) -> Explanation:
+    start = path.objects.index(object_id)
+    names = path.names[start:]
+    if len(names) == 1:
+        text = f"Cycle: that is, for {names[0]} itself. It can never go on."
+    else:
+        text = f"Cycle: {' waits for '.join([*names, names[0]])}. None of them can ever go on."
+    cycle = [one.hex() for one in path.objects[start:]]
+    return Explanation(reason=Reason.CYCLE, text=text, object_id=object_id.hex(), cycle=cycle)
+
+
+def _arguments(story: ObjectStory) -> str:
+    count = len(story.arguments)
+    return "an argument" if count == 1 else f"{count} arguments"
+
+
+def _needs(story: LeaseStory | ActorStory) -> str:
+    group = story.group_id
+    inside = f" in placement group {group.hex()[:8]}" if group is not None else ""
+    return describe(story.need) + inside
+
+
+def _nobody(story: LeaseStory | ActorStory) -> str:
+    if story.group_id is not None:
+        return "no bundle that could hold it has a place yet"
+    return "no node could ever run it"
+
+
+def _infeasible(story: LeaseStory | ActorStory) -> Reason:
+    return Reason.INFEASIBLE if story.group_id is None else Reason.PLACEMENT_GROUP
+
+
+def _short(one: bytes) -> str:
+    return one.hex()[:8]
+
+
+def _process(address: Address) -> str:
+    return address.worker_id.hex()[:8]

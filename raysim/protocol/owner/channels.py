@@ -1,0 +1,155 @@
+"""Values that go through the channels of compiled graphs: sent, and kept until they were read. Never who runs when.
+
+A value up to the inline limit travels in the message. A larger one is an object of the writer, in the
+store of its node, from where its readers fetch it; it goes when the last of them has read it.
+"""
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from raysim.protocol.host import ProcessHost, ReturnValue
+from raysim.protocol.messages import ChannelOutput, ChannelRead, ChannelWrite, ContainedRef
+from raysim.protocol.owner.extents import Extents
+from raysim.protocol.owner.objects import Entry, ObjectTable
+from raysim.spec.address import Address
+from raysim.spec.failure import Failure
+from raysim.spec.ids import ObjectId, TaskId, WorkerId
+
+
+class Kept(msgspec.Struct):
+    """What a value that was sent refers to, for those that have still to read it."""
+
+    readers: dict[WorkerId, None]
+    contained: Sequence[ContainedRef]
+    stored: ObjectId | None
+
+
+class Channels:
+    def __init__(
+        self, host: ProcessHost, objects: ObjectTable, extents: Extents, raylet: Address
+    ) -> None:
+        self._host = host
+        self._objects = objects
+        self._extents = extents
+        self._raylet = raylet
+        self._kept: dict[TaskId, dict[tuple[int, int], Kept]] = {}
+
+    def fits(self, value: ReturnValue) -> bool:
+        """Whether it travels in the message."""
+        return value.is_error or value.size <= self._host.config.max_inline_bytes
+
+    def store(
+        self,
+        graph_id: TaskId,
+        number: int,
+        output: ChannelOutput,
+        value: ReturnValue,
+        object_id: ObjectId,
+        written: Callable[[], None],
+    ) -> None:
+        """Put a value, whose references are held, into the node's store under this name, and send it.
+
+        `written`: its parts are not needed any more.
+        """
+
+        def lent(extent: int, handle: int, failure: Failure | None) -> None:
+            if failure is not None:
+                self._objects.drop_holds(value.contained)
+                self.write_failure(graph_id, number, output, failure)
+            else:
+                self._host.store.write(handle, value.parts)
+                self._extents.seal(extent, object_id, value.size, self._host.address)
+                entry = self._objects.create(object_id)
+                self._objects.set_stored(entry, value.size, [self._raylet])
+                self.write_stored(graph_id, number, output, entry, value.contained)
+            written()
+
+        self._extents.request(value.size, lent)
+
+    def write_inline(
+        self,
+        graph_id: TaskId,
+        number: int,
+        output: ChannelOutput,
+        payload: bytes,
+        contained: Sequence[ContainedRef] = (),
+    ) -> None:
+        held = bool(contained)
+        if held:
+            self._keep(graph_id, number, output, contained, None)
+        message = ChannelWrite(graph_id, number, output.channel, payload, held)
+        for reader in output.readers:
+            self._host.send(reader, message)
+
+    def write_stored(
+        self,
+        graph_id: TaskId,
+        number: int,
+        output: ChannelOutput,
+        entry: Entry,
+        contained: Sequence[ContainedRef] = (),
+    ) -> None:
+        """An object of this process that is in the node's store."""
+        self._objects.use(entry)
+        self._keep(graph_id, number, output, contained, entry.object_id)
+        message = ChannelWrite(
+            graph_id,
+            number,
+            output.channel,
+            held=True,
+            object_id=entry.object_id,
+            size=entry.size,
+            holder=self._raylet,
+        )
+        for reader in output.readers:
+            self._host.send(reader, message)
+
+    def write_failure(
+        self, graph_id: TaskId, number: int, output: ChannelOutput, failure: Failure
+    ) -> None:
+        for reader in output.readers:
+            self._host.send(reader, ChannelWrite(graph_id, number, output.channel, failure=failure))
+
+    def _keep(
+        self,
+        graph_id: TaskId,
+        number: int,
+        output: ChannelOutput,
+        contained: Sequence[ContainedRef],
+        stored: ObjectId | None,
+    ) -> None:
+        kept = Kept({reader.worker_id: None for reader in output.readers}, contained, stored)
+        self._kept.setdefault(graph_id, {})[number, output.channel] = kept
+        if not kept.readers:
+            self._read(graph_id, (number, output.channel))
+
+    def on_read(self, sender: Address, read: ChannelRead) -> None:
+        key = read.number, read.channel
+        kept = self._kept.get(read.graph_id, {}).get(key)
+        if kept is not None:
+            kept.readers.pop(sender.worker_id, None)
+            if not kept.readers:
+                self._read(read.graph_id, key)
+
+    def _read(self, graph_id: TaskId, key: tuple[int, int]) -> None:
+        of_graph = self._kept[graph_id]
+        self._let_go(of_graph.pop(key))
+        if not of_graph:
+            del self._kept[graph_id]
+
+    def _let_go(self, kept: Kept) -> None:
+        self._objects.drop_holds(kept.contained)
+        if kept.stored is not None:
+            self._objects.drop_use(kept.stored)
+
+    def acknowledge(self, writer: Address, write: ChannelWrite) -> None:
+        """This value was read: say so once everything that came inside is known to its owner."""
+        if write.held:
+            read = ChannelRead(write.graph_id, write.number, write.channel)
+            self._objects.after_acknowledgements(lambda: self._host.send(writer, read))
+
+    def close(self, graph_id: TaskId) -> None:
+        """Nobody reads what this process has sent through the graph."""
+        for kept in self._kept.pop(graph_id, {}).values():
+            self._let_go(kept)

@@ -1,0 +1,120 @@
+"""Runs generators of user code and hands on what they yield. Never where the items go: see the executor."""
+
+from collections.abc import AsyncGenerator, Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from raysim.exceptions import ObjectStoreFullError
+from raysim.protocol.executor.generators import Production
+from raysim.protocol.host import ReturnValue, RunnableTask, Waiter
+from raysim.protocol.owner.streams import item_id
+from raysim.runtime.object_ref import ObjectRef
+from raysim.runtime.object_ref_generator import DynamicObjectRefGenerator
+from raysim.runtime.serialization import serialize
+from raysim.spec.task import DYNAMIC
+
+if TYPE_CHECKING:
+    from raysim.runtime.core_worker import CoreWorker
+
+
+END = object()
+"""In place of a value: the generator has no more."""
+
+
+class Items:
+    """Of the calls with num_returns="streaming" or "dynamic" that one process runs."""
+
+    def __init__(self, worker: "CoreWorker", call: Callable[..., Any]) -> None:
+        """`call`: how user code is called here."""
+        self._worker = worker
+        self._host = worker.host
+        self._call = call
+
+    def run(self, task: RunnableTask, name: str, generator: Any) -> list[ReturnValue]:
+        """Until the generator ends, or nobody is left to take what it yields. What the call returns.
+
+        Raises what user code raises, ValueError where that is no generator, ObjectStoreFullError.
+        """
+        if not isinstance(generator, Iterator):
+            raise ValueError(
+                f"{name} has num_returns='streaming' or 'dynamic' and must be a generator, but it "
+                f"returned {type(generator).__name__}."
+            )
+        following = [generator, END]
+        try:
+            while (value := self._call(next, following, {})) is not END:
+                production = self.give(task, name, value)
+                if production is None:
+                    break
+                waiter = production.waiter
+                assert waiter is not None
+                if not waiter.done:
+                    self._host.block(waiter, None)
+                check(production)
+        finally:
+            close = getattr(generator, "close", None)
+            if close is not None:
+                close()
+        return self.returns(task, 0)
+
+    async def run_async(
+        self, task: RunnableTask, name: str, generator: AsyncGenerator[Any, Any]
+    ) -> list[ReturnValue]:
+        """The same on the loop of an asynchronous actor, which goes on with other calls meanwhile."""
+        try:
+            async for value in generator:
+                production = self.give(task, name, value)
+                if production is None:
+                    break
+                waiter = production.waiter
+                assert waiter is not None
+                if not waiter.done:
+                    await self._until(waiter)
+                check(production)
+        finally:
+            await generator.aclose()
+        return self.returns(task, 0)
+
+    async def _until(self, waiter: Waiter) -> None:
+        from raysim.runtime.futures import told
+
+        def begin(wake: Callable[[], None]) -> None:
+            with self._host.lock:
+                waiter.wake = wake
+                if waiter.done:
+                    wake()
+
+        await told(begin)
+
+    def give(self, task: RunnableTask, name: str, value: Any) -> Production | None:
+        """Begin to send one item; user code goes on once the production's waiter is done.
+
+        None: nobody is left to take it.
+        """
+        executor = self._worker.executor
+        assert executor is not None
+        serialized = self._worker.values.serialize(value, f"what {name} yielded")
+        item = ReturnValue(serialized.parts, serialized.size, serialized.contained)
+        with self._host.lock:
+            if item.contained:
+                self._worker.owner.objects.hold(item.contained)
+            return executor.give(task, item)
+
+    def returns(self, task: RunnableTask, errors: int) -> list[ReturnValue]:
+        """What the call itself returns after its last item; `errors`: 1, if its error is one more."""
+        value: Any = None
+        count = task.template.num_returns if task.template is not None else task.call.num_returns
+        if count == DYNAMIC:
+            executor = self._worker.executor
+            assert executor is not None
+            with self._host.lock:
+                items = executor.given(task) + errors
+            ids = [item_id(task.call.task_id, index) for index in range(items)]
+            value = DynamicObjectRefGenerator(ObjectRef(one, task.caller, None) for one in ids)
+        serialized = serialize(value)
+        return [ReturnValue(serialized.parts, serialized.size, serialized.contained, held=False)]
+
+
+def check(production: Production) -> None:
+    """Raises ObjectStoreFullError where the last item could not be stored."""
+    if production.failure is not None:
+        raise ObjectStoreFullError(production.failure.text)

@@ -1,0 +1,49 @@
+"""Objects and errors in sessions of their own, set up for it."""
+
+import logging
+import time
+
+import pytest
+
+from raysim.internal import free
+
+
+@pytest.fixture
+def said(caplog, capfd):
+    """What was said of unhandled errors since the last question."""
+
+    def said():
+        time.sleep(1)
+        text = caplog.text + capfd.readouterr().err
+        caplog.clear()
+        return "Unhandled error (suppress with 'RAY_IGNORE_UNHANDLED_ERRORS=1')" in text
+
+    caplog.set_level(logging.ERROR)
+    return said
+
+
+def test_freeing_makes_room(backend, fresh):
+    if backend not in ("sim", "cluster"):
+        pytest.skip("Ray 2.60 cannot free objects by hand")
+    ray = fresh(num_cpus=1, object_store_memory=100_000_000)
+    refs = []
+    for _ in range(5):
+        refs.append(ray.put(bytes(60_000_000)))
+        free(refs[-1])
+    assert len(refs) == 5
+
+
+@pytest.mark.parametrize("value", ["1", "0"])
+def test_errors_can_be_ignored(backend, monkeypatch, fresh, said, value):
+    monkeypatch.setenv("RAY_IGNORE_UNHANDLED_ERRORS", value)
+    ray = fresh()
+
+    @ray.remote
+    def bad():
+        raise ValueError("bad")
+
+    with pytest.raises(ValueError, match="bad"):
+        ray.get(bad.remote())  # From now on there is a worker.
+    bad.remote()
+    time.sleep(1)
+    assert said() == (value == "0")

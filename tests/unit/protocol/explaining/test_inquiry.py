@@ -1,0 +1,228 @@
+"""An inquiry against scripted answers: whom it asks, and what it makes of what they say."""
+
+from typing import Any
+
+import pytest
+
+from raysim.protocol.explaining.inquiry import QUESTIONS, Inquiry
+from raysim.protocol.messages import (
+    ActorStory,
+    CallSeen,
+    ContainedRef,
+    ExplainActor,
+    ExplainLease,
+    ExplainObject,
+    ExplainProcess,
+    LeaseHolder,
+    LeaseStage,
+    LeaseStory,
+    Message,
+    NodeRoom,
+    ObjectStage,
+    ObjectStory,
+    ProcessStory,
+)
+from raysim.spec.actor import ActorState
+from raysim.spec.address import Address
+from raysim.spec.explanation import Explanation, Reason
+from raysim.spec.ids import ActorId, IdSource, driver_task, job_id, named_node_id
+from raysim.spec.resources import fixed
+from tests.unit.protocol.fake_host import address
+
+IDS = IdSource(driver_task(job_id(1)))
+OWNER = address("owner", "here")
+WORKER = address("worker", "there")
+RAYLET = address("here")
+GCS = address("head")
+ACTOR = ActorId(b"actor of a test.")
+TASK = IDS.task()
+
+
+class Cluster:
+    """Answers by what is asked for; silent where nothing is scripted."""
+
+    def __init__(self) -> None:
+        self.objects: dict[bytes, ObjectStory] = {}
+        self.leases: dict[int, LeaseStory] = {}
+        self.actors: dict[bytes, ActorStory] = {}
+        self.processes: dict[bytes, ProcessStory] = {}
+        self.asked: list[tuple[Address, Message]] = []
+
+    def new(self, stage: ObjectStage, **more: Any) -> ContainedRef:
+        """An object about which its owner says this."""
+        ref = ContainedRef(IDS.put(), OWNER)
+        self.tell(ref, stage, **more)
+        return ref
+
+    def tell(self, ref: ContainedRef, stage: ObjectStage, **more: Any) -> None:
+        more = {"task_id": TASK, "name": "work", **more}
+        self.objects[ref.object_id] = ObjectStory(stage, **more)
+
+    def answer(self, to: Address, message: Message) -> Any:
+        self.asked.append((to, message))
+        match message:
+            case ExplainObject(object_id=object_id):
+                return self.objects.get(object_id)
+            case ExplainLease(lease_id=lease_id):
+                return self.leases.get(lease_id)
+            case ExplainActor(actor_id=actor_id):
+                return self.actors.get(actor_id)
+            case ExplainProcess():
+                return self.processes.get(to.worker_id)
+        raise AssertionError(f"nobody asks {message}")
+
+    def explain(self, ref: ContainedRef) -> Explanation:
+        inquiry = Inquiry(GCS)
+        inquiry.names = {named_node_id("here"): "here"}
+        steps = inquiry.object(ref)
+        answer: Any = None
+        try:
+            while True:
+                to, make = steps.send(answer)
+                answer = self.answer(to, make(len(self.asked)))
+        except StopIteration as stop:
+            return stop.value
+
+
+@pytest.fixture
+def cluster() -> Cluster:
+    return Cluster()
+
+
+def running(*awaited: ContainedRef, task=TASK) -> ProcessStory:
+    return ProcessStory([CallSeen(task, "work", 2_000_000_000)], list(awaited))
+
+
+def test_owner_that_does_not_answer(cluster):
+    found = cluster.explain(ContainedRef(IDS.put(), OWNER))
+    assert found.reason is Reason.NO_ANSWER
+    assert "node here" in found.text
+
+
+def test_worker_that_does_not_answer(cluster):
+    found = cluster.explain(cluster.new(ObjectStage.PUSHED, worker=WORKER))
+    assert found.reason is Reason.NO_ANSWER
+    assert found.node_id == WORKER.node_id.hex()
+
+
+def test_object_that_nobody_has(cluster):
+    assert cluster.explain(cluster.new(ObjectStage.UNKNOWN)).reason is Reason.GONE
+
+
+def test_running_call_is_timed_by_its_worker(cluster):
+    ref = cluster.new(ObjectStage.PUSHED, worker=WORKER, for_ns=9_000_000_000)
+    cluster.processes[WORKER.worker_id] = running()
+    found = cluster.explain(ref)
+    assert (found.reason, found.for_s) == (Reason.RUNNING, 2.0)
+    assert found.task_id == TASK.hex()
+
+
+def test_call_that_waits_in_its_worker_for_an_object(cluster):
+    inner = cluster.new(ObjectStage.READY, text="somewhere")
+    cluster.processes[WORKER.worker_id] = running(inner)
+    found = cluster.explain(cluster.new(ObjectStage.PUSHED, worker=WORKER))
+    assert found.reason is Reason.BLOCKED
+    assert [one.reason for one in found.because] == [Reason.READY]
+
+
+def test_objects_that_wait_for_each_other_are_a_cycle(cluster):
+    one, other = cluster.new(ObjectStage.UNKNOWN), cluster.new(ObjectStage.UNKNOWN)
+    cluster.tell(one, ObjectStage.ARGUMENTS, name="one", arguments=[other])
+    cluster.tell(other, ObjectStage.ARGUMENTS, name="other", arguments=[one])
+    outer = cluster.new(ObjectStage.ARGUMENTS, name="outer", arguments=[one])
+    (cause,) = cluster.explain(outer).causes()
+    assert cause.reason is Reason.CYCLE
+    assert cause.cycle == [one.object_id.hex(), other.object_id.hex()]
+    assert "outer" not in cause.text
+
+
+def test_call_that_waits_for_itself(cluster):
+    ref = cluster.new(ObjectStage.UNKNOWN)
+    cluster.tell(ref, ObjectStage.PUSHED, worker=WORKER)
+    cluster.processes[WORKER.worker_id] = running(ref)
+    (cause,) = cluster.explain(ref).causes()
+    assert cause.reason is Reason.CYCLE
+    assert "itself" in cause.text
+
+
+def test_object_met_on_two_ways_is_no_cycle(cluster):
+    shared = cluster.new(ObjectStage.READY, text="somewhere")
+    left = cluster.new(ObjectStage.ARGUMENTS, arguments=[shared])
+    right = cluster.new(ObjectStage.ARGUMENTS, arguments=[shared])
+    causes = cluster.explain(cluster.new(ObjectStage.ARGUMENTS, arguments=[left, right])).causes()
+    assert [cause.reason for cause in causes] == [Reason.READY, Reason.READY]
+
+
+def test_cycle_through_who_holds_what(cluster):
+    ref = cluster.new(ObjectStage.UNKNOWN)
+    cluster.tell(ref, ObjectStage.LEASE, leases=[(4, RAYLET)])
+    holder = LeaseHolder(WORKER, {"GPU": 1.0}, 5)
+    cluster.leases[4] = LeaseStory(
+        LeaseStage.QUEUED,
+        need=fixed({"GPU": 1}),
+        nodes=[NodeRoom(named_node_id("here"), {"GPU": 1.0}, True)],
+        holders=[holder],
+    )
+    cluster.processes[WORKER.worker_id] = running(ref, task=IDS.task())
+    found = cluster.explain(ref)
+    assert found.reason is Reason.NO_ROOM
+    assert found.nodes[0].name == "here"
+    assert "work" in found.holders[0].who
+    assert [cause.reason for cause in found.causes()] == [Reason.CYCLE]
+
+
+def test_lost_object_that_is_made_again(cluster):
+    ref = cluster.new(ObjectStage.LEASE, leases=[(1, RAYLET)], rebuilt=True, attempt=1)
+    cluster.leases[1] = LeaseStory(LeaseStage.STARTING, for_ns=1_000_000_000)
+    found = cluster.explain(ref)
+    assert found.reason is Reason.WORKER_STARTING
+    assert "was lost and is being rebuilt" in found.text
+    assert "attempt 2" in found.text
+
+
+def test_grant_that_is_under_way(cluster):
+    cluster.leases[1] = LeaseStory(LeaseStage.GRANTED)
+    found = cluster.explain(cluster.new(ObjectStage.LEASE, leases=[(1, RAYLET)]))
+    assert found.reason is Reason.MESSAGE_UNDER_WAY
+
+
+@pytest.mark.parametrize(
+    ("story", "reason"),
+    [
+        (ActorStory(None), Reason.ACTOR_PENDING),
+        (ActorStory(ActorState.DEAD, "A", "it was killed"), Reason.ACTOR_DEAD),
+        (ActorStory(ActorState.ALIVE, "A"), Reason.MESSAGE_UNDER_WAY),
+        (ActorStory(ActorState.RESTARTING, "A"), Reason.ACTOR_RESTARTING),
+        (ActorStory(ActorState.PENDING_CREATION, "A"), Reason.ACTOR_PENDING),
+    ],
+)
+def test_states_of_the_actor(cluster, story, reason):
+    cluster.actors[ACTOR] = story
+    found = cluster.explain(cluster.new(ObjectStage.ACTOR, actor_id=ACTOR))
+    assert found.reason is reason
+    assert found.actor_id == ACTOR.hex()
+
+
+def test_lease_of_an_actor_is_the_gcss(cluster):
+    cluster.actors[ACTOR] = ActorStory(ActorState.RESTARTING, "A", raylet=RAYLET, lease_id=9)
+    cluster.leases[9] = LeaseStory(LeaseStage.STARTING)
+    found = cluster.explain(cluster.new(ObjectStage.ACTOR, actor_id=ACTOR))
+    assert found.causes()[0].reason is Reason.WORKER_STARTING
+    assert (RAYLET, ExplainLease(2, GCS.worker_id, 9)) in cluster.asked
+
+
+def test_inquiry_ends_however_long_the_chain_is(cluster):
+    ref = cluster.new(ObjectStage.READY)
+    for _ in range(2 * QUESTIONS):
+        ref = cluster.new(ObjectStage.ARGUMENTS, arguments=[ref])
+    (cause,) = cluster.explain(ref).causes()
+    assert cause.reason is Reason.NOT_FOLLOWED
+    assert len(cluster.asked) <= QUESTIONS
+
+
+def test_text_is_indented_by_what_waits_for_what(cluster):
+    inner = cluster.new(ObjectStage.READY, text="with its owner, 3 bytes")
+    outer = cluster.new(ObjectStage.ARGUMENTS, arguments=[inner])
+    first, second = str(cluster.explain(outer)).splitlines()
+    assert first == f"Call work ({TASK.hex()[:8]}) waits for an argument."
+    assert second == f"  Object {inner.object_id.hex()} is ready with its owner, 3 bytes."
