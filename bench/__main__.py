@@ -32,7 +32,11 @@ def ray_python() -> str | None:
 
 def contenders() -> dict[str, str]:
     """Name -> interpreter."""
-    found = {"cluster": sys.executable, "ProcessPoolExecutor": sys.executable, "sim": sys.executable}
+    found = {
+        "cluster": sys.executable,
+        "ProcessPoolExecutor": sys.executable,
+        "sim": sys.executable,
+    }
     ray = ray_python()
     if ray is not None:
         found["ray"] = ray
@@ -95,7 +99,14 @@ def table(results: Results) -> str:
     ]
     for name, ours in cluster.items():
         theirs, rays = pool.get(name), ray.get(name)
-        cells = [name, shown(ours), shown(theirs), shown(rays), ratio(ours, theirs), ratio(ours, rays)]
+        cells = [
+            name,
+            shown(ours),
+            shown(theirs),
+            shown(rays),
+            ratio(ours, theirs),
+            ratio(ours, rays),
+        ]
         lines.append("| " + " | ".join(cells) + " |")
     lines += ["", "| simulated, per second of wall time | sim |", "|---|---|"]
     lines += [f"| {name} | {shown(values)} |" for name, values in results["sim"].items()]
@@ -111,7 +122,9 @@ def main() -> None:
     text = table(results)
     given.out.mkdir(parents=True, exist_ok=True)
     machine = {"python": platform.python_version(), "cores": os.cpu_count()}
-    (given.out / "results.json").write_text(json.dumps({"machine": machine, "rates": results}, indent=1))
+    (given.out / "results.json").write_text(
+        json.dumps({"machine": machine, "rates": results}, indent=1)
+    )
     (given.out / "results.md").write_text(text + "\n")
     print(text)
     print(f"\nWritten to {given.out}/results.md and results.json", file=sys.stderr)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from raysim.api.cluster import available_resources as available_resources
     from raysim.api.cluster import cluster_resources as cluster_resources
     from raysim.api.cluster import nodes as nodes
+    from raysim.api.cluster import timeline as timeline
     from raysim.api.context import RuntimeContext as RuntimeContext
     from raysim.api.context import get_gpu_ids as get_gpu_ids
     from raysim.api.context import get_runtime_context as get_runtime_context
@@ -65,6 +66,7 @@ _HOMES = {
     "put": "raysim.api.objects",
     "remote": "raysim.api.remote",
     "shutdown": "raysim.api.session",
+    "timeline": "raysim.api.cluster",
     "wait": "raysim.api.objects",
 }
 """Where each name of the API is defined."""
@@ -97,6 +99,7 @@ __all__ = [
     "put",
     "remote",
     "shutdown",
+    "timeline",
     "util",
     "wait",
 ]

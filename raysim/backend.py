@@ -1,7 +1,7 @@
 """The port between the API and a world, and the registry of worlds. Never a world itself."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import msgspec
 
@@ -289,6 +289,9 @@ class Backend(Protocol):
 
     def kill_actor(self, actor_id: ActorId, no_restart: bool) -> None: ...
 
+    def exit_actor(self) -> NoReturn:
+        """Raises what ends the actor that this code runs in, in good order."""
+
     def list_named_actors(self, all_namespaces: bool) -> list[tuple[str, str]]:
         """Name and namespace of those that live, in the order of their creation."""
 
@@ -334,6 +337,9 @@ class Backend(Protocol):
 
     def explain(self, ref: "ObjectRef") -> Explanation:
         """Why the object is not ready."""
+
+    def timeline(self) -> list[dict[str, Any]]:
+        """Attempts that have ended, as events of Chrome's tracing."""
 
     def nodes(self) -> list[dict[str, Any]]:
         """As `ray.nodes()`."""

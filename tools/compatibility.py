@@ -71,16 +71,20 @@ class StaleReasonError(Exception):
 
 
 def found(path: str) -> Any:
-    """raysim's object of Ray's dotted path; None if there is none."""
-    here: Any = importlib.import_module("raysim")
-    dotted = "raysim"
-    for part in path.split(".")[1:]:
-        dotted += f".{part}"
+    """raysim's object of Ray's dotted path; None if there is none.
+
+    The longest module counts: `ray.util.placement_group` is a module, and in it a function.
+    """
+    parts = ["raysim", *path.split(".")[1:]]
+    for length in range(len(parts), 0, -1):
         try:
-            here = getattr(here, part, None) or importlib.import_module(dotted)
+            here: Any = importlib.import_module(".".join(parts[:length]))
         except ModuleNotFoundError:
-            return None
-    return here
+            continue
+        for name in parts[length:]:
+            here = getattr(here, name, None)
+        return here
+    raise AssertionError("raysim cannot be imported")
 
 
 def has_of_module(path: str) -> Callable[[str], str | None]:

@@ -87,8 +87,10 @@ class NodeEnvironments:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         log = self._folder / f"env-{_digest(env)}.log"
         with log.open("ab") as out:
+            what = msgspec.json.encode(build).decode()
             process = subprocess.Popen(
-                [sys.executable, "-c", _BOOT, "\n".join(sys.path), msgspec.json.encode(build)],
+                # The folder last: a process is told by its command line.
+                [sys.executable, "-c", _BOOT, "\n".join(sys.path), what, str(self._folder)],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,

@@ -1,16 +1,17 @@
 """Interrupts the task in a worker's main thread, once it was cancelled. Never breaks a role off half-way.
 
 A signal makes Python call the handler between two steps of whatever the main thread does, and ends
-`time.sleep` and its like. Only user code gets a KeyboardInterrupt from it. A thread that blocks in
-the pump is told to leave it, and raises there; anywhere else in the runtime the signal is of no
-effect and is sent again soon.
+`time.sleep` and its like. Only user code gets a KeyboardInterrupt: at once where it runs itself, and
+as soon as the runtime returns to it where it has called that. A thread that blocks in the pump is
+told to leave it, and raises there.
 """
 
 import signal
+import sys
 import threading
 import time
 from types import FrameType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from raysim.config import MS
 from raysim.protocol.host import RunnableTask, Waiter
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
     from raysim_cluster.user_host import UserHost
 
 _AGAIN_NS: Final = 2 * MS
-"""Between two signals to a task that could not be interrupted where it was."""
+"""Between two signals, until one finds user code on the stack. Ours."""
 
-_RUNTIME: Final = ("raysim.protocol.", "raysim.runtime.", "raysim_cluster.")
+_RUNTIME: Final = ("raysim.protocol.", "raysim.runtime.", "raysim.api.", "raysim_cluster.")
 """Modules that user code calls and that are not to be left half-way."""
 
 
@@ -34,9 +35,19 @@ class Interrupts:
         self._main = threading.get_ident()
         self._stop = Stop()
         self._wanted: RunnableTask | None = None
-        self.current: RunnableTask | None = None
-        """What the main thread runs."""
+        self._armed: FrameType | None = None
+        self._traced: Any = None
+        """The tracing function that stood there before."""
+        self._current: RunnableTask | None = None
         signal.signal(signal.SIGINT, self._on_signal)
+
+    def enter(self, task: RunnableTask) -> None:
+        """The main thread runs this now."""
+        self._current = task
+
+    def leave(self) -> None:
+        self._current = None
+        self._disarm()
 
     def begin(self, task: RunnableTask) -> None:
         """Under the lock, from any thread. A task that has not begun sees by itself that it was cancelled."""
@@ -44,7 +55,7 @@ class Interrupts:
         self._insist(task)
 
     def _insist(self, task: RunnableTask) -> None:
-        if self._wanted is not task or self.current is not task:
+        if self._wanted is not task or self._current is not task or self._armed is not None:
             return
         self._stop.requested = True
         self._host.pump.wake_all()
@@ -68,21 +79,54 @@ class Interrupts:
                 timeout_ns = max(0, deadline - time.monotonic_ns())
 
     def _take(self) -> bool:
-        if self._wanted is None or self._wanted is not self.current:
+        """Whether what runs is to be interrupted; that is done then."""
+        if self._wanted is None or self._wanted is not self._current:
             return False
         self._wanted = None
         self._stop.requested = False
+        self._disarm()
         return True
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if _is_user_code(frame) and self._take():
+        if self._wanted is None or self._wanted is not self._current or self._armed is not None:
+            return
+        user = _user_frame(frame)
+        if user is None:
+            return  # It is about to begin, or has just ended: another signal follows if it has to.
+        if user is frame:
+            self._take()
             raise KeyboardInterrupt
+        self._arm(user)
+
+    def _arm(self, frame: FrameType) -> None:
+        """Have the frame raise when it goes on."""
+        self._armed, self._traced = frame, sys.gettrace()
+        frame.f_trace = self._on_return
+        frame.f_trace_opcodes = True
+        sys.settrace(lambda called, event, argument: None)
+
+    def _disarm(self) -> None:
+        armed, self._armed = self._armed, None
+        if armed is not None:
+            armed.f_trace = None
+            armed.f_trace_opcodes = False
+            sys.settrace(self._traced)
+
+    def _on_return(self, frame: FrameType, event: str, argument: Any) -> Any:
+        if self._take():
+            raise KeyboardInterrupt
+        return None
 
 
-def _is_user_code(frame: FrameType | None) -> bool:
-    """Whether the runtime's innermost function on the stack is the one that called user code."""
+def _user_frame(frame: FrameType | None) -> FrameType | None:
+    """The innermost frame of user code that the runtime does not call for purposes of its own."""
+    user: FrameType | None = None
     while frame is not None:
+        if frame.f_code is call_user_code.__code__:
+            return user or frame
         if str(frame.f_globals.get("__name__")).startswith(_RUNTIME):
-            return frame.f_code is call_user_code.__code__
+            user = None
+        elif user is None:
+            user = frame
         frame = frame.f_back
-    return False
+    return None

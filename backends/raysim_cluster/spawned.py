@@ -43,7 +43,9 @@ def become(
         os.environ["PATH"] = f"{venv / 'bin'}:{os.environ.get('PATH', os.defpath)}"
         paths = _before_installed(sys.path, venv)
     # Our own interpreter, or that of an environment that we made.
-    os.execv(place.python, [place.python, "-c", _BOOT, str(fd), "\n".join(paths)])  # noqa: S606
+    # The session last: a process is told by its command line.
+    arguments = [str(fd), "\n".join(paths), settings.session.session_id]
+    os.execv(place.python, [place.python, "-c", _BOOT, *arguments])  # noqa: S606  (an argument list)
 
 
 def _before_installed(paths: list[str], venv: Path) -> list[str]:

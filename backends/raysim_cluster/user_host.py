@@ -87,7 +87,7 @@ class UserHost(LoopHost):
         """Let what was sent leave, at most so long; then end all connections and the helper."""
         self.pump.close()
         if self._callbacks is not None:
-            self._callbacks.shutdown(cancel_futures=True)
+            self._callbacks.shutdown(wait=False, cancel_futures=True)
         with self.lock:
             self.drain(limit_ns)
             self.close()

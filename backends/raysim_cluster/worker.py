@@ -90,11 +90,11 @@ class WorkerHost(UserHost):
             self._show_gpus(core_worker, task)
             work = task.call.work
             if work is None:
-                self._interrupts.current = task
+                self._interrupts.enter(task)
                 try:
                     outcome = core_worker.execute(task)
                 finally:
-                    self._interrupts.current = None
+                    self._interrupts.leave()
             else:
                 time.sleep(work.duration_ns / 1e9)
                 returns = [ReturnValue((), size) for size in work.return_sizes]
@@ -102,6 +102,7 @@ class WorkerHost(UserHost):
             self._busy = False
             with self.lock:
                 finished(task, outcome)
+            del task, outcome  # They may hold views of arguments, which keeps those in the store.
 
     def _show_gpus(self, core_worker: CoreWorker, task: RunnableTask) -> None:
         """Libraries look here once, when they are first used: before user code runs."""
@@ -154,7 +155,7 @@ def main(settings: StartNode, set_up: SetUp, token: int, arena: Arena) -> None:
     core_worker.session_name = session_name(settings.session)
     core_worker.session_dir = settings.folder
     set_current(core_worker)
-    LOG.disabled = os.environ.get("RAY_IGNORE_UNHANDLED_ERRORS") == "1"
+    LOG.disabled = "RAY_IGNORE_UNHANDLED_ERRORS" in os.environ
     host.attach(core_worker.process)
     host.pump.start()
     with host.lock:

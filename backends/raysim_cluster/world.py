@@ -13,6 +13,7 @@ import psutil
 
 from raysim.backend import Backend, InitOptions, NodeOptions
 from raysim.config import MS
+from raysim.journal import Journal
 from raysim.protocol.process import Process
 from raysim.runtime.core_worker import CoreWorker
 from raysim.runtime.current import set_current
@@ -33,6 +34,11 @@ _JOIN_NS: Final = 30_000 * MS
 
 _LEAVE_NS: Final = 500 * MS
 """How long the driver tries to get its good-bye out."""
+
+
+RECENT: Final = 100_000
+"""Notes of the driver's own that are kept where nobody asked for a journal, for `timeline()`.
+Ray: `task_events_max_num_task_in_gcs`."""
 
 
 def create(options: InitOptions) -> "ClusterWorld":
@@ -64,6 +70,7 @@ class ClusterWorld:
         # Made by the nodes, which outlive this process by the moment that removing it takes.
         self._folder = Path(tempfile.gettempdir(), f"raysim-{self._session.session_id}")
         self._nodes: list[NodeProcess] = []
+        self._recent = Journal(digest=False, limit=RECENT)
         # There before the nodes, so that they can be told who keeps the journal.
         self._host = DriverHost(
             self._session,
@@ -72,7 +79,7 @@ class ClusterWorld:
             config=options.config,
             seed=options.seed,
             name="driver",
-            journal=options.journal,
+            journal=options.journal or self._recent,
         )
         self._keeper = self._host.address if options.journal is not None else None
         self._core_worker: CoreWorker | None = None
@@ -97,8 +104,9 @@ class ClusterWorld:
         core_worker = CoreWorker.driver(host, head.address, head.address, self._options)
         self._core_worker = core_worker
         core_worker.session_name = session_name(self._session)
+        core_worker.journal = self._options.journal or self._recent
         core_worker.session_dir = str(self._folder)
-        core_worker.calls.before_export = self._modules.look
+        core_worker.values.before_pickling = self._modules.look
         roles = list(core_worker.process.roles)
         if self._options.journal is not None:
             roles.append(JournalKeeper(self._options.journal))

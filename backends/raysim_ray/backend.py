@@ -1,11 +1,13 @@
 """The port that the API calls, over Ray's API: in the driver, and in each of Ray's workers. Never waits itself."""
 
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import msgspec
 import ray
+import ray.actor
 import ray.util
 
 from raysim.backend import (
@@ -51,6 +53,13 @@ class Exported(msgspec.Struct):
         if len(self.calls) >= REMEMBERED:
             self.calls.clear()
         self.calls[id(options)] = (options, call)
+        return call
+
+
+def _call_of_task(exported: Exported, options: TaskOptions) -> Callable[..., Any]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # raysim has warned of `dynamic` already.
+        call: Callable[..., Any] = exported.remote.options(**task_keywords(options)).remote
         return call
 
 
@@ -105,9 +114,7 @@ class RayBackend:
             calls = options.max_calls
             remote = ray.remote(max_calls=calls)(function) if calls else ray.remote(function)
             exported = self._functions[key] = Exported(remote)
-        return exported.call(options) or exported.keep(
-            options, exported.remote.options(**task_keywords(options)).remote
-        )
+        return exported.call(options) or exported.keep(options, _call_of_task(exported, options))
 
     # Actors
 
@@ -164,6 +171,10 @@ class RayBackend:
 
     def compile_graph(self, options: GraphOptions) -> CompiledGraph:
         return CalledGraph(options)
+
+    def exit_actor(self) -> NoReturn:
+        ray.actor.exit_actor()
+        raise AssertionError("Ray's exit_actor returned")
 
     @translating
     def list_named_actors(self, all_namespaces: bool) -> list[tuple[str, str]]:
@@ -263,6 +274,10 @@ class RayBackend:
         )
 
     # The cluster
+
+    def timeline(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = ray.timeline()
+        return found
 
     def nodes(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = ray.nodes()

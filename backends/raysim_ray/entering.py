@@ -15,6 +15,7 @@ import msgspec
 from raysim.runtime.current import current, set_current
 from raysim.spec.task import Work
 from raysim_ray.handles import description
+from raysim_ray.references import from_ray
 
 NS = 1_000_000_000
 
@@ -54,16 +55,21 @@ def entered(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def generate(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
             enter()
-            return (yield from function(*args, **kwargs))
+            return (yield from function(*_given(args), **kwargs))
 
         return generate
 
     @functools.wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
         enter()
-        return function(*args, **kwargs)
+        return function(*_given(args), **kwargs)
 
     return run
+
+
+def _given(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Positional arguments as raysim gives them."""
+    return tuple(map(from_ray, args))
 
 
 def entered_class(cls: type, class_name: str, method_meta: bytes, named: bool) -> type:

@@ -10,7 +10,7 @@ from ray.util.placement_group import PlacementGroup, PlacementGroupID
 
 from raysim.api.methods import decode_methods
 from raysim.backend import ActorOptions, CallOptions, TaskOptions
-from raysim.spec.ids import PlacementGroupId
+from raysim.spec.ids import CURRENT_GROUP
 from raysim.spec.labels import Expression, Operator, Selector
 from raysim.spec.task import (
     DYNAMIC,
@@ -142,7 +142,10 @@ def _placing(options: TaskOptions | ActorOptions) -> dict[str, Any]:
         label_selector=selectors[0] if selectors else None,
         fallback_strategy=[{"label_selector": selector} for selector in selectors[1:]],
     )
-    if options.capture is not None:
+    match options.strategy:
+        case InBundle(group_id=group_id, index=index) if group_id == CURRENT_GROUP:
+            keywords["placement_group_bundle_index"] = index
+    if options.capture is not None and "scheduling_strategy" not in keywords:
         keywords["placement_group_capture_child_tasks"] = options.capture
     return keywords
 
@@ -150,8 +153,6 @@ def _placing(options: TaskOptions | ActorOptions) -> dict[str, Any]:
 def strategy(wanted: object) -> Any:
     """Ray's scheduling strategy. Raises ValueError for one that has no translation."""
     match wanted:
-        case None:
-            return None
         case None:
             return None
         case Default():
@@ -167,17 +168,17 @@ def strategy(wanted: object) -> Any:
             )
         case NodeLabels(hard=hard, soft=soft):
             return theirs.NodeLabelSchedulingStrategy(_conditions(hard), soft=_conditions(soft))
+        case InBundle(group_id=group_id) if group_id == CURRENT_GROUP:
+            return (
+                None  # The group of the caller, which Ray finds; only the index is said: see above.
+            )
         case InBundle(group_id=group_id, index=index, capture=capture):
-            return strategy_of_bundle(group_id, index, capture)
+            group = PlacementGroup(PlacementGroupID(group_id))
+            return theirs.PlacementGroupSchedulingStrategy(group, index, capture)
         case _:
             raise ValueError(
                 f"scheduling_strategy={wanted!r} is not supported on the backend 'ray' yet."
             )
-
-
-def strategy_of_bundle(group_id: PlacementGroupId, index: int = -1, capture: bool = False) -> Any:
-    group = PlacementGroup(PlacementGroupID(group_id))
-    return theirs.PlacementGroupSchedulingStrategy(group, index, capture)
 
 
 def label_selector(selector: Selector) -> dict[str, str]:

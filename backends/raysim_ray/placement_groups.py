@@ -16,7 +16,7 @@ from raysim.backend import PlacementGroupOptions
 from raysim.spec.ids import NIL_NODE, NodeId, PlacementGroupId
 from raysim.spec.placement_group import GroupInfo, GroupState, GroupStrategy
 from raysim.spec.resources import fixed
-from raysim_ray.options import label_selector, strategy_of_bundle
+from raysim_ray.options import label_selector
 
 
 def of(group_id: PlacementGroupId) -> PlacementGroup:
@@ -42,13 +42,10 @@ def remove(group_id: PlacementGroupId) -> None:
 
 
 def ready(group_id: PlacementGroupId, value: Any) -> Any:
-    """Ray's reference to the value, made by a task that runs in the group as soon as there is one."""
-    give = ray.remote(num_cpus=0)(_give)
-    return give.options(scheduling_strategy=strategy_of_bundle(group_id)).remote(value)
-
-
-def _give(value: Any) -> Any:
-    return value
+    """Ray's reference to the value; as Ray's own `ready()`, which gives Ray's handle instead."""
+    worker = ray._private.worker.global_worker
+    serialized = worker.get_serialization_context().serialize(value)
+    return worker.core_worker.async_wait_placement_group_ready(of(group_id).id, serialized)
 
 
 def wait(group_id: PlacementGroupId, timeout: float) -> bool:

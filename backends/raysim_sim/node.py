@@ -137,6 +137,7 @@ class Launcher:
         self._hosts[token] = host
         self._tokens[host] = token
         host.core_worker = core_worker = CoreWorker.worker(host, node.host.address, node.gcs, token)
+        core_worker.journal = node.world.journal
         assert core_worker.executor is not None
         host.executor = core_worker.executor
         host.process = core_worker.process

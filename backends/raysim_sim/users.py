@@ -170,6 +170,7 @@ class Users:
                 outcome = host.core_worker.execute(task)
                 if host.alive:
                     host.executor.finished(task, outcome)
+                del outcome  # It may hold views of arguments, which keeps them in the store.
             except GreenletExit:
                 if host.alive:
                     raise

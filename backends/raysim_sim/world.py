@@ -84,6 +84,7 @@ class SimWorld:
         self.users.driver = self.users.running = host
         core_worker = CoreWorker.driver(host, head.host.address, head.gcs, self.init_options)
         host.core_worker = core_worker
+        core_worker.journal = self.journal
         host.process = core_worker.process
         host.process.start()
         core_worker.join(JOIN_TIMEOUT_NS)

@@ -1,5 +1,6 @@
 """The state of the cluster: nodes and resources. Never changes it."""
 
+import json
 from typing import Any
 
 from raysim.api.session import connected
@@ -11,6 +12,21 @@ def nodes() -> list[dict[str, Any]]:
     Raises RaySystemError before init().
     """
     return connected().nodes()
+
+
+def timeline(filename: str | None = None) -> list[dict[str, Any]] | None:
+    """What ran when and where, as events that Chrome's tracing and Perfetto show; or None, and a file of them.
+
+    Of the calls of this program that have ended: the newest 100,000. On the backend `cluster` those that
+    tasks submitted are among them where `init` was given a journal. Times are microseconds of the world's
+    clock. Raises RaySystemError before init(), and in tasks where they cannot know.
+    """
+    events = connected().timeline()
+    if filename is None:
+        return events
+    with open(filename, "w", encoding="utf-8") as file:
+        json.dump(events, file)
+    return None
 
 
 def cluster_resources() -> dict[str, float]:

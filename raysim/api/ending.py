@@ -2,7 +2,6 @@
 
 from typing import NoReturn
 
-from raysim.exceptions import AsyncioActorExit
 from raysim.runtime.current import current
 
 
@@ -14,11 +13,8 @@ def exit_actor() -> NoReturn:
     Ray: `ray.actor.exit_actor`.
     """
     backend = current()
-    info = None if backend is None else backend.context_info()
-    if info is None or info.actor_id is None:
+    if backend is None or backend.context_info().actor_id is None:
         raise TypeError(
             "exit_actor() was called outside of an actor: only an actor can end itself."
         )
-    if info.is_async:
-        raise AsyncioActorExit("exit_actor() was called")
-    raise SystemExit(0)
+    backend.exit_actor()

@@ -125,11 +125,15 @@ def free(object_refs: ObjectRef | list[ObjectRef], local_only: bool = False) -> 
     """
     given: object = [object_refs] if isinstance(object_refs, ObjectRef) else object_refs
     if not isinstance(given, list) or not all(isinstance(ref, ObjectRef) for ref in given):
-        raise TypeError(f"free() expected a reference or a list of references, got {object_refs!r}.")
+        raise TypeError(
+            f"free() expected a reference or a list of references, got {object_refs!r}."
+        )
     connected().free(given)
 
 
-def cancel(ref: ObjectRef | ObjectRefGenerator, *, force: bool = False, recursive: bool = True) -> None:
+def cancel(
+    ref: ObjectRef | ObjectRefGenerator, *, force: bool = False, recursive: bool = True
+) -> None:
     """Have the task of this reference not start, or end: its `get` then raises TaskCancelledError.
 
     A task that runs gets a KeyboardInterrupt where it is, which it may catch; with `force` its

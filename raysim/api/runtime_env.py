@@ -1,76 +1,22 @@
 """`runtime_env` as users give it: checked, and made into what workers are told apart by. Never sets one up.
 
-The checks, and what they raise, are Ray's (`ray/_private/runtime_env/validation.py`). What Ray has and
-raysim has not is refused by name.
+What Ray has and raysim has not is refused by name: see env_fields.
 """
 
-import difflib
 import json
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from raysim.api.env_fields import CHECKS, IGNORED, RuntimeEnvConfig, is_uri, refusal
 from raysim.runtime.setup_hook import pickled_hook
-from raysim.spec.runtime_env import FILE_SCHEME, PACKAGE_SCHEME, write_env
-
-UNSUPPORTED = {
-    "conda": "Use pip or uv.",
-    "container": "Start the nodes in containers instead.",
-    "image_uri": "Start the nodes in containers instead.",
-    "java_jars": "raysim runs Python only.",
-    "nsight": "Start the nodes under the profiler instead.",
-    "_nsight": "Start the nodes under the profiler instead.",
-    "rocprof_sys": "Start the nodes under the profiler instead.",
-    "_rocprof_sys": "Start the nodes under the profiler instead.",
-    "py_executable": "Use pip or uv.",
-}
-"""Ray's fields that raysim refuses, and what to do instead."""
-
-IGNORED = ("_ray_commit", "_ray_release", "_inject_current_ray")
-"""Ray's fields for its own tests."""
+from raysim.spec.runtime_env import write_env
 
 NO_URI = (
     "is not a valid URI. Passing directories or modules to be dynamically uploaded is only supported "
     "at the job level (i.e., passed to `ray.init`)."
 )
-
-
-class RuntimeEnvConfig(dict[str, Any]):
-    """How a runtime environment is set up. Ray: `ray.runtime_env.RuntimeEnvConfig`.
-
-    `setup_timeout_seconds` (-1: as long as it takes), `eager_install` (set up when the job begins).
-    """
-
-    known_fields = frozenset({"setup_timeout_seconds", "eager_install", "log_files"})
-
-    def __init__(
-        self,
-        setup_timeout_seconds: int = 600,
-        eager_install: bool = True,
-        log_files: list[str] | None = None,
-    ) -> None:
-        super().__init__()
-        if not isinstance(setup_timeout_seconds, int):
-            raise TypeError(
-                f"setup_timeout_seconds must be of type int, got: {type(setup_timeout_seconds)}"
-            )
-        if setup_timeout_seconds <= 0 and setup_timeout_seconds != -1:
-            raise ValueError(
-                "setup_timeout_seconds must be greater than zero or equals to -1, got: "
-                f"{setup_timeout_seconds}"
-            )
-        if not isinstance(eager_install, bool):
-            raise TypeError(f"eager_install must be a boolean. got {type(eager_install)}")
-        if log_files is not None and not _is_list_of_strings(log_files):
-            raise TypeError(f"log_files must be a list of strings or None, got {log_files!r}.")
-        self["setup_timeout_seconds"] = setup_timeout_seconds
-        self["eager_install"] = eager_install
-        self["log_files"] = log_files or []
-
-    def to_dict(self) -> dict[str, Any]:
-        return dict(self)
 
 
 class RuntimeEnv(dict[str, Any]):
@@ -80,18 +26,7 @@ class RuntimeEnv(dict[str, Any]):
     `pip`, `uv`, `worker_process_setup_hook`, `config`. Raises ValueError or TypeError.
     """
 
-    known_fields = frozenset(
-        {
-            "config",
-            "env_vars",
-            "excludes",
-            "pip",
-            "py_modules",
-            "uv",
-            "worker_process_setup_hook",
-            "working_dir",
-        }
-    )
+    known_fields = frozenset(CHECKS)
 
     def __init__(self, *, _validate: bool = True, **fields: Any) -> None:
         super().__init__()
@@ -109,9 +44,9 @@ class RuntimeEnv(dict[str, Any]):
             )
 
     def __setitem__(self, name: str, value: Any) -> None:
-        check = _CHECKS.get(name)
+        check = CHECKS.get(name)
         if check is None:
-            raise ValueError(_refusal(name))
+            raise ValueError(refusal(name))
         checked = check(value)
         if checked is not None:
             super().__setitem__(name, checked)
@@ -159,7 +94,7 @@ def call_env(given: Mapping[str, Any] | None) -> str:
     env = RuntimeEnv(**given)
     env.pop("excludes", None)
     for path in [*env.get("py_modules", []), *filter(None, [env.get("working_dir")])]:
-        if not _is_uri(path):
+        if not is_uri(path):
             raise ValueError(f"{path} {NO_URI}")
     if callable(env.get("worker_process_setup_hook")):
         raise TypeError(
@@ -181,12 +116,8 @@ def _text(env: RuntimeEnv) -> str:
 # Packages
 
 
-def _is_uri(path: str) -> bool:
-    return path.startswith((PACKAGE_SCHEME, FILE_SCHEME))
-
-
 def _uploaded_dir(path: str, excludes: list[str], packages: dict[str, bytes]) -> str:
-    if _is_uri(path):
+    if is_uri(path):
         return path
     # Imported here: 20 ms, which only those pay that upload something.
     from raysim.api.packages import pack_archive, pack_folder
@@ -204,7 +135,7 @@ def _uploaded_dir(path: str, excludes: list[str], packages: dict[str, bytes]) ->
 
 def _uploaded_module(module: object, excludes: list[str], packages: dict[str, bytes]) -> str:
     path = _path_of(module)
-    if _is_uri(path):
+    if is_uri(path):
         return path
     from raysim.api.packages import pack_archive, pack_folder, pack_module_file
 
@@ -236,166 +167,3 @@ def _path_of(module: object) -> str:
     raise TypeError(
         f"py_modules must be a list of file paths, URIs, or imported modules, got {type(module)}."
     )
-
-
-# Checks
-
-
-def _refusal(name: str) -> str:
-    if name in UNSUPPORTED:
-        return f"runtime_env[{name!r}] is not supported by raysim. {UNSUPPORTED[name]}"
-    near = difflib.get_close_matches(name, RuntimeEnv.known_fields, n=1)
-    hint = f"Did you mean {near[0]!r}? " if near else ""
-    known = ", ".join(sorted(RuntimeEnv.known_fields))
-    return f"runtime_env has no field {name!r}. {hint}Its fields are {known}."
-
-
-def _is_list_of_strings(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(one, str) for one in value)
-
-
-def _env_vars(value: Any) -> dict[str, str] | None:
-    if not isinstance(value, dict):
-        raise TypeError(
-            f"runtime_env['env_vars'] must be of type Dict[str, str], got {type(value)}"
-        )
-    for key, one in value.items():
-        for what, text in (("key", key), ("value", one)):
-            if not isinstance(text, str):
-                raise TypeError(
-                    f"runtime_env['env_vars'] must be of type Dict[str, str], but the {what} {text} is of "
-                    f"type {type(text)}"
-                )
-    return dict(value) or None
-
-
-def _excludes(value: Any) -> list[str] | None:
-    if not _is_list_of_strings(value):
-        raise TypeError(f"runtime_env['excludes'] must be of type List[str], got {type(value)}")
-    return list(value) or None
-
-
-def _working_dir(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"`working_dir` must be a string, got {type(value)}.")
-    _check_path(value)
-    return value
-
-
-def _py_modules(value: Any) -> list[str]:
-    if not isinstance(value, list):
-        raise TypeError(f"`py_modules` must be a list of strings, got {type(value)}.")
-    for one in value:
-        if not isinstance(one, str):
-            raise TypeError(f"`py_module` must be a string, got {type(one)}.")
-        _check_path(one)
-    return list(value)
-
-
-def _check_path(path: str) -> None:
-    scheme, separator, _ = path.partition("://")
-    if separator and not _is_uri(path):
-        raise ValueError(
-            f"runtime_env: {scheme}:// is not supported by raysim. Give a local path to init(), or a "
-            f"{FILE_SCHEME} URI of what lies on every node."
-        )
-    if not separator and not os.path.exists(path):
-        raise ValueError(f"{path} is not a valid path.")
-
-
-def _hook(value: Any) -> Any:
-    if isinstance(value, str) and "." not in value.strip("."):
-        raise ValueError(
-            f"worker_process_setup_hook {value!r} is not a path to import from, such as 'package.module.hook'."
-        )
-    if not isinstance(value, str) and not callable(value):
-        raise TypeError(f"worker_process_setup_hook must be a function, got {type(value)}.")
-    return value
-
-
-def _config(value: Any) -> RuntimeEnvConfig:
-    if isinstance(value, RuntimeEnvConfig):
-        return value
-    if not isinstance(value, dict):
-        raise TypeError(
-            f"runtime_env['config'] must be of type dict or RuntimeEnvConfig, got: {type(value)}"
-        )
-    unknown = [name for name in value if name not in RuntimeEnvConfig.known_fields]
-    if unknown:
-        raise ValueError(
-            f"runtime_env['config'] has no {unknown[0]!r}. It has "
-            f"{', '.join(sorted(RuntimeEnvConfig.known_fields))}."
-        )
-    return RuntimeEnvConfig(**value)
-
-
-def _packages_check(
-    tool: str, options: dict[str, type], takes_file: bool
-) -> Callable[[Any], dict[str, Any] | None]:
-    """Of `pip` or `uv`: a list, a requirements file, or a dict of both and options."""
-
-    def check(value: Any) -> dict[str, Any] | None:
-        if isinstance(value, str):
-            value = _requirements(value)
-        if _is_list_of_strings(value):
-            value = {"packages": value}
-        if not isinstance(value, dict):
-            raise TypeError(
-                f"runtime_env['{tool}'] must be of type str or List[str], got {type(value)}"
-            )
-        known = ["packages", *options]
-        if set(value) - set(known):
-            raise ValueError(
-                f"runtime_env['{tool}'] can only have these fields: {', '.join(known)}, but got: {list(value)}"
-            )
-        if "packages" not in value:
-            raise ValueError(
-                f"runtime_env['{tool}'] must include field 'packages', but got {value}"
-            )
-        packages = value["packages"]
-        if takes_file and isinstance(packages, str):
-            packages = _requirements(packages)
-        if not isinstance(packages, list):
-            raise ValueError(
-                f"runtime_env['{tool}']['packages'] must be of type list, got: {type(packages)}"
-            )
-        if not _is_list_of_strings(packages):
-            raise TypeError(f"runtime_env['{tool}']['packages'] must be of type list[str].")
-        for name, kind in options.items():
-            wrong = name in value and not isinstance(value[name], kind)
-            if wrong or (kind is list and name in value and not _is_list_of_strings(value[name])):
-                raise TypeError(
-                    f"runtime_env['{tool}']['{name}'] must be of type "
-                    f"{'list[str]' if kind is list else kind.__name__}, got {type(value[name])}"
-                )
-        if not packages:
-            return None
-        return {f"{tool}_check": False, **value, "packages": list(dict.fromkeys(packages))}
-
-    return check
-
-
-def _requirements(file: str) -> list[str]:
-    path = Path(file)
-    if not path.is_file():
-        raise ValueError(f"{path} is not a valid file")
-    lines = [line.strip() for line in path.read_text("utf-8").splitlines()]
-    return [line for line in lines if line and not line.startswith("#")]
-
-
-_CHECKS: dict[str, Callable[[Any], Any]] = {
-    "config": _config,
-    "env_vars": _env_vars,
-    "excludes": _excludes,
-    "pip": _packages_check(
-        "pip", {"pip_check": bool, "pip_version": str, "pip_install_options": list}, takes_file=True
-    ),
-    "py_modules": _py_modules,
-    "uv": _packages_check(
-        "uv",
-        {"uv_check": bool, "uv_version": str, "uv_pip_install_options": list},
-        takes_file=False,
-    ),
-    "worker_process_setup_hook": _hook,
-    "working_dir": _working_dir,
-}

@@ -106,7 +106,8 @@ def init(
     `backend` (`cluster` for real processes, `sim`; default: env RAYSIM_BACKEND, else `cluster`),
     `nodes` (a number of nodes like the head, or a list of them, the head first), `seed` and
     `world` (options of one world, `{"network": "free"}` of `sim`), `journal`. What `raysim run`
-    was given on the command line wins over all of them.
+    was given on the command line wins over all of them. `runtime_env` is the job's: see
+    `raysim.runtime_env.RuntimeEnv`.
 
     Raises RuntimeError when already connected, unless `ignore_reinit_error`, and for unknown
     arguments; ValueError for bad values and for what is not supported; ConnectionError for an
@@ -131,9 +132,7 @@ def init(
             "_node_name": _node_name,
         }
         if name in CANNOT_JOIN or _find(address) is not None:
-            return _join(
-                address, {**described, "namespace": namespace, "runtime_env": runtime_env}
-            )
+            return _join(address, {**described, "namespace": namespace, "runtime_env": runtime_env})
         _refuse_described(described)
     head = node_options(
         name,
@@ -182,7 +181,7 @@ def _job_env(
 def _begin(world: World, backend: Backend, owned: bool) -> RayContext:
     global _session, number
     number += 1
-    LOG.disabled = os.environ.get("RAY_IGNORE_UNHANDLED_ERRORS") == "1"
+    LOG.disabled = "RAY_IGNORE_UNHANDLED_ERRORS" in os.environ
     _session = _Session(world, backend, owned)
     set_current(backend)  # type: ignore[arg-type]
     atexit.register(_end)

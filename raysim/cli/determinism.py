@@ -75,7 +75,9 @@ def _check_seed(request: Request, shown: str) -> Difference | None:
             count = count_records(traces[0])
             if not count:
                 # Two runs that failed before they began are equal, and show nothing.
-                raise _Broken(WENT_WRONG, f"It wrote no record: there is nothing to compare.\n{said}")
+                raise _Broken(
+                    WENT_WRONG, f"It wrote no record: there is nothing to compare.\n{said}"
+                )
             click.echo(f"[{shown}] seed {request.seed}: equal, {count} records, {digest}")
             return None
         return first_difference(*traces)

@@ -1,7 +1,7 @@
 """Graphs of tasks and actor calls, built with `bind`, run with `execute` or compiled. Ray: `ray.dag`."""
 
 from raysim.dag.class_node import ClassMethodNode, ClassNode
-from raysim.dag.compiled_dag import CompiledDAG
+from raysim.dag.compiled_dag_node import CompiledDAG
 from raysim.dag.compiled_dag_ref import CompiledDAGFuture, CompiledDAGRef
 from raysim.dag.constants import (
     BIND_INDEX_KEY,

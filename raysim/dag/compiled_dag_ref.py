@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from raysim.api.binding import GraphRef
 
 if TYPE_CHECKING:
-    from raysim.dag.compiled_dag import CompiledDAG
+    from raysim.dag.compiled_dag_node import CompiledDAG
 
 
 class _Result:

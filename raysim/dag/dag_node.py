@@ -14,7 +14,7 @@ from raysim.api.annotations import RayDeprecationWarning
 from raysim.dag.scanner import find, replace
 
 if TYPE_CHECKING:
-    from raysim.dag.compiled_dag import CompiledDAG
+    from raysim.dag.compiled_dag_node import CompiledDAG
 
 T = TypeVar("T")
 
@@ -127,7 +127,7 @@ class DAGNode:
         `_max_inflight_executions` (10): passes begun whose results were not asked for;
         `_max_buffered_results` (1000): results that arrived and wait to be taken.
         """
-        from raysim.dag.compiled_dag import compile_dag
+        from raysim.dag.compiled_dag_node import compile_dag
 
         return compile_dag(
             self,

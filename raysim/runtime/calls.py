@@ -1,6 +1,5 @@
 """Submitting tasks, actors and actor calls: from Python arguments to the owner's records. Never scheduling."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
@@ -50,8 +49,6 @@ class Calls:
         self._host = worker.host
         self._owner = worker.owner
         self._exports: dict[RemoteTarget, Exported] = {}
-        self.before_export: Callable[[], None] = lambda: None
-        """Set by a world whose workers may lack modules that this process has."""
 
     # Tasks
 
@@ -131,7 +128,8 @@ class Calls:
     def _export(self, target: RemoteTarget, options: TaskOptions | None = None) -> Exported:
         """Pickle the function now: once per process, as Ray does once per job."""
         is_synthetic = options is not None and options.work is not None
-        self.before_export()
+        if self._worker.values.before_pickling is not None:
+            self._worker.values.before_pickling()
         payload = b"" if is_synthetic else _dump(target.name, (target.target, None))
         exported = self._exports[target] = Exported(
             function_id(payload or target.name.encode()), payload

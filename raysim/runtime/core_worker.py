@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -24,7 +24,8 @@ from raysim.backend import (
     RemoteTarget,
     TaskOptions,
 )
-from raysim.exceptions import RaySystemError
+from raysim.exceptions import AsyncioActorExit, RaySystemError
+from raysim.journal import Journal, TaskEnded
 from raysim.protocol.driver import Driver
 from raysim.protocol.executor import Executor
 from raysim.protocol.explaining import Explaining
@@ -39,6 +40,7 @@ from raysim.runtime.execution import Execution
 from raysim.runtime.graphs import compile_graph
 from raysim.runtime.object_ref import ObjectRef
 from raysim.runtime.placement_groups import Groups
+from raysim.runtime.timeline import events
 from raysim.runtime.unhandled import report
 from raysim.runtime.values import NS, Values, Waitable
 from raysim.spec.address import Address
@@ -98,6 +100,8 @@ class CoreWorker:
         self._driver: Driver | None = None
         self._uploads: Uploads | None = None
         self.namespace = ""
+        self.journal: Journal | None = None
+        """What of this process's notes can be read here: set by worlds."""
         self.session_name = "session"
         self.session_dir = ""
         """Set by worlds that keep files."""
@@ -319,6 +323,11 @@ class CoreWorker:
         with self.host.lock:
             self.owner.actors.kill(actor_id, no_restart)
 
+    def exit_actor(self) -> NoReturn:
+        if self.context_info().is_async:
+            raise AsyncioActorExit("exit_actor() was called")
+        raise SystemExit(0)
+
     def current_actor(self) -> ActorRecord | None:
         task = self.context.task
         if task is None or task.actor is None:
@@ -393,6 +402,14 @@ class CoreWorker:
             self.queries.nodes(answer)
         self.block(waiter, None)
         return found[0]
+
+    def timeline(self) -> list[dict[str, Any]]:
+        """Raises RaySystemError in a process that keeps no notes."""
+        if self.journal is None:
+            raise RaySystemError("Only the driver can show the timeline: call timeline() there.")
+        with self.host.lock:
+            ended = self.journal.notes(TaskEnded)
+        return events(note for note in ended if isinstance(note, TaskEnded))
 
     def nodes(self) -> list[dict[str, Any]]:
         return [_node_table(state) for state in self.node_states()]

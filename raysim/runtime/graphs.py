@@ -102,6 +102,7 @@ class OpenedGraph:
             if self._graph.failure is None:
                 for index, one in enumerate(serialized):
                     self._write(number, index, one, refs[index])
+                self._channels.settle(more=len(self._graph.passes) > 1)
         return number
 
     def _write(self, number: int, index: int, value: Serialized, ref: ObjectRef | None) -> None:
@@ -117,7 +118,7 @@ class OpenedGraph:
         )
 
     def done(self, number: int) -> bool:
-        return not self._graph.passes[number].missing or self._graph.failure is not None
+        return self._graph.passes[number].is_done() or self._graph.failure is not None
 
     def wait(self, number: int, timeout: float | None) -> bool:
         if self.done(number):
@@ -130,26 +131,31 @@ class OpenedGraph:
     async def ready(self, number: int) -> None:
         def begin(here: Any) -> None:
             with self._host.lock:
+                self._channels.flush()
                 self._graphs.when_done(self._graph, number, here)
 
         if not self.done(number):
             await told(begin)
 
     def result(self, number: int, output: int) -> Any:
-        written = self._graph.passes[number].written.get(self._graph.plan.outputs[output])
-        values = self._worker.values
+        found = self._graph.passes[number]
+        if found.error is not None:
+            raise self._error(found.error)
+        written = found.written.get(self._graph.plan.outputs[output])
         if written is None:
             assert self._graph.failure is not None, f"pass {number} is not done"
-            raise values.exception_of(self._graph.failure, NIL_OBJECT)
+            raise self._worker.values.exception_of(self._graph.failure, NIL_OBJECT)
         sender, write = written
-        if write.failure is not None:
-            raise values.exception_of(write.failure, NIL_OBJECT)
         if write.payload is None:
             return self._stored(sender, write)
-        value, is_error = values.load(write.payload)
-        if is_error:
-            raise raisable(value)
-        return value
+        return self._worker.values.load(write.payload)[0]
+
+    def _error(self, write: ChannelWrite) -> BaseException:
+        values = self._worker.values
+        if write.payload is None:
+            assert write.failure is not None
+            return values.exception_of(write.failure, NIL_OBJECT)
+        return raisable(values.load(write.payload)[0])
 
     def _stored(self, writer: Address, write: ChannelWrite) -> Any:
         assert write.object_id is not None
@@ -163,10 +169,15 @@ class OpenedGraph:
         return self._worker.values.get([ref], None)[0]
 
     def forget(self, number: int) -> None:
-        found = self._graph.passes.pop(number, None)
-        if found is not None and found.held:
-            with self._host.lock:
-                self._graphs.read(found)
+        passes = self._graph.passes
+        found = passes.get(number)
+        if found is None:
+            return
+        if not found.held and not found.missing:
+            del passes[number]
+            return
+        with self._host.lock:
+            self._graphs.read(passes.pop(number))
 
     # The end
 

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from raysim.runtime.core_worker import CoreWorker
 
 LOG = getLogger("raysim.unhandled")
-"""Worlds disable it where RAY_IGNORE_UNHANDLED_ERRORS is 1."""
+"""Disabled where the environment has RAY_IGNORE_UNHANDLED_ERRORS, whatever its value (Ray)."""
 
 
 def report(worker: "CoreWorker", error: bytes | str) -> None:

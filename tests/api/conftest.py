@@ -42,8 +42,9 @@ def library(backend: str) -> ModuleType:
 
 def start(backend: str, **options: Any) -> ModuleType:
     ray = library(backend)
-    own = {} if backend == JUDGE else {"backend": backend}
-    ray.init(**own, **QUIET, **options)
+    # Never a cluster that somebody else has started on this machine.
+    own = {"address": "local"} if backend == JUDGE else {"backend": backend}
+    ray.init(**{**own, **QUIET, **options})
     return ray
 
 

@@ -131,20 +131,6 @@ def test_actor_that_leaves_does_not_restart(ray, worker):
     assert is_dead(ray, actor)
 
 
-def test_leaving_frees_the_name(ray, worker):
-    actor = worker.options(name="leaves").remote()
-    with pytest.raises(ray.exceptions.ActorDiedError):
-        ray.get(actor.leave.remote(), timeout=PATIENCE)
-    assert is_dead(ray, actor)
-    del actor
-    for _ in range(ROUNDS):
-        if "leaves" not in ray.util.list_named_actors():
-            break
-        time.sleep(0.01)
-    again = worker.options(name="leaves").remote()
-    assert ray.get(again.add.remote(), timeout=PATIENCE) == 1
-
-
 def test_coroutines_that_run_are_finished_first(ray, signal):
     @ray.remote
     class Leaves:

@@ -7,6 +7,8 @@ from importlib import import_module
 
 import pytest
 
+from tests.api.patience import until
+
 HANGS = 30
 """Seconds after which something does."""
 
@@ -92,6 +94,20 @@ def chain(ray, dag, stage_class, compiled):
     graph = compiled(node)
     graph.stages = stages
     return graph
+
+
+def is_dead(ray, stage, errors):
+    try:
+        ray.get(stage.history.remote())
+    except errors.ActorDiedError:
+        return True
+    return False
+
+
+def run_on(ray, graph):
+    """A kill takes its time, and passes may overtake it: run until one of them fails."""
+    for _ in range(5000):
+        ray.get(graph.execute(1))
 
 
 # Passes.
@@ -275,7 +291,9 @@ def test_actor_may_drive_a_graph(ray, dag, stage_class):
 # Errors of methods.
 
 
-def test_error_is_raised_as_its_cause_and_the_graph_goes_on(ray, dag, stage_class, compiled, errors):
+def test_error_is_raised_as_its_cause_and_the_graph_goes_on(
+    ray, dag, stage_class, compiled, errors
+):
     a, b = stage_class.remote(), stage_class.remote(1)
     with dag.InputNode() as given:
         node = b.add.bind(a.fail.bind(given))
@@ -288,14 +306,15 @@ def test_error_is_raised_as_its_cause_and_the_graph_goes_on(ray, dag, stage_clas
     assert ray.get(b.history.remote()) == [1]
 
 
-def test_error_of_one_output_leaves_the_other(ray, dag, stage_class, compiled):
+def test_error_of_one_output_is_the_error_of_the_whole_pass(ray, dag, stage_class, compiled):
     a, b = stage_class.remote(), stage_class.remote(1)
     with dag.InputNode() as given:
         node = dag.MultiOutputNode([a.fail.bind(given), b.add.bind(given)])
-    bad, good = compiled(node).execute(-1)
-    assert ray.get(good) == 0
-    with pytest.raises(ValueError, match="negative"):
-        ray.get(bad)
+    graph = compiled(node)
+    for ref in graph.execute(-1):
+        with pytest.raises(ValueError, match="negative"):
+            ray.get(ref)
+    assert ray.get(graph.execute(1)) == [1, 2]
 
 
 def test_wrong_number_of_values(ray, dag, compiled):
@@ -469,15 +488,15 @@ def test_torn_down_graph_runs_no_more_but_its_actors_do(ray, chain, errors):
 def test_teardown_may_kill_the_actors(ray, chain, errors):
     ray.get(chain.execute(0))
     chain.teardown(kill_actors=True)
-    with pytest.raises(errors.RayActorError):
-        ray.get(chain.stages[1].add.remote(1))
+    for stage in chain.stages:
+        until(lambda stage=stage: is_dead(ray, stage, errors))
 
 
 def test_death_of_an_actor_ends_the_graph(ray, chain, errors):
     assert ray.get(chain.execute(0)) == 111
     ray.kill(chain.stages[1])
     with pytest.raises(errors.ActorDiedError):
-        ray.get(chain.execute(1))
+        run_on(ray, chain)
     with pytest.raises(errors.RayChannelError):
         ray.get(chain.execute(2))
     assert ray.get(chain.stages[0].add.remote(5)) == 6
@@ -487,8 +506,7 @@ def test_dead_actor_cannot_be_compiled(ray, dag, stage_class, errors):
     stage = stage_class.remote()
     ray.get(stage.history.remote())
     ray.kill(stage)
-    with pytest.raises(errors.RayActorError):
-        ray.get(stage.history.remote())
+    until(lambda: is_dead(ray, stage, errors))
     with dag.InputNode() as given:
         node = stage.add.bind(given)
     with pytest.raises(errors.ActorDiedError):

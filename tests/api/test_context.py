@@ -1,3 +1,5 @@
+import warnings
+
 import pytest
 
 
@@ -92,3 +94,48 @@ def test_restarted_actor_knows_it(ray):
     assert ray.get(who.restarted.remote()) is False
     ray.kill(who, no_restart=False)
     assert any(ray.get(who.restarted.remote(), timeout=60) for _ in range(5000))
+
+
+def test_where_the_cluster_is(ray):
+    @ray.remote
+    def there():
+        context = ray.get_runtime_context()
+        return context.get_session_name(), context.gcs_address, context.get_temp_dir()
+
+    context = ray.get_runtime_context()
+    here = (context.get_session_name(), context.gcs_address, context.get_temp_dir())
+    assert all(here)
+    assert here[0].startswith("session")
+    assert ray.get(there.remote()) == here
+
+
+def test_names_of_functions(ray):
+    @ray.remote
+    def function():
+        context = ray.get_runtime_context()
+        return context.get_task_name(), context.get_task_function_name()
+
+    @ray.remote
+    class Actor:
+        def __init__(self):
+            self.made_by = ray.get_runtime_context().get_task_function_name()
+
+        def method(self):
+            return self.made_by, ray.get_runtime_context().get_task_function_name()
+
+    name, full = ray.get(function.options(name="shown").remote())
+    assert name == "shown"
+    assert full.startswith(__name__)
+    assert full.endswith("function")
+    made_by, method = ray.get(Actor.remote().method.remote())
+    assert made_by.endswith("Actor.__init__")
+    assert method.endswith("Actor.method")
+    assert method.startswith(__name__)
+    assert ray.get_runtime_context().get_task_function_name() is None
+
+
+def test_accelerators_by_the_old_name(ray):
+    context = ray.get_runtime_context()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        assert context.get_resource_ids() == context.get_accelerator_ids()

@@ -27,15 +27,16 @@ def test_freeing_makes_room(backend, fresh):
         pytest.skip("Ray 2.60 cannot free objects by hand")
     ray = fresh(num_cpus=1, object_store_memory=100_000_000)
     refs = []
-    for _ in range(5):
+    for _ in range(3):
         refs.append(ray.put(bytes(60_000_000)))
         free(refs[-1])
-    assert len(refs) == 5
+    assert len(refs) == 3
 
 
-@pytest.mark.parametrize("value", ["1", "0"])
-def test_errors_can_be_ignored(backend, monkeypatch, fresh, said, value):
-    monkeypatch.setenv("RAY_IGNORE_UNHANDLED_ERRORS", value)
+@pytest.mark.parametrize("ignored", [True, False], ids=["ignored", "said"])
+def test_errors_can_be_ignored(monkeypatch, fresh, said, ignored):
+    if ignored:
+        monkeypatch.setenv("RAY_IGNORE_UNHANDLED_ERRORS", "1")
     ray = fresh()
 
     @ray.remote
@@ -46,4 +47,4 @@ def test_errors_can_be_ignored(backend, monkeypatch, fresh, said, value):
         ray.get(bad.remote())  # From now on there is a worker.
     bad.remote()
     time.sleep(1)
-    assert said() == (value == "0")
+    assert said() != ignored

@@ -28,16 +28,23 @@ def work(seconds=0.0):
     return os.getpid()
 
 @ray.remote
+def sleepy():
+    time.sleep(1_000)
+
+@ray.remote
 class Actor:
     def ping(self):
         return os.getpid()
 
-def begin(nodes=1):
+def begin(nodes=1, env=None):
     context = ray.init(backend="cluster", num_cpus=2, nodes=nodes, object_store_memory=32 << 20)
     actor = Actor.remote()
     ray.get([work.remote(), actor.ping.remote()])
     array = ray.put(b"x" * 1_000_000)
     running = [work.remote(1_000), work.remote(1_000)]
+    if env:
+        running.append(sleepy.options(runtime_env=env, num_cpus=0).remote())
+        time.sleep(0.5)
     time.sleep(0.1)
     print(json.dumps(context.address_info), flush=True)
     sys.stdin.readline()
@@ -54,6 +61,7 @@ class Program:
             **os.environ,
             "TEST_PATH": json.dumps(sys.path),
             "TMPDIR": str(folder),
+            "RAYSIM_CACHE_DIR": str(folder / "cache"),
             "RAYSIM_TEST_MARK": self.mark,
         }
         self.folder = folder
@@ -130,6 +138,17 @@ ENDS = {
     "is terminated": "begin()\nos.kill(os.getpid(), 15)",
     "dies while another of its children lives on": (
         "begin()\nif os.fork():\n    os.kill(os.getpid(), 9)\ntime.sleep(30)"
+    ),
+    "kills itself while workers of another interpreter run": (
+        "own = {'env_vars': {'PYTHONHASHSEED': '0'}}\nbegin(env=own)\nos.kill(os.getpid(), 9)"
+    ),
+    "kills itself while an environment is made": (
+        "slow = {'pip': {'packages': ['.'], 'pip_version': '==99.99'}}\n"
+        "begin(env=slow)\nos.kill(os.getpid(), 9)"
+    ),
+    "shuts down while an environment is made": (
+        "slow = {'pip': {'packages': ['.'], 'pip_version': '==99.99'}}\n"
+        "begin(env=slow)\nray.shutdown()"
     ),
 }
 

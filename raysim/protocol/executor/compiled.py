@@ -13,6 +13,7 @@ from raysim.protocol.executor.arguments import Arguments, QueuedCall
 from raysim.protocol.host import Host, LocalArg, Outcome, RunnableTask
 from raysim.protocol.messages import ChannelWrite, CloseGraph, GraphOpened, GraphStep, OpenGraph
 from raysim.protocol.owner import Owner
+from raysim.protocol.owner.channels import GATHER_NS
 from raysim.spec.address import Address
 from raysim.spec.failure import Failure
 from raysim.spec.ids import ActorId, IdSource, TaskId, return_id
@@ -136,7 +137,7 @@ class Compiled:
     def runs(self, queued: QueuedCall) -> bool:
         return queued.call.task_id in self._running
 
-    def finished(self, queued: QueuedCall, outcome: Outcome) -> None:
+    def finished(self, queued: QueuedCall, outcome: Outcome, lasted_ns: int) -> None:
         """User code is done with a step: its values go to their readers, then the next one may begin."""
         task_id = queued.call.task_id
         part = self._running.pop(task_id)
@@ -144,13 +145,18 @@ class Compiled:
             for value in outcome.returns:
                 self._owner.objects.drop_holds(value.contained)
             return
+        self._write(part, task_id, outcome)
+        # Short methods one after another: their values leave together.
+        self._channels.settle(more=part.queued is not None and lasted_ns < GATHER_NS)
+
+    def _write(self, part: Part, task_id: TaskId, outcome: Outcome) -> None:
         outputs = part.steps[part.at].outputs
         left = len(outputs)
 
         def written() -> None:
             nonlocal left
             left -= 1
-            if left == 0 and not part.closed:
+            if left == 0:
                 self._step_done(part)
 
         for index, output in enumerate(outputs):
@@ -161,13 +167,26 @@ class Compiled:
             value = outcome.returns[index]
             if self._channels.fits(value):
                 self._channels.write_inline(
-                    part.graph_id, part.number, output, b"".join(value.parts), value.contained
+                    part.graph_id,
+                    part.number,
+                    output,
+                    b"".join(value.parts),
+                    value.contained,
+                    value.is_error,
                 )
                 written()
             else:
                 # It may be the actor's own array: the next method comes after it was copied.
                 name = return_id(task_id, index)
-                self._channels.store(part.graph_id, part.number, output, value, name, written)
+                self._channels.store(
+                    part.graph_id,
+                    part.number,
+                    output,
+                    value,
+                    name,
+                    lambda: not part.closed,
+                    written,
+                )
 
     def _step_done(self, part: Part) -> None:
         values = part.arrived[part.number]

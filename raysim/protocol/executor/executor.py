@@ -56,6 +56,8 @@ class Executor:
         self._actor = ActorQueue(host, owner, self._arguments, self._results, self._run)
         self._compiled = Compiled(host, owner, self._actor, self._arguments, self._run)
         self._running: dict[TaskId, Running] = {}
+        self._writing = 0
+        """Calls that ended, and whose large returns are not copied yet."""
         self._blocked = 0
         self._block_number = 0
         self._lent = False
@@ -188,7 +190,7 @@ class Executor:
         return [running.task for running in self._running.values()]
 
     def _may_run_task(self) -> bool:
-        return not self._running and not self._blocked
+        return not self._running and not self._blocked and not self._writing
 
     def _run(self, queued: QueuedCall, task: RunnableTask) -> None:
         self._running[queued.call.task_id] = Running(queued, task)
@@ -230,28 +232,41 @@ class Executor:
             self._results.flush()
             self._host.exit("user code ended the process")
             return
+        copied = True
         of_graph = self._compiled.runs(queued)
         if of_graph:
-            self._compiled.finished(queued, outcome)
+            self._compiled.finished(queued, outcome, self._host.now_ns() - task.start_ns)
         elif task.actor is not None and task.call.method == CONSTRUCTOR:
             self._actor.started(task, outcome)
         elif queued.dropped:
             self._results.nobody_waits(outcome)
         else:
-            self._results.finish(task, outcome, self._host.now_ns())
+            now = self._host.now_ns()
+            copied = self._results.finish(task, outcome, now, lambda: self._written(queued))
         if outcome.exits:
             self._exit_reason = self._exit_reason or "the task ended its worker"
             self._tasks.hand_back()
             self._actor.drop_all()
-        if task.actor is None:
-            self._tasks.finished(queued)
-            self._tasks.run_next()
+        if not copied:
+            self._writing += 1
         elif not of_graph:
-            self._actor.finished(queued)
-            self._tasks.run_next()
+            self._next(queued)
         self._results.settle(bool(self._running))
         if self._exit_reason:
             self._exit_when_idle(self._exit_reason)
+
+    def _written(self, queued: QueuedCall) -> None:
+        """The call's returns are copied: what runs next may change what they were made of."""
+        self._writing -= 1
+        self._next(queued)
+        self._results.settle(bool(self._running))
+
+    def _next(self, queued: QueuedCall) -> None:
+        if queued.template is not None:
+            self._tasks.finished(queued)
+        else:
+            self._actor.finished(queued)
+        self._tasks.run_next()
 
     # Blocking
 

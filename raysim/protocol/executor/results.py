@@ -36,8 +36,18 @@ class Results:
         self.under_way = 0
         """Outcomes that still wait for a place in the store, or for borrows to be known."""
 
-    def finish(self, task: RunnableTask, outcome: Outcome, end_ns: int) -> None:
-        """Report this outcome, once its large returns are sealed and its borrows acknowledged."""
+    def finish(
+        self,
+        task: RunnableTask,
+        outcome: Outcome,
+        end_ns: int,
+        written: Callable[[], None] = lambda: None,
+    ) -> bool:
+        """Report this outcome, once its large returns are sealed and its borrows acknowledged.
+
+        True if no return refers to memory of user code any more. Else `written` is run when that is so:
+        until then nothing may run that could change it.
+        """
         call = task.call
         result = TaskResult(
             call.task_id,
@@ -61,7 +71,7 @@ class Results:
             self._hold_contained(task, outcome.returns)
             self._owner.objects.after_acknowledgements(report)
             late = True
-            return
+            return True
         result.returns = [
             self._inline(v) if self.fits(v) else Return(None, v.size, v.contained)
             for v in outcome.returns
@@ -77,11 +87,13 @@ class Results:
                 self.release_holds([call.task_id])
                 result.status, result.failure, result.returns = TaskStatus.FAILED, failure, []
             if left == 0:
+                written()
                 self._owner.objects.after_acknowledgements(report)
 
         for index, value in stored:
             self.store(task, index, value, sealed)
         late = True
+        return False
 
     def fits(self, value: ReturnValue) -> bool:
         return value.is_error or value.size <= self._host.config.max_inline_bytes

@@ -63,6 +63,8 @@ class ChannelWrite(Message):
     """Of the pass, from 0."""
     channel: int
     payload: bytes | None = None
+    is_error: bool = False
+    """What the method raised."""
     held: bool = False
     """The writer keeps the stored value, or references inside the value, until it was read."""
     object_id: ObjectId | None = None

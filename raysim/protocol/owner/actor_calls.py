@@ -5,9 +5,11 @@ Never where an actor runs or whether it restarts: the GCS says so (ActorChanged)
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
+from raysim.journal import ObjectRebuilt
 from raysim.protocol.batching import Batcher
 from raysim.protocol.host import Host, Timer
 from raysim.protocol.messages import (
@@ -30,7 +32,15 @@ from raysim.protocol.owner.tasks import Arguments
 from raysim.spec.actor import ActorInfo, ActorState
 from raysim.spec.address import NOWHERE, Address
 from raysim.spec.failure import Failure, FailureKind
-from raysim.spec.ids import ActorId, NodeId, TaskId, WorkerId, actor_handle_object, return_id
+from raysim.spec.ids import (
+    ActorId,
+    NodeId,
+    ObjectId,
+    TaskId,
+    WorkerId,
+    actor_handle_object,
+    return_id,
+)
 from raysim.spec.task import TaskCall, returns_of
 
 
@@ -164,6 +174,7 @@ class ActorCalls:
         actor = self.client(actor_id)
         record = TaskRecord(call, None, name, retries, nested, self._host.now_ns())
         record.actor_id = actor_id
+        record.rebuilds = retries != 0
         for index in range(returns_of(call.num_returns)):
             self._objects.create(return_id(call.task_id, index)).local = 1
         self.records[call.task_id] = record
@@ -271,6 +282,8 @@ class ActorCalls:
             return
         if result.status == TaskStatus.RETRIABLE_ERROR and self._take_retry(record):
             self._note(record, "retried", worker, result)
+            if any(value.contained for value in result.returns):
+                self._release_holds.add(worker, record.call.task_id)
             self._requeue(actor, [record])
             self._drain(actor)
             return
@@ -284,10 +297,35 @@ class ActorCalls:
         if record.num_returns < 0:
             self._streams.result(record, worker, raylet, result)
             returns = returns[:1]
-        take_returns(self._objects, task_id, returns, raylet)
+        stored = take_returns(self._objects, task_id, returns, raylet)
+        if record.rebuilds and (stored or record.retained):
+            self._arguments.keep(record, stored)
         if any(value.contained for value in returns):
             self._objects.after_acknowledgements(lambda: self._release_holds.add(worker, task_id))
         self._forget(record)
+
+    def rebuild(self, record: TaskRecord, lost: ObjectId) -> bool:
+        """Call the actor again for a return that was lost, if it lives and retries are left (Ray)."""
+        task_id, actor_id = record.call.task_id, record.actor_id
+        assert actor_id is not None
+        if task_id in self.records:
+            record.items_missing = True
+            return True
+        actor = self.client(actor_id)
+        dead = actor.info is not None and actor.info.state == ActorState.DEAD
+        if dead or not self._take_retry(record):
+            return False
+        self._host.note(ObjectRebuilt(lost))
+        self.records[task_id] = record
+        self._arguments.hold(record)
+        if record.num_returns < 0:
+            self._streams.again(record)
+        self._objects.cascade.run(partial(self._call_again, actor, record))
+        return True
+
+    def _call_again(self, actor: ActorClient, record: TaskRecord) -> None:
+        self._requeue(actor, [record])
+        self._drain(actor)
 
     def _forget(self, record: TaskRecord) -> None:
         del self.records[record.call.task_id]

@@ -34,9 +34,14 @@ class Pass(msgspec.Struct):
     missing: int
     """Channels that nothing came through yet."""
     written: dict[int, tuple[Address, ChannelWrite]] = {}
+    error: ChannelWrite | None = None
+    """The first error that came: the whole pass's, so that nobody gets part of a result (Ray)."""
     held: bool = False
     """Some writer keeps something until its output was read."""
     told: Callable[[], None] | None = None
+
+    def is_done(self) -> bool:
+        return not self.missing or self.error is not None
 
 
 class Graph(msgspec.Struct):
@@ -147,14 +152,16 @@ class Graphs:
             found.missing -= 1
         found.written[write.channel] = (sender, write)
         found.held = found.held or write.held
-        if not found.missing and found.told is not None:
+        if (write.is_error or write.failure is not None) and found.error is None:
+            found.error = write
+        if found.told is not None and found.is_done():
             told, found.told = found.told, None
             told()
 
     def when_done(self, graph: Graph, number: int, told: Callable[[], None]) -> None:
         """Run `told` once all outputs of the pass are here, or none will come."""
         found = graph.passes[number]
-        if not found.missing or graph.failure is not None:
+        if found.is_done() or graph.failure is not None:
             told()
         else:
             found.told = told

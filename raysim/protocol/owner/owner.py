@@ -61,6 +61,7 @@ class Owner:
         self.streams = Streams(host, self.objects)
         self.tasks = Tasks(host, self.objects, self.streams, raylet)
         self.actor_calls = ActorCalls(host, self.objects, self.streams, gcs)
+        self.tasks.rebuild_method = self.actor_calls.rebuild
         self.actors = ActorCreation(host, self.objects, self.actor_calls, gcs)
         self.channels = Channels(host, self.objects, self.extents, raylet)
         self.graphs = Graphs(host, self.actor_calls, self.channels)
@@ -111,6 +112,7 @@ class Owner:
         """Somebody is about to wait: send everything that was gathered."""
         self.tasks.leases.flush()
         self.actor_calls.flush()
+        self.channels.flush()
 
     def cancel(self, task_id: TaskId, force: bool, recursive: bool) -> None:
         """A call of this process, whatever it has come to."""

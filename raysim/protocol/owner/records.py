@@ -33,6 +33,8 @@ class TaskRecord(msgspec.Struct, gc=False):
     """What `retained` keeps: it would be needed again."""
     function: bytes | None = None
     actor_id: ActorId | None = None
+    rebuilds: bool = False
+    """Whether it may run again for the sake of a return that was lost."""
     items: int = 0
     """Of a generator: so many items have, or had, an entry."""
     items_in_all: int = -1

@@ -69,5 +69,7 @@ class SchedulingClass:
         """How many calls may be in flight on one lease."""
         if self.mean_ns < 0 or self.template.max_retries == 0:
             return 1  # A call that may not be retried must not be lost in a queue it never left.
+        if self.template.num_returns < 0:
+            return 1  # A generator may wait for its consumer, who may wait for the call behind it.
         most = min(most, self.template.max_calls or most)
         return max(1, min(most, int(ahead_ns / (self.mean_ns + 1))))

@@ -6,6 +6,7 @@ stays so. The stream keeps one reference to each item that was not taken, and ha
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
@@ -113,16 +114,13 @@ class Streams:
             objects.create(object_id).local = 1
         record.items = max(record.items, index + 1)
         entry = take_return(objects, object_id, value, raylet)
-        if entry is not None and entry.task is None and self._rebuilds(record):
+        if entry is not None and entry.task is None and record.rebuilds:
             entry.task = record
             record.retained += 1
         if value.contained:
             objects.after_acknowledgements(lambda: self._release_holds.add(worker, object_id))
         if stream is not None:
             self._wake(stream)
-
-    def _rebuilds(self, record: TaskRecord) -> bool:
-        return record.template is not None and record.template.max_retries != 0
 
     def result(
         self, record: TaskRecord, worker: Address, raylet: Address, result: TaskResult
@@ -152,8 +150,8 @@ class Streams:
         found = (entries.get(item_id(task_id, index)) for index in range(record.items))
         return [entry for entry in found if entry and entry.state == ObjectState.PENDING]
 
-    def over(self, record: TaskRecord) -> list[Entry]:
-        """The call has ended, for good or in failure. Items that were lost meanwhile are still missing."""
+    def over(self, record: TaskRecord) -> None:
+        """The call has ended, well or not. It runs again at once for items that were lost meanwhile."""
         task_id = record.call.task_id
         self._running.pop(task_id, None)
         stream = self._streams.get(task_id)
@@ -162,10 +160,18 @@ class Streams:
             self._wake(stream)
             if record.num_returns == DYNAMIC:
                 self.close(task_id)  # From here on the references in its return keep the items.
-        if not record.items_missing:
-            return []
-        record.items_missing = False
-        return self._missing(record)
+        if record.items_missing:
+            record.items_missing = False
+            for entry in self._missing(record):
+                self._objects.cascade.run(partial(self._make_again, entry))
+
+    def _make_again(self, entry: Entry) -> None:
+        if entry.state == ObjectState.PENDING and not self._objects.rebuild(entry):
+            text = (
+                f"Object {entry.object_id.hex()} was lost, and no retry is left to make it again."
+            )
+            self._objects.set_failed(entry, Failure(FailureKind.OBJECT_LOST, text))
+            self._objects.check(entry)
 
     # The consumer
 

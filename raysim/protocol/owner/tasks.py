@@ -1,7 +1,6 @@
 """The calls of this owner's tasks: dependencies, results, retries, lineage. Never which worker: see leases.py."""
 
 from collections.abc import Callable
-from functools import partial
 
 import msgspec
 
@@ -68,6 +67,15 @@ class Arguments:
         for object_id in record.lineage:
             objects.hold_lineage(objects.entries[object_id])
 
+    def keep(self, record: TaskRecord, stored: list[Entry]) -> None:
+        """The call ended: keep it as long as one of its stored returns could be lost."""
+        for entry in stored:
+            if entry.task is None:
+                entry.task = record
+                record.retained += 1
+        if record.retained and not record.lineage:
+            self.retain(record)
+
     def let_go(self, record: TaskRecord) -> None:
         """It will not run again."""
         lineage, record.lineage = record.lineage, []
@@ -121,6 +129,8 @@ class Tasks:
         self.records: dict[TaskId, TaskRecord] = {}
         self._classes: dict[TaskId, SchedulingClass] = {}
         self._release_holds = Batcher[TaskId](host, lambda ids: ReleaseReturnHolds(ids))
+        self.rebuild_method: Callable[[TaskRecord, ObjectId], bool] = lambda record, lost: False
+        """Set by those who call actors."""
         objects.rebuild = self._rebuild
         objects.release_task = self._release_lineage
 
@@ -133,6 +143,7 @@ class Tasks:
         template = cls.template
         record = TaskRecord(call, template, name, template.max_retries, nested, self._host.now_ns())
         record.function = cls.function
+        record.rebuilds = template.max_retries != 0
         create = self._objects.create
         for index in range(returns_of(template.num_returns)):
             create(return_id(call.task_id, index)).local = 1
@@ -264,16 +275,16 @@ class Tasks:
             self._objects.after_acknowledgements(
                 lambda: self._release_holds.add(worker, call.task_id)
             )
-        if (stored or record.retained) and record.template and record.template.max_retries:
-            self._retain(record, stored)
+        if record.rebuilds and (stored or record.retained):
+            self.arguments.keep(record, stored)
+            record.cancelled = False  # It ran all the same, and may again.
         self._forget(record)
 
     def _forget(self, record: TaskRecord) -> None:
         self.records.pop(record.call.task_id, None)
         self.arguments.release(record)
         if record.num_returns < 0:
-            for entry in self._streams.over(record):
-                self._objects.cascade.run(partial(self._make_again, entry))
+            self._streams.over(record)
 
     # Failures
 
@@ -354,16 +365,6 @@ class Tasks:
 
     # Lineage
 
-    def _retain(self, record: TaskRecord, stored: list[Entry]) -> None:
-        """Keep the call as long as one of its stored returns could be lost."""
-        for entry in stored:
-            if entry.task is None:
-                entry.task = record
-                record.retained += 1
-        if record.retained and not record.lineage:
-            self.arguments.retain(record)
-        record.cancelled = False  # It ran all the same, and may again.
-
     def _release_lineage(self, record: TaskRecord) -> None:
         record.retained -= 1
         if record.retained == 0:
@@ -374,6 +375,8 @@ class Tasks:
         if record is None:
             return False
         self._objects.set_pending(entry)
+        if record.template is None:
+            return self.rebuild_method(record, entry.object_id)
         if record.call.task_id in self.records:
             record.items_missing = True
             return True  # It runs again already, for another of its returns.
@@ -386,15 +389,6 @@ class Tasks:
             self._streams.again(record)
         self._objects.cascade.run(lambda: self._run_again(record))
         return True
-
-    def _make_again(self, entry: Entry) -> None:
-        """An item that was lost while its generator ran, too late for that run."""
-        if entry.state == ObjectState.PENDING and not self._rebuild(entry):
-            text = (
-                f"Object {entry.object_id.hex()} was lost, and no retry is left to make it again."
-            )
-            self._objects.set_failed(entry, Failure(FailureKind.OBJECT_LOST, text))
-            self._objects.check(entry)
 
     def _note(
         self,

@@ -187,9 +187,7 @@ class Leases:
                 self._host.send(owner.address, granted)
             elif lease.state is LeaseState.QUEUED:
                 if request.backlog != lease.request.backlog:
-                    lease.request = msgspec.structs.replace(
-                        lease.request, backlog=request.backlog
-                    )
+                    lease.request = msgspec.structs.replace(lease.request, backlog=request.backlog)
                     self._reports.changed()
                 self._revocation.request_waits(owner)
             return True

@@ -84,7 +84,7 @@ def test_command_line_wins_over_the_program(worlds):
     [
         ({"nonsense": 1}, RuntimeError, r"Unknown keyword argument\(s\): nonsense"),
         ({"local_mode": True}, RuntimeError, "backend='sim'"),
-        ({"runtime_env": {"pip": ["x"]}}, ValueError, "runtime_env"),
+        ({"runtime_env": {"conda": "x"}}, ValueError, "conda"),
         ({"nodes": 0}, ValueError, "at least one node"),
         ({"nodes": []}, ValueError, "at least one node"),
         ({"num_cpus": -1}, ValueError, "num_cpus=-1"),

@@ -69,7 +69,7 @@ def test_detached_actor():
     [
         ("DEFAULT", Default()),
         ("SPREAD", Spread()),
-        (None, Default()),
+        (None, None),
         (NodeAffinitySchedulingStrategy(NODE, soft=True), NodeAffinity(b"\xab" * 28, True)),
         (NodeAffinitySchedulingStrategy(b"\xab" * 28, soft=False), NodeAffinity(b"\xab" * 28)),
     ],
@@ -95,14 +95,7 @@ def test_method_options():
     assert call_options({}, is_generator=False) == CallOptions(1, None, False)
 
 
-@pytest.mark.parametrize(
-    "option",
-    [
-        {"runtime_env": {"pip": []}},
-        {"placement_group_bundle_index": 0},
-        {"_labels": {"a": "b"}},
-    ],
-)
+@pytest.mark.parametrize("option", [{"_labels": {"a": "b"}}])
 def test_what_is_not_supported_yet_is_refused_by_name(option):
     (name,) = option
     with pytest.raises(ValueError, match=f"{name}=.* not supported by raysim yet"):

@@ -133,3 +133,14 @@ def test_ids_do_not_depend_on_the_seed_of_hashing(repository):
         for seed in ("1", "2")
     }  # fmt: skip
     assert len(printed) == 1
+
+
+def test_source_knows_the_tasks_that_it_named():
+    """So that the children of a task can be found, though nobody wrote them down."""
+    parent = IdSource(driver_task(job_id(1))).task()
+    source, other = IdSource(parent), IdSource(parent, attempt=1)
+    actor = source.actor()
+    mine = [source.task(), source.actor_task(actor), source.task()]
+    assert all(IdSource(parent).made(task) for task in mine)
+    assert not any(other.made(task) for task in mine)
+    assert not source.made(parent)

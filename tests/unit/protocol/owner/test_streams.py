@@ -539,3 +539,13 @@ def test_items_of_a_failed_dynamic_generator_are_freed(rig):
     rig.lose(call.worker)
     assert call.item(0) not in rig.entries
     assert rig.failure(call.end) == FailureKind.WORKER_CRASHED
+
+
+def test_no_call_waits_behind_a_generator(rig):
+    """It may wait for its consumer, who may wait for the call behind it."""
+    quick = Call(rig)
+    quick.ends(0)
+    rig.host.take()
+    for _ in range(3):
+        rig.submit(what=GENERATOR)
+    assert len(rig.pushed()) == 1

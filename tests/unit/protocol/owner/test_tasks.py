@@ -195,13 +195,15 @@ def test_system_failure_at_the_worker_fails_the_call(rig):
     assert rig.found(result).failure == failure
 
 
-def test_task_that_ended_its_worker_is_tried_again(rig):
+def test_task_that_ended_its_worker_is_tried_again_on_another(rig):
     result = rig.submit(what=template(max_retries=1))
     crashed = Failure(FailureKind.WORKER_CRASHED, "sys.exit")
     worker = rig.grant()
+    assert len(rig.pushed()) == 1
     rig.done(worker, result, status=TaskStatus.FAILED, failure=crashed)
     assert not rig.found(result).ready
-    rig.done(worker, result, status=TaskStatus.FAILED, failure=crashed, attempt=1)
+    other = rig.grant("other")  # The first one's process ends: the retry would be lost with it.
+    rig.done(other, result, status=TaskStatus.FAILED, failure=crashed, attempt=1)
     assert rig.found(result).failure == crashed
 
 

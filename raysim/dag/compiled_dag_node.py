@@ -117,7 +117,7 @@ class CompiledDAG:
 
     def _check_open(self) -> None:
         """A dead actor is told once as what it is, by the result; after that the channels are closed (Ray)."""
-        if self._is_teardown or self._session != session.number:
+        if self._is_teardown or self._is_over():
             raise RayChannelError("Channel closed: the compiled graph was torn down.")
         if self._told:
             raise RayChannelError(
@@ -240,7 +240,7 @@ class CompiledDAG:
 
         The actors live on, for ordinary calls and other graphs, unless `kill_actors`.
         """
-        if self._is_teardown or self._session != session.number:
+        if self._is_teardown or self._is_over():
             return
         self._is_teardown = True
         self._graph.close()
@@ -248,13 +248,17 @@ class CompiledDAG:
             for handle in self._handles():
                 kill(handle)
 
+    def _is_over(self) -> bool:
+        """The session in which the graph was compiled has ended, and the graph with it."""
+        return self._session != session.number or current() is None
+
     def _handles(self) -> list[ActorHandle]:
         calls = [node for node in self._checked.nodes if isinstance(node, ClassMethodNode)]
         handles = [call._get_actor_handle() for call in calls if call.is_class_method_call]
         return list({handle: None for handle in handles if handle is not None})
 
     def __del__(self) -> None:
-        if not self._is_teardown and self._session == session.number:
+        if not self._is_teardown and not self._is_over():
             self._graph.close_soon()
 
     def __reduce__(self) -> NoReturn:

@@ -1,0 +1,64 @@
+"""`ray.timeline`: what ran when and where, for Chrome's tracing."""
+
+import json
+import time
+
+import pytest
+
+
+def of(ray, name, count):
+    """The events of a task's attempts, once so many are there: Ray hears of them late."""
+    for _ in range(60):
+        found = [e for e in ray.timeline() if e["cat"].startswith("task::") and name in e["cat"]]
+        if len(found) >= count:
+            return sorted(found, key=lambda event: event["ts"])
+        time.sleep(0.5)
+    raise AssertionError(f"{len(found)} events of {name} instead of {count}")
+
+
+def test_tasks_are_there_with_their_times(ray):
+    @ray.remote
+    def sleeper(seconds):
+        time.sleep(seconds)
+        return ray.get_runtime_context().get_task_id()
+
+    tasks = ray.get([sleeper.remote(0.3) for _ in range(2)])
+    events = of(ray, "sleeper", 2)
+    assert sorted(event["args"]["task_id"] for event in events) == sorted(tasks)
+    for event in events:
+        assert event["ph"] == "X"
+        assert event["dur"] >= 300_000  # microseconds
+        assert event["tid"].startswith("worker:")
+
+
+def test_methods_are_there(ray):
+    @ray.remote
+    class Worker:
+        def method(self):
+            time.sleep(0.1)
+
+    ray.get(Worker.remote().method.remote())
+    [event] = of(ray, "method", 1)
+    assert event["dur"] >= 100_000
+
+
+def test_failed_tasks_are_there(ray):
+    @ray.remote
+    def failing():
+        raise ValueError("boom")
+
+    with pytest.raises(ValueError, match="boom"):
+        ray.get(failing.remote())
+    assert len(of(ray, "failing", 1)) == 1
+
+
+def test_a_file(ray, tmp_path):
+    @ray.remote
+    def written():
+        return 1
+
+    ray.get(written.remote())
+    of(ray, "written", 1)
+    file = tmp_path / "timeline.json"
+    assert ray.timeline(str(file)) is None
+    assert any("written" in event["cat"] for event in json.loads(file.read_text("utf-8")))
