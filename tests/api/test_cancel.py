@@ -273,12 +273,14 @@ def family(ray, waits):
     @ray.remote(num_cpus=0)
     class Keeper:
         def __init__(self):
-            self.refs = None
+            self.kept = asyncio.Event()
 
-        def keep(self, refs):
+        async def keep(self, refs):
             self.refs = refs
+            self.kept.set()
 
-        def give(self):
+        async def give(self):
+            await self.kept.wait()
             return self.refs
 
     @ray.remote(num_cpus=0)

@@ -194,6 +194,7 @@ def test_the_cloud_s_name_of_this_machine(util, monkeypatch):
 
 def test_log_once_is_true_once_for_each_key(util):
     debug = import_module(f"{util.__name__}.debug")
+    debug.reset_log_once()  # It counts per process, which another test may have shared.
     assert [util.log_once("key"), util.log_once("key"), util.log_once("other")] == [
         True,
         False,
