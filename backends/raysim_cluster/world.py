@@ -3,7 +3,6 @@
 import os
 import shutil
 import sys
-import tempfile
 import weakref
 from difflib import get_close_matches
 from pathlib import Path
@@ -58,6 +57,11 @@ def create(options: InitOptions) -> "ClusterWorld":
     return ClusterWorld(options)
 
 
+def _temporary_folder() -> Path:
+    """Not `tempfile.gettempdir`: it tries the folder with a file, which a SIGKILL just then leaves there."""
+    return Path(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108  (each session has a folder of its own)
+
+
 class ClusterWorld:
     """Node processes, and the driver's own connection to the first of them."""
 
@@ -68,7 +72,7 @@ class ClusterWorld:
         self._session = Session(os.urandom(8).hex(), os.urandom(32))
         head = self._plan(0, options.nodes[0], len(options.nodes))
         # Made by the nodes, which outlive this process by the moment that removing it takes.
-        self._folder = Path(tempfile.gettempdir(), f"raysim-{self._session.session_id}")
+        self._folder = _temporary_folder() / f"raysim-{self._session.session_id}"
         self._nodes: list[NodeProcess] = []
         self._recent = Journal(digest=False, limit=RECENT)
         # There before the nodes, so that they can be told who keeps the journal.

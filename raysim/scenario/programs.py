@@ -73,18 +73,8 @@ def run_program(experiment: Experiment, options: RunOptions) -> ProgramRun:
     records = records_of_program(notes, notes.first_submitted_ns)
     outcome = _outcome(experiment, options, notes, wall_s)
     summary = summarise(outcome, records, None, experiment.scenario.expectations)
-    run = Run(experiment, summary, records, options.journal, _what_differs(experiment, options))
+    run = Run(experiment, summary, records, options.journal, what_differs(experiment, options))
     return ProgramRun(status, run)
-
-
-def _what_differs(experiment: Experiment, options: RunOptions) -> tuple[str, ...]:
-    told = what_differs(experiment, options)
-    if options.backend in SIMULATED:
-        return told
-    return (
-        *told,
-        f"on {options.backend}, tasks that were submitted by other tasks are not counted",
-    )
 
 
 def _check_program(experiment: Experiment, options: RunOptions) -> None:
