@@ -1,5 +1,6 @@
 """Submitting tasks, actors and actor calls: from Python arguments to the owner's records. Never scheduling."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
@@ -293,17 +294,11 @@ class Calls:
         return info.max_task_retries if info is not None else 0
 
     def find_actor(self, name: str, namespace: str) -> ActorInfo | None:
-        waiter = Waiter()
-        found: list[ActorInfo | None] = []
-
-        def answer(info: ActorInfo | None) -> None:
-            found.append(info)
-            waiter.finish()
-
-        with self._host.lock:
-            self._worker.queries.named_actor(name, namespace or self._worker.namespace, answer)
-        self._worker.block(waiter, None)
-        return found[0]
+        where = namespace or self._worker.namespace
+        info: ActorInfo | None = self._worker.ask(
+            partial(self._worker.queries.named_actor, name, where)
+        )
+        return info
 
     def get_actor(self, name: str, namespace: str) -> ActorRecord:
         info = self.find_actor(name, namespace)

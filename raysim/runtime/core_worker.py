@@ -5,10 +5,10 @@ worker, runs `execute` in user context for each task that the executor hands out
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import msgspec
 
@@ -40,6 +40,13 @@ from raysim.runtime.execution import Execution
 from raysim.runtime.graphs import compile_graph
 from raysim.runtime.object_ref import ObjectRef
 from raysim.runtime.placement_groups import Groups
+from raysim.runtime.shown import (
+    assigned,
+    available_resources,
+    cluster_resources,
+    node_table,
+    task_name,
+)
 from raysim.runtime.timeline import events
 from raysim.runtime.unhandled import report
 from raysim.runtime.values import NS, Values, Waitable
@@ -57,9 +64,10 @@ from raysim.spec.ids import (
     job_of_task,
 )
 from raysim.spec.node import NodeState
-from raysim.spec.placement_group import GroupInfo, plain
-from raysim.spec.resources import UNITS, Resources, floats, total
+from raysim.spec.placement_group import GroupInfo
 from raysim.spec.runtime_env import read_env, shown
+
+Answer = TypeVar("Answer")
 
 
 class TaskContext(msgspec.Struct):
@@ -377,31 +385,24 @@ class CoreWorker:
             elif not entry.ready:
                 self.host.send(entry.owner, CancelOwned(ref.task_id(), force, recursive))
 
+    def ask(self, question: Callable[[Callable[[Answer], None]], None]) -> Answer:
+        """Put a question whose answer comes as a message, and wait for it."""
+        waiter = Waiter()
+        found: list[Answer] = []
+
+        def answer(what: Answer) -> None:
+            found.append(what)
+            waiter.finish()
+
+        with self.host.lock:
+            question(answer)
+        self.block(waiter, None)
+        return found[0]
+
     def list_named_actors(self, all_namespaces: bool) -> list[tuple[str, str]]:
-        waiter = Waiter()
-        found: list[list[tuple[str, str]]] = []
-
-        def answer(names: list[tuple[str, str]]) -> None:
-            found.append(names)
-            waiter.finish()
-
-        with self.host.lock:
-            self.queries.actor_names(None if all_namespaces else self.namespace, answer)
-        self.block(waiter, None)
-        return found[0]
-
-    def node_states(self) -> list[NodeState]:
-        waiter = Waiter()
-        found: list[list[NodeState]] = []
-
-        def answer(nodes: list[NodeState]) -> None:
-            found.append(nodes)
-            waiter.finish()
-
-        with self.host.lock:
-            self.queries.nodes(answer)
-        self.block(waiter, None)
-        return found[0]
+        namespace = None if all_namespaces else self.namespace
+        names: list[tuple[str, str]] = self.ask(partial(self.queries.actor_names, namespace))
+        return names
 
     def timeline(self) -> list[dict[str, Any]]:
         """Raises RaySystemError in a process that keeps no notes."""
@@ -411,15 +412,18 @@ class CoreWorker:
             ended = self.journal.notes(TaskEnded)
         return events(note for note in ended if isinstance(note, TaskEnded))
 
+    def node_states(self) -> list[NodeState]:
+        states: list[NodeState] = self.ask(self.queries.nodes)
+        return states
+
     def nodes(self) -> list[dict[str, Any]]:
-        return [_node_table(state) for state in self.node_states()]
+        return [node_table(state) for state in self.node_states()]
 
     def cluster_resources(self) -> dict[str, float]:
-        return floats(total(state.info.total for state in self.node_states() if state.alive))
+        return cluster_resources(self.node_states())
 
     def available_resources(self) -> dict[str, float]:
-        free: Resources = total(state.available for state in self.node_states() if state.alive)
-        return floats(free)
+        return available_resources(self.node_states())
 
     def context_info(self) -> ContextInfo:
         task = self.context.task
@@ -431,11 +435,11 @@ class CoreWorker:
             node_id=address.node_id.hex(),
             worker_id=address.worker_id.hex(),
             task_id=self.context.task_id.hex() if task is not None else None,
-            task_name=_task_name(task),
+            task_name=task_name(task),
             actor_id=actor.actor_id.hex() if actor is not None else None,
             actor_name=actor.name if actor is not None else None,
             namespace=self.namespace,
-            assigned_resources=_assigned(task),
+            assigned_resources=assigned(task),
             accelerators=self.accelerators(task),
             attempt=task.call.attempt if task is not None else 0,
             was_reconstructed=task is not None and task.incarnation > 0,
@@ -467,38 +471,3 @@ class CoreWorker:
 
     def now(self) -> float:
         return self.host.now_ns() / NS
-
-
-def _task_name(task: RunnableTask | None) -> str | None:
-    if task is None:
-        return None
-    if task.template is not None:
-        return task.template.name
-    return f"{task.actor.class_name}.{task.call.method}" if task.actor is not None else None
-
-
-def _assigned(task: RunnableTask | None) -> dict[str, float]:
-    if task is None:
-        return {}
-    if task.template is not None:
-        return floats(plain(task.template.resources))
-    return floats(plain(task.actor.lifetime)) if task.actor is not None else {}
-
-
-def _node_table(state: NodeState) -> dict[str, Any]:
-    """As `ray.nodes()` shows it, without the ports that this cluster does not have."""
-    info = state.info
-    return {
-        "NodeID": info.address.node_id.hex(),
-        "Alive": state.alive,
-        "alive": state.alive,
-        "NodeManagerAddress": info.address.endpoint.rpartition(":")[0] or "127.0.0.1",
-        "NodeManagerHostname": info.hostname,
-        "NodeName": info.name,
-        "DeathReasonMessage": state.death_reason,
-        "Resources": {name: units / UNITS for name, units in info.total.items()}
-        if state.alive
-        else {},
-        "Labels": dict(info.labels),
-        "BytesPulled": state.stats.bytes_pulled,
-    }
