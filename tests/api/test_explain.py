@@ -14,6 +14,7 @@ from raysim.cluster_utils import Cluster
 from raysim.util.explain import Explanation, Reason, explain
 from raysim.util.placement_group import placement_group, remove_placement_group
 from raysim.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+from tests.api.patience import until
 
 OWN = ("sim", "cluster")
 
@@ -325,9 +326,8 @@ def test_explanation_of_an_object_whose_owner_is_gone(lib):
     owner = Owner.remote()
     (inner,) = lib.get(owner.own.remote(), timeout=60)
     lib.kill(owner)
-    with pytest.raises(lib.exceptions.RayActorError):
-        lib.get(owner.own.remote(), timeout=60)
-    assert explain(inner).reason in (Reason.NO_ANSWER, Reason.FAILED)
+    # A kill takes its time, and a call or a question may overtake it.
+    until(lambda: explain(inner).reason in (Reason.NO_ANSWER, Reason.FAILED))
 
 
 def test_task_of_a_placement_group_without_a_place(lib, work):

@@ -8,6 +8,8 @@ import time
 import cloudpickle
 import pytest
 
+from tests.api.patience import until
+
 LARGE = 300_000
 
 
@@ -92,9 +94,19 @@ def test_object_of_a_dead_owner_is_ready(ray, owner):
     assert ray.wait([ref], timeout=30) == ([ref], [])
 
 
+def is_dead(ray, actor):
+    """A kill takes its time, and calls may overtake it."""
+    try:
+        ray.get(actor.__ray_ready__.remote(), timeout=60)
+    except ray.exceptions.RayActorError:
+        return True
+    return False
+
+
 def test_argument_of_a_dead_owner_fails_its_task(ray, owner, identity):
     [ref] = ray.get(owner.begin.remote())
     ray.kill(owner)
+    until(lambda: is_dead(ray, owner))
     with pytest.raises(ray.exceptions.OwnerDiedError):
         ray.get(identity.remote(ref), timeout=60)
 
