@@ -128,7 +128,7 @@ def _execute(experiment: Experiment, as_ray: bool) -> int:
     with _as_main(program, args, as_ray) as main:
         try:
             # Without `dont_inherit` the program would be compiled under this module's __future__.
-            code = compile(read_text(program), str(program), "exec", dont_inherit=True)
+            code = compile(read_text(program), main.__file__ or "", "exec", dont_inherit=True)
             exec(code, main.__dict__)  # noqa: S102 - that is its job.
         except SystemExit as error:
             return _status(error)
@@ -143,7 +143,9 @@ def _execute(experiment: Experiment, as_ray: bool) -> int:
 @contextmanager
 def _as_main(program: Path, args: list[str], as_ray: bool) -> Iterator[ModuleType]:
     main = ModuleType("__main__")
-    main.__file__ = str(program)
+    # One string with `co_filename`, which CPython 3.13 interns: a pickled function refers to both,
+    # and its size, so what it takes to send, would depend on what this process had compiled before.
+    main.__file__ = sys.intern(str(program))
     main.__dict__["__builtins__"] = __builtins__
     before = (sys.argv, sys.path, sys.modules["__main__"])
     sys.argv = [str(program), *args]
