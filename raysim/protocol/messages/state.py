@@ -1,0 +1,228 @@
+"""The state of a cluster, for people who ask: questions to whoever knows a part of it, and rows. They change nothing.
+
+Times in ns of the world's clock, 0 for what has not happened (what began with it began at 1); sizes in bytes.
+"""
+
+from enum import StrEnum
+from typing import TypeAlias
+
+import msgspec
+
+from raysim.protocol.messages.base import Message
+from raysim.spec.address import NOWHERE, Address
+from raysim.spec.failure import Failure
+from raysim.spec.ids import ActorId, JobId, NodeId, ObjectId, PlacementGroupId, TaskId
+from raysim.spec.labels import Selector
+from raysim.spec.node import NodeState
+from raysim.spec.placement_group import GroupInfo
+from raysim.spec.resources import Resources
+from raysim.spec.state import Noun
+
+
+class Row(msgspec.Struct, array_like=True, tag=True, gc=False):
+    """One thing, as one process knows it."""
+
+
+class NodeSeen(Row):
+    state: NodeState
+
+
+class JobSeen(Row):
+    job_id: JobId
+    driver: Address
+    entrypoint: str
+    namespace: str
+    finished: bool
+    start_ns: int = 0
+    end_ns: int = 0
+    runtime_env: str = ""
+
+
+class ActorSeen(Row):
+    """By the GCS; by its owner while the GCS has not been asked to create it."""
+
+    actor_id: ActorId
+    class_name: str
+    state: str
+    name: str = ""
+    namespace: str = ""
+    process: Address = NOWHERE
+    """That it is, or was."""
+    restarts: int = 0
+    need: Resources = {}
+    detached: bool = False
+    group_id: PlacementGroupId | None = None
+    selectors: tuple[Selector, ...] = ()
+    runtime_env: str = ""
+    death: Failure | None = None
+    shown: str = ""
+    """What it says of itself."""
+
+
+class GroupSeen(Row):
+    info: GroupInfo
+    detached: bool | None = None
+    """None: it was removed, and nobody knows any more."""
+
+
+class Ending(StrEnum):
+    """Why a process ended. Ray: `WorkerExitType`."""
+
+    NONE = ""
+    """It has not."""
+    SYSTEM_ERROR = "SYSTEM_ERROR"
+    INTENDED_SYSTEM_EXIT = "INTENDED_SYSTEM_EXIT"
+    INTENDED_USER_EXIT = "INTENDED_USER_EXIT"
+    USER_ERROR = "USER_ERROR"
+    NODE_OUT_OF_MEMORY = "NODE_OUT_OF_MEMORY"
+
+
+class ProcessSeen(Row):
+    """A worker or a driver: by its raylet while it lives, then by the GCS."""
+
+    process: Address
+    pid: int
+    is_driver: bool = False
+    start_ns: int = 0
+    end_ns: int = 0
+    ending: Ending = Ending.NONE
+    detail: str = ""
+
+
+class TaskSeen(Row):
+    """One attempt of a call, by its owner."""
+
+    task_id: TaskId
+    attempt: int
+    name: str
+    function: str
+    state: str
+    """Ray's `TaskStatus`."""
+    parent: TaskId
+    submitted_ns: int
+    pushed_ns: int = 0
+    start_ns: int = 0
+    end_ns: int = 0
+    worker: Address = NOWHERE
+    need: Resources = {}
+    group_id: PlacementGroupId | None = None
+    selectors: tuple[Selector, ...] = ()
+    runtime_env: str = ""
+    error: str = ""
+    """Ray's `ErrorType`."""
+    text: str = ""
+    """Of the error; empty where `payload` has the exception."""
+    payload: bytes = b""
+
+
+class CallStage(Row):
+    """Where a call is that was sent to the process which tells this."""
+
+    task_id: TaskId
+    attempt: int
+    state: str
+    start_ns: int = 0
+    worker: Address = NOWHERE
+
+
+class ObjectSeen(Row):
+    """A reference of the process that tells this. Size -1: not known."""
+
+    object_id: ObjectId
+    size: int
+    task_state: str
+    attempt: int
+    reference: str
+    """Ray's `ReferenceType`."""
+    process: Address
+    pid: int
+    is_driver: bool
+
+
+class EnvSeen(Row):
+    """A runtime environment on the node that tells this; `users`: its workers there."""
+
+    node_id: NodeId
+    runtime_env: str
+    ready: bool
+    set_up_ns: int = 0
+    users: int = 0
+    problem: str = ""
+
+
+class EventSeen(Row):
+    number: int
+    severity: str
+    source: str
+    time_ns: int
+    text: str
+    fields: dict[str, str] = {}
+
+
+AnyRow: TypeAlias = (
+    NodeSeen
+    | JobSeen
+    | ActorSeen
+    | GroupSeen
+    | ProcessSeen
+    | TaskSeen
+    | CallStage
+    | ObjectSeen
+    | EnvSeen
+    | EventSeen
+)
+
+
+class InspectGcs(Message):
+    """Anyone to GCS: what do you know of these?
+
+    `limit`: the newest so many of each. `only`: those whose id begins with this. Reply: Inspected.
+    Lost: asked again until the asker's time is up.
+    """
+
+    number: int
+    nouns: list[Noun]
+    limit: int
+    only: bytes = b""
+
+
+class InspectNode(Message):
+    """Anyone to raylet: what do you know of these?
+
+    Reply: Inspected. Lost: asked again until the asker's time is up.
+    """
+
+    number: int
+    nouns: list[Noun]
+
+
+class InspectProcess(Message):
+    """Anyone to worker or driver: what do you know of these?
+
+    Reply: Inspected. Lost: asked again until the asker's time is up.
+    """
+
+    number: int
+    noun: Noun
+    limit: int
+    only: bytes = b""
+
+
+class Inspected(Message):
+    """GCS, raylet or process to whoever asked. `total`: rows that there are, those above the limit included.
+
+    Lost: asked again.
+    """
+
+    number: int
+    rows: list[AnyRow]
+    total: int
+
+
+class KeepTasks(Message):
+    """Worker or driver that ends to GCS: the last attempts of what I submitted, so that they are known on.
+
+    Reply: none. Lost: they are not.
+    """
+
+    tasks: list[TaskSeen]

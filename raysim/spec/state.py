@@ -1,0 +1,44 @@
+"""What can be asked about a cluster's state, and how the answer comes. Never who knows it: see protocol/inspecting."""
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+
+class Noun(StrEnum):
+    """What can be listed. Ray: `StateResource`."""
+
+    ACTORS = "actors"
+    JOBS = "jobs"
+    PLACEMENT_GROUPS = "placement_groups"
+    NODES = "nodes"
+    WORKERS = "workers"
+    TASKS = "tasks"
+    OBJECTS = "objects"
+    RUNTIME_ENVS = "runtime_envs"
+    CLUSTER_EVENTS = "cluster_events"
+
+
+class Inquiry(msgspec.Struct, frozen=True):
+    """What somebody wants to know. `timeout` in seconds."""
+
+    noun: Noun
+    limit: int
+    """Rows of each process that is asked, the newest."""
+    timeout: float
+    epoch_ns: int
+    """From the world's clock to Unix time, in ns."""
+    only: str = ""
+    """What the ids begin with, in hex."""
+
+
+class Listing(msgspec.Struct):
+    """Rows in Ray's words: column to value, ids in hex, times in ms of Unix time."""
+
+    rows: list[dict[str, Any]]
+    total: int
+    """Rows that there are, those above the limit included."""
+    asked: int = 0
+    silent: list[str] = []
+    """Who did not answer in time, of so many that were asked."""

@@ -1,0 +1,195 @@
+"""What `raysim.util.state` makes of answers that are not whole, and of logs."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from raysim.exceptions import RaySystemError
+from raysim.runtime.current import current, set_current
+from raysim.spec.state import Listing
+from raysim.util import state
+from raysim.util.state.exception import RayStateApiException, ServerUnavailable
+
+NODE = "ab" * 28
+WORKER = "cd" * 28
+
+
+def node(number):
+    columns = ("node_ip", "is_head_node", "state_message", "resources_total", "labels")
+    row = {"node_id": f"{number:056x}", "state": "ALIVE", "node_name": f"node-{number}"}
+    return {**dict.fromkeys(columns), **row}
+
+
+class FakeLogs:
+    def __init__(self):
+        self.content = b"one\ntwo\n\x1b[31mthree\x1b[0m\n"
+
+    def names(self, node_id):
+        return [f"node-{node_id[:4]}.log", "worker-1.out", "worker-1.err"]
+
+    def read(self, node_id, name, offset):
+        if name not in self.names(node_id):
+            raise FileNotFoundError(f"there is no {name}")
+        return self.content[offset:]
+
+    def of_worker(self, node_id, worker_id, pid, suffix):
+        return f"worker-{pid}.{suffix}"
+
+
+class FakeBackend:
+    """Answers every question with `listing`."""
+
+    def __init__(self):
+        self.listing = Listing([], 0)
+        self.asked = []
+        self.kept = FakeLogs()
+        self.slept = []
+
+    def inspect(self, inquiry):
+        self.asked.append(inquiry)
+        if isinstance(self.listing, Exception):
+            raise self.listing
+        return self.listing
+
+    def logs(self):
+        return self.kept
+
+    def now(self):
+        return 0.0
+
+    def sleep(self, seconds):
+        self.slept.append(seconds)
+        self.kept.content += b"four\n"
+
+    def context_info(self):
+        return SimpleNamespace(gcs_address="here:1")
+
+
+@pytest.fixture
+def backend():
+    before = current()
+    set_current(FakeBackend())
+    yield current()
+    set_current(before)
+
+
+@pytest.fixture
+def nodes(backend):
+    backend.listing = Listing([node(2), node(1), node(3)], 3, 4)
+    return backend
+
+
+def test_without_a_connection_there_is_nobody_to_ask():
+    with pytest.raises(ConnectionError, match="Call init"):
+        state.list_nodes()
+
+
+def test_another_cluster_cannot_be_asked(nodes):
+    with pytest.raises(ConnectionError, match=r"here:1.*elsewhere:2"):
+        state.list_nodes("elsewhere:2")
+    assert len(state.list_nodes("here:1")) == len(state.list_nodes("auto")) == 3
+
+
+def test_who_was_silent_makes_the_answer_an_error(nodes):
+    nodes.listing.silent = ["node three"]
+    with pytest.raises(RayStateApiException, match=r"1 of 4 did not answer in time \(node three\)"):
+        state.list_nodes()
+    assert len(state.list_nodes(raise_on_missing_output=False)) == 3
+    with pytest.warns(UserWarning, match="incomplete: 1 of 4"):
+        state.list_nodes(raise_on_missing_output=False, _explain=True)
+
+
+def test_rows_above_the_limit_of_a_process_make_the_answer_an_error(nodes):
+    nodes.listing.total = 12_000
+    with pytest.raises(RayStateApiException, match="all 12000 nodes"):
+        state.list_nodes()
+    with pytest.warns(UserWarning, match="3 of 12000 nodes"):
+        assert len(state.list_nodes(raise_on_missing_output=False, _explain=True)) == 3
+
+
+def test_a_cluster_that_does_not_answer(backend):
+    backend.listing = RaySystemError("The GCS did not answer within 24 s.")
+    with pytest.raises(ServerUnavailable, match="GCS did not answer"):
+        state.list_nodes()
+
+
+def test_the_time_is_that_of_the_question_less_a_fifth(nodes):
+    state.list_nodes(timeout=10)
+    state.list_nodes(timeout=0)
+    assert [inquiry.timeout for inquiry in nodes.asked] == [8, 1]
+
+
+@pytest.mark.parametrize(
+    ("filters", "only"),
+    [
+        ([("task_id", "=", "ABCD")], "abcd"),
+        ([("task_id", "!=", "abcd")], ""),
+        ([("name", "=", "abcd")], ""),
+        ([("task_id", "=", "no hex")], ""),
+    ],
+)
+def test_a_single_task_is_looked_for_where_it_is_known(backend, filters, only):
+    state.list_tasks(filters=filters)
+    assert backend.asked[0].only == only
+
+
+def test_nobody_is_asked_a_wrong_question(backend):
+    with pytest.raises(RayStateApiException, match="Did you mean node_name"):
+        state.list_nodes(filters=[("node_nam", "=", "x")])
+    with pytest.raises(RayStateApiException, match=r"Did you mean ALIVE\?"):
+        state.list_nodes(filters=[("state", "=", "alife")])
+    with pytest.raises(RayStateApiException, match="not hexadecimal"):
+        state.get_node("x" * 56)
+    assert backend.asked == []
+
+
+# Logs
+
+
+def test_logs_by_kind(backend):
+    assert state.list_logs(node_id=NODE) == {
+        "raylet": ["node-abab.log"],
+        "worker_out": ["worker-1.out"],
+        "worker_err": ["worker-1.err"],
+    }
+    assert state.list_logs(node_id=NODE, glob_filter="*.err") == {"worker_err": ["worker-1.err"]}
+
+
+def test_a_log_and_the_end_of_it(backend):
+    name = "worker-1.out"
+    assert list(state.get_log(node_id=NODE, filename=name)) == ["one\ntwo\n\x1b[31mthree\x1b[0m\n"]
+    [end] = state.get_log(node_id=NODE, filename=name, tail=2, filter_ansi_code=True)
+    assert end == "two\nthree\n"
+    assert list(state.get_log(node_id=NODE, filename=name, tail=0, encoding=None)) == [b""]
+
+
+def test_a_log_that_is_followed(backend):
+    parts = state.get_log(node_id=NODE, filename="worker-1.out", follow=True, tail=1, _interval=2)
+    assert [next(parts), next(parts), next(parts)] == [
+        "\x1b[31mthree\x1b[0m\n",
+        "four\n",
+        "four\n",
+    ]
+    assert backend.slept == [2, 2]
+
+
+def test_a_log_that_is_not_there(backend):
+    with pytest.raises(RayStateApiException, match="there is no nothing"):
+        list(state.get_log(node_id=NODE, filename="nothing"))
+
+
+def test_the_log_of_a_worker(backend):
+    backend.listing = Listing([{"worker_id": WORKER, "node_id": NODE, "pid": 1}], 1)
+    assert list(state.get_log(node_id=NODE, pid=1, suffix="err", tail=1, encoding=None))
+    backend.listing = Listing([], 0)
+    with pytest.raises(RayStateApiException, match="no such worker"):
+        list(state.get_log(node_id=NODE, pid=1))
+
+
+def test_a_world_that_keeps_no_logs(backend, monkeypatch):
+    def refuse():
+        raise NotImplementedError("nothing is kept here")
+
+    monkeypatch.setattr(backend, "logs", refuse)
+    with pytest.raises(RayStateApiException, match="nothing is kept here"):
+        state.list_logs(node_id=NODE)
