@@ -1,15 +1,103 @@
 """What can go wrong, as data, and the plan that decides each case. Never performs a fault."""
 
-from raysim.faults.model import Fault, KillNode, KillWorker, Moment
+from raysim.faults.buggify import Buggified
+from raysim.faults.convergence import NotConvergedError
+from raysim.faults.kinds import FAULTS
+from raysim.faults.links import (
+    Bandwidth,
+    Delay,
+    Duplication,
+    FailRpc,
+    Heal,
+    Isolate,
+    Loss,
+    Partition,
+    Reordering,
+)
+from raysim.faults.machines import (
+    ClockJump,
+    ClockSkew,
+    CorruptSpilled,
+    FillDisk,
+    FillStore,
+    LoseGcsCommit,
+    LoseSpilled,
+    MemoryPressure,
+    NoCapacity,
+    SlowDisk,
+    SlowStart,
+    TearGcsCommit,
+    WorkerOutOfMemory,
+)
+from raysim.faults.model import Fault
+from raysim.faults.moment import Moment
+from raysim.faults.order import Order, parse_order
 from raysim.faults.plan import PlannedFault, plan_faults
-from raysim.faults.text import parse_fault
+from raysim.faults.processes import (
+    CrashConstructor,
+    FailConstructor,
+    KillActor,
+    KillNode,
+    KillRaylet,
+    KillWorker,
+    PauseActor,
+    PauseGcs,
+    PauseNode,
+    PauseRaylet,
+    PauseWorker,
+    RestartGcs,
+    RestartNode,
+    SlowNode,
+)
+from raysim.faults.text import fault_from_json, fault_to_json, parse_fault
 
 __all__ = [
+    "FAULTS",
+    "Bandwidth",
+    "Buggified",
+    "ClockJump",
+    "ClockSkew",
+    "CorruptSpilled",
+    "CrashConstructor",
+    "Delay",
+    "Duplication",
+    "FailConstructor",
+    "FailRpc",
     "Fault",
+    "FillDisk",
+    "FillStore",
+    "Heal",
+    "Isolate",
+    "KillActor",
     "KillNode",
+    "KillRaylet",
     "KillWorker",
+    "LoseGcsCommit",
+    "LoseSpilled",
+    "Loss",
+    "MemoryPressure",
     "Moment",
+    "NoCapacity",
+    "NotConvergedError",
+    "Order",
+    "Partition",
+    "PauseActor",
+    "PauseGcs",
+    "PauseNode",
+    "PauseRaylet",
+    "PauseWorker",
     "PlannedFault",
+    "Reordering",
+    "RestartGcs",
+    "RestartNode",
+    "SlowDisk",
+    "SlowNode",
+    "SlowStart",
+    "TearGcsCommit",
+    "WorkerOutOfMemory",
+    "fault_from_json",
+    "fault_to_json",
     "parse_fault",
+    "parse_order",
     "plan_faults",
 ]

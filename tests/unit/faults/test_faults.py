@@ -4,7 +4,7 @@ from random import Random
 import pytest
 
 from raysim.faults import KillNode, KillWorker, Moment, PlannedFault, parse_fault, plan_faults
-from raysim.faults.model import FAULTS
+from raysim.faults.kinds import FAULTS
 
 AT_5S = Moment(ns=5_000_000_000)
 
@@ -32,7 +32,7 @@ def test_a_fault_is_shown_as_it_is_written(text):
     [
         ("kill_nod(at=5s)", "unknown fault 'kill_nod'; did you mean kill_node?"),
         ("Kill-Node(at=5)", "did you mean kill_node?"),
-        ("meteor(at=5s)", "known are kill_node, kill_worker"),
+        ("meteor(at=5s)", "known are kill_node, restart_node"),
         ("kill_node", "kill_node needs 'at'"),
         ("kill_node(at=5)", "did you mean 5s?"),
         ("kill_node(5s)", "'5s' in 'kill_node(5s)' has no name"),

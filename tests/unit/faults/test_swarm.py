@@ -1,0 +1,92 @@
+"""Profiles: sampled within limits, written down, simplest where the tape says nothing."""
+
+import json
+
+import pytest
+
+from raysim.config import Config
+from raysim.faults import Order
+from raysim.faults.swarm import (
+    LOSE_NODES,
+    LOSE_WORKERS,
+    Budget,
+    Profile,
+    Swarm,
+    profile_from_json,
+    sample,
+)
+from raysim.tape import Recorder, Recording, SeededTape
+
+SEEDS = range(150)
+
+
+def test_the_simplest_tape_gives_the_simplest_profile():
+    assert sample(Recording(0).simplest().tape()) == Profile()
+
+
+def test_the_same_tape_gives_the_same_profile():
+    recorder = Recorder(SeededTape(3), 3)
+    profile = sample(recorder)
+    assert sample(SeededTape(3)) == sample(recorder.recording().tape()) == profile
+    assert sample(SeededTape(4)) != profile
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_profile_is_written_and_read_as_it_was(seed):
+    profile = sample(SeededTape(seed))
+    assert profile_from_json(json.loads(json.dumps(profile.to_json()))) == profile
+
+
+def test_a_profile_is_shown_with_all_that_is_not_the_simplest():
+    profile = sample(SeededTape(2), Swarm(nodes=(3, 3)))
+    text = str(profile)
+    for part in (
+        *profile.faults,
+        *profile.knobs,
+        profile.order if profile.order != Order() else "",
+    ):
+        assert str(part) in text
+    assert str(Profile()) == "cluster: 1 nodes with 1 CPUs"
+
+
+def test_kinds_are_switched_off_and_on_as_a_whole():
+    profiles = [sample(SeededTape(seed), Swarm(nodes=(4, 4))) for seed in SEEDS]
+    kinds = [len({fault.tag() for fault in profile.faults}) for profile in profiles]
+    assert min(kinds) == 0
+    assert max(kinds) >= 5
+    struck = {fault.tag() for profile in profiles for fault in profile.faults}
+    assert {"kill_node", "partition", "restart_gcs", "duplication", "slow_node"} <= struck
+    assert not {"heal", "no_capacity", "fail_constructor", "memory_pressure", "fill_disk"} & struck
+
+
+def test_every_order_and_every_knob_has_its_turn():
+    profiles = [sample(SeededTape(seed)) for seed in SEEDS]
+    assert {profile.order.kind for profile in profiles} == {"fifo", "random", "pct", "delayed"}
+    knobs = {name for profile in profiles for name in profile.knobs}
+    assert len(knobs) > 10
+    assert knobs <= set(Config.__struct_fields__)
+    shipped = Config()
+    for profile in profiles:
+        assert all(getattr(shipped, name) != value for name, value in profile.knobs.items())
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_no_profile_exceeds_its_budget(seed):
+    budget = Budget(faults=6, node_losses=1, worker_losses=2)
+    faults = sample(SeededTape(seed), Swarm(nodes=(4, 4), budget=budget)).faults
+    tags = [fault.tag() for fault in faults]
+    assert len(tags) <= 6
+    assert sum(tag in LOSE_NODES for tag in tags) <= 1
+    assert sum(tag in LOSE_WORKERS for tag in tags) <= 2
+
+
+def test_a_single_node_is_not_lost():
+    for seed in SEEDS:
+        faults = sample(SeededTape(seed), Swarm(nodes=(1, 1))).faults
+        assert not {fault.tag() for fault in faults} & {*LOSE_NODES, "isolate", "loss"}
+
+
+def test_a_budget_names_its_kinds():
+    swarm = Swarm(nodes=(3, 3), kinds_on=1.0, budget=Budget(kinds=("kill_worker", "delay")))
+    struck = {fault.tag() for seed in SEEDS for fault in sample(SeededTape(seed), swarm).faults}
+    assert struck == {"kill_worker", "delay"}
