@@ -1,16 +1,21 @@
-"""A pass of a compiled graph beside the same chain of actor calls, on `cluster`. Never asserted: a ratio is printed.
+"""A pass of a compiled graph beside the same chain of actor calls, on `cluster`. Never asserted: ratios are printed.
 
-python -m bench.compiled
+python -m bench.compiled [actors ...]
 """
 
 import statistics
+import sys
+import time
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import raysim
 from bench.workloads import rate
-from raysim.dag import InputNode
+from raysim.dag import CompiledDAG, InputNode
 
-ACTORS = 3
+CHAINS = (1, 3, 5)
+"""Actors in a row."""
+
 IN_FLIGHT = 10
 """Passes, or chains, that are begun before the first result is asked for."""
 
@@ -18,8 +23,18 @@ ROUNDS = 11
 SECONDS = 0.3
 """Of each measurement. The two take turns, so that both see the same machine."""
 
-Rates = dict[str, list[float]]
-"""Measurement -> chains, or passes, a second, one figure a round."""
+
+class Measured(NamedTuple):
+    """Of passes, or of chains of calls."""
+
+    rate: float
+    """A second."""
+    cpu: float
+    """Seconds of the driver and the actors for each."""
+
+
+Rounds = list[dict[str, Measured]]
+"""`passes` and `calls` of each round."""
 
 
 @raysim.remote(num_cpus=0)
@@ -27,63 +42,87 @@ class Stage:
     def work(self, value: int) -> int:
         return value
 
+    def cpu(self) -> float:
+        """Seconds that this process has used."""
+        return time.process_time()
 
-def compiled_and_called(rounds: int = ROUNDS) -> dict[str, Rates]:
-    """`passes` and `calls`, each one at a time and several in flight. Of a session that is started."""
-    stages = [Stage.remote() for _ in range(ACTORS)]
-    with InputNode() as given:
-        node = given
-        for stage in stages:
-            node = stage.work.bind(node)
-    graph = node.experimental_compile()
 
-    def call() -> raysim.ObjectRef:
-        value = 1
-        for stage in stages:
+class Chain:
+    """The same actors, joined both ways. Of a session that is started."""
+
+    def __init__(self, actors: int) -> None:
+        self.stages: list[Any] = [Stage.remote() for _ in range(actors)]
+        with InputNode() as given:
+            node = given
+            for stage in self.stages:
+                node = stage.work.bind(node)
+        self.graph: CompiledDAG = node.experimental_compile()
+
+    def start(self) -> Any:
+        return self.graph.execute(1)
+
+    def call(self) -> Any:
+        value: Any = 1
+        for stage in self.stages:
             value = stage.work.remote(value)
         return value
 
-    def start() -> object:
-        return graph.execute(1)
+    def measure(self, begin: Callable[[], Any], in_flight: int) -> Measured:
+        done = 0
 
-    def in_flight(begin: Callable[[], object], count: int) -> Callable[[], int]:
         def several() -> int:
-            raysim.get([begin() for _ in range(count)])
-            return count
+            nonlocal done
+            raysim.get([begin() for _ in range(in_flight)])
+            done += in_flight
+            return in_flight
 
-        return several
+        before = self._cpu()
+        found = rate(several, SECONDS)
+        return Measured(found, (self._cpu() - before) / done)
 
-    results: dict[str, Rates] = {}
-    for _ in range(rounds):
-        for name, count in (("one at a time", 1), (f"{IN_FLIGHT} in flight", IN_FLIGHT)):
-            for kind, begin in (("passes", start), ("calls", call)):
-                found = rate(in_flight(begin, count), SECONDS)
-                results.setdefault(name, {}).setdefault(kind, []).append(found)
-    graph.teardown()
-    return results
+    def rounds(self, count: int, in_flight: int) -> Rounds:
+        ways = {"passes": self.start, "calls": self.call}
+        return [
+            {name: self.measure(begin, in_flight) for name, begin in ways.items()}
+            for _ in range(count)
+        ]
+
+    def _cpu(self) -> float:
+        used: list[float] = raysim.get([stage.cpu.remote() for stage in self.stages])
+        return time.process_time() + sum(used)
 
 
-def table(results: dict[str, Rates]) -> str:
-    lines = [
-        f"| chain of {ACTORS} actors, a second | compiled | calls | ratio |",
-        "|---|---|---|---|",
+def row(name: str, rounds: Rounds) -> str:
+    """Medians; of ratios, those of neighbours in time: on a machine that others use, rates drift, ratios do not."""
+
+    def median(of: Callable[[dict[str, Measured]], float]) -> float:
+        return statistics.median(of(found) for found in rounds)
+
+    cells = [
+        name,
+        f"{median(lambda r: r['passes'].rate):,.0f}",
+        f"{median(lambda r: r['calls'].rate):,.0f}",
+        f"{median(lambda r: r['passes'].rate / r['calls'].rate):.2f}x",
+        f"{median(lambda r: r['passes'].cpu) * 1e6:,.0f} us",
+        f"{median(lambda r: r['calls'].cpu) * 1e6:,.0f} us",
+        f"{median(lambda r: r['calls'].cpu / r['passes'].cpu):.2f}x",
     ]
-    for name, rates in results.items():
-        passes, calls = rates["passes"], rates["calls"]
-        # Of neighbours in time: on a machine that others use, too, rates drift and ratios do not.
-        ratio = statistics.median(ours / theirs for ours, theirs in zip(passes, calls, strict=True))
-        rate_of = statistics.median
-        lines.append(f"| {name} | {rate_of(passes):,.0f} | {rate_of(calls):,.0f} | {ratio:.2f}x |")
-    return "\n".join(lines)
+    return f"| {' | '.join(cells)} |"
 
 
-def main() -> None:
+def main(chains: list[int]) -> None:
+    print("| chains | compiled /s | calls /s | ratio | CPU compiled | CPU calls | ratio |")
+    print("|---|---|---|---|---|---|---|")
     raysim.init(backend="cluster", num_cpus=2)
     try:
-        print(table(compiled_and_called()))
+        for actors in chains:
+            chain = Chain(actors)
+            for name, in_flight in (("one at a time", 1), (f"{IN_FLIGHT} in flight", IN_FLIGHT)):
+                print(row(f"{actors}, {name}", chain.rounds(ROUNDS, in_flight)), flush=True)
+            chain.graph.teardown()
     finally:
         raysim.shutdown()
 
 
 if __name__ == "__main__":
-    main()
+    main([int(text) for text in sys.argv[1:]] or list(CHAINS))

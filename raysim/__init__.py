@@ -24,16 +24,28 @@ if TYPE_CHECKING:
     from raysim.api.handles import ActorHandle as ActorHandle
     from raysim.api.handles import get_actor as get_actor
     from raysim.api.handles import kill as kill
+    from raysim.api.ids import ActorClassID as ActorClassID
+    from raysim.api.ids import ActorID as ActorID
+    from raysim.api.ids import FunctionID as FunctionID
+    from raysim.api.ids import JobID as JobID
+    from raysim.api.ids import NodeID as NodeID
+    from raysim.api.ids import PlacementGroupID as PlacementGroupID
+    from raysim.api.ids import TaskID as TaskID
+    from raysim.api.ids import UniqueID as UniqueID
+    from raysim.api.ids import WorkerID as WorkerID
+    from raysim.api.logging_config import LoggingConfig as LoggingConfig
     from raysim.api.methods import method as method
+    from raysim.api.modes import SCRIPT_MODE as SCRIPT_MODE
+    from raysim.api.modes import WORKER_MODE as WORKER_MODE
     from raysim.api.objects import cancel as cancel
     from raysim.api.objects import get as get
     from raysim.api.objects import put as put
     from raysim.api.objects import wait as wait
-    from raysim.api.placement_groups import PlacementGroupID as PlacementGroupID
     from raysim.api.remote import remote as remote
     from raysim.api.session import init as init
     from raysim.api.session import is_initialized as is_initialized
     from raysim.api.session import shutdown as shutdown
+    from raysim.runtime.object_ref import ObjectID as ObjectID
     from raysim.runtime.object_ref import ObjectRef as ObjectRef
     from raysim.runtime.object_ref_generator import (
         DynamicObjectRefGenerator as DynamicObjectRefGenerator,
@@ -44,13 +56,25 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "ActorClass": "raysim.api.actors",
+    "ActorClassID": "raysim.api.ids",
     "ActorHandle": "raysim.api.handles",
+    "ActorID": "raysim.api.ids",
     "DynamicObjectRefGenerator": "raysim.runtime.object_ref_generator",
+    "FunctionID": "raysim.api.ids",
+    "JobID": "raysim.api.ids",
+    "LoggingConfig": "raysim.api.logging_config",
+    "NodeID": "raysim.api.ids",
+    "ObjectID": "raysim.runtime.object_ref",
     "ObjectRef": "raysim.runtime.object_ref",
     "ObjectRefGenerator": "raysim.runtime.object_ref_generator",
-    "PlacementGroupID": "raysim.api.placement_groups",
+    "PlacementGroupID": "raysim.api.ids",
     "RemoteFunction": "raysim.api.functions",
     "RuntimeContext": "raysim.api.context",
+    "SCRIPT_MODE": "raysim.api.modes",
+    "TaskID": "raysim.api.ids",
+    "UniqueID": "raysim.api.ids",
+    "WORKER_MODE": "raysim.api.modes",
+    "WorkerID": "raysim.api.ids",
     "available_resources": "raysim.api.cluster",
     "cancel": "raysim.api.objects",
     "cluster_resources": "raysim.api.cluster",
@@ -71,17 +95,38 @@ _HOMES = {
 }
 """Where each name of the API is defined."""
 
-_MODULES = ("actor", "cloudpickle", "cluster_utils", "dag", "exceptions", "runtime_env", "util")
+_MODULES = (
+    "actor",
+    "cloudpickle",
+    "cluster_utils",
+    "dag",
+    "exceptions",
+    "job_config",
+    "runtime_env",
+    "util",
+)
 
 __all__ = [
+    "SCRIPT_MODE",
+    "WORKER_MODE",
     "ActorClass",
+    "ActorClassID",
     "ActorHandle",
+    "ActorID",
     "DynamicObjectRefGenerator",
+    "FunctionID",
+    "JobID",
+    "LoggingConfig",
+    "NodeID",
+    "ObjectID",
     "ObjectRef",
     "ObjectRefGenerator",
     "PlacementGroupID",
     "RemoteFunction",
     "RuntimeContext",
+    "TaskID",
+    "UniqueID",
+    "WorkerID",
     "__version__",
     "available_resources",
     "cancel",

@@ -1,6 +1,7 @@
 """The port between the API and a world, and the registry of worlds. Never a world itself."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import msgspec
@@ -8,9 +9,11 @@ import msgspec
 from raysim.config import Config
 from raysim.journal import Journal
 from raysim.spec.explanation import Explanation
-from raysim.spec.ids import ActorId, PlacementGroupId
+from raysim.spec.ids import ActorId, ObjectId, PlacementGroupId
+from raysim.spec.isolation import Isolation
 from raysim.spec.labels import Selector
 from raysim.spec.placement_group import GroupInfo
+from raysim.spec.state import Inquiry, Listing
 from raysim.spec.task import Strategy, Work
 
 if TYPE_CHECKING:
@@ -40,7 +43,7 @@ class InitOptions(msgspec.Struct, frozen=True, kw_only=True):
     nodes: list[NodeOptions]
     """The head first."""
     address: str | None = None
-    """An existing cluster to join instead of starting `nodes`."""
+    """An existing cluster to join instead of starting `nodes`. `local`: none, whatever the environment says."""
     namespace: str = ""
     config: Config = Config()
     seed: int = 0
@@ -49,6 +52,12 @@ class InitOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Where the driver's (in `sim`: everybody's) journal goes; None keeps notes only."""
     runtime_env: str = ""
     """Of the job, as `raysim.spec.runtime_env` has it. Its packages are uploaded once it is connected."""
+    shared: bool = False
+    """Drivers come and go, one after another, and the cluster goes on: `World.disconnect`."""
+    isolation: Isolation | None = None
+    """What of each machine is kept for the cluster's own processes; None: nothing is."""
+    log_to_driver: bool = True
+    """Whether what workers print is shown where the driver prints."""
     world: Mapping[str, Any] = {}
     """Options that only one world has (`network`, `faults` of `sim`), by name; unknown ones are refused."""
 
@@ -74,6 +83,8 @@ class TaskOptions(msgspec.Struct, frozen=True):
     """Or `STREAMING`, `DYNAMIC` of `raysim.spec.task`."""
     item_limit: int = 0
     """Items of a generator that wait to be taken, at most; 0: any number."""
+    per_yield: int = 1
+    """Items that a generator yields at once, as a tuple or a list."""
     max_retries: int = 3
     retry_exceptions: bool | tuple[type[BaseException], ...] = False
     name: str = ""
@@ -85,6 +96,8 @@ class TaskOptions(msgspec.Struct, frozen=True):
     """Labels of the node, best first; none: any."""
     max_calls: int = 0
     """Runs of the function after which its worker ends; 0: never."""
+    hidden: bool = False
+    """Nobody is told of its calls who asks for the state of tasks."""
     runtime_env: str = ""
     """As `raysim.spec.runtime_env` has it: what differs from that of the code that submits it."""
     work: Work | None = None
@@ -97,6 +110,8 @@ class ActorOptions(msgspec.Struct, frozen=True):
     num_cpus: float | None = None
     num_gpus: float | None = None
     memory: int = 0
+    object_store_memory: int = 0
+    """Of the node's, for placing it: no room is kept."""
     resources: dict[str, float] | None = None
     max_restarts: int = 0
     max_task_retries: int = 0
@@ -108,12 +123,15 @@ class ActorOptions(msgspec.Struct, frozen=True):
     name: str = ""
     namespace: str = ""
     get_if_exists: bool = False
-    detached: bool = False
+    detached: bool | None = None
+    """None: as the job has it. Ray: `JobConfig.default_actor_lifetime`."""
     strategy: Strategy | None = None
     """None: as the code that submits it, if its placement group captures that; else DEFAULT."""
     capture: bool | None = None
     """Whether what runs in a placement group has its children there; None: as the code that submits it."""
     selectors: tuple[Selector, ...] = ()
+    hidden: bool = False
+    """Nobody is told of its calls who asks for the state of tasks, unless the method says otherwise."""
     method_meta: bytes = b""
     runtime_env: str = ""
     """As `raysim.spec.runtime_env` has it: what differs from that of the code that creates it."""
@@ -172,8 +190,12 @@ class CallOptions(msgspec.Struct, frozen=True):
     concurrency_group: str = ""
     max_pending_calls: int = -1
     """Of one caller on the actor; -1: any number."""
+    hidden: bool | None = None
+    """Nobody is told of the call who asks for the state of tasks; None: as the actor."""
     item_limit: int = 0
     """Items of a generator that wait to be taken, at most; 0: any number."""
+    name: str = ""
+    """Of the call, in place of the method's."""
 
 
 class ActorRecord(msgspec.Struct, frozen=True):
@@ -216,6 +238,19 @@ class ContextInfo(msgspec.Struct, frozen=True):
     session_dir: str = ""
     """Where the cluster keeps its files; empty where it has none."""
     gcs_address: str = ""
+
+
+class Logs(Protocol):
+    """Files that the processes of a session write, by node."""
+
+    def names(self, node_id: str) -> list[str]:
+        """Raises ValueError for an unknown node."""
+
+    def read(self, node_id: str, name: str, offset: int) -> bytes:
+        """The file from there on. Raises FileNotFoundError."""
+
+    def of_worker(self, node_id: str, worker_id: str, pid: int, suffix: str) -> str:
+        """The name of the file with what this process printed (`out`, `err`). Raises FileNotFoundError."""
 
 
 class CompiledGraph(Protocol):
@@ -317,6 +352,9 @@ class Backend(Protocol):
     def prepare(self, runtime_env: str, packages: Mapping[str, bytes]) -> None:
         """Once, of the job: these packages (by URI) are there on return, and it may be set up already."""
 
+    def known_ref(self, object_id: ObjectId) -> "ObjectRef | None":
+        """One more reference to an object that this process knows."""
+
     def put(self, value: Any) -> "ObjectRef": ...
 
     def get(self, refs: Sequence["ObjectRef"], timeout: float | None) -> list[Any]:
@@ -337,6 +375,12 @@ class Backend(Protocol):
 
     def explain(self, ref: "ObjectRef") -> Explanation:
         """Why the object is not ready."""
+
+    def inspect(self, inquiry: Inquiry) -> Listing:
+        """The state of the cluster. Raises RaySystemError when the GCS does not answer in time."""
+
+    def logs(self) -> Logs:
+        """What the processes of the session wrote. Raises NotImplementedError where nothing is kept."""
 
     def timeline(self) -> list[dict[str, Any]]:
         """Attempts that have ended, as events of Chrome's tracing."""
@@ -362,8 +406,12 @@ class World(Protocol):
 
     name: str
 
-    def connect(self) -> Backend:
-        """The driver's own process. Once."""
+    def connect(self, options: InitOptions | None = None) -> Backend:
+        """A driver's process, one at a time: a new job. None: with the options that the world was made with;
+        what they say of nodes and of the cluster itself was settled then."""
+
+    def disconnect(self) -> None:
+        """End the driver's process, and so its job. The cluster, a `shared` one, goes on."""
 
     def stop(self) -> None:
         """End the driver's process, and the cluster if `create` started it. Leaves nothing behind."""
@@ -374,14 +422,18 @@ class World(Protocol):
     def add_node(self, options: NodeOptions) -> str:
         """Start one more node; its id in hex. For `cluster_utils.Cluster`."""
 
-    def kill_node(self, node_id: str) -> None:
-        """End a node as by loss of power: nobody is told."""
+    def kill_node(self, node_id: str, graceful: bool = False) -> None:
+        """End a node as by loss of power: nobody is told. `graceful`: as by its operator, in good order."""
+
+    def is_alive(self, node_id: str) -> bool:
+        """Whether the node's processes run."""
 
 
 class BackendMissingError(ImportError):
     """The backend's name is unknown, or its extra is not installed."""
 
 
+@cache
 def load(name: str) -> Callable[[InitOptions], World]:
     """The `create` function of a backend. Raises BackendMissingError with the line that installs it."""
     # Imported here: 20 ms, which only the process that starts a world pays.

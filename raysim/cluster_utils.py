@@ -51,7 +51,7 @@ class Cluster:
     ) -> None:
         self.head_node: ClusterNode | None = None
         self.worker_nodes: list[ClusterNode] = []
-        self.address = ""
+        self._address = ""
         self._backend = backend_name(backend)
         self._seed = seed
         self._world_options = world
@@ -104,31 +104,43 @@ class Cluster:
         if self._backend == SIMULATED:
             # What dies here are processes of a machine that stays up: its kernel tells their peers.
             world.setdefault("connection_resets", True)
-        options = init_options([head], seed=self._seed, world=world, system_config=system_config)
+        options = init_options(
+            [head], seed=self._seed, world=world, system_config=system_config, shared=True
+        )
         self._world = load(self._backend)(options)
         info = self._world.address_info()
-        self.address = info["address"]
-        session.joinable[self.address] = JoinableWorld(self._world)
+        self._address = info["address"]
+        session.joinable[self._address] = JoinableWorld(self._world, options.nodes)
         self.head_node = ClusterNode(info["node_id"], head)
         if self._at_exit:
             atexit.register(self.shutdown)
         return self.head_node
 
-    def connect(self) -> RayContext:
+    @property
+    def address(self) -> str | None:
+        """For `init(address=...)`; None without a head."""
+        return self._address or None
+
+    @property
+    def gcs_address(self) -> str | None:
+        """The same: the head is where the GCS is."""
+        return self.address
+
+    def connect(self, namespace: str | None = None) -> RayContext:
         """Make this process the cluster's driver. Raises RuntimeError without a head."""
         if self._world is None:
             raise RuntimeError("The cluster has no head: call add_node() first.")
-        return session.init(address=self.address)
+        return session.init(address=self.address, namespace=namespace)
 
-    def remove_node(self, node: ClusterNode) -> None:
-        """Kill a node's processes at once, as by SIGKILL.
+    def remove_node(self, node: ClusterNode, allow_graceful: bool = True) -> None:
+        """End a node's processes: in good order, or (`allow_graceful=False`) at once, as by SIGKILL.
 
         Raises ValueError for the head, which holds the driver and the GCS.
         """
         assert self._world is not None, "a node without a cluster"
         if node is self.head_node:
             raise ValueError("Removing the head would remove the driver's own node: shutdown().")
-        self._world.kill_node(node.node_id)
+        self._world.kill_node(node.node_id, allow_graceful)
         self.worker_nodes.remove(node)
 
     def list_all_nodes(self) -> list[ClusterNode]:
@@ -138,8 +150,12 @@ class Cluster:
     def wait_for_nodes(self, timeout: float = 30) -> None:
         """Until the cluster sees as many live nodes as there should be. Seconds of its clock.
 
-        Raises TimeoutError.
+        Where no driver is connected to ask the cluster: that their processes run. Raises TimeoutError.
         """
+        if not self._is_connected():
+            if not self.remaining_processes_alive():
+                raise TimeoutError("A node has ended that was not removed.")
+            return
         expected = len(self.list_all_nodes())
         self._wait(lambda alive: len(alive) == expected, f"{expected} live nodes", timeout)
 
@@ -151,6 +167,11 @@ class Cluster:
                 raise TimeoutError(f"Waited {timeout} s for {what}; {len(alive)} nodes are alive.")
             backend.sleep(POLL_S)
 
+    def remaining_processes_alive(self) -> bool:
+        """Whether the processes run of all nodes that were not removed."""
+        world = self._world
+        return world is None or all(world.is_alive(n.node_id) for n in self.list_all_nodes())
+
     def shutdown(self) -> None:
         """End the driver's session and all nodes. Harmless when there are none."""
         world, self._world = self._world, None
@@ -159,8 +180,8 @@ class Cluster:
         atexit.unregister(self.shutdown)
         if session.current_world() is world:
             session.shutdown()
-        session.joinable.pop(self.address, None)
-        self.head_node, self.worker_nodes, self.address = None, [], ""
+        session.joinable.pop(self._address, None)
+        self.head_node, self.worker_nodes, self._address = None, [], ""
         world.stop()
 
     def _is_connected(self) -> bool:

@@ -30,6 +30,9 @@ class Config(msgspec.Struct, frozen=True, gc=False):
     resource_report_period_ns: int = 100 * MS
     """Nanoseconds between two resource reports, at least. Ray: `raylet_report_resources_period_milliseconds`."""
 
+    node_watch_keep_ns: int = 10_000 * MS
+    """Nanoseconds that a raylet goes on watching the other nodes after it last had to choose one. Ours."""
+
     request_retry_ns: int = 1_000 * MS
     """Nanoseconds until an unanswered request to GCS or raylet is sent again. Ours."""
 
@@ -78,6 +81,25 @@ class Config(msgspec.Struct, frozen=True, gc=False):
 
     infeasible_warning_period_ns: int = 30_000 * MS
     """Nanoseconds between two warnings that no node could ever run something; 0: never. Ours (Ray: about 35 s)."""
+
+    task_history: int = 100_000
+    """Ended tasks, attempt by attempt, that their owner remembers for people who ask.
+    Ray: `task_events_max_num_task_in_gcs`."""
+
+    memory_usage_threshold: float = 0.95
+    """Part of a node's memory above which a worker ends to free some. Ray: `memory_usage_threshold`."""
+
+    memory_monitor_refresh_ns: int = 250 * MS
+    """Nanoseconds between two looks at a node's memory; 0: never. Ray: `memory_monitor_refresh_ms`."""
+
+    memory_limit_bytes: int = 0
+    """Bytes that count as a node's memory, of which only workers use any; 0: what the machine has. Ours."""
+
+    task_oom_retries: int = -1
+    """Runs after one that ran out of memory, of a task that has any retries; -1 for ever. Ray's."""
+
+    task_oom_retry_delay_ns: int = 2_000 * MS
+    """Nanoseconds until the first of them; each is twice the last. Ray: `task_oom_retry_delay_base_ms`."""
 
     default_max_retries: int = 3
     """Retries of a task after system failures. Ray: `max_retries`."""

@@ -1,182 +1,16 @@
 """What a program catches, with Ray's names and inheritance. Never decides that something failed.
 
 An error that the protocol found arrives as a `Failure` (`from_failure` makes the exception of it);
-an error that user code raised arrives as a `RayTaskError` (`RayTaskError.of` makes it where it
-happened, `as_instanceof_cause` gives what `get` raises). All of them survive pickling.
+an error that user code raised arrives as a `RayTaskError` (see `raysim.task_error`). All of them
+survive pickling.
 """
 
-import traceback
-import types
-from collections.abc import Callable
 from typing import Any
 
-import cloudpickle
-
 from raysim.spec.failure import Failure, FailureKind
-
-_OWN_FRAMES = (
-    __file__.removesuffix("exceptions.py"),
-    "/raysim_sim/",
-    "/raysim_cluster/",
-    "/raysim_ray/",
-)
-"""Parts of paths whose frames a user need not see in a remote traceback."""
-
-_SlotTypes = (types.MemberDescriptorType, types.GetSetDescriptorType)
-
-
-class RayError(Exception):
-    """The root of all errors of raysim. Ray: `RayError`."""
-
-
-class RayTaskError(RayError):
-    """User code raised in a task or an actor method. Ray: `RayTaskError`.
-
-    `cause` is the exception itself, or a stand-in with its text when it cannot be pickled.
-    """
-
-    def __init__(
-        self,
-        function_name: str,
-        traceback_str: str,
-        cause: BaseException,
-        proctitle: str | None = None,
-        pid: int | None = None,
-        ip: str | None = None,
-        actor_repr: str | None = None,
-        actor_id: str | None = None,
-    ) -> None:
-        super().__init__(
-            function_name, traceback_str, cause, proctitle, pid, ip, actor_repr, actor_id
-        )
-        self.function_name = function_name
-        self.traceback_str = traceback_str
-        self.cause = cause
-        self.proctitle = proctitle or f"ray::{function_name}"
-        self.pid = pid or 0
-        self.ip = ip or ""
-        self.actor_repr = actor_repr
-        self._actor_id = actor_id
-
-    @classmethod
-    def of(
-        cls,
-        error: BaseException,
-        function_name: str,
-        pid: int | None = None,
-        ip: str | None = None,
-        actor_repr: str | None = None,
-        actor_id: str | None = None,
-    ) -> "RayTaskError":
-        """Of what user code just raised; call it while the exception has its traceback.
-
-        A `RayTaskError` of a task inside is not wrapped again: its innermost cause is kept.
-        """
-        text = "".join(traceback.format_exception(error))
-        cause = error.cause if isinstance(error, RayTaskError) else portable(error, text)
-        return cls(function_name, text, cause, None, pid, ip, actor_repr, actor_id)
-
-    def as_instanceof_cause(self) -> "RayTaskError":
-        """The same error as an instance of the cause's class too, for `except ValueError`.
-
-        The plain error where the cause's class cannot be a base class.
-        """
-        cause = self.cause
-        if issubclass(RayTaskError, type(cause)):
-            return self
-        try:
-            return dual_class(type(cause))(cause, str(self))
-        except Exception:  # noqa: BLE001  (whatever a user's metaclass or constructor may raise)
-            return self
-
-    def __str__(self) -> str:
-        where = f"pid={self.pid}, ip={self.ip}"
-        if self.actor_repr:
-            where += f", actor_id={self._actor_id}, repr={self.actor_repr}"
-        return readable(self.traceback_str, f"{self.proctitle}() ({where})")
-
-
-def dual_class(cause_class: type[BaseException]) -> Callable[[BaseException, str], RayTaskError]:
-    """Makes errors of class `RayTaskError(X)`: both a RayTaskError and an X.
-
-    Raises TypeError where X forbids subclasses.
-    """
-
-    def make(cause: BaseException, text: str) -> RayTaskError:
-        error: RayTaskError
-        if isinstance(cause, BaseExceptionGroup):
-            error = dual.__new__(dual, cause.message, cause.exceptions)
-        else:
-            error = dual.__new__(dual)
-        error.__dict__.update(vars(cause), _cause=cause, _text=text)
-        return error
-
-    # `args`, `__str__` and attribute access go to the cause without calling its constructor,
-    # whose parameters nobody knows.
-    members: dict[str, Any] = {
-        "__module__": "raysim.exceptions",
-        "__init__": lambda self, *_: None,
-        "cause": property(lambda self: self.__dict__["_cause"]),
-        "args": property(lambda self: (self.__dict__["_cause"],)),
-        "__str__": lambda self: self.__dict__["_text"],
-        "__reduce__": lambda self: (_rebuild_dual, (self.__dict__["_cause"], str(self))),
-        "__getattr__": lambda self, name: getattr(self.__dict__["_cause"], name),
-    }
-    for name, slot in _slots(cause_class):
-        members.setdefault(name, slot)
-    dual: Any = type(f"RayTaskError({cause_class.__name__})", (RayTaskError, cause_class), members)
-    return make
-
-
-def _slots(cause_class: type) -> list[tuple[str, property]]:
-    """Attributes such as `OSError.errno`, which live in the object and not in its `__dict__`."""
-
-    def delegate(name: str) -> property:
-        return property(lambda self: getattr(self.__dict__["_cause"], name))
-
-    return [
-        (name, delegate(name))
-        for cls in cause_class.__mro__
-        if cls not in BaseException.__mro__
-        for name, value in vars(cls).items()
-        if isinstance(value, _SlotTypes) and not name.startswith("__")
-    ]
-
-
-def _rebuild_dual(cause: BaseException, text: str) -> RayTaskError:
-    return dual_class(type(cause))(cause, text)
-
-
-def portable(error: BaseException, text: str) -> BaseException:
-    """The exception if it survives pickling, else a stand-in with its type and text."""
-    kind = f"{type(error).__module__}.{type(error).__qualname__}"
-    try:
-        pickled = cloudpickle.dumps(error)
-    except Exception as refusal:  # noqa: BLE001  (a user's __reduce__ may raise anything)
-        return RayError(f"Exception {kind} isn't serializable: {refusal}.\nOriginal:\n{text}")
-    try:
-        cloudpickle.loads(pickled)
-    except Exception:  # noqa: BLE001  (a user's __init__ that does not fit its args, typically)
-        return UnserializableException(text)
-    return error
-
-
-def readable(text: str, title: str) -> str:
-    """A remote traceback without our own frames, its header naming the process."""
-    kept: list[str] = []
-    hidden = False
-    for line in text.strip().split("\n"):
-        if line.startswith("Traceback "):
-            hidden = False
-            kept.append(title)
-        elif line.startswith("  File "):
-            hidden = any(part in line for part in _OWN_FRAMES)
-            if not hidden:
-                kept.append(line)
-        elif not (hidden and line.startswith("    ")):
-            hidden = False
-            kept.append(line)
-    return "\n".join(kept)
+from raysim.task_error import RayError as RayError
+from raysim.task_error import RayTaskError as RayTaskError
+from raysim.task_error import UnserializableException as UnserializableException
 
 
 class TaskCancelledError(RayError):
@@ -191,12 +25,46 @@ class TaskCancelledError(RayError):
         return self.error_message or f"Task {self.task_id or ''} was cancelled."
 
 
+class LocalRayletDiedError(RayError):
+    """The raylet of this process's node is gone, and the cluster with it for this process."""
+
+
 class WorkerCrashedError(RayError):
     """The worker process died while it ran the task, and the retries are over."""
 
 
-class NodeDiedError(RayError):
+class _WithMessage(RayError):
+    """An error that is its message."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class NodeDiedError(_WithMessage):
     """The node died or cannot be reached."""
+
+
+class OutOfMemoryError(_WithMessage):
+    """The node's memory ran out, and the worker that ran this was ended to free some."""
+
+
+class AuthenticationError(_WithMessage):
+    """Another process does not know the session's token, or ours."""
+
+
+class RpcError(_WithMessage):
+    """A message between processes failed. Nothing raises it: a lost message is a lost process here."""
+
+    def __init__(self, message: str, rpc_code: int | None = None) -> None:
+        super().__init__(message)
+        self.rpc_code = rpc_code
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.message, self.rpc_code)
 
 
 class RayActorError(RayError):
@@ -281,8 +149,36 @@ class ObjectReconstructionFailedError(ObjectLostError):
     WHY = "It cannot be made again."
 
 
+class ObjectFetchTimedOutError(ObjectLostError):
+    """No copy was found in time. Nothing raises it: who has copies is known, and `get` has its own time."""
+
+    WHY = "No copy of it was found in time."
+
+
+class ReferenceCountingAssertionError(ObjectLostError, AssertionError):
+    """It was deleted while somebody referred to it. Nothing raises it: that would be an error of raysim."""
+
+    WHY = "It was deleted while there was still a reference to it, which is an error of raysim."
+
+
 class ObjectStoreFullError(RayError):
     """The object does not fit into the node's object store."""
+
+
+class OutOfDiskError(RayError):
+    """The object fits neither into the node's object store nor onto its disk."""
+
+
+class PlasmaObjectNotAvailable(RayError):
+    """The object was not in the node's store in time. Nothing raises it: `get` raises GetTimeoutError."""
+
+
+class OufOfBandObjectRefSerializationException(RayError):
+    """A reference was pickled by hand, which RAY_allow_out_of_band_object_ref_serialization=0 forbids."""
+
+
+class UserCodeException(RayError):
+    """For programs that wrap what user code raised: `retry_exceptions` looks at its cause (`raise ... from`)."""
 
 
 class TaskUnschedulableError(RayError):
@@ -339,17 +235,11 @@ class RayCgraphCapacityExceeded(RaySystemError):
     """More passes of a compiled graph are under way, or more results wait to be taken, than it may have."""
 
 
-class UnserializableException(RayError):
-    """An exception of user code that could not be unpickled: its text and traceback instead."""
-
-    def __str__(self) -> str:
-        return f"The exception cannot be unpickled. It was:\n{super().__str__()}"
-
-
 _WITH_TEXT: dict[FailureKind, type[RayError]] = {
     FailureKind.WORKER_CRASHED: WorkerCrashedError,
     FailureKind.NODE_DIED: NodeDiedError,
     FailureKind.OBJECT_STORE_FULL: ObjectStoreFullError,
+    FailureKind.OUT_OF_MEMORY: OutOfMemoryError,
     FailureKind.TASK_UNSCHEDULABLE: TaskUnschedulableError,
     FailureKind.ACTOR_UNSCHEDULABLE: ActorUnschedulableError,
     FailureKind.TASK_PLACEMENT_GROUP_REMOVED: TaskPlacementGroupRemoved,

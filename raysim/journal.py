@@ -4,7 +4,6 @@ A host writes one record per message, timer and note at the level that was asked
 plain tuples; a digest over them tells two runs apart.
 """
 
-from collections import deque
 from collections.abc import Callable
 from enum import IntEnum
 from hashlib import blake2b
@@ -128,11 +127,9 @@ class Journal:
         sink: BinaryIO | None = None,
         keep: bool = True,
         digest: bool = True,
-        limit: int | None = None,
     ) -> None:
-        """`limit`: the newest so many records are kept."""
         self.level = level
-        self.records: list[Record] | deque[Record] = [] if limit is None else deque(maxlen=limit)
+        self.records: list[Record] = []
         self._sink = sink
         self._keep = keep
         self._digest = blake2b(digest_size=16) if digest else None

@@ -110,12 +110,12 @@ def has_of_options(table: Mapping[str, Any]) -> Callable[[str], str | None]:
 
 
 def has_of_init(name: str) -> str | None:
-    from raysim.api.init_options import UNSUPPORTED
+    from raysim.api.init_options import KNOWN, UNSUPPORTED
     from raysim.api.session import init
 
     if name in UNSUPPORTED:
         return f"{NOT_YET}: refused by name"
-    is_known = name in inspect.signature(init).parameters or name in ("local_mode", *ignored())
+    is_known = name in inspect.signature(init).parameters or name in KNOWN
     return None if is_known else NOT_YET
 
 

@@ -1,6 +1,6 @@
-"""The process that makes one runtime environment: unpacks archives, makes a virtual environment. Never a worker.
+"""The process that makes one runtime environment: fetches and unpacks, makes or finds its Python. Never a worker.
 
-Its output is the environment's log; its exit status says whether all is there. Virtual environments are
+Its output is the environment's log; its exit status says whether all is there. What is installed is
 kept between runs, so processes of several nodes and sessions may want the same one: a lock lets one of
 them make it, and a folder without its mark is made anew.
 """
@@ -10,14 +10,20 @@ import os
 import shutil
 import subprocess
 import sys
-import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NoReturn
 
 import msgspec
 
-from raysim_cluster.envs import Build, Venv
+from raysim.api.archives import ERRORS, fetch, is_stripped, unpack
+from raysim.spec.runtime_env import LOCAL_SCHEME, WEB_SCHEMES, expanded
+from raysim_cluster import conda
+from raysim_cluster.conda import CondaError
+from raysim_cluster.containers import NoRuntimeError, probe_command
+from raysim_cluster.envs import Build
+from raysim_cluster.interpreters import WORKING_DIR, Venv
 from raysim_cluster.linux import die_with_parent
 
 _MARK: Final = "raysim-complete"
@@ -32,66 +38,84 @@ def main(build: str) -> NoReturn:
     what = msgspec.json.decode(build, type=Build)
     die_with_parent(what.node_pid)
     try:
-        for archive, folder, strip in what.archives:
-            unpack(Path(archive), Path(folder), strip)
-        if what.venv is not None:
-            make_venv(what.venv)
-    except (BuildError, OSError, zipfile.BadZipFile) as error:
+        for uri, archive, folder in what.packages:
+            bring(uri, Path(archive), Path(folder))
+        os.environ.update(expanded(what.variables, os.environ))
+        os.environ[WORKING_DIR] = what.working_dir
+        make_interpreter(what)
+    except (BuildError, CondaError, NoRuntimeError, *ERRORS) as error:
         sys.exit(f"{type(error).__name__}: {error}")
     sys.exit(0)
 
 
-def unpack(archive: Path, folder: Path, strip: bool) -> None:
-    """The folder is there as a whole, or not at all. `strip`: a single folder at the top is left out."""
-    if folder.exists():
+def bring(uri: str, archive: Path, folder: Path) -> None:
+    """The package's folder."""
+    if uri.startswith(LOCAL_SCHEME):
+        if not folder.is_dir():
+            raise BuildError(f"{uri} is a folder that must exist on every node")
         return
-    half = folder.with_suffix(".half")
-    shutil.rmtree(half, ignore_errors=True)
-    with zipfile.ZipFile(archive) as zipped:
-        for info in zipped.infolist():
-            path = zipped.extract(info, half)
-            mode = info.external_attr >> 16 & 0o777
-            if mode and not info.is_dir():
-                os.chmod(path, mode)
-    half.mkdir(exist_ok=True)
-    inside = list(half.iterdir())
-    if strip and len(inside) == 1 and inside[0].is_dir():
-        inside[0].rename(folder)
-        half.rmdir()
-    else:
-        half.rename(folder)
+    with _alone(folder):  # Two environments may need the same package at the same time.
+        if uri.startswith(WEB_SCHEMES) and not folder.exists():
+            fetch(uri, archive)
+        unpack(archive, folder, is_stripped(uri))
+        if uri.startswith(WEB_SCHEMES):
+            archive.unlink(missing_ok=True)
 
 
-def make_venv(venv: Venv) -> None:
-    folder = Path(venv.folder)
+def make_interpreter(what: Build) -> None:
+    venv, own = what.venv, what.conda
+    if venv is not None:
+        _make_once(Path(venv.folder), lambda: _INSTALL[venv.tool](venv))
+    elif own is not None and own.name:
+        link = Path(own.folder)
+        link.unlink(missing_ok=True)
+        link.symlink_to(conda.prefix_of(own.name))
+    elif own is not None and own.spec is not None:
+        spec, folder = own.spec, Path(own.folder)
+        _make_once(folder, lambda: conda.make(spec, folder, _run))
+    if own is not None and not Path(own.folder, "bin", "python").exists():
+        raise BuildError(f"the conda environment {own.name or own.folder} has no Python")
+    if what.image is not None:
+        _run(probe_command(what.image))
+
+
+def _make_once(folder: Path, make: Callable[[], None]) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with _alone(folder):
         if (folder / _MARK).exists():
             return
         shutil.rmtree(folder, ignore_errors=True)
-        python = str(folder / "bin" / "python")
         try:
-            _INSTALL[venv.tool](venv, python)
+            make()
         except BuildError:
-            shutil.rmtree(folder)
+            shutil.rmtree(folder, ignore_errors=True)
             raise
         (folder / _MARK).touch()
 
 
-def _with_pip(venv: Venv, python: str) -> None:
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """The only process that makes this folder."""
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _with_pip(venv: Venv) -> None:
+    python = f"{venv.folder}/bin/python"
     _run([sys.executable, "-m", "venv", venv.folder])
     pip = [python, "-m", "pip"]
     if venv.version:
         _run([*pip, "install", f"pip{_pinned(venv.version)}"])
     usual = ["--disable-pip-version-check", "--no-cache-dir"]
     options = usual if venv.options is None else venv.options
-    _run([*pip, "install", *options, *venv.packages])
+    _run([*pip, "install", *options, "-r", _requirements(venv)])
     if venv.check:
         _run([*pip, "check"])
 
 
-def _with_uv(venv: Venv, python: str) -> None:
+def _with_uv(venv: Venv) -> None:
+    python = f"{venv.folder}/bin/python"
     found = shutil.which("uv")
     if found is not None and not venv.version:
         uv = [found]
@@ -101,12 +125,19 @@ def _with_uv(venv: Venv, python: str) -> None:
         _run([python, "-m", "pip", "install", f"uv{_pinned(venv.version)}"])
         uv = [python, "-m", "uv"]
     options = ["--no-cache"] if venv.options is None else venv.options
-    _run([*uv, "pip", "install", "--python", python, *options, *venv.packages])
+    _run([*uv, "pip", "install", "--python", python, *options, "-r", _requirements(venv)])
     if venv.check:
         _run([*uv, "pip", "check", "--python", python])
 
 
 _INSTALL: Final = {"pip": _with_pip, "uv": _with_uv}
+
+
+def _requirements(venv: Venv) -> str:
+    """In a file, where the tool takes whole lines, options and variables among them."""
+    file = Path(venv.folder).with_suffix(".txt")
+    file.write_text("\n".join(venv.packages) + "\n")
+    return str(file)
 
 
 def _pinned(version: str) -> str:

@@ -13,6 +13,7 @@ from raysim.config import Config
 from raysim.spec.address import Address
 from raysim.spec.ids import NodeId
 from raysim.spec.resources import Resources
+from raysim.spec.runtime_env import Container
 from raysim_cluster.transport import Session
 
 _LARGEST: Final = 192 * 1024
@@ -38,6 +39,10 @@ class StartNode(msgspec.Struct, tag=True, frozen=True):
     """Where notes go; None: nowhere."""
     preload: list[str]
     """Modules that the program has imported and that are slow to import: the fork-server has them ready."""
+    workers_cgroup: str = ""
+    """Where workers put themselves; empty: they stay where they are."""
+    log_to_driver: bool = True
+    """What workers print is shown where the driver prints."""
 
 
 def log_file(folder: str | Path, node_id: NodeId) -> Path:
@@ -62,6 +67,19 @@ class SetUp(msgspec.Struct, tag=True, frozen=True):
     gcs: Address
 
 
+class Start(msgspec.Struct, frozen=True):
+    """How a worker is started that is no fork. Without anything: by our own interpreter."""
+
+    command: str = ""
+    """For a shell, in place of the interpreter."""
+    prefix: str = ""
+    """The folder of an environment with an interpreter of its own."""
+    is_conda: bool = False
+    image: Container | None = None
+    variables: list[str] = []
+    """Names of those that count in the container."""
+
+
 class WorkerPlace(msgspec.Struct, frozen=True):
     """What a runtime environment makes of a worker."""
 
@@ -70,8 +88,8 @@ class WorkerPlace(msgspec.Struct, frozen=True):
     """To work in; empty: the driver's."""
     paths: list[str]
     """Where it finds modules first."""
-    python: str
-    """The interpreter; empty: a fork will do."""
+    start: Start | None
+    """None: a fork will do."""
 
 
 class ForkWorker(msgspec.Struct, tag=True, frozen=True):

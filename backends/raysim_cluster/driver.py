@@ -6,9 +6,10 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from raysim.exceptions import RaySystemError
+from raysim.exceptions import LocalRayletDiedError
 from raysim.protocol.host import RunnableTask, Waiter
 from raysim.spec.address import Address
+from raysim_cluster.inboxes import Listening
 from raysim_cluster.pump import Stop
 from raysim_cluster.user_host import UserHost
 
@@ -26,15 +27,13 @@ class DriverHost(UserHost):
     _pending: tuple[int, FrameType | None] | None = None
     _gone = ""
 
-    def block(self, waiter: Waiter, timeout_ns: int | None) -> bool:
-        if waiter.done:
-            return True
+    def listen(self, waiter: Waiter, timeout_ns: int | None, listening: Listening | None) -> bool:
         if self._previous is None or threading.current_thread() is not threading.main_thread():
-            done = super().block(waiter, timeout_ns)
+            done = super().listen(waiter, timeout_ns, listening)
         else:
-            done = self._block_main(waiter, timeout_ns)
+            done = self._block_main(waiter, timeout_ns, listening)
         if not done and self._gone:
-            raise RaySystemError(
+            raise LocalRayletDiedError(
                 f"The cluster of this program is gone: {self._gone}. Start another one with init()."
             )
         return done
@@ -68,22 +67,18 @@ class DriverHost(UserHost):
             signal.signal(signal.SIGINT, self._previous)
         self._previous = None
 
-    def abandon(self) -> None:
-        """In a fork of the driver, which is no part of the cluster."""
-        self.pump.abandon()
-        self.transport.abandon()
-        self.poller.abandon()
-
     def close_after(self, limit_ns: int) -> None:
         self.release_interrupts()
         super().close_after(limit_ns)
 
     # --- inside -------------------------------------------------------------------------------
 
-    def _block_main(self, waiter: Waiter, timeout_ns: int | None) -> bool:
+    def _block_main(
+        self, waiter: Waiter, timeout_ns: int | None, listening: Listening | None
+    ) -> bool:
         self._guarded = True
         try:
-            done = self.pump.block(waiter, timeout_ns, self._interrupt)
+            done = self.pump.block(waiter, timeout_ns, self._interrupt, listening)
         finally:
             self._guarded = False
         if self._interrupt.requested:

@@ -1,7 +1,5 @@
 """Runtime environments of a real node: folders, and a process that fills them. Never decides who needs which."""
 
-import hashlib
-import json
 import os
 import subprocess
 import sys
@@ -11,8 +9,10 @@ from typing import Final
 
 import msgspec
 
-from raysim.spec.runtime_env import FILE_SCHEME, PACKAGE_SCHEME, RuntimeEnvSpec, read_env
-from raysim_cluster.control import WorkerPlace
+from raysim.api.archives import local_path
+from raysim.spec.runtime_env import LOCAL_SCHEME, Container, RuntimeEnvSpec, read_env
+from raysim_cluster.control import Start, WorkerPlace
+from raysim_cluster.interpreters import Conda, Venv, conda_of, digest, venv_of
 from raysim_cluster.linux import watch_process
 from raysim_cluster.poller import READ, Poller
 
@@ -28,25 +28,18 @@ _AT_START: Final = ("PYTHON", "LD_", "MALLOC_", "OMP_", "MKL_", "OPENBLAS_", "NU
 """How variables begin that count only when an interpreter, or its libraries, start: a fork is too late."""
 
 
-class Venv(msgspec.Struct, frozen=True):
-    """A virtual environment. `version` and `options` are those of the tool."""
-
-    tool: str
-    """`pip` or `uv`."""
-    packages: list[str]
-    check: bool
-    version: str
-    options: list[str] | None
-    folder: str = ""
-
-
 class Build(msgspec.Struct, frozen=True):
-    """What the process has to do. `archives`: zip files, the folders they become, and whether a single
-    folder at the top of it is left out (of a zip that lies on the node, as Ray does)."""
+    """What the process has to do."""
 
     node_pid: int
-    archives: list[tuple[str, str, bool]]
+    packages: list[tuple[str, str, str]]
+    """URIs, the files they came in (where they came already), the folders they become."""
+    variables: dict[str, str]
+    """For what is run: those of the environment count while it is made, as in Ray."""
+    working_dir: str
     venv: Venv | None
+    conda: Conda | None
+    image: Container | None
 
 
 class _Building:
@@ -76,16 +69,21 @@ class NodeEnvironments:
 
     def set_up(self, env: str) -> None:
         spec = read_env(env)
+        folders = self._folders(spec)
         build = Build(
             os.getpid(),
             [
-                (str(self._archive(uri)), str(self._unpacked(uri)), uri.startswith(FILE_SCHEME))
-                for uri in spec.packages
+                (uri, str(self._archive(uri)), folder)
+                for uri, folder in zip(spec.packages, folders, strict=True)
             ],
-            _venv(spec),
+            spec.env_vars,
+            folders[-1] if spec.working_dir else "",
+            venv_of(spec),
+            conda_of(spec, self._folder),
+            spec.image,
         )
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        log = self._folder / f"env-{_digest(env)}.log"
+        log = self._folder / f"env-{digest(env)}.log"
         with log.open("ab") as out:
             what = msgspec.json.encode(build).decode()
             process = subprocess.Popen(
@@ -121,15 +119,24 @@ class NodeEnvironments:
         if not env:
             return None
         spec = read_env(env)
-        folders = [str(self._unpacked(uri)) for uri in spec.packages]
-        python = ""
-        venv = _venv(spec)
-        if venv is not None:
-            python = str(Path(venv.folder, "bin", "python"))
-        elif any(name.startswith(_AT_START) for name in spec.env_vars):
-            python = sys.executable
+        folders = self._folders(spec)
         folder = folders[-1] if spec.working_dir else ""
-        return WorkerPlace(spec.env_vars, folder, folders, python)
+        return WorkerPlace(spec.env_vars, folder, folders, self._start(spec))
+
+    def _start(self, spec: RuntimeEnvSpec) -> Start | None:
+        """None: a fork will do."""
+        if spec.image is not None:
+            return Start(image=spec.image, variables=list(spec.env_vars))
+        made = conda_of(spec, self._folder) or venv_of(spec)
+        if made is not None:
+            return Start(spec.py_executable, made.folder, isinstance(made, Conda))
+        if spec.py_executable or any(name.startswith(_AT_START) for name in spec.env_vars):
+            return Start(spec.py_executable)
+        return None
+
+    def _folders(self, spec: RuntimeEnvSpec) -> list[str]:
+        """Where its packages are, unpacked."""
+        return [str(self._unpacked(uri)) for uri in spec.packages]
 
     def _ended(self, env: str) -> None:
         building = self._building.pop(env)
@@ -146,13 +153,16 @@ class NodeEnvironments:
         self._finished(env, problem)
 
     def _archive(self, uri: str) -> Path:
-        if uri.startswith(FILE_SCHEME):
-            return Path(uri.removeprefix(FILE_SCHEME))
-        # A name of our own making, but it came from another process: no way out of the folder.
-        return self._folder / Path(uri.removeprefix(PACKAGE_SCHEME)).name
+        own = local_path(uri)
+        if own is not None:
+            return own
+        # The digest: a name that came from another process is no way out of the folder.
+        return self._folder / f"{digest(uri)}-{uri.partition('?')[0].rpartition('/')[2]}"
 
     def _unpacked(self, uri: str) -> Path:
-        return self._folder / f"package-{_digest(uri)}"
+        if uri.startswith(LOCAL_SCHEME):
+            return Path(uri.removeprefix(LOCAL_SCHEME))
+        return self._folder / f"package-{digest(uri)}"
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
@@ -162,39 +172,3 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
     except ProcessLookupError:
         pass
     process.wait()
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def cache_folder() -> Path:
-    """Where virtual environments stay from run to run: env RAYSIM_CACHE_DIR, or the user's cache folder."""
-    own = os.environ.get("RAYSIM_CACHE_DIR")
-    if own:
-        return Path(own, "envs")
-    user = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(user, "raysim", "envs")
-
-
-def _venv(spec: RuntimeEnvSpec) -> Venv | None:
-    """The virtual environment, in a folder that is named after all that goes into it."""
-    if spec.pip is not None:
-        pip = spec.pip
-        venv = Venv("pip", pip.packages, pip.pip_check, pip.pip_version, pip.pip_install_options)
-    elif spec.uv is not None:
-        uv = spec.uv
-        venv = Venv("uv", uv.packages, uv.uv_check, uv.uv_version, uv.uv_pip_install_options)
-    else:
-        return None
-    files = [_content(package) for package in venv.packages]
-    key = json.dumps([sys.version, sys.executable, msgspec.to_builtins(venv), files])
-    return msgspec.structs.replace(venv, folder=str(cache_folder() / _digest(key)))
-
-
-def _content(package: str) -> str:
-    """Of a requirement that is a file, say a wheel: another content is another environment."""
-    path = Path(package)
-    if not path.is_file():
-        return ""
-    return hashlib.sha256(path.read_bytes()).hexdigest()

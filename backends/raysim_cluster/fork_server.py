@@ -12,6 +12,8 @@ import signal
 import sys
 from typing import Final, NoReturn
 
+import msgspec
+
 from raysim.spec.runtime_env import expanded
 from raysim_cluster import spawned
 from raysim_cluster.arena import Arena
@@ -24,10 +26,30 @@ from raysim_cluster.control import (
     WorkerEnded,
     WorkerPlace,
 )
-from raysim_cluster.linux import die_with_parent, ended_because, name_process
+from raysim_cluster.inheritance import Inheritance
+from raysim_cluster.linux import die_with_parent, ended_because, name_process, watch_process
 
 _QUIET_MS: Final = 50
 """Without a request for so long, imports that only save time later are made."""
+
+
+class _Fork(msgspec.Struct):
+    """A worker, or what has started one."""
+
+    pid: int
+    pidfd: int
+    inheritance: Inheritance | None
+    """What waits for the worker, where the fork becomes another program."""
+    worker_fd: int = -1
+    """A pidfd of the worker, where that is another process than the fork: a child, or in a container."""
+
+    def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)  # Not reaped yet, so the pid is still its own.
+        if self.worker_fd >= 0:
+            try:
+                signal.pidfd_send_signal(self.worker_fd, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
 
 
 class ForkServer:
@@ -36,10 +58,12 @@ class ForkServer:
         self._settings = settings
         self._arena = arena
         self._set_up: SetUp | None = None
-        self._workers: dict[int, tuple[int, int]] = {}
-        """Token to pid and pidfd."""
+        self._workers: dict[int, _Fork] = {}
+        """By token."""
         self._tokens: dict[int, int] = {}
         """pidfd to token."""
+        self._waiting: dict[int, int] = {}
+        """Socket of an inheritance to token."""
         self._poll = select.poll()
         self._poll.register(node.fileno(), select.POLLIN)
         self._preload = list(settings.preload)
@@ -51,17 +75,19 @@ class ForkServer:
             if not events:
                 self._import_next()
             for fd, _ in events:
-                if fd != self._node.fileno():
+                if fd in self._waiting:
+                    self._hand_over(fd)
+                elif fd != self._node.fileno():
                     self._reap(fd)
                 elif not self._obey():
                     return
 
     def end(self) -> None:
         """Kill all workers and wait until they are gone."""
-        for pid, _ in self._workers.values():
-            os.kill(pid, signal.SIGKILL)
-        for pid, _ in self._workers.values():
-            os.waitpid(pid, 0)
+        for fork in self._workers.values():
+            fork.kill()
+        for fork in self._workers.values():
+            os.waitpid(fork.pid, 0)
 
     def _obey(self) -> bool:
         command, _ = self._node.receive()
@@ -73,8 +99,8 @@ class ForkServer:
             case ForkWorker(token=token, place=place):
                 self._fork(token, place)
             case KillFork(token=token):
-                if token in self._workers:  # Not reaped yet, so the pid is still its own.
-                    os.kill(self._workers[token][0], signal.SIGKILL)
+                if token in self._workers:
+                    self._workers[token].kill()
             case _:
                 raise AssertionError(f"the node process asked for {command}")
         return True
@@ -83,31 +109,64 @@ class ForkServer:
         set_up = self._set_up
         assert set_up is not None, "asked to fork before being set up"
         parent = os.getpid()
+        inheritance = None
         try:
+            if place is not None and place.start is not None:
+                inheritance = Inheritance(self._settings, set_up, token, self._arena)
             pid = os.fork()
         except OSError as error:
+            if inheritance is not None:
+                inheritance.close()
             self._node.send(WorkerEnded(token, f"could not be forked: {error.strerror}"))
             return
         if pid == 0:
-            self._become_worker(parent, set_up, token, place)
+            self._become_worker(parent, set_up, token, place, inheritance)
         pidfd = os.pidfd_open(pid)
-        self._workers[token] = (pid, pidfd)
+        self._workers[token] = _Fork(pid, pidfd, inheritance)
         self._tokens[pidfd] = token
         self._poll.register(pidfd, select.POLLIN)
+        if inheritance is not None:
+            self._waiting[inheritance.fileno()] = token
+            self._poll.register(inheritance.fileno(), select.POLLIN)
+
+    def _hand_over(self, fd: int) -> None:
+        """A process that was started by a fork says that it is the worker."""
+        fork = self._workers[self._waiting[fd]]
+        assert fork.inheritance is not None
+        pid = fork.inheritance.hand_over()
+        if pid is None:
+            return
+        if pid != fork.pid:
+            fork.worker_fd = watch_process(pid) or -1
+        self._forget(fork)
+
+    def _forget(self, fork: _Fork) -> None:
+        """Nobody waits for its inheritance any more."""
+        if fork.inheritance is not None:
+            self._poll.unregister(fork.inheritance.fileno())
+            del self._waiting[fork.inheritance.fileno()]
+            fork.inheritance.close()
+            fork.inheritance = None
 
     def _become_worker(
-        self, parent: int, set_up: SetUp, token: int, place: WorkerPlace | None
+        self,
+        parent: int,
+        set_up: SetUp,
+        token: int,
+        place: WorkerPlace | None,
+        inheritance: Inheritance | None,
     ) -> NoReturn:
         code = 1
         try:
             die_with_parent(parent)
             self._node.close()
-            for pidfd in self._tokens:
-                os.close(pidfd)
+            for fd in (*self._tokens, *self._waiting):
+                os.close(fd)
             if place is not None:
                 _enter(place)
-                if place.python:
-                    spawned.become(place, self._settings, set_up, token, self._arena)
+                if place.start is not None and inheritance is not None:
+                    session, folder = self._settings.session.session_id, self._settings.folder
+                    spawned.become(place.start, inheritance.name, session, folder)
             from raysim_cluster import worker
 
             worker.main(self._settings, set_up, token, self._arena)
@@ -121,10 +180,14 @@ class ForkServer:
 
     def _reap(self, pidfd: int) -> None:
         token = self._tokens.pop(pidfd)
-        pid, _ = self._workers.pop(token)
+        fork = self._workers.pop(token)
         self._poll.unregister(pidfd)
         os.close(pidfd)
-        _, status = os.waitpid(pid, 0)
+        self._forget(fork)
+        if fork.worker_fd >= 0:
+            fork.kill()  # The program that started it has ended: nobody would tell of its end.
+            os.close(fork.worker_fd)
+        _, status = os.waitpid(fork.pid, 0)
         self._node.send(WorkerEnded(token, ended_because(status)))
 
     def _import_next(self) -> None:

@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from raysim.exceptions import AuthenticationError
 from raysim.spec.address import Address
 from raysim.spec.ids import WorkerId
 
@@ -33,6 +34,10 @@ Handshake: TypeAlias = Generator[int, bytes, Address]
 
 class HandshakeError(Exception):
     """The other side is not of this session, or did not want this process."""
+
+
+class WrongTokenError(HandshakeError, AuthenticationError):
+    """It speaks our protocol, and does not know the session's token."""
 
 
 class Greeting(msgspec.Struct, array_like=True):
@@ -61,7 +66,7 @@ def connect(token: bytes, me: Address, peer: Address, challenged: bool, send: Se
     if challenged:
         answer = yield PROOF_BYTES
         if not hmac.compare_digest(answer, _proof(token, b"accept", challenge, nonce)):
-            raise HandshakeError(f"{peer.endpoint} does not know the session's token")
+            raise WrongTokenError(f"{peer.endpoint} does not know the session's token")
     return peer
 
 
@@ -80,7 +85,7 @@ def accept(token: bytes, me: WorkerId, challenged: bool, send: Send) -> Handshak
         raise HandshakeError(f"a peer's greeting has {size} bytes, more than {MAX_GREETING_BYTES}")
     body = yield size
     if not hmac.compare_digest(proof, _proof(token, b"connect", challenge, nonce, body)):
-        raise HandshakeError("a peer does not know the session's token")
+        raise WrongTokenError("a peer does not know the session's token")
     greeting = msgspec.msgpack.decode(body, type=Greeting)
     if greeting.target != me:
         raise HandshakeError("a peer looks for a process that had this place before")

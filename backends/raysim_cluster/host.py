@@ -95,6 +95,9 @@ class LoopHost:
         elif self.journal_keeper is not None:
             self.send(self.journal_keeper, noted(self.name, note))
 
+    def buggify(self, place: str) -> bool:
+        return False
+
     # --- the loop -----------------------------------------------------------------------------
 
     def attach(self, process: Process) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from raysim.config import MS
 from raysim.protocol.host import RunnableTask, Waiter
 from raysim.runtime.execution import call_user_code
+from raysim_cluster.inboxes import Listening
 from raysim_cluster.pump import Stop
 
 if TYPE_CHECKING:
@@ -62,13 +63,13 @@ class Interrupts:
         signal.pthread_kill(self._main, signal.SIGINT)
         self._host.call_later(_AGAIN_NS, lambda: self._insist(task))
 
-    def block(self, waiter: Waiter, timeout_ns: int | None) -> bool:
+    def block(self, waiter: Waiter, timeout_ns: int | None, listening: Listening | None) -> bool:
         """As the pump's. Raises KeyboardInterrupt in the main thread."""
         if threading.get_ident() != self._main:
-            return self._host.pump.block(waiter, timeout_ns, Stop())
+            return self._host.pump.block(waiter, timeout_ns, Stop(), listening)
         deadline = None if timeout_ns is None else time.monotonic_ns() + timeout_ns
         while True:
-            done = self._host.pump.block(waiter, timeout_ns, self._stop)
+            done = self._host.pump.block(waiter, timeout_ns, self._stop, listening)
             if not self._stop.requested:
                 return done
             self._stop.requested = False

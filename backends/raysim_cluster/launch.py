@@ -12,7 +12,9 @@ from typing import Final
 from raysim.config import Config
 from raysim.spec.address import Address
 from raysim.spec.ids import NodeId
+from raysim.spec.isolation import Isolation
 from raysim.spec.resources import Resources
+from raysim_cluster.cgroups import NodeCgroups, enter
 from raysim_cluster.control import Channel, NodeReady, StartNode, StopNode, log_file
 from raysim_cluster.transport import Session
 
@@ -40,12 +42,16 @@ class NodePlan:
         resources: Resources,
         labels: dict[str, str],
         store_bytes: int,
+        log_to_driver: bool = True,
+        isolation: Isolation | None = None,
     ) -> None:
         self.node_id = node_id
         self.name = name
         self.resources = resources
         self.labels = labels
         self.store_bytes = store_bytes
+        self.log_to_driver = log_to_driver
+        self.isolation = isolation
 
 
 class NodeProcess:
@@ -57,6 +63,10 @@ class NodeProcess:
         self.arena_fd = -1
         self._folder = folder
         self._session = session
+        self._cgroups: NodeCgroups | None = None
+        if plan.isolation is not None:
+            self._cgroups = NodeCgroups(plan.isolation, plan.node_id.hex()[:12])
+            self._cgroups.create()
         self._channel, theirs = Channel.pair()
         fd = theirs.fileno()
         self._process = subprocess.Popen(
@@ -67,6 +77,8 @@ class NodeProcess:
             start_new_session=True,
         )
         theirs.close()
+        if self._cgroups is not None:
+            enter(self._cgroups.system, self._process.pid)  # Before it starts others.
 
     @property
     def pid(self) -> int:
@@ -91,6 +103,8 @@ class NodeProcess:
                 folder=str(self._folder),
                 journal_keeper=journal_keeper,
                 preload=[name for name in _SLOW_IMPORTS if name in sys.modules],
+                workers_cgroup=str(self._cgroups.workers) if self._cgroups is not None else "",
+                log_to_driver=plan.log_to_driver,
             )
         )
 
@@ -139,6 +153,8 @@ class NodeProcess:
         if self.arena_fd >= 0:
             os.close(self.arena_fd)
             self.arena_fd = -1
+        if self._cgroups is not None:
+            self._cgroups.remove()
 
     def _log_tail(self) -> str:
         end = time.monotonic() + 1

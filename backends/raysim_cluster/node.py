@@ -36,6 +36,7 @@ from raysim_cluster.control import (
 from raysim_cluster.envs import NodeEnvironments
 from raysim_cluster.host import LoopHost
 from raysim_cluster.linux import allow_many_files, name_process, watch_process
+from raysim_cluster.memory import Gauge
 from raysim_cluster.poller import READ
 from raysim_cluster.storage import SqliteControlStore
 
@@ -101,6 +102,10 @@ class Node:
         gcs = settings.head or host.address
         policy = policies.create(settings.config.policy, settings.config)
         self._raylet = Raylet(host, self._info(), gcs, policy)
+        self._gauge = Gauge(
+            settings.config,
+            lambda: {worker.token: worker.pid for worker in self._raylet.pool.workers.values()},
+        )
         roles: list[Role] = [self._raylet]
         if settings.head is None:
             host.storage = SqliteControlStore(Path(settings.folder, "gcs.sqlite"))
@@ -123,10 +128,20 @@ class Node:
         while not (self._raylet.registered or host.ending):
             self._turn()
         self._driver.send(NodeReady(host.address), self._arena.fd)
+        self._look_at_memory_later()
         while not host.ending:
             self._turn()
         self._envs.close()
         logging.getLogger(__name__).info("ending: %s", host.ending)
+
+    def _look_at_memory_later(self) -> None:
+        period_ns = self._settings.config.memory_monitor_refresh_ns
+        if period_ns:
+            self.host.call_later(period_ns, self._look_at_memory)
+
+    def _look_at_memory(self) -> None:
+        self._raylet.memory.measured(self._gauge.read())
+        self._look_at_memory_later()
 
     def _turn(self) -> None:
         host = self.host
@@ -143,6 +158,7 @@ class Node:
             labels=settings.labels,
             object_store_bytes=self.host.store.capacity,
             is_head=settings.head is None,
+            ip=settings.session.host,
         )
 
     def _on_driver(self, _mask: int) -> None:

@@ -16,6 +16,15 @@ _SELECT_LIMIT: Final = 1024
 """FD_SETSIZE: a descriptor above it cannot be given to select(2)."""
 
 
+def poll(epoll: select.epoll, timeout_ns: int) -> list[tuple[int, int]]:
+    """Events, or an empty list on time-out. Negative: without limit."""
+    if 0 < timeout_ns < MS and epoll.fileno() < _SELECT_LIMIT:
+        # epoll_wait counts in whole milliseconds: too coarse for a timer of 200 us.
+        select.select([epoll], (), (), timeout_ns / 1e9)
+        timeout_ns = 0
+    return epoll.poll(timeout_ns / 1e9 if timeout_ns >= 0 else None, 64)
+
+
 class Poller:
     """epoll with a handler for each descriptor, and a way to wake whoever waits in it."""
 
@@ -43,11 +52,11 @@ class Poller:
 
     def wait(self, timeout_ns: int) -> list[tuple[int, int]]:
         """Descriptors and their events; an empty list on time-out. Negative: without limit."""
-        if 0 < timeout_ns < MS and self._epoll.fileno() < _SELECT_LIMIT:
-            # epoll_wait counts in whole milliseconds: too coarse for a timer of 200 us.
-            select.select([self._epoll], (), (), timeout_ns / 1e9)
-            timeout_ns = 0
-        return self._epoll.poll(timeout_ns / 1e9 if timeout_ns >= 0 else None, 64)
+        return poll(self._epoll, timeout_ns)
+
+    def fileno(self) -> int:
+        """Readable when some watched descriptor has an event."""
+        return self._epoll.fileno()
 
     def handle(self, events: list[tuple[int, int]]) -> None:
         handlers = self._handlers

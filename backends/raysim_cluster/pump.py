@@ -25,6 +25,7 @@ from typing import Final
 from raysim.config import MS
 from raysim.protocol.host import Waiter
 from raysim_cluster.host import LoopHost
+from raysim_cluster.inboxes import Listening
 from raysim_cluster.lock import HostLock
 
 TAKE_OVER_SECONDS: Final = 0.002
@@ -123,25 +124,33 @@ class Pump:
 
     # --- blocking -----------------------------------------------------------------------------
 
-    def block(self, waiter: Waiter, timeout_ns: int | None, stop: "Stop") -> bool:
-        """Wait until the waiter is done, or `stop.requested`. False on time-out."""
+    def block(
+        self,
+        waiter: Waiter,
+        timeout_ns: int | None,
+        stop: "Stop",
+        listening: Listening | None = None,
+    ) -> bool:
+        """Wait until the waiter is done, or `stop.requested`, or something was heard. False if it is not done."""
         deadline = None if timeout_ns is None else time.monotonic_ns() + timeout_ns
         while not (waiter.done or stop.requested or self._ended):
+            if listening is not None and listening.heard:
+                break
             left = None if deadline is None else deadline - time.monotonic_ns()
             if left is not None and left <= 0:
                 # Whatever has arrived already counts: a time-out of zero still looks once.
-                self._look_once()
+                self._look_once(listening)
                 return waiter.done
             if self._error is not None:
                 raise RuntimeError(
                     "this process's connection to its cluster broke"
                 ) from self._error
             if self._pumping.acquire(blocking=False):
-                self._pump(waiter, deadline, stop)
+                self._pump(waiter, deadline, stop, listening)
             elif self._helping and self._claim.acquire(blocking=False):
-                self._take_back(waiter, deadline, stop)
+                self._take_back(waiter, deadline, stop, listening)
             else:
-                self._park(waiter, left)
+                self._park(waiter, left, listening)
         return waiter.done
 
     def look(self) -> None:
@@ -163,15 +172,21 @@ class Pump:
             self._dismissed = True
             self.kick()
 
-    def _look_once(self) -> None:
+    def _look_once(self, listening: Listening | None = None) -> None:
         if self._pumping.acquire(blocking=False):
             try:
                 self._rounds += 1
-                self._poll(0)
+                self._poll(0, listening)
             finally:
                 self._leave()
 
-    def _pump(self, waiter: Waiter, deadline: int | None, stop: "Stop") -> None:
+    def _pump(
+        self,
+        waiter: Waiter,
+        deadline: int | None,
+        stop: "Stop",
+        listening: Listening | None,
+    ) -> None:
         """Holding the pump; lets go of it."""
         try:
             self._rounds += 1
@@ -181,10 +196,12 @@ class Pump:
                 host.asleep = True
                 if waiter.done or stop.requested or self._ended:
                     return
+                if listening is not None and listening.heard:
+                    return
                 left = None if deadline is None else deadline - time.monotonic_ns()
                 if left is not None and left <= 0:
                     return
-                self._poll(left)
+                self._poll(left, listening)
         finally:
             self._leave()
 
@@ -197,7 +214,13 @@ class Pump:
             self._helper_rests = False
             self._bell.release()
 
-    def _take_back(self, waiter: Waiter, deadline: int | None, stop: "Stop") -> None:
+    def _take_back(
+        self,
+        waiter: Waiter,
+        deadline: int | None,
+        stop: "Stop",
+        listening: Listening | None,
+    ) -> None:
         """Holding the claim: have the helper leave the pump, and pump."""
         self._wanted = True
         try:
@@ -206,11 +229,13 @@ class Pump:
         finally:
             self._wanted = False
             self._claim.release()
-        self._pump(waiter, deadline, stop)
+        self._pump(waiter, deadline, stop, listening)
 
-    def _park(self, waiter: Waiter, left: int | None) -> None:
+    def _park(self, waiter: Waiter, left: int | None, listening: Listening | None) -> None:
         parked = Parked()
         waiter.wake = parked.wake
+        if listening is not None:
+            listening.announce(waiter.finish)
         self._parked.append(parked)
         try:
             # The pump may have become free before this thread was on the list.
@@ -219,15 +244,21 @@ class Pump:
         finally:
             self._parked.remove(parked)
 
-    def _poll(self, limit_ns: int | None) -> None:
+    def _poll(self, limit_ns: int | None, listening: Listening | None = None) -> None:
         """Holding the pump: wait at most so long, then handle what there is."""
         host = self._host
         host.asleep = True
         try:
-            events = host.poller.wait(host.sleep_ns(limit_ns))
+            sleep_ns = host.sleep_ns(limit_ns)
+            if listening is None:
+                events = host.poller.wait(sleep_ns)
+            else:
+                events = listening.wait(sleep_ns)
+                if listening.heard and sleep_ns and not events:
+                    return  # Nothing for the roles.
         finally:
             host.asleep = False
-        self._polled_ns = time.monotonic_ns()
+            self._polled_ns = time.monotonic_ns()
         with self._lock:
             host.dispatch(events)
 

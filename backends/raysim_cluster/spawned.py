@@ -1,75 +1,76 @@
-"""Workers that are no forks: started by the interpreter of a runtime environment. Never a protocol of their own.
+"""Workers that are no forks: started by a command, say another interpreter. Never a protocol of their own.
 
 The fork-server forks as ever, so that it is the parent, and the child becomes another program. What a
-fork would have inherited travels in a memory file.
+fork would have inherited waits at a socket (see inheritance); who starts there begins in boot.
 """
 
 import os
+import shlex
 import sys
+import sysconfig
 from pathlib import Path
 from typing import Final, NoReturn
 
-import msgspec
+from raysim_cluster.containers import run_command
+from raysim_cluster.control import Start
+from raysim_cluster.inheritance import inherit
 
-from raysim_cluster.arena import Arena
-from raysim_cluster.control import SetUp, StartNode, WorkerPlace
+_SHELL: Final = "/bin/sh"
 
-_BOOT: Final = (
-    "import sys; paths = sys.argv[2].split('\\n'); sys.path[:] = paths; "
-    "from raysim_cluster.spawned import main; main(int(sys.argv[1]))"
-)
+_ACTIVATE: Final = 'for script in "$CONDA_PREFIX"/etc/conda/activate.d/*.sh; do [ -r "$script" ] && . "$script"; done; '
+"""What packages of conda want to be done before their programs run."""
 
-
-class _Inherited(msgspec.Struct):
-    settings: StartNode
-    set_up: SetUp
-    token: int
-    arena_fd: int
+_BOOT: Final = str(Path(__file__).with_name("boot.py"))
 
 
-def become(
-    place: WorkerPlace, settings: StartNode, set_up: SetUp, token: int, arena: Arena
-) -> NoReturn:
-    """In the fork, which has entered its place already: end as the worker of another interpreter."""
-    data = msgspec.msgpack.encode(_Inherited(settings, set_up, token, arena.fd))
-    fd = os.memfd_create("raysim-worker", 0)
-    os.write(fd, data)
-    os.set_inheritable(fd, True)
-    os.set_inheritable(arena.fd, True)
-    paths = sys.path
-    if place.python != sys.executable:
-        venv = Path(place.python).parent.parent
-        os.environ["VIRTUAL_ENV"] = str(venv)
-        os.environ["PATH"] = f"{venv / 'bin'}:{os.environ.get('PATH', os.defpath)}"
-        paths = _before_installed(sys.path, venv)
-    # Our own interpreter, or that of an environment that we made.
-    # The session last: a process is told by its command line.
-    arguments = [str(fd), "\n".join(paths), settings.session.session_id]
-    os.execv(place.python, [place.python, "-c", _BOOT, *arguments])  # noqa: S606  (an argument list)
+def become(start: Start, inheritance: str, session: str, folder: str) -> NoReturn:
+    """In the fork, which has entered its place already: end as the worker that this starts.
+
+    `inheritance`: the name of the socket; `folder`: the session's.
+    """
+    version = "{}.{}".format(*sys.version_info)
+    if start.image is not None:
+        inside = ["-m", "raysim_cluster.boot", version, inheritance, "", session]
+        command = run_command(start.image, start.variables, folder, inside)
+    else:
+        _enter(start)
+        paths = "\n".join(path for path in sys.path if not _is_standard(path))
+        command = _command(start, [_BOOT, version, inheritance, paths, session])
+    os.execvp(command[0], command)  # noqa: S606  (an argument list)
 
 
-def _before_installed(paths: list[str], venv: Path) -> list[str]:
-    """What the environment has comes before what the driver has installed, after the program's own."""
-    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    own = str(venv / "lib" / version / "site-packages")
-    for index, path in enumerate(paths):
-        if Path(path).name in ("site-packages", "dist-packages"):
-            return [*paths[:index], own, *paths[index:]]
-    return [*paths, own]
+def _command(start: Start, arguments: list[str]) -> list[str]:
+    python = f"{start.prefix}/bin/python" if start.prefix else sys.executable
+    if not start.command and not start.is_conda:
+        return [python, *arguments]
+    line = f'exec {start.command or shlex.quote(python)} "$@"'
+    return [_SHELL, "-c", (_ACTIVATE if start.is_conda else "") + line, _SHELL, *arguments]
 
 
-def main(fd: int) -> NoReturn:
+def _enter(start: Start) -> None:
+    """What activating the environment would do."""
+    if start.prefix:
+        os.environ["CONDA_PREFIX" if start.is_conda else "VIRTUAL_ENV"] = start.prefix
+        os.environ["PATH"] = f"{start.prefix}/bin:{os.environ.get('PATH', os.defpath)}"
+
+
+def _is_standard(path: str) -> bool:
+    """Whether it is of Python's own library: another interpreter has one of its own."""
+    if Path(path).name in ("site-packages", "dist-packages"):
+        return False
+    library = sysconfig.get_path("stdlib")
+    version = "{}{}".format(*sys.version_info)
+    return path in (library, f"{library}/lib-dynload") or path.endswith(f"python{version}.zip")
+
+
+def main(inheritance: str) -> NoReturn:
     """The whole life of such a worker."""
     code = 1
     try:
-        with open(fd, "rb") as file:
-            file.seek(0)
-            inherited = msgspec.msgpack.decode(file.read(), type=_Inherited)
+        settings, set_up, token, arena = inherit(inheritance)
         from raysim_cluster import worker
 
-        settings = inherited.settings
-        arena = Arena(inherited.arena_fd, settings.store_bytes)
-        worker.main(settings, inherited.set_up, inherited.token, arena)
+        worker.main(settings, set_up, token, arena)
         code = 0
     except BaseException:  # noqa: BLE001  (as a fork ends: see fork_server)
         sys.excepthook(*sys.exc_info())

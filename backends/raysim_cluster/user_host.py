@@ -9,9 +9,10 @@ from contextlib import AbstractContextManager
 
 from raysim.config import Config
 from raysim.journal import Infeasible, Journal, Note
-from raysim.protocol.host import RunnableTask, StoreAccess, Waiter
-from raysim.spec.ids import NodeId, WorkerId
+from raysim.protocol.host import Inbox, Outlet, RunnableTask, StoreAccess, Waiter
+from raysim.spec.ids import NodeId, TaskId, WorkerId
 from raysim_cluster.host import LoopHost
+from raysim_cluster.inboxes import Listening, PipeInbox, PipeOutlet
 from raysim_cluster.lock import HostLock
 from raysim_cluster.pump import Pump, Stop
 from raysim_cluster.transport import Session
@@ -51,6 +52,8 @@ class UserHost(LoopHost):
         self._lock = HostLock(self.settle, self._released)
         self.lock: AbstractContextManager[object] = self._lock
         self.pump = Pump(self, self._lock)
+        self.pipes: dict[PipeInbox | PipeOutlet, None] = {}
+        """Of compiled graphs, those that are open."""
 
     def note(self, note: Note) -> None:
         if isinstance(note, Infeasible):
@@ -58,7 +61,34 @@ class UserHost(LoopHost):
         super().note(note)
 
     def block(self, waiter: Waiter, timeout_ns: int | None) -> bool:
-        return waiter.done or self.pump.block(waiter, timeout_ns, NEVER)
+        return waiter.done or self.listen(waiter, timeout_ns, None)
+
+    def listen(self, waiter: Waiter, timeout_ns: int | None, listening: Listening | None) -> bool:
+        """As `block`, and until something was heard."""
+        return self.pump.block(waiter, timeout_ns, NEVER, listening)
+
+    def inbox(self, graph_id: TaskId) -> Inbox | None:
+        try:
+            inbox = PipeInbox(self, graph_id)
+        except OSError:
+            return None  # No descriptors are left; messages need none.
+        self.pipes[inbox] = None
+        return inbox
+
+    def outlet(self, place: str) -> Outlet | None:
+        outlet = PipeOutlet.to(self, place)
+        if outlet is not None:
+            self.pipes[outlet] = None
+        return outlet
+
+    def serve(self, inbox: PipeInbox) -> None:
+        raise AssertionError("no methods run in this process")
+
+    def serve_no_more(self, inbox: PipeInbox) -> None:
+        """It is closed."""
+
+    def ring(self, inbox: PipeInbox) -> None:
+        """As if something had come into an inbox that is served."""
 
     def outside(self, action: Callable[[], None]) -> None:
         if self._callbacks is None:
@@ -90,7 +120,18 @@ class UserHost(LoopHost):
             self._callbacks.shutdown(wait=False, cancel_futures=True)
         with self.lock:
             self.drain(limit_ns)
+            for pipe in list(self.pipes):
+                pipe.close()
             self.close()
+
+    def abandon(self) -> None:
+        """In a fork, which is no part of the cluster."""
+        self.pump.abandon()
+        self.transport.abandon()
+        for pipe in self.pipes:
+            pipe.abandon()
+        self.pipes.clear()
+        self.poller.abandon()
 
     def _released(self) -> None:
         """The lock is free again."""

@@ -13,14 +13,19 @@ from raysim.protocol.host import Outcome, ReturnValue, RunnableTask, Waiter
 from raysim.protocol.messages import TaskStatus
 from raysim.runtime.core_worker import CoreWorker
 from raysim.runtime.current import set_current
+from raysim.runtime.object_ref import OUT_OF_BAND, ObjectRef
 from raysim.runtime.unhandled import LOG
 from raysim.spec.ids import UNIQUE_ID_BYTES, WorkerId
 from raysim.spec.resources import GPU, Accelerators
 from raysim_cluster.arena import Arena, ArenaAccess
 from raysim_cluster.beside import Beside
+from raysim_cluster.cgroups import enter
 from raysim_cluster.control import SetUp, StartNode
+from raysim_cluster.inboxes import Listening, PipeInbox
 from raysim_cluster.interrupts import Interrupts
 from raysim_cluster.linux import name_process
+from raysim_cluster.logs import SessionLogs
+from raysim_cluster.outputs import Outputs
 from raysim_cluster.transport import session_name
 from raysim_cluster.user_host import NEVER, UserHost
 
@@ -33,6 +38,9 @@ _LAST_WORDS_NS: Final = 1_000 * MS
 class WorkerHost(UserHost):
     """The ProcessHost of a worker: tasks, and an actor's calls, run in its main thread; those of threaded
     actors in threads, those of asynchronous ones on an event loop in a thread."""
+
+    outputs: Outputs
+    """Of its user code."""
 
     def prepare(self, core_worker: CoreWorker) -> None:
         """In the main thread."""
@@ -47,6 +55,10 @@ class WorkerHost(UserHost):
         self._spoken = False
         self._visible = os.environ.get(_VISIBLE)
         self._shown: Accelerators = {}
+        self._served: dict[PipeInbox, None] = {}
+        self._listening: Listening | None = None
+        self._rung = False
+        """Somebody has posted something for a compiled graph."""
 
     def devices(self) -> dict[str, list[str]]:
         """Ids of this machine's GPUs, where somebody has said which of them are ours."""
@@ -60,8 +72,24 @@ class WorkerHost(UserHost):
         elif task.call.method == CONSTRUCTOR:
             self._show_gpus(self._core_worker, task)
 
-    def block(self, waiter: Waiter, timeout_ns: int | None) -> bool:
-        return waiter.done or self._interrupts.block(waiter, timeout_ns)
+    def listen(self, waiter: Waiter, timeout_ns: int | None, listening: Listening | None) -> bool:
+        return self._interrupts.block(waiter, timeout_ns, listening)
+
+    def serve(self, inbox: PipeInbox) -> None:
+        if self._listening is None:
+            self._listening = Listening(self.poller)
+        self._served[inbox] = None
+        self._listening.add(inbox)
+        self.ring(inbox)
+
+    def serve_no_more(self, inbox: PipeInbox) -> None:
+        del self._served[inbox]
+        assert self._listening is not None
+        self._listening.remove(inbox)
+
+    def ring(self, inbox: PipeInbox) -> None:
+        self._rung = True
+        self._idle.finish()
 
     def interrupt(self, task: RunnableTask) -> None:
         if task.actor is not None:
@@ -79,11 +107,10 @@ class WorkerHost(UserHost):
         assert core_worker.executor is not None
         finished = core_worker.executor.finished
         while not self._ending:
+            if self._served:
+                self._take_turns()
             if not queue:
-                self._idle = idle = Waiter()
-                # The helper may have brought a task or the end before `idle` was there to be told.
-                if not queue and not self._ending:
-                    self.pump.block(idle, None, NEVER)
+                self._wait()
                 continue
             task = queue.popleft()
             self._busy = True
@@ -103,6 +130,32 @@ class WorkerHost(UserHost):
             with self.lock:
                 finished(task, outcome)
             del task, outcome  # They may hold views of arguments, which keeps those in the store.
+
+    def _wait(self) -> None:
+        self._idle = idle = Waiter()
+        listening = self._listening if self._served else None
+        if listening is not None:
+            listening.heard = False
+        # The helper may have brought something, or the end, before `idle` was there to be told.
+        if not (self._queue or (self._rung and self._served) or self._ending):
+            self.pump.block(idle, None, NEVER, listening)
+
+    def _take_turns(self) -> None:
+        """Run methods of compiled graphs while there are no calls, else one of each graph."""
+        more = True
+        while more and not self._ending:
+            self._rung = more = False
+            for inbox in tuple(self._served):
+                if inbox.turn is not None and inbox.turn(self._execute_step):
+                    more = True
+            if self._queue:
+                return
+
+    def _execute_step(self, task: RunnableTask) -> Outcome:
+        self._busy = True
+        outcome = self._core_worker.execute(task)
+        self._busy = False
+        return outcome
 
     def _show_gpus(self, core_worker: CoreWorker, task: RunnableTask) -> None:
         """Libraries look here once, when they are first used: before user code runs."""
@@ -128,16 +181,15 @@ class WorkerHost(UserHost):
         self._spoken = True
         with self.lock:
             self.drain(_LAST_WORDS_NS)
-        sys.stdout.flush()
-        sys.stderr.flush()
+        self.outputs.last_words()
 
 
 def main(settings: StartNode, set_up: SetUp, token: int, arena: Arena) -> None:
     """A worker's whole life, in a fork of the fork-server."""
     name_process("raysim-worker")
-    # A worker may be killed at any time: what it printed must be out by then.
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    if settings.workers_cgroup:
+        enter(settings.workers_cgroup, os.getpid())
+    sys.breakpointhook = _break  # A worker has no terminal.
     _reseed()
     host = WorkerHost(
         settings.session,
@@ -154,8 +206,17 @@ def main(settings: StartNode, set_up: SetUp, token: int, arena: Arena) -> None:
     core_worker.devices = host.devices()
     core_worker.session_name = session_name(settings.session)
     core_worker.session_dir = settings.folder
+    core_worker.session_logs = SessionLogs(settings.folder)
+    host.outputs = Outputs(
+        core_worker,
+        settings.folder,
+        settings.node_id,
+        host.address.worker_id,
+        settings.log_to_driver,
+    )
     set_current(core_worker)
     LOG.disabled = "RAY_IGNORE_UNHANDLED_ERRORS" in os.environ
+    ObjectRef.out_of_band = os.environ.get(OUT_OF_BAND) != "0"
     host.attach(core_worker.process)
     host.pump.start()
     with host.lock:
@@ -166,6 +227,13 @@ def main(settings: StartNode, set_up: SetUp, token: int, arena: Arena) -> None:
         core_worker.execution.shut_down()
         atexit._run_exitfuncs()
     host.last_words()
+
+
+def _break(*_: object) -> None:
+    """`breakpoint()` in a task or an actor."""
+    from raysim.util import rpdb
+
+    rpdb.interrupt(sys._getframe(1))
 
 
 def _reseed() -> None:

@@ -12,18 +12,20 @@ import psutil
 
 from raysim.backend import Backend, InitOptions, NodeOptions
 from raysim.config import MS
-from raysim.journal import Journal
 from raysim.protocol.process import Process
 from raysim.runtime.core_worker import CoreWorker
 from raysim.runtime.current import set_current
+from raysim.spec.address import Address
 from raysim.spec.ids import UNIQUE_ID_BYTES, NodeId, WorkerId
 from raysim.spec.resources import CPU, GPU, MEMORY, fixed
 from raysim_cluster.arena import Arena, ArenaAccess
 from raysim_cluster.driver import DriverHost
 from raysim_cluster.launch import NodePlan, NodeProcess
+from raysim_cluster.logs import SessionLogs
 from raysim_cluster.modules import LocalModules
 from raysim_cluster.noted import JournalKeeper
 from raysim_cluster.transport import Session, session_name
+from raysim_cluster.user_host import UserHost
 
 _STORE_SHARE: Final = 0.3
 """Of the memory that is free now, for the object stores of all nodes. Ray: `object_store_memory`."""
@@ -33,11 +35,6 @@ _JOIN_NS: Final = 30_000 * MS
 
 _LEAVE_NS: Final = 500 * MS
 """How long the driver tries to get its good-bye out."""
-
-
-RECENT: Final = 100_000
-"""Notes of the driver's own that are kept where nobody asked for a journal, for `timeline()`.
-Ray: `task_events_max_num_task_in_gcs`."""
 
 
 def create(options: InitOptions) -> "ClusterWorld":
@@ -63,7 +60,7 @@ def _temporary_folder() -> Path:
 
 
 class ClusterWorld:
-    """Node processes, and the driver's own connection to the first of them."""
+    """Node processes, and the driver's own connection to the first of them, while it has one."""
 
     name = "cluster"
 
@@ -74,18 +71,14 @@ class ClusterWorld:
         # Made by the nodes, which outlive this process by the moment that removing it takes.
         self._folder = _temporary_folder() / f"raysim-{self._session.session_id}"
         self._nodes: list[NodeProcess] = []
-        self._recent = Journal(digest=False, limit=RECENT)
+        self._drivers = 0
+        self._head_id = head.node_id
+        self._host: DriverHost | None = self._new_host()
+        """Of the driver that is connected, or will be."""
         # There before the nodes, so that they can be told who keeps the journal.
-        self._host = DriverHost(
-            self._session,
-            head.node_id,
-            WorkerId(os.urandom(UNIQUE_ID_BYTES)),
-            config=options.config,
-            seed=options.seed,
-            name="driver",
-            journal=options.journal or self._recent,
-        )
-        self._keeper = self._host.address if options.journal is not None else None
+        self._keeping: UserHost | None = None
+        """Keeps the journal where drivers come and go."""
+        self._keeper = self._keep_journal(self._host)
         self._core_worker: CoreWorker | None = None
         self._arena: Arena | None = None
         self._stopped = False
@@ -98,21 +91,21 @@ class ClusterWorld:
             self.stop()
             raise
 
-    def connect(self) -> Backend:
+    def connect(self, options: InitOptions | None = None) -> Backend:
         head = self._nodes[0]
-        host = self._host
         assert head.address is not None, "connect comes after the nodes have started"
-        assert self._core_worker is None, "a world has one driver"
+        assert self._core_worker is None, "a driver at a time"
+        host = self._host = self._host or self._new_host()
         arena = self._arena = Arena(os.dup(head.arena_fd), head.plan.store_bytes)
         host.store = ArenaAccess(arena)
-        core_worker = CoreWorker.driver(host, head.address, head.address, self._options)
+        core_worker = CoreWorker.driver(host, head.address, head.address, options or self._options)
         self._core_worker = core_worker
         core_worker.session_name = session_name(self._session)
-        core_worker.journal = self._options.journal or self._recent
         core_worker.session_dir = str(self._folder)
+        core_worker.session_logs = SessionLogs(str(self._folder))
         core_worker.values.before_pickling = self._modules.look
         roles = list(core_worker.process.roles)
-        if self._options.journal is not None:
+        if self._options.journal is not None and self._keeping is None:
             roles.append(JournalKeeper(self._options.journal))
         process = Process(roles)
         host.attach(process)
@@ -125,21 +118,30 @@ class ClusterWorld:
         set_current(core_worker)
         return core_worker
 
+    def disconnect(self) -> None:
+        core_worker, self._core_worker = self._core_worker, None
+        if core_worker is not None:
+            core_worker.leave()
+            set_current(None)
+        host, self._host = self._host, None
+        if host is not None:
+            host.close_after(_LEAVE_NS)
+        arena, self._arena = self._arena, None
+        if arena is not None:
+            arena.close()
+
     def stop(self) -> None:
         if self._stopped:
             return
         self._stopped = True
         self._modules.forget()
-        if self._core_worker is not None:
-            self._core_worker.leave()
-            set_current(None)
-        self._host.close_after(_LEAVE_NS)
+        self.disconnect()
         for node in self._nodes:
             node.stop()
         for node in self._nodes:
             node.wait()
-        if self._arena is not None:
-            self._arena.close()
+        if self._keeping is not None:
+            self._keeping.close_after(0)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def address_info(self) -> dict[str, str]:
@@ -163,13 +165,16 @@ class ClusterWorld:
         node.ready()
         return node.plan.node_id.hex()
 
-    def kill_node(self, node_id: str) -> None:
-        for node in self._nodes:
-            if node.plan.node_id.hex() == node_id:
-                node.kill()
-                return
-        known = ", ".join(node.plan.node_id.hex() for node in self._nodes)
-        raise ValueError(f"There is no node {node_id!r} here; there are: {known}.")
+    def kill_node(self, node_id: str, graceful: bool = False) -> None:
+        node = self._node(node_id)
+        if graceful:
+            node.stop()
+            node.wait()
+        else:
+            node.kill()
+
+    def is_alive(self, node_id: str) -> bool:
+        return self._node(node_id).alive()
 
     def _abandon(self) -> None:
         """In a fork of the driver: the cluster is the parent's."""
@@ -178,11 +183,51 @@ class ClusterWorld:
         self._stopped = True
         for node in self._nodes:
             node.abandon()
-        self._host.abandon()
+        for host in (self._host, self._keeping):
+            if host is not None:
+                host.abandon()
         if self._core_worker is not None:
             set_current(None)
 
     # --- inside -------------------------------------------------------------------------------
+
+    def _node(self, node_id: str) -> NodeProcess:
+        for node in self._nodes:
+            if node.plan.node_id.hex() == node_id:
+                return node
+        known = ", ".join(node.plan.node_id.hex() for node in self._nodes)
+        raise ValueError(f"There is no node {node_id!r} here; there are: {known}.")
+
+    def _new_host(self) -> DriverHost:
+        self._drivers += 1
+        return DriverHost(
+            self._session,
+            self._head_id,
+            WorkerId(os.urandom(UNIQUE_ID_BYTES)),
+            config=self._options.config,
+            seed=self._options.seed,
+            name="driver" if self._drivers == 1 else f"driver-{self._drivers}",
+            journal=self._options.journal,
+        )
+
+    def _keep_journal(self, driver: DriverHost) -> Address | None:
+        """Where nodes and workers send what they note: nowhere, to the driver, or to one who outlives it."""
+        journal = self._options.journal
+        if journal is None:
+            return None
+        if not self._options.shared:
+            return driver.address
+        host = self._keeping = UserHost(
+            self._session,
+            self._head_id,
+            WorkerId(os.urandom(UNIQUE_ID_BYTES)),
+            config=self._options.config,
+            seed=self._options.seed,
+            name="journal",
+        )
+        host.attach(Process([JournalKeeper(journal)]))
+        host.pump.start()  # Its helper thread does all the work: nobody blocks here.
+        return host.address
 
     def _start_nodes(self, head_plan: NodePlan) -> None:
         options = self._options
@@ -214,4 +259,6 @@ class ClusterWorld:
             fixed(quantities),
             node.labels,
             store,
+            self._options.log_to_driver,
+            self._options.isolation,
         )

@@ -17,21 +17,30 @@ from raysim.backend import (
     CompiledGraph,
     ContextInfo,
     GraphOptions,
+    Logs,
     PlacementGroupOptions,
     RemoteTarget,
     TaskOptions,
 )
 from raysim.runtime.object_ref import ObjectRef
 from raysim.spec.explanation import Explanation
-from raysim.spec.ids import ActorId, PlacementGroupId
+from raysim.spec.ids import ActorId, ObjectId, PlacementGroupId
 from raysim.spec.placement_group import GroupInfo
+from raysim.spec.state import Inquiry, Listing
 from raysim_ray import handles, placement_groups, references
 from raysim_ray.context import RayContextInfo
 from raysim_ray.entering import entered, entered_class, here, synthetic
 from raysim_ray.errors import translating
 from raysim_ray.graphs import CalledGraph
 from raysim_ray.options import actor_keywords, call_keywords, task_keywords
-from raysim_ray.references import Waitable, arguments, from_ray, refs_to_ray, returned
+from raysim_ray.references import (
+    Waitable,
+    arguments,
+    from_ray,
+    refs_to_ray,
+    returned,
+    to_ray,
+)
 from raysim_ray.serializers import Mirror
 from raysim_ray.timeline import Recorder
 
@@ -70,7 +79,7 @@ class RayBackend:
         """Both are a driver's."""
         self._recorder = recorder
         self._mirror = mirror
-        self._functions: dict[tuple[RemoteTarget, int], Exported] = {}
+        self._functions: dict[tuple[RemoteTarget, int, int], Exported] = {}
         self._classes: dict[tuple[RemoteTarget, bytes, bool], Exported] = {}
         self._synthetic = ray.remote(entered(synthetic))
 
@@ -103,16 +112,15 @@ class RayBackend:
         if self._recorder is not None and refs:
             first = refs[0]
             ref = first if isinstance(first, ObjectRef) else first.completed()
-            self._recorder.note(ref.task_id())
+            self._recorder.note(ref.task_id().binary())
         return refs
 
     def _task(self, target: RemoteTarget, options: TaskOptions) -> Callable[..., Any]:
-        key = target, options.max_calls
+        key = target, options.max_calls, options.per_yield
         exported = self._functions.get(key)
         if exported is None:
-            function = entered(target.target)
-            calls = options.max_calls
-            remote = ray.remote(max_calls=calls)(function) if calls else ray.remote(function)
+            made = {"max_calls": options.max_calls, "_num_objects_per_yield": options.per_yield}
+            remote = ray.remote(**made)(entered(target.target))
             exported = self._functions[key] = Exported(remote)
         return exported.call(options) or exported.keep(options, _call_of_task(exported, options))
 
@@ -170,7 +178,7 @@ class RayBackend:
         ray.kill(handles.handle_of(actor_id), no_restart=no_restart)
 
     def compile_graph(self, options: GraphOptions) -> CompiledGraph:
-        return CalledGraph(options)
+        return CalledGraph(options, self._mirror)
 
     def exit_actor(self) -> NoReturn:
         ray.actor.exit_actor()
@@ -231,10 +239,13 @@ class RayBackend:
     # Objects
 
     @translating
+    def known_ref(self, object_id: ObjectId) -> ObjectRef | None:
+        return references.ObjectRef(ray.ObjectRef.from_binary(object_id))
+
     def put(self, value: Any) -> ObjectRef:
         if self._mirror is not None:
             self._mirror.update()
-        return references.ObjectRef(ray.put(value))
+        return references.ObjectRef(ray.put(to_ray(value)))
 
     @translating
     def get(self, refs: Sequence[ObjectRef], timeout: float | None) -> list[Any]:
@@ -274,6 +285,18 @@ class RayBackend:
         )
 
     # The cluster
+
+    # Ray's own functions for this are imported when they are asked for: every worker starts with this module.
+
+    def inspect(self, inquiry: Inquiry) -> Listing:
+        from raysim_ray.states import inspect
+
+        return inspect(inquiry)
+
+    def logs(self) -> Logs:
+        from raysim_ray.states import RayLogs
+
+        return RayLogs()
 
     def timeline(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = ray.timeline()

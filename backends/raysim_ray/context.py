@@ -1,5 +1,6 @@
 """Who is running, asked of Ray when a fact is wanted: some of them cost a question to the GCS. Never cached."""
 
+import os
 import warnings
 
 import ray
@@ -34,6 +35,10 @@ class RayContextInfo:
     @property
     def task_name(self) -> str | None:
         return None if self.is_driver else self._context.get_task_name()
+
+    @property
+    def function_name(self) -> str | None:
+        return None if self.is_driver else self._context.get_task_function_name()
 
     @property
     def actor_id(self) -> str | None:
@@ -78,6 +83,18 @@ class RayContextInfo:
         return not self.is_driver and bool(
             self._context.worker.core_worker.current_actor_is_asyncio()
         )
+
+    @property
+    def session_name(self) -> str:
+        return str(self._context.get_session_name())
+
+    @property
+    def session_dir(self) -> str:
+        return os.path.join(self._context.get_temp_dir(), self.session_name)
+
+    @property
+    def gcs_address(self) -> str:
+        return str(self._context.gcs_address)
 
     @property
     def attempt(self) -> int:

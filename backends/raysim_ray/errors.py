@@ -8,6 +8,7 @@ from typing import Any, ParamSpec, TypeVar
 import ray.exceptions as theirs
 
 from raysim import exceptions as ours
+from raysim.task_error import dual_class, readable
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -59,10 +60,10 @@ def _same_class(cls: type) -> Callable[..., ours.RayError]:
 
 def _task_error(error: Any) -> BaseException:
     cause = _innermost(error.cause)
-    text = ours.readable(_COLOUR.sub("", str(error)), "")
+    text = readable(_COLOUR.sub("", str(error)), "")
     if type(error) is not theirs.RayTaskError:
         # Ray made it an instance of the cause's class; such an error has no more than its text.
-        made = ours.dual_class(type(cause))(cause, text)
+        made = dual_class(type(cause))(cause, text)
     else:
         made = ours.RayTaskError(
             error.function_name,

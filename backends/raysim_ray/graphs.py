@@ -15,19 +15,25 @@ from raysim.backend import BoundMethod, Channel, GraphOptions
 from raysim.exceptions import ActorDiedError
 from raysim_ray.errors import translating
 from raysim_ray.handles import handle_of
+from raysim_ray.references import from_ray
+from raysim_ray.serializers import Mirror
 
 
 class CalledGraph:
     """The port `raysim.backend.CompiledGraph`."""
 
     @translating
-    def __init__(self, options: GraphOptions) -> None:
+    def __init__(self, options: GraphOptions, mirror: Mirror | None) -> None:
+        """`mirror`: a driver's."""
         self.graph_id = uuid4().bytes
         self._options = options
+        self._mirror = mirror
         self._actors = {m.actor_id: handle_of(m.actor_id) for m in options.methods}
         """Held, so that they live as long as the graph."""
         self._passes: dict[int, list[Any]] = {}
         """The outputs of each: Ray's reference, or the input itself that is given out again."""
+        self._values: dict[int, dict[Any, Any]] = {}
+        """By Ray's reference, of passes that somebody asked for."""
         self._next = 0
         self._open = True
         ray.get([actor.__ray_ready__.remote() for actor in self._actors.values()])
@@ -37,6 +43,8 @@ class CalledGraph:
 
     @translating
     def start(self, values: Sequence[Any]) -> int:
+        if self._mirror is not None:
+            self._mirror.update()
         channels: dict[int, Any] = dict(zip(self._options.inputs, values, strict=True))
         for method in self._options.methods:
             channels.update(zip(method.outputs, self._call(method, channels), strict=True))
@@ -70,21 +78,29 @@ class CalledGraph:
 
     def result(self, number: int, output: int) -> Any:
         try:
-            return self._value(self._passes[number][output])
+            values = self._values.get(number)
+            if values is None:
+                values = self._values[number] = self._fetched(number)
         except ActorDiedError:
             self._open = False
             raise
+        wanted = self._passes[number][output]
+        return values[wanted] if isinstance(wanted, ray.ObjectRef) else wanted
 
     @translating
-    def _value(self, output: Any) -> Any:
-        return ray.get(output) if isinstance(output, ray.ObjectRef) else output
+    def _fetched(self, number: int) -> dict[Any, Any]:
+        """All outputs: the error of one is the error of the whole pass."""
+        refs = self._refs(number)
+        return dict(zip(refs, map(from_ray, ray.get(refs)), strict=True))
 
     def forget(self, number: int) -> None:
         self._passes.pop(number, None)
+        self._values.pop(number, None)
 
     def close(self) -> None:
         self._open = False
         self._passes.clear()
+        self._values.clear()
         self._actors.clear()
 
     def close_soon(self) -> None:

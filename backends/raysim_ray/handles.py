@@ -9,9 +9,12 @@ import base64
 from typing import Any
 from weakref import WeakSet
 
+import ray.actor
+
 from raysim.api.methods import encode_methods
 from raysim.backend import ActorRecord
 from raysim.spec.ids import ActorId
+from raysim_ray.serializers import made_of, reduced
 
 _DESCRIPTION = "__raysim_description_"
 _held: dict[ActorId, WeakSet["HeldActor"]] = {}
@@ -28,7 +31,7 @@ class HeldActor:
         _held.setdefault(id_of(handle), WeakSet()).add(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return HeldActor, (self.handle,)  # Ray's pickler meets its own handle, and counts it.
+        return made_of, (HeldActor, *reduced(ray.actor.ActorHandle, self.handle))
 
 
 def id_of(handle: Any) -> ActorId:

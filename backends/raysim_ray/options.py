@@ -26,10 +26,12 @@ _PLAIN_TASK = ("num_cpus", "num_gpus", "max_retries", "name")
 _TASK = {
     *_PLAIN_TASK,
     "capture",
-    "max_calls",  # Ray takes it where the function is made: see backend.py.
+    "hidden",
     "item_limit",
+    "max_calls",  # Ray takes it where the function is made: see backend.py.
     "memory",
     "num_returns",
+    "per_yield",  # As max_calls.
     "resources",
     "retry_exceptions",
     "runtime_env",
@@ -41,7 +43,9 @@ _PLAIN_ACTOR = ("num_cpus", "num_gpus", "resources", "max_restarts", "max_task_r
 _ACTOR = {
     *_PLAIN_ACTOR,
     "capture",
+    "hidden",
     "memory",
+    "object_store_memory",
     "max_concurrency",
     "concurrency_groups",  # Ray takes them where the class is made: see backend.py.
     "is_async",  # Ray looks at the class itself.
@@ -57,14 +61,18 @@ _ACTOR = {
 }
 _CALL = {
     "concurrency_group",
+    "hidden",
     "item_limit",
     "max_pending_calls",  # Ray takes it with the actor.
     "max_task_retries",
+    "name",
     "num_returns",
     "retry_exceptions",
     "retry_only",
 }
 _RETURNS = {STREAMING: "streaming", DYNAMIC: "dynamic"}
+_LIFETIMES = {None: None, True: "detached", False: "non_detached"}
+_HIDDEN = {"enable_task_events": False}
 
 
 def task_keywords(options: TaskOptions) -> dict[str, Any]:
@@ -76,6 +84,7 @@ def task_keywords(options: TaskOptions) -> dict[str, Any]:
         **_returning(options),
         **_given(memory=options.memory, resources=options.resources),
         "retry_exceptions": retried if isinstance(retried, bool) else list(retried),
+        **(_HIDDEN if options.hidden else {}),
         **_placing(options),
     }
 
@@ -89,11 +98,13 @@ def actor_keywords(options: ActorOptions) -> dict[str, Any]:
         **{name: value for name, value in plain.items() if value is not None},
         **_given(
             memory=options.memory,
+            object_store_memory=options.object_store_memory,
             name=options.name,
             namespace=options.namespace,
             get_if_exists=options.get_if_exists,
-            lifetime="detached" if options.detached else None,
+            lifetime=_LIFETIMES[options.detached],
         ),
+        **(_HIDDEN if options.hidden else {}),
         **_concurrency(options),
         **_placing(options),
     }
@@ -106,8 +117,10 @@ def call_keywords(options: CallOptions) -> dict[str, Any]:
     keywords = {
         **_returning(options),
         "retry_exceptions": list(cloudpickle.loads(only)) if only else options.retry_exceptions,
-        **_given(concurrency_group=options.concurrency_group),
+        **_given(concurrency_group=options.concurrency_group, name=options.name),
     }
+    if options.hidden is not None:
+        keywords["enable_task_events"] = not options.hidden
     if options.max_task_retries is not None:
         keywords["max_task_retries"] = options.max_task_retries
     return keywords
@@ -137,7 +150,7 @@ def _concurrency(options: ActorOptions) -> dict[str, Any]:
 def _placing(options: TaskOptions | ActorOptions) -> dict[str, Any]:
     selectors = [label_selector(selector) for selector in options.selectors]
     keywords = _given(
-        scheduling_strategy=strategy(options.strategy),
+        scheduling_strategy=strategy(options.strategy, options.capture),
         runtime_env=json.loads(options.runtime_env) if options.runtime_env else None,
         label_selector=selectors[0] if selectors else None,
         fallback_strategy=[{"label_selector": selector} for selector in selectors[1:]],
@@ -150,8 +163,11 @@ def _placing(options: TaskOptions | ActorOptions) -> dict[str, Any]:
     return keywords
 
 
-def strategy(wanted: object) -> Any:
-    """Ray's scheduling strategy. Raises ValueError for one that has no translation."""
+def strategy(wanted: object, capture: bool | None = None) -> Any:
+    """Ray's scheduling strategy; `capture` is part of that of a placement group.
+
+    Raises ValueError for one that has no translation.
+    """
     match wanted:
         case None:
             return None
@@ -172,7 +188,7 @@ def strategy(wanted: object) -> Any:
             return (
                 None  # The group of the caller, which Ray finds; only the index is said: see above.
             )
-        case InBundle(group_id=group_id, index=index, capture=capture):
+        case InBundle(group_id=group_id, index=index):
             group = PlacementGroup(PlacementGroupID(group_id))
             return theirs.PlacementGroupSchedulingStrategy(group, index, capture)
         case _:

@@ -7,10 +7,12 @@ from typing import Any
 
 import ray
 
+from raysim.api.binding import GraphRef
 from raysim.runtime import object_ref, object_ref_generator
 from raysim.spec.address import NOWHERE
 from raysim.spec.ids import ObjectId
 from raysim_ray.errors import translated, translating
+from raysim_ray.serializers import made_of, reduced
 
 
 class ObjectRef(object_ref.ObjectRef):
@@ -26,7 +28,13 @@ class ObjectRef(object_ref.ObjectRef):
         self._ray = ref
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return ObjectRef, (self._ray,)  # Ray's pickler meets its own reference, and counts it.
+        return made_of, (ObjectRef, *reduced(ray.ObjectRef, self._ray))
+
+    def owner_address(self) -> bytes:
+        return bytes(self._ray.owner_address())
+
+    def call_site(self) -> str:
+        return str(self._ray.call_site())
 
     def future(self) -> "Future[Any]":
         mine: Future[Any] = Future()
@@ -89,8 +97,18 @@ Waitable = object_ref.ObjectRef | object_ref_generator.ObjectRefGenerator
 
 
 def to_ray(value: Any) -> Any:
-    """An argument as Ray shall see it: a reference at the top is Ray's, so that Ray resolves it."""
-    return value._ray if isinstance(value, ObjectRef) else value
+    """An argument as Ray shall see it: a reference at the top is Ray's, so that Ray resolves it.
+
+    Raises TypeError for the result of a pass of a compiled graph.
+    """
+    if isinstance(value, ObjectRef):
+        return value._ray
+    if isinstance(value, GraphRef):
+        raise TypeError(
+            f"{value!r} is no object of the cluster: it can be neither stored nor an argument. "
+            "Get it, and use the value."
+        )
+    return value
 
 
 def refs_to_ray(refs: Sequence[Waitable]) -> list[Any]:

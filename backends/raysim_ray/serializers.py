@@ -1,4 +1,7 @@
-"""What a program registered with `register_serializer`, given to Ray's pickler. Never pickles itself."""
+"""What a program registered with `register_serializer`, given to Ray's pickler, and how Ray pickles what it counts.
+
+Never pickles itself.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,8 +9,24 @@ from typing import Any
 from ray.cloudpickle import CloudPickler
 
 from raysim.runtime.serialization import custom
+from raysim_ray.errors import translating
 
 Reducer = Callable[[Any], tuple[Any, ...]]
+
+
+@translating
+def reduced(cls: type, theirs: Any) -> tuple[Any, ...]:
+    """How Ray pickles what it counts: whoever pickles it, it is counted, for ever where Ray cannot know better.
+
+    Ray's pickler would do so when it meets it; other picklers know nothing of counts.
+    """
+    make, given = CloudPickler.dispatch[cls](theirs)
+    return make, given
+
+
+def made_of(ours: Callable[[Any], Any], make: Callable[..., Any], given: tuple[Any, ...]) -> Any:
+    """Of what `reduced` gave: raysim's object around Ray's."""
+    return ours(make(*given))
 
 
 class Mirror:

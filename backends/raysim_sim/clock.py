@@ -63,6 +63,9 @@ class Clock(Environment):
         """When user code ran last, or something of `expected` ended."""
         self._until_collect = COLLECT_EVERY
         self._collections = 0
+        self._look: Callable[[], None] | None = None
+        self._look_every = 0
+        self._until_look = 0
         self._cancelled = 0
 
     @property
@@ -73,13 +76,23 @@ class Clock(Environment):
         """Put a duck-typed event into the queue."""
         heappush(self._queue, (self._now + delay_ns, NORMAL, next(self._eid), cast(Event, event)))
 
+    def put(self, at_ns: int, place: int, event: object) -> None:
+        """Put one into the queue at this moment, and there at this place: see ordering."""
+        heappush(self._queue, (at_ns, cast(Any, place), next(self._eid), cast(Event, event)))
+
     def call(self, delay_ns: int, action: Callable[[], None]) -> Call:
-        call = Call(self, action, _RUN)
-        self.schedule(cast(Event, call), NORMAL, delay_ns)
+        call = self.make_call(action)
+        self.after(delay_ns, call)
         return call
+
+    def make_call(self, action: Callable[[], None]) -> Call:
+        return Call(self, action, _RUN)
 
     def run_until(self, waiter: Done) -> None:
         """Let things happen until the waiter is done. The queue is never empty meanwhile: see Watchdog."""
+        if self._look is not None:
+            self._run_watched(waiter, self._look)
+            return
         step, left = self.step, self._until_collect
         while not waiter.done:
             step()
@@ -88,6 +101,22 @@ class Clock(Environment):
                 left = COLLECT_EVERY
                 self._collect()
         self._until_collect = left
+
+    def watch(self, every: int, look: Callable[[], None]) -> None:
+        """Call `look` between two events, after so many: it is no event, so that a run is the same without."""
+        self._look, self._look_every, self._until_look = look, every, every
+
+    def _run_watched(self, waiter: Done, look: Callable[[], None]) -> None:
+        while not waiter.done:
+            self.step()
+            self._until_look -= 1
+            if not self._until_look:
+                self._until_look = self._look_every
+                look()
+            self._until_collect -= 1
+            if not self._until_collect:
+                self._until_collect = COLLECT_EVERY
+                self._collect()
 
     def _collect(self) -> None:
         self._collections += 1

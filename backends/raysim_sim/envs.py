@@ -1,17 +1,16 @@
-"""Runtime environments of simulated nodes: files are real, virtual environments cost time only. Never protocol.
+"""Runtime environments of simulated nodes: files are real, interpreters cost time only. Never protocol.
 
-What `pip` and `uv` would install has to be importable where the simulation runs.
+What `pip`, `uv`, `conda` and images would bring has to be importable where the simulation runs.
 """
 
 import importlib
 import shutil
 import tempfile
-import zipfile
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from raysim.spec.runtime_env import FILE_SCHEME, read_env
+from raysim.api.archives import ERRORS, fetch, is_stripped, local_path, unpack
+from raysim.spec.runtime_env import LOCAL_SCHEME, WEB_SCHEMES, RuntimeEnvSpec, read_env
 from raysim_sim.places import Place
 
 if TYPE_CHECKING:
@@ -27,27 +26,40 @@ class Packages:
 
     def add(self, uri: str, data: bytes) -> None:
         if uri not in self._unpacked:
-            with zipfile.ZipFile(BytesIO(data)) as archive:
-                self._unpack(uri, archive)
+            archive = self._room() / "archive"
+            archive.write_bytes(data)
+            self._unpack(uri, archive)
 
     def folder(self, uri: str) -> Path:
-        """Raises OSError or BadZipFile where a `file://` URI is of no zip file."""
+        """Raises one of `archives.ERRORS` for what cannot be had."""
         if uri not in self._unpacked:
-            assert uri.startswith(FILE_SCHEME), f"package {uri} was not added"
-            with zipfile.ZipFile(uri.removeprefix(FILE_SCHEME)) as archive:
-                self._unpack(uri, archive)
+            self._bring(uri)
         return self._unpacked[uri]
 
-    def _unpack(self, uri: str, archive: zipfile.ZipFile) -> None:
-        if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="raysim-sim-"))
-        target = self._folder / str(len(self._unpacked))
-        archive.extractall(target)
-        inside = list(target.iterdir())
-        if uri.startswith(FILE_SCHEME) and len(inside) == 1 and inside[0].is_dir():
-            target = inside[0]  # As Ray does with a zip that lies on the node.
+    def _bring(self, uri: str) -> None:
+        path = local_path(uri)
+        if uri.startswith(LOCAL_SCHEME) and path is not None:
+            if not path.is_dir():
+                raise FileNotFoundError(f"{uri} is a folder that must exist on every node")
+            self._unpacked[uri] = path
+        elif path is not None:
+            self._unpack(uri, path)
+        else:
+            assert uri.startswith(WEB_SCHEMES), f"package {uri} was not added"
+            archive = self._room() / "archive"
+            fetch(uri, archive)
+            self._unpack(uri, archive)
+
+    def _unpack(self, uri: str, archive: Path) -> None:
+        target = self._room() / str(len(self._unpacked))
+        unpack(archive, target, is_stripped(uri))
         importlib.invalidate_caches()
         self._unpacked[uri] = target
+
+    def _room(self) -> Path:
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="raysim-sim-"))
+        return self._folder
 
     def close(self) -> None:
         if self._folder is not None:
@@ -90,7 +102,7 @@ class SimEnvironments:
         problem = None
         try:
             place_of(node, env)
-        except (OSError, zipfile.BadZipFile) as error:
+        except ERRORS as error:
             problem = f"{type(error).__name__}: {error}"
         node.raylet.env_finished(env, problem)
 
@@ -100,6 +112,8 @@ def place_of(node: "SimNode", env: str) -> Place | None:
     if not env:
         return None
     spec = read_env(env)
+    if spec == RuntimeEnvSpec(job=spec.job):
+        return None
     packages = node.world.packages
     folders = [str(packages.folder(uri)) for uri in spec.packages]
     return Place(spec.env_vars, folders[-1] if spec.working_dir else None, folders)

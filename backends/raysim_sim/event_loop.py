@@ -14,7 +14,6 @@ from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
 from raysim.protocol.host import Waiter
-from raysim_sim.virtual_time import running_host
 
 if TYPE_CHECKING:
     from raysim_sim.hosts import UserHost
@@ -88,6 +87,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def __init__(self, host: "UserHost") -> None:
         super().__init__()
+        self.belong_to(host)
+
+    def belong_to(self, host: "UserHost") -> None:
         self._host = host
         self._selector = Selector(host)  # BaseEventLoop asks it for events.
         self.next_number = count(1).__next__
@@ -181,28 +183,3 @@ def suspend() -> Suspended | None:
     """Before other code runs in this thread: None if no loop runs."""
     loop = events._get_running_loop()
     return None if loop is None else Suspended(loop)
-
-
-class LoopFactory:
-    """What `asyncio.run` and `new_event_loop` make: a virtual loop for simulated code, else a real one."""
-
-    def __init__(self) -> None:
-        # From Python 3.14 on, the name without underscore warns.
-        find = getattr(events, "_get_event_loop_policy", None) or events.get_event_loop_policy
-        self._policy: Any = find()
-        self._real = self._policy.new_event_loop
-
-    def install(self) -> None:
-        self._policy.new_event_loop = self._make
-
-    def restore(self) -> None:
-        """Nothing of the world is left to whoever asks for the thread's loop later."""
-        del self._policy.new_event_loop
-        left = getattr(getattr(self._policy, "_local", None), "_loop", None)
-        if isinstance(left, VirtualLoop):
-            self._policy.set_event_loop(None)
-
-    def _make(self) -> asyncio.AbstractEventLoop:
-        host = running_host()
-        loop: asyncio.AbstractEventLoop = self._real() if host is None else VirtualLoop(host)
-        return loop

@@ -65,6 +65,12 @@ class Fabric:
         self._clock.expected += 1
         self._share(flow.links)
 
+    def widen(self, links: tuple[Link, Link], bytes_per_second: float) -> None:
+        """Both links carry so much from now on."""
+        for link in links:
+            link.capacity = bytes_per_second / SECOND_NS
+        self._share(links)
+
     def go_on(self, flow: Flow, size: int) -> None:
         """The next bytes of the same connection: nobody's rate changes."""
         flow.remaining = float(size)

@@ -24,7 +24,9 @@ from raysim.protocol.host import (
 from raysim.protocol.messages import Message, TaskStatus
 from raysim.protocol.process import Process
 from raysim.runtime.coroutines import Coroutines
+from raysim.spec.actor import ActorSpec
 from raysim.spec.address import Address
+from raysim.spec.ids import TaskId
 from raysim_sim.event_loop import VirtualLoop
 from raysim_sim.network import Connection
 from raysim_sim.places import Place
@@ -52,7 +54,10 @@ class Timer(msgspec.Struct, gc=False):
 
 def _on_timer(timer: Timer) -> None:
     action, host = timer.action, timer.host
-    if action is None or not host.alive:
+    if action is None:
+        return
+    if not host.runs:
+        host.hold(timer, _ON_TIMER)
         return
     timer.action = None
     if host.trace:
@@ -78,6 +83,11 @@ class SimHost:
         self.clock = world.clock
         self.trace = world.trace
         self.alive = True
+        self.runs = True
+        """Alive, and not paused by a fault."""
+        self._pauses = 0
+        self._held: list[tuple[Any, Any]] = []
+        """What happened to it while it was paused."""
         self.outgoing: dict[bytes, Connection] = {}
         self.incoming: dict[bytes, Connection] = {}
         self._network = world.network
@@ -105,11 +115,38 @@ class SimHost:
     def note(self, note: Note) -> None:
         self.world.noted(self, note)
 
+    def buggify(self, place: str) -> bool:
+        buggify = self.world.buggify
+        return buggify is not None and buggify.strikes(place)
+
     def end(self, resets: bool = True) -> None:
         """This process is no more. `resets`: its peers see their connections break."""
         if self.alive:
-            self.alive = False
+            self.alive = self.runs = False
+            self._held.clear()
             self._network.ended(self, resets)
+
+    # --- standing still ---
+
+    def pause(self) -> None:
+        """Alive but silent, until `resume` has been called as often."""
+        self._pauses += 1
+        self.runs = False
+
+    def resume(self) -> None:
+        self._pauses -= 1
+        if self._pauses or not self.alive:
+            return
+        self.runs = True
+        held, self._held = self._held, []
+        for event, callbacks in held:
+            event.callbacks = callbacks  # Which the queue has taken from it.
+            self.clock.after(0, event)
+
+    def hold(self, event: object, callbacks: object) -> None:
+        """It is due, and this process does not run: for later, if it is only paused."""
+        if self.alive:
+            self._held.append((event, callbacks))
 
 
 class NodeHost(SimHost):
@@ -119,6 +156,7 @@ class NodeHost(SimHost):
     workers: WorkerLauncher
     envs: Environments
     storage: ControlStore
+    """Of the head, where the GCS is in the same process as the raylet: see gcs_process."""
 
     def stop_node(self, reason: str) -> None:
         # Not from inside the role that asks: it is one of those that end.
@@ -136,6 +174,9 @@ class _Synthetic(msgspec.Struct, gc=False):
 
 def _on_synthetic(event: _Synthetic) -> None:
     host, task = event.host, event.task
+    if not host.runs and host.alive:
+        host.hold(event, _ON_SYNTHETIC)
+        return
     clock = host.clock
     clock.expected -= 1
     clock.active_ns = clock._now
@@ -164,7 +205,6 @@ class UserHost(SimHost):
     """The host of a process with user code: a driver or a worker."""
 
     store: StoreAccess
-    pid = 0
     unwinding: tuple[type[BaseException], ...] = (GreenletExit, KeyboardInterrupt)
     """Ctrl-C is for the program that simulates, not for the simulated process that happens to run."""
     lock: AbstractContextManager[object]
@@ -177,9 +217,13 @@ class UserHost(SimHost):
         self.store = node.store
         self.lock = world.lock
         self.users = world.users
-        self.user_random = world.streams.stream(f"{name}: user code")
+        self.users.processes += 1
+        self.pid = self.users.processes
+        self.streams: tuple[Any, Any] | None = None
+        """Its standard output and standard error, once its code ran."""
+        self.user_random = world.streams.own(f"{name}: user code")
         """What the global functions of `random` draw from in this process; a program may seed it."""
-        self.user_entropy = world.streams.stream(f"{name}: entropy")
+        self.user_entropy = world.streams.own(f"{name}: entropy")
         """What `os.urandom`, `uuid` and `secrets` draw from; nobody can seed it."""
         self.gpus: str | None = None
         """CUDA_VISIBLE_DEVICES of what runs here."""
@@ -187,6 +231,10 @@ class UserHost(SimHost):
         """What its runtime environment makes different; None: nothing."""
         self.busy = 0
         """Tasks that run, or are about to."""
+        self.began_ns = 0
+        """When the last of them began."""
+        self.actor: ActorSpec | None = None
+        """What lives here, once its constructor was asked for."""
         self.threaded = False
         """An actor lives here that runs several calls at once: see virtual_locks."""
         self.loop: VirtualLoop | None = None
@@ -201,17 +249,28 @@ class UserHost(SimHost):
     def run(self, task: RunnableTask) -> None:
         self.busy += 1
         clock = self.clock
+        self.began_ns = clock._now
         work = task.call.work
         if work is not None:
             clock.expected += 1
-            clock.after(work.duration_ns, _Synthetic(self, task, _ON_SYNTHETIC))
-        elif task.actor is not None and task.actor.is_async:
-            self._on_loop().begin(task)
+            duration_ns = work.duration_ns
+            if self.node.slowness != 1:
+                duration_ns = int(duration_ns * self.node.slowness)
+            clock.after(duration_ns, _Synthetic(self, task, _ON_SYNTHETIC))
         elif task.actor is not None:
-            self.threaded = task.actor.max_concurrency > 1 or bool(task.actor.concurrency_groups)
-            clock.after(0, _Start(self, task, self.users.on_start))
+            self._run_of_actor(task, task.actor)
         else:
             clock.after(0, _Start(self, task, self.users.on_start))
+
+    def _run_of_actor(self, task: RunnableTask, actor: ActorSpec) -> None:
+        if task.call.method == "__init__":
+            self.actor = actor
+            self.world.faults.constructor(task)
+        if actor.is_async:
+            self._on_loop().begin(task)
+            return
+        self.threaded = actor.max_concurrency > 1 or bool(actor.concurrency_groups)
+        self.clock.after(0, _Start(self, task, self.users.on_start))
 
     def _on_loop(self) -> Coroutines:
         if self._coroutines is None:
@@ -235,18 +294,28 @@ class UserHost(SimHost):
     def soon(self, action: Callable[[], None]) -> None:
         self.call_later(0, action)
 
+    def inbox(self, graph_id: TaskId) -> None:
+        """All values are messages, and cost what messages cost."""
+
+    def outlet(self, place: str) -> None:
+        """There are no inboxes."""
+
     def exit(self, reason: str) -> None:
         if self.executor.leaves:
             self.users.beside(self, lambda: self._leave(reason))
         else:
-            self.clock.call(0, lambda: self.node.process_ended(self, reason))
+            self._end_soon(reason)
+
+    def _end_soon(self, reason: str) -> None:
+        """Behind the timers of this process that are due: what they still send has left then."""
+        self.call_later(0, lambda: self.node.process_ended(self, reason))
 
     def _leave(self, reason: str) -> None:
         """In user context: what is to be done at the end of a process, then that."""
         self.core_worker.execution.shut_down()
         while self.at_exit:
             self.at_exit.pop()()
-        self.clock.call(0, lambda: self.node.process_ended(self, reason))
+        self._end_soon(reason)
 
     def end(self, resets: bool = True) -> None:
         if self.alive:

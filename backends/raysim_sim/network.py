@@ -21,6 +21,7 @@ from raysim_sim.sketch import sketch
 
 if TYPE_CHECKING:
     from raysim.journal import Journal
+    from raysim_sim.disturbance import Disturbance
     from raysim_sim.hosts import SimHost
 
 _ANY_MESSAGE: Final[Any] = Union[MESSAGES]  # noqa: UP007  (made at run time)
@@ -74,7 +75,11 @@ class Network:
         self._costs = costs
         self._journal = journal
         self._trace = trace
-        self._fabric = Fabric(clock)
+        self._watched = trace
+        """Whether somebody looks at each message: the journal, or a fault."""
+        self._released = False
+        self._disturbance: Disturbance | None = None
+        self.fabric = Fabric(clock)
         self._hosts: dict[bytes, SimHost] = {}
         self._ns_per_byte = SECOND_NS / costs.bandwidth if costs.bandwidth != NO_LIMIT else 0.0
         self._encode = msgspec.msgpack.Encoder().encode if wire else None
@@ -83,8 +88,30 @@ class Network:
         self._lose = (self._on_loss,)
 
     def add(self, host: "SimHost") -> None:
-        assert host.address.worker_id not in self._hosts, f"two processes are called {host.name}"
+        before = self._hosts.get(host.address.worker_id)
+        assert before is None or not before.alive, f"two processes are called {host.name}"
         self._hosts[host.address.worker_id] = host
+
+    def forget(self, host: "SimHost") -> None:
+        """A process at the same address is about to start: nobody has a connection to it yet."""
+        for other in self._hosts.values():
+            other.outgoing.pop(host.address.worker_id, None)
+            other.incoming.pop(host.address.worker_id, None)
+
+    def disturb(self, disturbance: "Disturbance") -> None:
+        """From now on it sees each message before it is carried."""
+        self._disturbance = disturbance
+        self._watched = True
+
+    def release(self, connection: Connection, message: Message) -> None:
+        """Carry what the disturbance has kept."""
+        self._released = True
+        self.send(connection, message)
+        self._released = False
+
+    def deliver_alone(self, connection: Connection, message: Message, delay_ns: int) -> None:
+        """Outside of the connection's order: a copy, or one that is overtaken."""
+        self._clock.after(delay_ns, Delivery(connection, message, self._deliver))
 
     def link(self) -> Link:
         """One direction of a new node's attachment."""
@@ -108,8 +135,8 @@ class Network:
 
     def send(self, connection: Connection, message: Message) -> None:
         clock = self._clock
-        if self._trace:
-            self._record(connection.source, "send", connection.target, message)
+        if self._watched and self._is_kept(connection, message):
+            return
         size = 0
         if self._encode is not None:
             data = self._encode(message)
@@ -130,9 +157,17 @@ class Network:
         connection.last_ns = arrival
         clock.after(arrival - now, Delivery(connection, message, self._deliver))
 
+    def _is_kept(self, connection: Connection, message: Message) -> bool:
+        """By the disturbance, which releases it later, or never."""
+        if self._released:
+            return False
+        if self._trace:
+            self._record(connection.source, "send", connection.target, message)
+        return self._disturbance is not None and self._disturbance.keeps(connection, message)
+
     def _refuse(self, connection: Connection, message: Message) -> None:
         """Nobody listens: on a live node the sender learns it after a round trip; from a dead one, never."""
-        self._drop(connection, message)
+        self.drop(connection, message)
         if connection.target.node.alive and not connection.refused:
             connection.refused = True
             self._lose_later(connection.source, connection.target, 2 * connection.latency)
@@ -145,7 +180,7 @@ class Network:
             links = (connection.source.node.link_out, connection.target.node.link_in)
             flow = Flow(size, links, lambda: self._on_transferred(connection))
             connection.flow = flow
-            self._fabric.begin(flow)
+            self.fabric.begin(flow)
 
     def _on_transferred(self, connection: Connection) -> None:
         clock, flow = self._clock, connection.flow
@@ -154,20 +189,20 @@ class Network:
         connection.last_ns = max(connection.last_ns, clock.now_ns + connection.latency)
         clock.after(connection.last_ns - clock.now_ns, Delivery(connection, message, self._deliver))
         if connection.queue:
-            self._fabric.go_on(flow, connection.queue[0][1])
+            self.fabric.go_on(flow, connection.queue[0][1])
         else:
             connection.flow = None
-            self._fabric.end(flow)
+            self.fabric.end(flow)
             if not connection.source.alive:
                 self._announce(connection)
 
     def _cut(self, connection: Connection) -> None:
         """What has not left the sender never does."""
         if connection.flow is not None:
-            self._fabric.end(connection.flow)
+            self.fabric.end(connection.flow)
             connection.flow = None
         for message, _ in connection.queue:
-            self._drop(connection, message)
+            self.drop(connection, message)
         connection.queue.clear()
 
     # --- arrivals ---
@@ -175,14 +210,17 @@ class Network:
     def _on_delivery(self, event: Delivery) -> None:
         connection = event.connection
         target = connection.target
-        if not target.alive:
-            self._drop(connection, event.message)
+        if not target.runs:
+            if target.alive:
+                target.hold(event, self._deliver)
+            else:
+                self.drop(connection, event.message)
             return
         if self._trace:
             self._record(target, "deliver", connection.source, event.message)
         target.process.receive(connection.source.address, event.message)
 
-    def _drop(self, connection: Connection, message: Message) -> None:
+    def drop(self, connection: Connection, message: Message) -> None:
         if self._trace:
             self._record(connection.target, "drop", connection.source, message)
 
@@ -198,6 +236,8 @@ class Network:
         if not resets:
             for connection in host.outgoing.values():
                 self._cut(connection)
+            if self._disturbance is not None:
+                self._disturbance.vanished(host)
             return
         told: dict[bytes, None] = {}
         for connection in host.outgoing.values():
@@ -215,12 +255,25 @@ class Network:
         self._lose_later(connection.target, connection.source, arrival - now)
 
     def _lose_later(self, host: "SimHost", peer: "SimHost", delay_ns: int) -> None:
-        if host is not peer:
+        if host is peer:
+            return
+        disturbance = self._disturbance
+        if disturbance is None or not disturbance.keeps_loss(host, peer):
             self._clock.after(delay_ns, PeerLoss(host, peer.address, self._lose))
+
+    def tell_loss(self, connection: Connection) -> None:
+        """That its source has ended: what the disturbance has kept, behind what it released before."""
+        if connection.queue:
+            return  # The end of the transfer tells.
+        now = self._clock.now_ns
+        arrival = max(now + connection.latency, connection.last_ns)
+        loss = PeerLoss(connection.target, connection.source.address, self._lose)
+        self._clock.after(arrival - now, loss)
 
     def _on_loss(self, event: PeerLoss) -> None:
         host = event.host
-        if not host.alive:
+        if not host.runs:
+            host.hold(event, self._lose)
             return
         outgoing = host.outgoing.get(event.peer.worker_id)
         if outgoing is not None:

@@ -1,11 +1,12 @@
 """A simulated node: its processes, its store, its links. Never decides what runs: its raylet does."""
 
 from collections.abc import Callable
+from math import prod
 from typing import TYPE_CHECKING
 
 from raysim.policies import create as create_policy
-from raysim.policies.base import Policy
 from raysim.protocol.gcs import Gcs
+from raysim.protocol.host import GcsHost as GcsHostPort
 from raysim.protocol.process import Process, Role
 from raysim.protocol.raylet import Raylet
 from raysim.runtime.core_worker import CoreWorker
@@ -15,7 +16,8 @@ from raysim.spec.node import NodeInfo
 from raysim.spec.resources import CPU, GPU, MEMORY, fixed
 from raysim_sim.control_store import MemoryControlStore
 from raysim_sim.envs import SimEnvironments, place_of
-from raysim_sim.hosts import NodeHost, UserHost
+from raysim_sim.gcs_process import GcsProcess
+from raysim_sim.hosts import NodeHost, SimHost, UserHost
 from raysim_sim.store import SimObjectStore
 
 if TYPE_CHECKING:
@@ -34,7 +36,16 @@ class SimNode:
     ) -> None:
         self.world = world
         self.name = name
+        self.options = options
         self.alive = True
+        self.skew_ns = 0
+        """How far a fault has set its wall clock off."""
+        self.slowness = 1.0
+        """How many times slower faults make its processors."""
+        self._slow: list[float] = []
+        self._pauses = 0
+        self._held: list[Callable[[], None]] = []
+        """What its system was about to do when it stood still."""
         self.node_id = named_node_id(name)
         self.link_out = world.network.link()
         self.link_in = world.network.link()
@@ -53,9 +64,13 @@ class SimNode:
     def _start(self, options: "NodeOptions", is_head: bool) -> None:
         roles: list[Role] = []
         config = self.world.config
-        if is_head:
+        if is_head and self.world.separates_gcs:
+            process = GcsProcess(self, self._gcs)
+            self.world.gcs_process = process
+            self.gcs = process.address
+        elif is_head:
             self.host.storage = MemoryControlStore()
-            roles.append(self._gcs(create_policy(config.policy, config)))
+            roles.append(self._gcs(self.host))
         info = NodeInfo(
             address=self.host.address,
             total=fixed(_quantities(options)),
@@ -64,15 +79,18 @@ class SimNode:
             labels=options.labels,
             object_store_bytes=self.store.capacity,
             is_head=is_head,
+            ip=_ip(len(self.world.nodes) + 1),
         )
         self.raylet = Raylet(self.host, info, self.gcs, create_policy(config.policy, config))
         self.host.process = Process([*roles, self.raylet])
         self.host.process.start()
 
-    def _gcs(self, policy: Policy) -> Gcs:
+    def _gcs(self, host: GcsHostPort) -> Gcs:
+        config = self.world.config
+        policy = create_policy(config.policy, config)
         provider = self.world.provider
         market = self.world.options.autoscaler
-        gcs = Gcs(self.host, policy, None if market is None else market.spec, provider)
+        gcs = Gcs(host, policy, None if market is None else market.spec, provider)
         if provider is not None and gcs.autoscaler is not None:
             provider.autoscaler = gcs.autoscaler
         return gcs
@@ -85,6 +103,45 @@ class SimNode:
         host = UserHost(self.world, self, name, Address(self.node_id, named_worker_id(name)))
         self.users.append(host)
         return host
+
+    def workers(self) -> list[UserHost]:
+        """Those that its raylet started, in the order of their starts."""
+        return [host for host in self.users if self.launcher.has_started(host)]
+
+    def own_hosts(self) -> list[SimHost]:
+        """All but those of user code."""
+        gcs = self.world.gcs_process
+        return [self.host, gcs.host] if gcs is not None and gcs.host.node is self else [self.host]
+
+    # --- what faults do to the machine ---
+
+    def slow_by(self, factor: float, over: bool = False) -> None:
+        """Its processors are so many times slower, or are so no more."""
+        if over:
+            self._slow.remove(factor)
+        else:
+            self._slow.append(factor)
+        self.slowness = prod(self._slow)
+
+    def pause(self) -> None:
+        """Its system starts nothing, until `resume` has been called as often."""
+        self._pauses += 1
+
+    def resume(self) -> None:
+        self._pauses -= 1
+        if not self._pauses:
+            held, self._held = self._held, []
+            for action in held:
+                action()
+
+    def when_running(self, action: Callable[[], None]) -> None:
+        """Now, or once the machine goes on."""
+        if self._pauses:
+            self._held.append(action)
+        else:
+            action()
+
+    # --- ends ---
 
     def process_ended(self, host: UserHost, reason: str) -> None:
         """A process of user code ended or was killed; its peers see it, and its raylet is told."""
@@ -107,7 +164,8 @@ class SimNode:
         for host in self.users:
             host.end(resets)
         self.users.clear()
-        self.host.end(resets)
+        for own in self.own_hosts():
+            own.end(resets)
 
 
 class Launcher:
@@ -123,13 +181,27 @@ class Launcher:
         clock = self._node.world.clock
         self._hosts[token] = None
         clock.expected += 1
-        clock.call(self._node.world.costs.worker_start, lambda: self._started(token, env))
+        clock.call(self._start_ns(), lambda: self._started(token, env))
+
+    def _start_ns(self) -> int:
+        node = self._node
+        start_ns = node.world.costs.worker_start
+        slowness = node.slowness * node.world.slow_start
+        return start_ns if slowness == 1 else int(start_ns * slowness)
+
+    def has_started(self, host: UserHost) -> bool:
+        """And it lives."""
+        return host in self._tokens
 
     def _started(self, token: int, env: str) -> None:
         node = self._node
         clock = node.world.clock
         clock.expected -= 1
         clock.active_ns = clock.now_ns
+        node.when_running(lambda: self._begin(token, env))
+
+    def _begin(self, token: int, env: str) -> None:
+        node = self._node
         if not node.host.alive or token not in self._hosts:
             return
         host = node.new_host("worker")
@@ -137,7 +209,7 @@ class Launcher:
         self._hosts[token] = host
         self._tokens[host] = token
         host.core_worker = core_worker = CoreWorker.worker(host, node.host.address, node.gcs, token)
-        core_worker.journal = node.world.journal
+        core_worker.session_logs = node.world.users.outputs.logs
         assert core_worker.executor is not None
         host.executor = core_worker.executor
         host.process = core_worker.process
@@ -180,6 +252,11 @@ class Launcher:
                 action()
 
         node.world.clock.call(delay_ns, act)
+
+
+def _ip(number: int) -> str:
+    """Of the nth node: a private address that no other node has."""
+    return f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
 
 
 def _quantities(options: "NodeOptions") -> dict[str, float]:

@@ -5,8 +5,10 @@ from typing import Any, Final
 
 import msgspec
 
-from raysim.faults import Fault, PlannedFault
+from raysim.faults import Fault, Order, PlannedFault, parse_order
+from raysim.faults.buggify import Buggified
 from raysim.spec.autoscaling import NodeMarket
+from raysim.tape import Tape
 from raysim_sim.costs import LAN, Costs, costs_from, nearest
 
 
@@ -22,6 +24,16 @@ class SimOptions(msgspec.Struct, frozen=True):
     """After a node's loss of power its peers see broken connections, instead of silence."""
     autoscaler: NodeMarket | None = None
     """Nodes come and go with what waits. See `raysim.cluster_utils.AutoscalingCluster`."""
+    order: Order = Order()
+    """Which of several events of one instant comes first."""
+    tape: Tape | None = None
+    """Where the run's choices come from; without it, from the seed."""
+    buggify: Buggified | None = None
+    """Whether marked places of the protocol take their rare branch, and how often."""
+    heal_ns: int | None = None
+    """When all faults stop, and those in force end. Counted as the faults' moments."""
+    converge_ns: int | None = None
+    """How long after that the program may still run: a longer one fails. See raysim.faults.convergence."""
     wire: bool = False
     """Encode and decode every message, as between processes: slower, finds what does not survive it."""
 
@@ -35,6 +47,29 @@ def _faults(value: object) -> tuple[Fault | PlannedFault, ...]:
     return tuple(value)
 
 
+def _order(value: object) -> Order:
+    if isinstance(value, str):
+        return parse_order(value)
+    if not isinstance(value, Order):
+        raise TypeError(f"order={value!r}: give a text such as 'random', or a raysim.faults.Order")
+    return value
+
+
+def _tape(value: Any) -> Tape:
+    if not (hasattr(value, "draw") and hasattr(value, "unit")):
+        raise TypeError(f"tape={value!r} has no draw() and unit(); see raysim.tape.Tape")
+    tape: Tape = value  # It has what a Tape has.
+    return tape
+
+
+def _buggified(value: object) -> Buggified | None:
+    if isinstance(value, bool):
+        return Buggified() if value else None
+    if not isinstance(value, Buggified):
+        raise TypeError(f"buggify={value!r}: give True, or a raysim.faults.Buggified")
+    return value
+
+
 def _switch(value: object) -> bool:
     if not isinstance(value, bool):
         raise TypeError(f"{value!r} is neither True nor False")
@@ -43,7 +78,7 @@ def _switch(value: object) -> bool:
 
 def _nanoseconds(value: object) -> int | None:
     if value is not None and not isinstance(value, int):
-        raise TypeError(f"expected_makespan_ns={value!r} is not a whole number of nanoseconds")
+        raise TypeError(f"{value!r} is not a whole number of nanoseconds")
     return value
 
 
@@ -59,6 +94,11 @@ _READERS: Final[dict[str, Callable[[Any], Any]]] = {
     "expected_makespan_ns": _nanoseconds,
     "connection_resets": _switch,
     "autoscaler": _market,
+    "heal_ns": _nanoseconds,
+    "converge_ns": _nanoseconds,
+    "order": _order,
+    "tape": _tape,
+    "buggify": _buggified,
     "wire": _switch,
 }
 

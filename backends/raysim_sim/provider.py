@@ -22,6 +22,8 @@ class SimProvider:
     def __init__(self, world: "SimWorld", market: NodeMarket) -> None:
         self._world = world
         self._market = market
+        self.exhausted = 0
+        """Faults under which there are no machines."""
         self._coming: dict[str, int] = {}
         self._nodes: dict[NodeId, SimNode] = {}
         self._numbers: dict[str, int] = {}
@@ -31,11 +33,14 @@ class SimProvider:
     def launch(self, number: int, node_type: str) -> None:
         clock = self._world.clock
         clock.expected += 1
-        if self._in_use(node_type) >= self._market.capacity.get(node_type, number):
+        if self.exhausted or self._in_use(node_type) >= self._market.capacity.get(
+            node_type, number
+        ):
             clock.call(REFUSAL_NS, lambda: self._refused(number))
             return
         self._coming[node_type] = self._coming.get(node_type, 0) + 1
-        clock.call(self._market.startup_ns, lambda: self._started(number, node_type))
+        startup_ns = int(self._market.startup_ns * self._world.slow_start)
+        clock.call(startup_ns, lambda: self._started(number, node_type))
 
     def terminate(self, node_id: NodeId) -> None:
         """Soon: never from inside the role that asks."""

@@ -14,6 +14,8 @@ class SimObjectStore:
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
+        self.limits: list[int] = []
+        """Faults have it full at so many bytes; the least counts."""
         self._sizes: dict[int, int] = {}
         self._bytes: dict[int, bytearray] = {}
         self._used = 0
@@ -23,7 +25,9 @@ class SimObjectStore:
     # --- the raylet's side ---
 
     def create(self, size: int) -> int | None:
-        if self._used + size > self.capacity:
+        if self._used + size > self.capacity or (
+            self.limits and self._used + size > min(self.limits)
+        ):
             return None
         self._next = handle = self._next + 1
         self._sizes[handle] = size

@@ -19,6 +19,7 @@ from raysim.runtime.current import set_current
 from raysim.spec.resources import GPU
 from raysim_sim.clock import Call, Clock
 from raysim_sim.event_loop import suspend
+from raysim_sim.outputs import Outputs
 from raysim_sim.places import Places
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class _TimeOut:
 class Users:
     """All user code of a world."""
 
-    def __init__(self, clock: Clock, poll_ns: int) -> None:
+    def __init__(self, clock: Clock, poll_ns: int, log_to_driver: bool = True) -> None:
         self.hub = getcurrent()
         self.driver: UserHost | None = None
         self.running: UserHost | None = None
@@ -96,6 +97,9 @@ class Users:
         self.on_start = (self._start,)
         self.closed = Closed()
         self.places = Places()
+        self.outputs = Outputs(log_to_driver)
+        self.processes = 0
+        """Made so far: each has its number for a pid."""
         self._resume = (self._on_resume,)
         self._clock = clock
         self._poll_ns = poll_ns
@@ -109,7 +113,8 @@ class Users:
 
     def _start(self, event: Any) -> None:
         host: UserHost = event.host
-        if not host.alive:
+        if not host.runs:
+            host.hold(event, self.on_start)
             return
         pool = self._pool
         fiber = pool.pop() if pool else greenlet(self._serve, self.hub)
@@ -145,7 +150,11 @@ class Users:
             self._show_gpus(host.gpus)
         if host.place is not self.places.shown:
             self.places.show(host.place)
-        fiber.switch(*values)
+        self.outputs.enter(host)
+        try:
+            fiber.switch(*values)
+        finally:
+            self.outputs.leave(host)
 
     def _show_gpus(self, gpus: str | None) -> None:
         """As a real worker sees it; None leaves the environment as it was."""
@@ -159,8 +168,10 @@ class Users:
             environ[_VISIBLE] = shown
 
     def _on_resume(self, parked: Parked) -> None:
-        if parked.host.alive:
+        if parked.host.runs:
             self._enter(parked.host, parked.greenlet)
+        else:
+            parked.host.hold(parked, self._resume)
 
     def _serve(self, host: "UserHost", task: RunnableTask) -> None:
         """The life of a greenlet: one task after another."""
@@ -220,13 +231,12 @@ class Users:
                 finally:
                     self._forget(timer)
         finally:
+            clock.active_ns = clock._now
             if suspended is not None:
                 suspended.restore()
             set_current(self.driver.core_worker)
             self.running = self.driver
-            if self._shown_gpus is not None:
-                self._show_gpus(None)
-            self.places.show(None)
+            self._show_nothing()
         return waiter.done
 
     def _park(self, host: "UserHost", waiter: Waiter, timeout_ns: int | None) -> bool:
@@ -269,10 +279,31 @@ class Users:
         timer.cancel()
 
     def sleep(self, delay_ns: int) -> None:
-        """Of the process whose user code runs."""
+        """Of the process whose user code runs, or of a program that is between two drivers."""
         host = self.running
-        assert host is not None
-        self.block(host, Waiter(), delay_ns)
+        if host is not None:
+            self.block(host, Waiter(), delay_ns)
+        else:
+            self.rest(Waiter(), delay_ns)
+
+    def rest(self, waiter: Waiter, timeout_ns: int) -> bool:
+        """As `block`, where nobody drives: the cluster goes on."""
+        limit = _TimeOut(waiter)
+        timer = self._expect(timeout_ns, limit.expire)
+        try:
+            self._clock.run_until(limit)
+        finally:
+            self._forget(timer)
+            self.running = None
+            set_current(None)
+            self._show_nothing()
+        return waiter.done
+
+    def _show_nothing(self) -> None:
+        """The program's own code sees its own environment."""
+        if self._shown_gpus is not None:
+            self._show_gpus(None)
+        self.places.show(None)
 
     def leave(self, reason: str) -> None:
         """The running process ends itself, in the middle of its user code (`os._exit`). Never returns."""
@@ -283,6 +314,11 @@ class Users:
         self._park(host, Waiter(), None)
 
     # --- ends ---
+
+    def driver_leaves(self) -> None:
+        """Nobody drives: until another driver comes, the program's own code belongs to no process."""
+        self.driver = self.running = None
+        set_current(None)
 
     def abandon(self, host: "UserHost") -> None:
         """Its user code ends where it waits: `finally` blocks run, calls into the cluster do not."""

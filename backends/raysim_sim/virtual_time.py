@@ -13,7 +13,7 @@ import sysconfig
 import threading
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from threading import get_ident
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
@@ -39,8 +39,8 @@ _REAL_CALLERS: Final = frozenset(
 """Libraries that wait for the operating system, which would wait for ever by a clock that stands still;
 and what measures or shows the run itself."""
 
-_CALLS_FOR_PROGRAMS: Final = "raysim.util."
-"""Calls a program's functions, which may be `time.sleep` itself."""
+_CALLS_FOR_PROGRAMS: Final = ("raysim.util.", "raysim.testing.")
+"""Calls a program's functions, which may be `time.sleep` itself, or has programs of its own."""
 
 _NOT_PROGRAMS: Final = tuple(
     {path for path in (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")) if path}
@@ -109,18 +109,19 @@ class VirtualTime:
         _world, _thread = None, 0
 
 
+@cache
+def _is_program(name: str, file: str) -> bool:
+    return name == "__main__" or (
+        file != "" and name.partition(".")[0] not in _REAL_CALLERS and not is_installed(file)
+    )
+
+
 def _names_of_programs() -> Iterator[tuple[ModuleType, str, object]]:
     """The global names of modules that are neither the library's nor installed ones."""
     for module in list(sys.modules.values()):
         file = getattr(module, "__file__", None)
         name = getattr(module, "__name__", "")
-        is_program = name == "__main__" or (
-            isinstance(file, str)
-            and name.partition(".")[0] not in _REAL_CALLERS
-            and not file.startswith(_NOT_PROGRAMS)
-            and not any(part in file for part in _INSTALLED)
-        )
-        if is_program and isinstance(module, ModuleType):
+        if _is_program(str(name), str(file or "")) and isinstance(module, ModuleType):
             for variable, value in list(vars(module).items()):
                 yield module, variable, value
 
@@ -172,13 +173,20 @@ def _read(world: "SimWorld") -> int:
     return now
 
 
+def _shown(world: "SimWorld", offset_ns: int) -> int:
+    """By a clock that began with this offset; wall clocks may be set wrong by a fault, others never."""
+    now = offset_ns + _read(world)
+    host = world.users.running
+    return now if host is None or offset_ns != EPOCH_NS else now + host.node.skew_ns
+
+
 def _ns_clock(offset_ns: int) -> Callable[[Callable[[], int]], Callable[[], int]]:
     def make(real: Callable[[], int]) -> Callable[[], int]:
         def virtual() -> int:
             world = running_world()
             if world is None or _calls_the_real_one():
                 return real()
-            return offset_ns + _read(world)
+            return _shown(world, offset_ns)
 
         return virtual
 
@@ -191,7 +199,7 @@ def _s_clock(offset_ns: int) -> Callable[[Callable[[], float]], Callable[[], flo
             world = running_world()
             if world is None or _calls_the_real_one():
                 return real()
-            return (offset_ns + _read(world)) / 1e9
+            return _shown(world, offset_ns) / 1e9
 
         return virtual
 
@@ -211,7 +219,7 @@ _CLOCKS: Final[dict[str, Callable[[Any], Any]]] = {
 def _sleep_instead(real: Callable[[float], None]) -> Callable[[float], None]:
     def sleep(seconds: float, /) -> None:
         world = running_world()
-        if world is None or world.users.running is None or _calls_the_real_one():
+        if world is None or _calls_the_real_one():
             return real(seconds)
         if seconds < 0:
             raise ValueError("sleep length must be non-negative")

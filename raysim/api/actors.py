@@ -7,6 +7,7 @@ from raysim.api.binding import binder
 from raysim.api.ending import exit_actor
 from raysim.api.handles import ActorHandle
 from raysim.api.methods import constructor, encode_methods, groups_of, is_async, with_limits
+from raysim.api.options import ACTOR_OPTIONS, validate
 from raysim.api.resolve import actor_options
 from raysim.api.session import auto_init
 from raysim.backend import RemoteTarget
@@ -26,12 +27,17 @@ class ActorClass:
 
     def __init__(self, cls: type, given: dict[str, Any]) -> None:
         self._cls = cls
+        self._default_options = given
+        self._look_at_class()
+
+    def _look_at_class(self) -> None:
+        cls = self._cls
         self._target = RemoteTarget(_with_own_methods(cls), cls.__name__)
         self._meta = encode_methods(self._target.target)  # type: ignore[arg-type]
         self._is_async = is_async(cls)
         self._groups = groups_of(self._meta)
         self._check = constructor(cls).check
-        self._apply(given)
+        self._apply(self._default_options)
 
     def _apply(self, given: dict[str, Any]) -> None:
         self._default_options = given
@@ -73,6 +79,7 @@ class ActorClass:
 
     def options(self, **given: Any) -> "ActorClass":
         """The same class with these options on top of its own; it stays as it is."""
+        validate(given, ACTOR_OPTIONS, "actors")
         if "concurrency_groups" in given:
             raise ValueError("Setting 'concurrency_groups' is not supported in '.options()'.")
         other = object.__new__(ActorClass)
@@ -93,12 +100,15 @@ class ActorClass:
         )
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") and name in _OWN_ATTRIBUTES:
+        if name not in _OWN_ATTRIBUTES:
+            return getattr(self._cls, name)
+        if name in _ALWAYS_THERE:
             raise AttributeError(name)  # While unpickling, before there is a class to ask.
-        return getattr(self._cls, name)
+        self._look_at_class()
+        return self.__dict__[name]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return ActorClass, (self._cls, self._default_options)
+        return _unpickled, (self._cls, self._default_options)
 
     def __repr__(self) -> str:
         return f"ActorClass({self._cls.__name__})"
@@ -114,6 +124,17 @@ _OWN_ATTRIBUTES = (
     "_default_options",
     "_options",
 )
+
+
+_ALWAYS_THERE = ("_cls", "_default_options")
+
+
+def _unpickled(cls: type, given: dict[str, Any]) -> ActorClass:
+    """Looks at the class when it is first used: it has no methods yet where one of them refers to it."""
+    made = object.__new__(ActorClass)
+    made._cls = cls
+    made._default_options = given
+    return made
 
 
 def _ray_ready(self: object) -> bool:

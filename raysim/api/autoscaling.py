@@ -82,10 +82,11 @@ class AutoscalingCluster:
             seed=self._seed,
             world={**(self._world_options or {}), "autoscaler": self._market},
             system_config=_system_config,
+            shared=True,
         )
         self._world = load(SIMULATED)(options)
         self.address = self._world.address_info()["address"]
-        session.joinable[self.address] = JoinableWorld(self._world)
+        session.joinable[self.address] = JoinableWorld(self._world, options.nodes)
         atexit.register(self.shutdown)
 
     def set_capacity(self, node_type: str, count: int | None) -> None:

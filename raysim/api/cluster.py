@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from raysim.api.session import connected
+from raysim.runtime.current import current
 
 
 def nodes() -> list[dict[str, Any]]:
@@ -19,9 +20,15 @@ def timeline(filename: str | None = None) -> list[dict[str, Any]] | None:
 
     Of the calls of this program that have ended: the newest 100,000. On the backend `cluster` those that
     tasks submitted are among them where `init` was given a journal. Times are microseconds of the world's
-    clock. Raises RaySystemError before init(), and in tasks where they cannot know.
+    clock. Raises RuntimeError before init() (as Ray does, here alone), RaySystemError in tasks where they
+    cannot know.
     """
-    events = connected().timeline()
+    backend = current()
+    if backend is None:
+        raise RuntimeError(
+            "raysim has not been started yet, and a timeline is a session's: call init() first."
+        )
+    events = backend.timeline()
     if filename is None:
         return events
     with open(filename, "w", encoding="utf-8") as file:

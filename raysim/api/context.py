@@ -2,9 +2,12 @@
 
 import os
 import tempfile
+import warnings
+from typing import Any
 
+from raysim.api.annotations import RayDeprecationWarning
 from raysim.api.handles import ActorHandle
-from raysim.api.placement_groups import PlacementGroupID
+from raysim.api.ids import ActorID, JobID, NodeID, PlacementGroupID, TaskID
 from raysim.api.runtime_env import RuntimeEnv
 from raysim.api.session import auto_init
 from raysim.backend import Backend, ContextInfo
@@ -16,6 +19,47 @@ ACCELERATORS = ("GPU", "TPU", "HPU", "NPU", "neuron_cores", "RBLN", "FURIOSA", "
 
 class RuntimeContext:
     """Facts about the driver, task or actor that asks, at the time it asks. Ids are hex strings."""
+
+    def get(self) -> dict[str, Any]:
+        """`job_id`, `node_id`, `namespace`; in tasks `task_id`, and in actors `actor_id`. Deprecated in Ray."""
+        _warn("get_xxx_id() methods to get relevant ids")
+        info = _info()
+        found: dict[str, Any] = {
+            "job_id": JobID.from_hex(info.job_id),
+            "node_id": NodeID.from_hex(info.node_id),
+            "namespace": info.namespace,
+        }
+        if info.task_id is not None:
+            found["task_id"] = TaskID.from_hex(info.task_id)
+        if info.actor_id is not None:
+            found["actor_id"] = ActorID.from_hex(info.actor_id)
+        return found
+
+    @property
+    def job_id(self) -> JobID:
+        """As `get_job_id()`. Deprecated in Ray."""
+        _warn("get_job_id()")
+        return JobID.from_hex(_info().job_id)
+
+    @property
+    def node_id(self) -> NodeID:
+        """As `get_node_id()`. Deprecated in Ray."""
+        _warn("get_node_id()")
+        return NodeID.from_hex(_info().node_id)
+
+    @property
+    def task_id(self) -> TaskID | None:
+        """As `get_task_id()`. Raises AssertionError on the driver. Deprecated in Ray."""
+        _warn("get_task_id()")
+        info = _info_of_worker()
+        return None if info.task_id is None else TaskID.from_hex(info.task_id)
+
+    @property
+    def actor_id(self) -> ActorID | None:
+        """As `get_actor_id()`. Raises AssertionError on the driver. Deprecated in Ray."""
+        _warn("get_actor_id()")
+        info = _info_of_worker()
+        return None if info.actor_id is None else ActorID.from_hex(info.actor_id)
 
     def get_job_id(self) -> str:
         return _info().job_id
@@ -65,6 +109,7 @@ class RuntimeContext:
     @property
     def current_placement_group_id(self) -> PlacementGroupID:
         """As `get_placement_group_id()`; the nil id outside of a group. Deprecated in Ray."""
+        _warn("get_placement_group_id()")
         found = _info().placement_group_id
         return PlacementGroupID.nil() if found is None else PlacementGroupID.from_hex(found)
 
@@ -107,6 +152,7 @@ class RuntimeContext:
 
     def get_resource_ids(self) -> dict[str, list[str]]:
         """As `get_accelerator_ids()`. Deprecated in Ray."""
+        _warn("get_accelerator_ids()")
         return self.get_accelerator_ids()
 
     def get_runtime_env_string(self) -> str:
@@ -146,6 +192,22 @@ def _backend() -> Backend:
 
 def _info() -> ContextInfo:
     return _backend().context_info()
+
+
+def _info_of_worker() -> ContextInfo:
+    info = _info()
+    assert not info.is_driver, (
+        "This is only available when the process is a worker: not on the driver."
+    )
+    return info
+
+
+def _warn(instead: str) -> None:
+    warnings.warn(
+        f"This API is deprecated and may be removed in future Ray releases.\nUse {instead} instead",
+        RayDeprecationWarning,
+        stacklevel=3,
+    )
 
 
 def get_gpu_ids() -> list[int | str]:

@@ -27,6 +27,8 @@ class Defaults(msgspec.Struct):
     journal: Journal | None = None
     entrypoint: str = ""
     """The command, as it would be typed."""
+    started: bool = False
+    """A world is there for the program already: its first `init` finds it, and is no second one."""
 
 
 defaults = Defaults()

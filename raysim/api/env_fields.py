@@ -6,23 +6,24 @@ The checks, and what they raise, are Ray's (`ray/_private/runtime_env/validation
 import difflib
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from raysim.spec.runtime_env import FILE_SCHEME, PACKAGE_SCHEME
+from raysim.api.env_packages import conda, container, image_uri, installer, is_list_of_strings
+from raysim.spec.runtime_env import FILE_SCHEME, LOCAL_SCHEME, PACKAGE_SCHEME, WEB_SCHEMES
 
 UNSUPPORTED = {
-    "conda": "Use pip or uv.",
-    "container": "Start the nodes in containers instead.",
-    "image_uri": "Start the nodes in containers instead.",
     "java_jars": "raysim runs Python only.",
-    "nsight": "Start the nodes under the profiler instead.",
-    "_nsight": "Start the nodes under the profiler instead.",
-    "rocprof_sys": "Start the nodes under the profiler instead.",
-    "_rocprof_sys": "Start the nodes under the profiler instead.",
-    "py_executable": "Use pip or uv.",
+    "nsight": "Start the workers under the profiler with py_executable instead.",
+    "_nsight": "Start the workers under the profiler with py_executable instead.",
+    "rocprof_sys": "Start the workers under the profiler with py_executable instead.",
+    "_rocprof_sys": "Start the workers under the profiler with py_executable instead.",
 }
 """Ray's fields that raysim refuses, and what to do instead."""
+
+ARCHIVES = (".zip", ".tar.gz", ".tgz", ".tar.xz")
+"""How the URIs and files of packages end."""
+
+WHEEL = ".whl"
 
 IGNORED = ("_ray_commit", "_ray_release", "_inject_current_ray")
 """Ray's fields for its own tests."""
@@ -54,7 +55,7 @@ class RuntimeEnvConfig(dict[str, Any]):
             )
         if not isinstance(eager_install, bool):
             raise TypeError(f"eager_install must be a boolean. got {type(eager_install)}")
-        if log_files is not None and not _is_list_of_strings(log_files):
+        if log_files is not None and not is_list_of_strings(log_files):
             raise TypeError(f"log_files must be a list of strings or None, got {log_files!r}.")
         self["setup_timeout_seconds"] = setup_timeout_seconds
         self["eager_install"] = eager_install
@@ -65,7 +66,7 @@ class RuntimeEnvConfig(dict[str, Any]):
 
 
 def is_uri(path: str) -> bool:
-    return path.startswith((PACKAGE_SCHEME, FILE_SCHEME))
+    return path.startswith((PACKAGE_SCHEME, FILE_SCHEME, LOCAL_SCHEME, *WEB_SCHEMES))
 
 
 def refusal(name: str) -> str:
@@ -75,10 +76,6 @@ def refusal(name: str) -> str:
     hint = f"Did you mean {near[0]!r}? " if near else ""
     known = ", ".join(sorted(CHECKS))
     return f"runtime_env has no field {name!r}. {hint}Its fields are {known}."
-
-
-def _is_list_of_strings(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
 def _env_vars(value: Any) -> dict[str, str] | None:
@@ -97,7 +94,7 @@ def _env_vars(value: Any) -> dict[str, str] | None:
 
 
 def _excludes(value: Any) -> list[str] | None:
-    if not _is_list_of_strings(value):
+    if not is_list_of_strings(value):
         raise TypeError(f"runtime_env['excludes'] must be of type List[str], got {type(value)}")
     return list(value) or None
 
@@ -105,7 +102,7 @@ def _excludes(value: Any) -> list[str] | None:
 def _working_dir(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"`working_dir` must be a string, got {type(value)}.")
-    _check_path(value)
+    _check_source("working_dir", value)
     return value
 
 
@@ -115,19 +112,40 @@ def _py_modules(value: Any) -> list[str]:
     for one in value:
         if not isinstance(one, str):
             raise TypeError(f"`py_module` must be a string, got {type(one)}.")
-        _check_path(one)
+        _check_source("py_modules", one)
     return list(value)
 
 
-def _check_path(path: str) -> None:
-    scheme, separator, _ = path.partition("://")
-    if separator and not is_uri(path):
+def _check_source(field: str, source: str) -> None:
+    """A path, or the URI of an archive or of a folder."""
+    scheme, separator, _ = source.partition("://")
+    if not separator:
+        if not os.path.exists(source):
+            raise ValueError(f"{source} is not a valid path.")
+        return
+    if not is_uri(source):
         raise ValueError(
-            f"runtime_env: {scheme}:// is not supported by raysim. Give a local path to init(), or a "
-            f"{FILE_SCHEME} URI of what lies on every node."
+            f"runtime_env: {scheme}:// is not supported by raysim. Give a local path to init(), an https:// "
+            f"URI, or a {FILE_SCHEME} URI of what lies on every node."
         )
-    if not separator and not os.path.exists(path):
-        raise ValueError(f"{path} is not a valid path.")
+    if source.startswith(LOCAL_SCHEME):
+        if not os.path.isabs(source.removeprefix(LOCAL_SCHEME)):
+            raise ValueError(
+                f"{source} must name a folder from the root: {LOCAL_SCHEME}/some/folder."
+            )
+        return
+    path = source.partition("?")[0]
+    suffixes = [*ARCHIVES, *([WHEEL] if field == "py_modules" else [])]
+    if not path.endswith(tuple(suffixes)):
+        raise ValueError(f"{field}: {path} must end in one of {', '.join(suffixes)}.")
+
+
+def _py_executable(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise TypeError(
+            f"runtime_env['py_executable'] must be a command that starts Python, got {value!r}."
+        )
+    return value
 
 
 def _hook(value: Any) -> Any:
@@ -156,72 +174,26 @@ def _config(value: Any) -> RuntimeEnvConfig:
     return RuntimeEnvConfig(**value)
 
 
-def _packages_check(
-    tool: str, options: dict[str, type], takes_file: bool
-) -> Callable[[Any], dict[str, Any] | None]:
-    """Of `pip` or `uv`: a list, a requirements file, or a dict of both and options."""
-
-    def check(value: Any) -> dict[str, Any] | None:
-        if isinstance(value, str):
-            value = _requirements(value)
-        if _is_list_of_strings(value):
-            value = {"packages": value}
-        if not isinstance(value, dict):
-            raise TypeError(
-                f"runtime_env['{tool}'] must be of type str or List[str], got {type(value)}"
-            )
-        known = ["packages", *options]
-        if set(value) - set(known):
-            raise ValueError(
-                f"runtime_env['{tool}'] can only have these fields: {', '.join(known)}, but got: {list(value)}"
-            )
-        if "packages" not in value:
-            raise ValueError(
-                f"runtime_env['{tool}'] must include field 'packages', but got {value}"
-            )
-        packages = value["packages"]
-        if takes_file and isinstance(packages, str):
-            packages = _requirements(packages)
-        if not isinstance(packages, list):
-            raise ValueError(
-                f"runtime_env['{tool}']['packages'] must be of type list, got: {type(packages)}"
-            )
-        if not _is_list_of_strings(packages):
-            raise TypeError(f"runtime_env['{tool}']['packages'] must be of type list[str].")
-        for name, kind in options.items():
-            wrong = name in value and not isinstance(value[name], kind)
-            if wrong or (kind is list and name in value and not _is_list_of_strings(value[name])):
-                raise TypeError(
-                    f"runtime_env['{tool}']['{name}'] must be of type "
-                    f"{'list[str]' if kind is list else kind.__name__}, got {type(value[name])}"
-                )
-        if not packages:
-            return None
-        return {f"{tool}_check": False, **value, "packages": list(dict.fromkeys(packages))}
-
-    return check
-
-
-def _requirements(file: str) -> list[str]:
-    path = Path(file)
-    if not path.is_file():
-        raise ValueError(f"{path} is not a valid file")
-    lines = [line.strip() for line in path.read_text("utf-8").splitlines()]
-    return [line for line in lines if line and not line.startswith("#")]
-
-
 CHECKS: dict[str, Callable[[Any], Any]] = {
+    "conda": conda,
     "config": _config,
+    "container": container,
     "env_vars": _env_vars,
     "excludes": _excludes,
-    "pip": _packages_check(
-        "pip", {"pip_check": bool, "pip_version": str, "pip_install_options": list}, takes_file=True
+    "image_uri": image_uri,
+    "pip": installer(
+        "pip",
+        {"pip_check": bool, "pip_version": str, "pip_install_options": list},
+        takes_file=True,
+        usual={},
     ),
+    "py_executable": _py_executable,
     "py_modules": _py_modules,
-    "uv": _packages_check(
+    "uv": installer(
         "uv",
         {"uv_check": bool, "uv_version": str, "uv_pip_install_options": list},
         takes_file=False,
+        usual={"uv_pip_install_options": ["--no-cache"]},
     ),
     "worker_process_setup_hook": _hook,
     "working_dir": _working_dir,

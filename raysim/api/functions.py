@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from raysim.api.binding import binder
-from raysim.api.resolve import refuse_per_yield, task_options
+from raysim.api.resolve import refuse_decorators, task_options
 from raysim.api.session import auto_init
 from raysim.api.signature import Signature
 from raysim.backend import RemoteTarget
@@ -37,8 +37,13 @@ class RemoteFunction:
     """
 
     def __init__(self, function: Callable[..., Any], given: dict[str, Any]) -> None:
-        functools.update_wrapper(self, function)
         self._function = function
+        self._default_options = given
+        self._look_at_function()
+
+    def _look_at_function(self) -> None:
+        function, given = self._function, self._default_options
+        functools.update_wrapper(self, function)
         self._target = RemoteTarget(function, function.__qualname__)
         self._check = Signature.of(function).check
         self._variants: dict[tuple[Any, ...], RemoteFunction] = {}
@@ -75,13 +80,11 @@ class RemoteFunction:
 
     def options(self, **given: Any) -> "RemoteFunction":
         """The same function with these options on top of its own; it stays as it is."""
-        if "max_calls" in given:
-            raise ValueError("Setting 'max_calls' is not supported in '.options()'.")
-        refuse_per_yield(given)
         key = option_key(given)
         known = self._variants.get(key) if key is not None else None
         if known is not None:
             return known
+        refuse_decorators(given, self._options.per_yield)
         other = object.__new__(RemoteFunction)
         other.__dict__.update(self.__dict__)
         other._variants = {}
@@ -97,8 +100,22 @@ class RemoteFunction:
             f"'{name}()', try '{name}.remote()'."
         )
 
+    def __getattr__(self, name: str) -> Any:
+        if "_target" in self.__dict__ or "_function" not in self.__dict__:
+            raise AttributeError(f"'RemoteFunction' object has no attribute {name!r}")
+        self._look_at_function()
+        return getattr(self, name)
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return RemoteFunction, (self._function, self._default_options)
+        return _unpickled, (self._function, self._default_options)
 
     def __repr__(self) -> str:
         return f"RemoteFunction({self._function.__module__}.{self._function.__qualname__})"
+
+
+def _unpickled(function: Callable[..., Any], given: dict[str, Any]) -> RemoteFunction:
+    """Looks at the function when it is first used: where that refers to itself, it has no defaults yet."""
+    made = object.__new__(RemoteFunction)
+    made._function = function
+    made._default_options = given
+    return made

@@ -6,7 +6,7 @@ from raysim.api import session
 from raysim.api.binding import binder
 from raysim.api.methods import Method, decode_methods
 from raysim.api.options import METHOD_OPTIONS, unknown_name
-from raysim.api.resolve import call_options, refuse_per_yield
+from raysim.api.resolve import call_options
 from raysim.api.session import auto_init
 from raysim.backend import ActorRecord, CallOptions
 from raysim.exceptions import ActorHandleNotFoundError
@@ -32,7 +32,7 @@ class ActorMethod:
         """
         method, handle, options = self._method, self._handle, self._options
         method.signature.check(args, kwargs)
-        if handle._ray_session != session.number:
+        if handle._ray_session != session.number and session.is_over(handle._ray_session):
             raise _stale(handle)
         count = options.num_returns
         backend = current() or auto_init()
@@ -54,7 +54,11 @@ class ActorMethod:
         for name in given:
             if name not in METHOD_OPTIONS:
                 raise TypeError(unknown_name(name, METHOD_OPTIONS, "actor methods"))
-        refuse_per_yield(given)
+        if "_num_objects_per_yield" in given:
+            raise ValueError(
+                "_num_objects_per_yield cannot be overridden per actor method call. "
+                "Use @ray.method(_num_objects_per_yield=...) instead."
+            )
         new = call_options(given, self._method.is_generator)
         old = self._options
         merged = CallOptions(
@@ -75,6 +79,7 @@ class ActorMethod:
             ),
             concurrency_group=new.concurrency_group or old.concurrency_group,
             max_pending_calls=old.max_pending_calls,
+            name=new.name or old.name,
         )
         return ActorMethod(self._handle, self._method, merged)
 
@@ -162,7 +167,7 @@ def kill(actor: ActorHandle, *, no_restart: bool = True) -> None:
             f"kill() is for actors only; for tasks there is cancel(). Got: {type(actor).__name__}."
         )
     backend = current() or auto_init()
-    if actor._ray_session != session.number:
+    if session.is_over(actor._ray_session):
         raise _stale(actor)
     backend.kill_actor(actor._ray_actor_id, no_restart)
 

@@ -9,9 +9,12 @@ from typing import Any
 import msgspec
 
 from raysim.api.defaults import defaults
+from raysim.api.isolation import ARGUMENTS as ISOLATION
+from raysim.api.job_arguments import DRIVER, JOB
 from raysim.backend import InitOptions, NodeOptions
 from raysim.config import MS, Config
 from raysim.journal import Journal
+from raysim.spec.isolation import Isolation
 from raysim.spec.labels import check_labels
 
 DEFAULT_BACKEND = "cluster"
@@ -29,13 +32,9 @@ MEMORY_SHARE = 0.7
 object store's 30 %."""
 
 IGNORED = (
-    "configure_logging",
     "dashboard_host",
     "dashboard_port",
     "include_dashboard",
-    "log_to_driver",
-    "logging_format",
-    "logging_level",
     "_metrics_export_port",
     "_node_ip_address",
     "_plasma_directory",
@@ -44,21 +43,18 @@ IGNORED = (
     "_skip_env_hook",
     "_temp_dir",
 )
-"""Ray's arguments that change nothing a program can see here."""
+"""Ray's arguments that change nothing a program can see in raysim's own worlds."""
 
 UNSUPPORTED = (
-    "job_config",
-    "logging_config",
-    "enable_resource_isolation",
-    "cgroup_path",
-    "system_reserved_cpu",
-    "system_reserved_memory",
     "proxy_server_url",
     "object_spilling_directory",
     "_tracing_startup_hook",
     "_driver_object_store_memory",
 )
 """Ray's arguments that raysim refuses when they are set."""
+
+KNOWN = (*IGNORED, *UNSUPPORTED, *JOB, *DRIVER, *ISOLATION, "local_mode")
+"""Ray's arguments that are no parameters of raysim's `init`."""
 
 
 def backend_name(given: str | None) -> str:
@@ -68,8 +64,7 @@ def backend_name(given: str | None) -> str:
 
 def check_rest(rest: Mapping[str, Any]) -> None:
     """Raises RuntimeError for arguments that Ray does not have, ValueError for those not supported."""
-    known = (*IGNORED, *UNSUPPORTED, "local_mode")
-    unknown = [name for name in rest if name not in known]
+    unknown = [name for name in rest if name not in KNOWN]
     if unknown:
         raise RuntimeError(f"Unknown keyword argument(s): {', '.join(unknown)}")
     if rest.get("local_mode"):
@@ -141,6 +136,9 @@ def init_options(
     system_config: Mapping[str, Any] | None = None,
     address: str | None = None,
     runtime_env: str = "",
+    shared: bool = False,
+    log_to_driver: bool = True,
+    isolation: Isolation | None = None,
 ) -> InitOptions:
     seeds = (defaults.seed, seed, 0)
     return InitOptions(
@@ -152,6 +150,9 @@ def init_options(
         entrypoint=defaults.entrypoint or " ".join(sys.argv),
         journal=defaults.journal or journal,
         runtime_env=runtime_env,
+        shared=shared,
+        log_to_driver=log_to_driver,
+        isolation=isolation,
         world={**(world or {}), **defaults.world},
     )
 

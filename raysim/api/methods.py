@@ -11,12 +11,11 @@ from typing import Any, TypeVar, overload
 
 import msgspec
 
-from raysim.api.options import METHOD_OPTIONS, unknown_name
+from raysim.api.options import DECORATED_METHOD_OPTIONS, unknown_name
 from raysim.api.resolve import call_options
 from raysim.api.signature import Signature
 from raysim.backend import CallOptions
-
-_OPTIONS_ATTRIBUTE = "__ray_method_options__"
+from raysim.runtime.items import OPTIONS_ATTRIBUTE
 
 M = TypeVar("M", bound=Callable[..., Any])
 
@@ -93,7 +92,7 @@ def _method(cls: type, name: str, function: Callable[..., Any]) -> Method:
     return Method(
         name,
         Signature.of(function, skip_first=is_plain and not is_static),
-        call_options(getattr(function, _OPTIONS_ATTRIBUTE, {}), is_generator),
+        call_options(getattr(function, OPTIONS_ATTRIBUTE, {}), is_generator),
         is_generator,
     )
 
@@ -114,14 +113,14 @@ def method(*args: Any, **options: Any) -> Any:
     if args:
         raise AssertionError(
             "The @method decorator takes a method, or some of the keywords "
-            f"{', '.join(METHOD_OPTIONS)}."
+            f"{', '.join(DECORATED_METHOD_OPTIONS)}."
         )
     for name in options:
-        if name not in METHOD_OPTIONS:
-            raise AssertionError(unknown_name(name, METHOD_OPTIONS, "@method"))
+        if name not in DECORATED_METHOD_OPTIONS:
+            raise AssertionError(unknown_name(name, DECORATED_METHOD_OPTIONS, "@method"))
 
     def annotate(function: M) -> M:
-        setattr(function, _OPTIONS_ATTRIBUTE, options)
+        setattr(function, OPTIONS_ATTRIBUTE, options)
         return function
 
     return annotate

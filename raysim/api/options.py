@@ -2,7 +2,7 @@
 
 The order of the checks is Ray's (`ray_option_utils.py`): an unknown name is a ValueError, a wrong
 type a TypeError, a bad value a ValueError, one option after another as they were given. What Ray
-has and raysim has not yet is refused last, by name.
+has and raysim has not is refused last, by name.
 """
 
 import difflib
@@ -23,6 +23,9 @@ from raysim.spec.resources import to_units
 Check: TypeAlias = Callable[[Any], str | None]
 """What is wrong with a value of the right type; None when nothing is."""
 
+MOST = 2**31 - 1
+"""That a count may be. Ray: it is an int32 there."""
+
 _ANY = object()
 _NONE = type(None)
 
@@ -33,7 +36,7 @@ class Option(msgspec.Struct, frozen=True):
     types: tuple[type, ...]
     check: Check = lambda _: None
     only: tuple[Any, ...] | object = _ANY
-    """Where raysim does not support the option yet: the values that change nothing."""
+    """Where raysim does not support the option: the values that change nothing."""
 
     def validate(self, name: str, value: Any) -> None:
         if not isinstance(value, self.types):
@@ -49,7 +52,8 @@ class Option(msgspec.Struct, frozen=True):
     def refuse_unsupported(self, name: str, value: Any) -> None:
         if self.only is not _ANY and value not in self.only:  # type: ignore[operator]
             raise ValueError(
-                f"Option {name}={value!r} is not supported by raysim yet. Leave it out."
+                f"Option {name}={value!r} is not supported by raysim: it is for tensors that go from GPU to "
+                "GPU. Leave it out."
             )
 
 
@@ -71,6 +75,9 @@ def _quantity(name: str) -> Check:
 def _resources(value: dict[str, float] | None) -> str | None:
     if value is None:
         return None
+    for name in value:
+        if not isinstance(name, str):
+            raise AttributeError(f"resources must have names as keys, but one is {name!r}.")
     if "CPU" in value or "GPU" in value:
         return "Use num_cpus and num_gpus instead of 'CPU' and 'GPU' in resources."
     for name in ("memory", "object_store_memory", "bundle"):
@@ -83,11 +90,17 @@ def _resources(value: dict[str, float] | None) -> str | None:
 
 def _at_least(name: str, least: int) -> Check:
     meaning = " (-1 means without limit)" if least == -1 else ""
-    return lambda value: (
-        None
-        if value is None or value >= least
-        else f"{name} must be None or at least {least}{meaning}, but it is {value}."
-    )
+
+    def check(value: int | None) -> str | None:
+        if value is None:
+            return None
+        if value < least:
+            return f"{name} must be at least {least}{meaning}, but it is {value}."
+        if value > MOST:
+            raise OverflowError(f"{name} must be at most {MOST}, but it is {value}.")
+        return None
+
+    return check
 
 
 def _num_returns(value: int | str | None) -> str | None:
@@ -98,11 +111,18 @@ def _num_returns(value: int | str | None) -> str | None:
     return _at_least("num_returns", 0)(value)
 
 
+def _retried_of_method(value: bool | Iterable[Any] | None) -> str | None:
+    problem = _retry_exceptions(value)
+    if problem is not None:
+        raise AssertionError(problem)
+    return None
+
+
 def _retry_exceptions(value: bool | Iterable[Any] | None) -> str | None:
-    if (
-        value is None
-        or isinstance(value, bool)
-        or all(isinstance(v, type) and issubclass(v, Exception) for v in value)
+    if value is None or isinstance(value, bool):
+        return None
+    if isinstance(value, list | tuple) and all(
+        isinstance(v, type) and issubclass(v, Exception) for v in value
     ):
         return None
     return f"retry_exceptions must be a bool or a list of exception classes, but it is {value!r}."
@@ -114,7 +134,11 @@ def _concurrency_groups(value: dict[Any, Any] | list[Any] | None) -> str | None:
     if isinstance(value, list):
         return f"concurrency_groups must be a dict of names and limits, but it is {value!r}."
     for name, limit in value.items():
-        if not isinstance(name, str) or not isinstance(limit, int) or limit < 1:
+        if not isinstance(name, str) or not isinstance(limit, int):
+            raise TypeError(
+                f"concurrency_groups must give each name a whole number, but {name!r} has {limit!r}."
+            )
+        if limit < 1:
             return (
                 f"concurrency_groups must give each name a limit of at least 1, but {name!r} has "
                 f"{limit!r}."
@@ -164,6 +188,29 @@ def _backpressure(value: int | None) -> str | None:
     )
 
 
+def _backpressure_of_actor(value: int | None) -> str | None:
+    if value is None or value > 0 or value == -1:
+        return None
+    return (
+        "_actor_generator_backpressure_num_objects must be > 0 to limit the items of the actor's "
+        f"generators that wait to be taken, or -1 for any number, but it is {value}."
+    )
+
+
+def _own_labels(value: dict[Any, Any] | None) -> str | None:
+    for pair in (value or {}).items():
+        for what, one in zip(("key", "value"), pair, strict=True):
+            if not isinstance(one, str):
+                return f"Label {what} must be string, but got {type(one)}: {one!r}."
+    return None
+
+
+def _group(value: object) -> str | None:
+    if isinstance(value, str) and value != "default" and value:
+        raise AssertionError(f"placement_group must be a PlacementGroup, but it is {value!r}.")
+    return None
+
+
 def _per_yield(value: int | None) -> str | None:
     if value is None or value > 0:
         return None
@@ -191,8 +238,8 @@ _COMMON: dict[str, Option] = {
     "name": Option((str, _NONE)),
     "num_cpus": Option((float, int, _NONE), _quantity("num_cpus")),
     "num_gpus": Option((float, int, _NONE), _quantity("num_gpus")),
-    "object_store_memory": Option((int, _NONE), only=(None,)),
-    "placement_group": Option((str, PlacementGroup, _NONE)),
+    "object_store_memory": Option((int, _NONE), _quantity("object_store_memory")),
+    "placement_group": Option((str, PlacementGroup, _NONE), _group),
     "placement_group_bundle_index": Option((int,)),
     "placement_group_capture_child_tasks": Option((bool, _NONE)),
     "resources": Option((dict, _NONE), _resources),
@@ -208,7 +255,7 @@ _COMMON: dict[str, Option] = {
         _scheduling_strategy,
     ),
     "enable_task_events": Option((bool,)),
-    "_labels": Option((dict, _NONE), only=(None, {})),
+    "_labels": Option((dict, _NONE), _own_labels),
 }
 
 TASK_OPTIONS: dict[str, Option] = {
@@ -218,11 +265,11 @@ TASK_OPTIONS: dict[str, Option] = {
         lambda v: None if v is None else "object_store_memory is not an option of tasks.",
     ),
     "max_calls": Option((int, _NONE), _at_least("max_calls", 0)),
-    "max_retries": Option((int, _NONE), _at_least("max_retries", -1)),
+    "max_retries": Option((int,), _at_least("max_retries", -1)),
     "num_returns": Option((int, str, _NONE), _num_returns),
     "retry_exceptions": Option((bool, list, tuple), _retry_exceptions),
     "_generator_backpressure_num_objects": Option((int, _NONE), _backpressure),
-    "_num_objects_per_yield": Option((int, _NONE), _per_yield, only=(None, 1)),
+    "_num_objects_per_yield": Option((int, _NONE), _per_yield),
 }
 """Of remote functions."""
 
@@ -233,29 +280,36 @@ ACTOR_OPTIONS: dict[str, Option] = {
     "enable_tensor_transport": Option((bool, _NONE), only=(None, False)),
     "lifetime": Option((str, _NONE), _is_lifetime),
     "max_concurrency": Option((int, _NONE), _at_least("max_concurrency", 0)),
-    "max_restarts": Option((int, _NONE), _at_least("max_restarts", -1)),
-    "max_task_retries": Option((int, _NONE), _at_least("max_task_retries", -1)),
-    "max_pending_calls": Option((int, _NONE), _at_least("max_pending_calls", -1)),
+    "max_restarts": Option((int,), _at_least("max_restarts", -1)),
+    "max_task_retries": Option((int,), _at_least("max_task_retries", -1)),
+    "max_pending_calls": Option((int,), _at_least("max_pending_calls", -1)),
     "namespace": Option(
         (str, _NONE), _not_empty('"" is not a valid namespace. Leave it out for the current one.')
     ),
     "get_if_exists": Option((bool,)),
     "allow_out_of_order_execution": Option((bool, _NONE)),
-    "_actor_generator_backpressure_num_objects": Option((int, _NONE), _backpressure),
+    "_actor_generator_backpressure_num_objects": Option((int, _NONE), _backpressure_of_actor),
 }
 """Of actor classes."""
 
-METHOD_OPTIONS: dict[str, Option] = {
+DECORATED_METHOD_OPTIONS: dict[str, Option] = {
     "num_returns": Option((int, str, _NONE), _num_returns),
     "max_task_retries": Option((int, _NONE), _at_least("max_task_retries", -1)),
-    "retry_exceptions": Option((bool, list, tuple, _NONE), _retry_exceptions),
+    "retry_exceptions": Option((object,), _retried_of_method),
     "enable_task_events": Option((bool, _NONE)),
     "concurrency_group": Option((str, _NONE)),
     "tensor_transport": Option((str, _NONE), only=(None,)),
     "_generator_backpressure_num_objects": Option((int, _NONE), _backpressure),
-    "_num_objects_per_yield": Option((int, _NONE), _per_yield, only=(None, 1)),
+    "_num_objects_per_yield": Option((int, _NONE), _per_yield),
 }
-"""Of actor methods: `@method(...)` and `handle.m.options(...)`."""
+"""Of `@method(...)`."""
+
+METHOD_OPTIONS: dict[str, Option] = {
+    **DECORATED_METHOD_OPTIONS,
+    "name": Option((str,)),
+    "_labels": Option((dict, _NONE), _own_labels),
+}
+"""Of actor methods, with those that only a call has: `handle.m.options(...)`."""
 
 
 def validate(options: Mapping[str, Any], table: Mapping[str, Option], of: str) -> None:
@@ -268,7 +322,7 @@ def validate(options: Mapping[str, Any], table: Mapping[str, Option], of: str) -
 
 
 def refuse_unsupported(options: Mapping[str, Any], table: Mapping[str, Option]) -> None:
-    """Raises ValueError for the first option that Ray has and raysim has not yet."""
+    """Raises ValueError for the first option that Ray has and raysim has not."""
     for name, value in options.items():
         table[name].refuse_unsupported(name, value)
 

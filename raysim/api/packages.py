@@ -6,6 +6,7 @@ does. Equal contents are equal packages: their name is a digest.
 
 import io
 import os
+import tarfile
 import zipfile
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
@@ -14,6 +15,7 @@ from typing import TypeAlias
 
 from pathspec import GitIgnoreSpec
 
+from raysim.api.env_fields import ARCHIVES, WHEEL
 from raysim.spec.runtime_env import PACKAGE_SCHEME
 
 LARGEST_BYTES = 512 * 1024 * 1024
@@ -55,10 +57,11 @@ def pack_module_file(file: Path) -> Package:
 
 
 def pack_archive(file: Path) -> Package:
-    """A `.zip` or a wheel as it is. Raises ValueError when it is no zip."""
-    if not zipfile.is_zipfile(file):
-        raise ValueError(f"{file} is not a zip file.")
-    return _named(file.read_bytes(), file.suffix, file)
+    """A zip, a wheel or a tar as it is. Raises ValueError when it is neither."""
+    if not zipfile.is_zipfile(file) and not tarfile.is_tarfile(file):
+        raise ValueError(f"{file} is not a zip or tar file.")
+    suffix = next((one for one in (*ARCHIVES, WHEEL) if file.name.endswith(one)), file.suffix)
+    return _named(file.read_bytes(), suffix, file)
 
 
 def _named(data: bytes, suffix: str, source: Path) -> Package:

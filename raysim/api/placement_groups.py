@@ -3,68 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
+from raysim.api.ids import PlacementGroupID
 from raysim.api.session import auto_init
 from raysim.backend import Backend, PlacementGroupOptions
 from raysim.runtime.current import current
 from raysim.runtime.object_ref import ObjectRef
-from raysim.spec.ids import (
-    NIL_GROUP,
-    NIL_NODE,
-    PLACEMENT_GROUP_ID_BYTES,
-    UNIQUE_ID_BYTES,
-    PlacementGroupId,
-)
+from raysim.spec.ids import NIL_NODE, UNIQUE_ID_BYTES
 from raysim.spec.labels import parse_selector
 from raysim.spec.placement_group import GroupInfo, GroupStrategy
 from raysim.spec.resources import floats, to_units
 
 EXAMPLE = '[{"CPU": 1.0}, {"GPU": 1.0}]'
-
-
-class PlacementGroupID:
-    """18 bytes; equal, ordered and hashed by them. Ray: `ray.PlacementGroupID`."""
-
-    __slots__ = ("_raw",)
-
-    def __init__(self, raw: bytes) -> None:
-        if len(raw) != PLACEMENT_GROUP_ID_BYTES:
-            raise ValueError(
-                f"A placement group id has {PLACEMENT_GROUP_ID_BYTES} bytes, not {len(raw)}."
-            )
-        self._raw = PlacementGroupId(raw)
-
-    @classmethod
-    def nil(cls) -> "PlacementGroupID":
-        return cls(NIL_GROUP)
-
-    @classmethod
-    def from_hex(cls, text: str) -> "PlacementGroupID":
-        return cls(bytes.fromhex(text))
-
-    @classmethod
-    def size(cls) -> int:
-        return PLACEMENT_GROUP_ID_BYTES
-
-    def binary(self) -> PlacementGroupId:
-        return self._raw
-
-    def hex(self) -> str:
-        return self._raw.hex()
-
-    def is_nil(self) -> bool:
-        return self._raw == NIL_GROUP
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, PlacementGroupID) and self._raw == other._raw
-
-    def __hash__(self) -> int:
-        return hash(self._raw)
-
-    def __repr__(self) -> str:
-        return f"PlacementGroupID({self._raw.hex()})"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return PlacementGroupID, (self._raw,)
 
 
 class PlacementGroup:

@@ -31,6 +31,9 @@ DEFAULT_MAX_RETRIES = 3
 ASYNC_CONCURRENCY = 1000
 """Calls of an asynchronous actor that run at once. Ray: `DEFAULT_MAX_CONCURRENCY_ASYNC`."""
 
+_DETACHED = {None: None, "detached": True, "non_detached": False}
+"""By `lifetime`; None: as the job's actors are."""
+
 
 def task_options(given: Mapping[str, Any], name: str, is_generator: bool) -> TaskOptions:
     """Options of a remote function called `name`. Raises ValueError or TypeError."""
@@ -46,13 +49,15 @@ def task_options(given: Mapping[str, Any], name: str, is_generator: bool) -> Tas
         resources=_resources(given) or {},
         num_returns=count,
         item_limit=_item_limit(given),
-        max_retries=_default_retries() if retries is None else retries,
+        per_yield=given.get("_num_objects_per_yield") or 1,
+        max_retries=_default_retries() if retries is None else int(retries),
         retry_exceptions=retry if isinstance(retry, bool) else tuple(retry),
         name=given.get("name") or name,
         strategy=_strategy(given),
         capture=_capture(given),
         selectors=_selectors(given),
         max_calls=given.get("max_calls") or 0,
+        hidden=not given.get("enable_task_events", True),
         runtime_env=call_env(given.get("runtime_env")),
     )
 
@@ -65,25 +70,34 @@ def actor_options(
     if given.get("get_if_exists") and not given.get("name"):
         raise ValueError("The actor name must be specified to use `get_if_exists`.")
     refuse_unsupported(given, ACTOR_OPTIONS)
+    if "object_store_memory" in given:
+        warnings.warn(
+            "Setting 'object_store_memory' for actors is deprecated: it places the actor, but keeps no "
+            "room for its objects.",
+            DeprecationWarning,
+            stacklevel=4,
+        )
     limit = given.get("max_concurrency") or (ASYNC_CONCURRENCY if is_async else 1)
     return ActorOptions(
         num_cpus=given.get("num_cpus"),
         num_gpus=given.get("num_gpus"),
         memory=int(given.get("memory") or 0),
+        object_store_memory=int(given.get("object_store_memory") or 0),
         resources=_resources(given),
-        max_restarts=given.get("max_restarts") or 0,
-        max_task_retries=given.get("max_task_retries") or 0,
-        max_concurrency=limit,
+        max_restarts=int(given.get("max_restarts", 0)),
+        max_task_retries=int(given.get("max_task_retries", 0)),
+        max_concurrency=int(limit),
         concurrency_groups=dict(given.get("concurrency_groups") or {}),
         is_async=is_async,
         out_of_order=is_async or limit > 1 or bool(given.get("allow_out_of_order_execution")),
         name=given.get("name") or "",
         namespace=given.get("namespace") or "",
         get_if_exists=given.get("get_if_exists", False),
-        detached=given.get("lifetime") == "detached",
+        detached=_DETACHED[given.get("lifetime")],
         strategy=_strategy(given),
         capture=_capture(given),
         selectors=_selectors(given),
+        hidden=not given.get("enable_task_events", True),
         method_meta=method_meta,
         runtime_env=call_env(given.get("runtime_env")),
     )
@@ -95,13 +109,17 @@ def call_options(given: Mapping[str, Any], is_generator: bool) -> CallOptions:
     count = _returns(given, is_generator)
     refuse_unsupported(given, METHOD_OPTIONS)
     retried = given.get("retry_exceptions")
+    retries = given.get("max_task_retries")
+    shown = given.get("enable_task_events")
     return CallOptions(
         num_returns=count,
         item_limit=_item_limit(given),
-        max_task_retries=given.get("max_task_retries"),
+        max_task_retries=None if retries is None else int(retries),
         retry_exceptions=bool(retried),
         retry_only=cloudpickle.dumps(tuple(retried)) if isinstance(retried, list | tuple) else b"",
         concurrency_group=given.get("concurrency_group") or "",
+        hidden=None if shown is None else not shown,
+        name=given.get("name") or "",
     )
 
 
@@ -124,20 +142,23 @@ def _returns(given: Mapping[str, Any], is_generator: bool) -> int:
             )
             return DYNAMIC
         return STREAMING
-    return count
+    return int(count)
 
 
 def _item_limit(given: Mapping[str, Any]) -> int:
-    return max(0, given.get("_generator_backpressure_num_objects") or 0)
+    return max(0, int(given.get("_generator_backpressure_num_objects") or 0))
 
 
-def refuse_per_yield(given: Mapping[str, Any]) -> None:
-    """Raises ValueError where `.options()` has what only a decorator may have."""
-    if "_num_objects_per_yield" in given:
+def refuse_decorators(given: Mapping[str, Any], per_yield: int) -> None:
+    """Raises ValueError where `.options()` of a remote function has what only its decorator may have."""
+    if given.get("_num_objects_per_yield", per_yield) != per_yield:
         raise ValueError(
             "_num_objects_per_yield cannot be overridden per task call. "
             "Use @ray.remote(_num_objects_per_yield=...) instead."
         )
+    validate(given, TASK_OPTIONS, "remote functions")
+    if "max_calls" in given:
+        raise ValueError("Setting 'max_calls' is not supported in '.options()'.")
 
 
 def _resources(given: Mapping[str, Any]) -> dict[str, float] | None:

@@ -9,9 +9,17 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from raysim.api.env_fields import CHECKS, IGNORED, RuntimeEnvConfig, is_uri, refusal
+from raysim.api.env_fields import (
+    ARCHIVES,
+    CHECKS,
+    IGNORED,
+    WHEEL,
+    RuntimeEnvConfig,
+    is_uri,
+    refusal,
+)
 from raysim.runtime.setup_hook import pickled_hook
-from raysim.spec.runtime_env import write_env
+from raysim.spec.runtime_env import conflict, write_env
 
 NO_URI = (
     "is not a valid URI. Passing directories or modules to be dynamically uploaded is only supported "
@@ -22,8 +30,9 @@ NO_URI = (
 class RuntimeEnv(dict[str, Any]):
     """What the workers of a job, a task or an actor have besides a plain one's. Ray: `ray.runtime_env.RuntimeEnv`.
 
-    `env_vars`, `working_dir` (a folder or a `.zip`), `py_modules` (folders, `.py` files, wheels), `excludes`,
-    `pip`, `uv`, `worker_process_setup_hook`, `config`. Raises ValueError or TypeError.
+    `env_vars`, `working_dir` (a folder or an archive), `py_modules` (folders, `.py` files, wheels), `excludes`,
+    `pip`, `uv`, `conda`, `py_executable`, `image_uri`, `container`, `worker_process_setup_hook`, `config`.
+    Raises ValueError or TypeError.
     """
 
     known_fields = frozenset(CHECKS)
@@ -37,11 +46,13 @@ class RuntimeEnv(dict[str, Any]):
                 self[name] = value
             else:
                 super().__setitem__(name, value)
-        if "pip" in self and "uv" in self:
-            raise ValueError(
-                "The 'pip' field, 'uv' field, and 'conda' field of runtime_env cannot be specified at the "
-                f"same time.\nspecified pip field: {self['pip']}\nspecified uv field: {self['uv']}"
-            )
+        if _validate:
+            self._check_together()
+
+    def _check_together(self) -> None:
+        problem = conflict(self)
+        if problem:
+            raise ValueError(problem)
 
     def __setitem__(self, name: str, value: Any) -> None:
         check = CHECKS.get(name)
@@ -125,10 +136,13 @@ def _uploaded_dir(path: str, excludes: list[str], packages: dict[str, bytes]) ->
     source = Path(path)
     if source.is_dir():
         uri, data = pack_folder(source, excludes)
-    elif source.suffix == ".zip" and source.is_file():
+    elif source.name.endswith(ARCHIVES) and source.is_file():
         uri, data = pack_archive(source)
     else:
-        raise ValueError(f"directory {path} must be an existing directory or a .zip file")
+        raise ValueError(
+            f"directory {path} must be an existing directory or a file of one of the kinds "
+            f"{', '.join(ARCHIVES)}"
+        )
     packages[uri] = data
     return uri
 
@@ -144,10 +158,11 @@ def _uploaded_module(module: object, excludes: list[str], packages: dict[str, by
         uri, data = pack_folder(source, excludes, as_module=True)
     elif source.suffix == ".py" and source.is_file():
         uri, data = pack_module_file(source)
-    elif source.suffix == ".whl" and source.is_file():
+    elif source.name.endswith((*ARCHIVES, WHEEL)) and source.is_file():
         uri, data = pack_archive(source)
     else:
-        raise ValueError(f"py_modules: {path} is no folder, .py file or .whl file.")
+        kinds = ", ".join((*ARCHIVES, WHEEL))
+        raise ValueError(f"py_modules: {path} is no folder, no .py file, and none of {kinds}.")
     packages[uri] = data
     return uri
 

@@ -7,20 +7,27 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
+from raysim.api.defaults import defaults
 from raysim.api.init_options import (
     CANNOT_JOIN,
+    IGNORED,
     backend_name,
     check_rest,
     init_options,
     node_options,
     nodes_of,
 )
+from raysim.api.isolation import ARGUMENTS as ISOLATION
+from raysim.api.isolation import isolation
+from raysim.api.job_arguments import DRIVER, JOB, configure_driver, job_arguments
 from raysim.api.runtime_env import job_env
 from raysim.backend import Backend, NodeOptions, World, load
 from raysim.exceptions import RaySystemError
 from raysim.journal import Journal
 from raysim.runtime.current import current, set_current
+from raysim.runtime.object_ref import OUT_OF_BAND, ObjectRef
 from raysim.runtime.unhandled import LOG
+from raysim.spec.runtime_env import with_job
 
 number = 0
 """Of sessions of this process as a driver: tells handles of an ended session from those of this one."""
@@ -60,17 +67,13 @@ class _Session:
 
 
 class JoinableWorld:
-    """A cluster of this process that `init(address=...)` joins: see `raysim.cluster_utils`."""
+    """A cluster of this process that `init(address=...)` joins, as a new job each time: see
+    `raysim.cluster_utils`."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, nodes: list[NodeOptions]) -> None:
         self.world = world
-        self._backend: Backend | None = None
-
-    def connect(self) -> Backend:
-        """The driver's process, the same one each time: a world has one."""
-        if self._backend is None:
-            self._backend = self.world.connect()
-        return self._backend
+        self.nodes = nodes
+        """It was made with."""
 
 
 joinable: dict[str, JoinableWorld] = {}
@@ -117,10 +120,29 @@ def init(
     if current() is not None:
         return _again(ignore_reinit_error)
     name = backend_name(backend)
-    job, packages, world = _job_env(name, runtime_env, world)
-    if address == "local":
-        address = None
-    if address is not None:
+    joined = None if address == "local" else address
+    found = None if joined is None else _find(joined)
+    if found is not None:
+        name = found.world.name
+        _refuse_described({"seed": seed, "journal": journal, "world": world})
+    elif joined is not None and name in CANNOT_JOIN:
+        raise ConnectionError(
+            f"Could not find a cluster at address {joined!r} in this process. "
+            "Leave the address out to start one; joining the cluster of another process is not "
+            "supported by raysim yet."
+        )
+    given = job_arguments(rest, runtime_env, namespace)
+    job, packages, world = _job_env(name, given.runtime_env, world)
+    own = name in CANNOT_JOIN
+    configure_driver(rest, given.settings.logging if own else None)
+    if own:
+        job = with_job(job, given.settings)
+    else:
+        world = {
+            **{one: rest[one] for one in (*IGNORED, *DRIVER, *JOB, *ISOLATION) if one in rest},
+            **(world or {}),
+        }
+    if joined is not None:
         described = {
             "num_cpus": num_cpus,
             "num_gpus": num_gpus,
@@ -131,8 +153,6 @@ def init(
             "_system_config": _system_config,
             "_node_name": _node_name,
         }
-        if name in CANNOT_JOIN or _find(address) is not None:
-            return _join(address, {**described, "namespace": namespace, "runtime_env": runtime_env})
         _refuse_described(described)
     head = node_options(
         name,
@@ -145,24 +165,27 @@ def init(
         name=_node_name or "",
     )
     options = init_options(
-        nodes_of(name, head, nodes),
-        namespace=namespace,
+        nodes_of(name, head, nodes) if found is None else found.nodes,
+        namespace=given.namespace,
+        log_to_driver=given.log_to_driver,
+        isolation=isolation(rest),
         seed=seed,
         journal=journal,
         world=world,
         system_config=_system_config,
-        address=address,
+        address=joined if name in CANNOT_JOIN else address,
         runtime_env=job,
     )
-    started = load(name)(options)
+    joins = found.world if found is not None else load(name)(options)
     try:
-        connected = started.connect()
+        connected = joins.connect(options)
         if job:
             connected.prepare(job, packages)
     except BaseException:
-        started.stop()  # Nothing of a cluster that could not be reached may stay behind.
+        # Nothing of a cluster that could not be reached may stay behind.
+        joins.stop() if found is None else joins.disconnect()
         raise
-    return _begin(started, connected, owned=True)
+    return _begin(joins, connected, owned=found is None)
 
 
 def _job_env(
@@ -182,6 +205,7 @@ def _begin(world: World, backend: Backend, owned: bool) -> RayContext:
     global _session, number
     number += 1
     LOG.disabled = "RAY_IGNORE_UNHANDLED_ERRORS" in os.environ
+    ObjectRef.out_of_band = os.environ.get(OUT_OF_BAND) != "0"
     _session = _Session(world, backend, owned)
     set_current(backend)  # type: ignore[arg-type]
     atexit.register(_end)
@@ -189,25 +213,14 @@ def _begin(world: World, backend: Backend, owned: bool) -> RayContext:
 
 
 def _again(ignore: bool) -> RayContext:
-    if not ignore:
+    started, defaults.started = defaults.started, False
+    if not (ignore or started):
         raise RuntimeError(
             "Maybe you called init twice by accident? This error can be suppressed by passing "
             "ignore_reinit_error=True, or by calling shutdown() before init()."
         )
     # In a worker process there is no world to ask; where the worker is, its context says.
     return _session.context if _session is not None else RayContext({})
-
-
-def _join(address: str | None, described: Mapping[str, Any]) -> RayContext:
-    found = _find(address)
-    if found is None:
-        raise ConnectionError(
-            f"Could not find a cluster at address {address!r} in this process. "
-            "Leave the address out to start one; joining the cluster of another process is not "
-            "supported by raysim yet."
-        )
-    _refuse_described(described)
-    return _begin(found.world, found.connect(), owned=False)
 
 
 def _refuse_described(described: Mapping[str, Any]) -> None:
@@ -247,6 +260,14 @@ def not_started() -> RaySystemError:
     return RaySystemError("raysim has not been started yet. Call init() first.")
 
 
+def is_over(made: int) -> bool:
+    """Whether the session of this number has ended, for this process as a driver.
+
+    Never in simulated workers, which are of this process too, and may go on from job to job.
+    """
+    return made != number and current() is (None if _session is None else _session.backend)
+
+
 def is_initialized() -> bool:
     """Whether this process is connected; true in tasks and actors too."""
     return current() is not None
@@ -255,6 +276,8 @@ def is_initialized() -> bool:
 def shutdown() -> None:
     """End the session, and the cluster if `init` started it. Harmless when there is none.
 
+    A cluster that was joined goes on, without the job: its actors end (but detached ones, and what those
+    made), its placement groups (but detached ones), and the objects of this process.
     Remote functions and actor classes work in the next session; references and handles do not.
     Raises RuntimeError inside a task or an actor: only the driver can end the session.
     """
@@ -273,6 +296,8 @@ def _end() -> None:
     try:
         if ending.owned:
             ending.world.stop()
+        else:
+            ending.world.disconnect()
     finally:
         set_current(None)
 

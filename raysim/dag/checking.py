@@ -29,6 +29,8 @@ class CheckedGraph(msgspec.Struct):
     """Arguments by position that `execute` takes."""
     keywords: list[str]
     """Those that it has to get by keyword."""
+    channels: dict[str, int]
+    """Of each node that gives a value, by its uuid."""
 
 
 def check(output: DAGNode) -> CheckedGraph:
@@ -59,6 +61,7 @@ def check(output: DAGNode) -> CheckedGraph:
         isinstance(output, MultiOutputNode),
         1 if None in inputs else max(by_position, default=-1) + 1,
         [key for key in inputs if isinstance(key, str)],
+        channels,
     )
 
 
@@ -176,9 +179,9 @@ def _channels(
 def _method(call: ClassMethodNode, channels: dict[str, int]) -> BoundMethod:
     handle = call._get_actor_handle()
     assert handle is not None
+    method, given = call.called()
     args: list[Any] = [
-        Channel(channels[arg._stable_uuid]) if isinstance(arg, DAGNode) else arg
-        for arg in call._bound_args
+        Channel(channels[arg._stable_uuid]) if isinstance(arg, DAGNode) else arg for arg in given
     ]
     if call.num_returns == 1:
         outputs = [channels[call._stable_uuid]]
@@ -186,6 +189,4 @@ def _method(call: ClassMethodNode, channels: dict[str, int]) -> BoundMethod:
         values = [n for n in call._downstream_nodes if isinstance(n, ClassMethodNode) and n._output]
         values.sort(key=lambda value: value.output_idx or 0)
         outputs = [channels[value._stable_uuid] for value in values]
-    return BoundMethod(
-        handle._ray_actor_id, call.get_method_name(), tuple(args), call._bound_kwargs, outputs
-    )
+    return BoundMethod(handle._ray_actor_id, method, tuple(args), call._bound_kwargs, outputs)

@@ -111,6 +111,10 @@ class ClassMethodNode(DAGNode):
             method = called.options(**self._bound_options) if self._bound_options else called
         return method.remote(*self._bound_args, **self._bound_kwargs)
 
+    def called(self) -> tuple[str, tuple[Any, ...]]:
+        """Which method of the actor runs, and with which arguments."""
+        return self._method_name, self._bound_args
+
     def _body_line(self) -> str:
         return f"{self._method_name}()"
 

@@ -9,13 +9,14 @@ from typing import Any, NoReturn
 from raysim.api import session
 from raysim.api.handles import ActorHandle, kill
 from raysim.api.session import auto_init
-from raysim.backend import CompiledGraph
+from raysim.backend import Channel, CompiledGraph
 from raysim.dag.checking import CheckedGraph, check
 from raysim.dag.class_node import ClassMethodNode
 from raysim.dag.compiled_dag_ref import CompiledDAGFuture, CompiledDAGRef
 from raysim.dag.context import DAGContext
 from raysim.dag.dag_node import DAGNode
 from raysim.dag.drawing import draw
+from raysim.dag.picture import details, picture
 from raysim.exceptions import (
     ActorDiedError,
     RayCgraphCapacityExceeded,
@@ -274,24 +275,29 @@ class CompiledDAG:
 
     __repr__ = __str__
 
+    def get_channel_details(self, channel: Channel, downstream_actor_id: str) -> str:
+        """What a channel of this graph is for the actor with this id, or for the "driver".
+
+        Raises ValueError where that does not read it.
+        """
+        return details(self._checked, channel, downstream_actor_id)
+
     def visualize(
         self,
         filename: str = "compiled_graph",
-        format: str = "ascii",
+        format: str = "png",
         view: bool = False,
         channel_details: bool = False,
     ) -> str:
-        """The graph as text: what its nodes are, which are joined, and a drawing.
+        """The graph as a picture, drawn by Graphviz, and its text; or as a drawing in text ("ascii").
 
-        `view` prints it, too. Raises ValueError for pictures: see `raysim.dag.plot`.
+        `view` shows the picture, or prints the drawing. `channel_details`: which channel each edge is.
+        Raises ImportError where Graphviz's library is missing.
         """
+        if format != "ascii":
+            return picture(self._checked, filename, format, view, channel_details)
         if channel_details:
             raise ValueError("Parameters 'channel_details' are not compatible with 'ascii' format.")
-        if format != "ascii":
-            raise ValueError(
-                f"visualize draws format='ascii' only, not {format!r}. For a picture, write the graph "
-                "with raysim.dag.plot(dag, 'graph.dot') and draw it with Graphviz."
-            )
         text = draw(self._checked.nodes)
         if view:
             print(text)  # noqa: T201  (what was asked for)

@@ -11,5 +11,8 @@ PREV_CLASS_METHOD_CALL_KEY: Final = "prev_class_method_call"
 BIND_INDEX_KEY: Final = "bind_index"
 """Of a call on a handle: its place in the order in which calls were bound."""
 
+COLLECTIVE_OPERATION_KEY: Final = "collective_operation"
+"""Of a node of a collective operation: what it is, and between whom."""
+
 IS_CLASS_METHOD_OUTPUT_KEY: Final = "is_class_method_output"
 """Of a node that stands for one of several return values."""

@@ -12,6 +12,10 @@ from uuid import uuid4  # noqa: TID251  (a simulated program's draws are virtual
 
 from raysim.api.annotations import RayDeprecationWarning
 from raysim.dag.scanner import find, replace
+from raysim.experimental.channel import ChannelOutputType
+from raysim.experimental.channel.auto_transport_type import AutoTransportType
+from raysim.experimental.channel.torch_tensor_type import TorchTensorType
+from raysim.experimental.util.types import Device
 
 if TYPE_CHECKING:
     from raysim.dag.compiled_dag_node import CompiledDAG
@@ -42,6 +46,7 @@ class DAGNode:
         self._downstream_nodes: list[DAGNode] = []
         self._upstream_nodes = list(self._found())
         self.cache_from_last_execute: dict[str, Any] = {}
+        self._type_hint = ChannelOutputType()
         self.is_cgraph_output_node = False
         """It was compiled."""
         # In the order of binding, and above all that it depends on though that was bound elsewhere.
@@ -150,7 +155,7 @@ class DAGNode:
 
         Raises ValueError for accelerators, which raysim does not drive.
         """
-        if device not in ("default", "cpu"):
+        if device not in (Device.DEFAULT.value, Device.CPU.value):
             raise ValueError(
                 f"Invalid device '{device}'. Valid options are: 'default', 'cpu': raysim moves "
                 "tensors through host memory only."
@@ -160,7 +165,20 @@ class DAGNode:
                 f"Invalid transport type: {transport}. Transport must be 'auto' or 'shm': raysim "
                 "moves tensors through host memory only."
             )
+        kind = AutoTransportType if transport == "auto" else TorchTensorType
+        self._type_hint = kind(
+            device=Device(device), _static_shape=_static_shape, _direct_return=_direct_return
+        )
         return self
+
+    @property
+    def type_hint(self) -> ChannelOutputType:
+        """What its values are, as `with_tensor_transport` says."""
+        return self._type_hint
+
+    @type_hint.setter
+    def type_hint(self, type_hint: ChannelOutputType) -> None:
+        self._type_hint = type_hint
 
     # Ways through the graph
 

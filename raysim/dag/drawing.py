@@ -18,7 +18,7 @@ def draw(nodes: list[DAGNode]) -> str:
         if id(upstream) in number
     ]
     lines = ["Nodes Information:"]
-    lines += [f'{index} [label="Task {index}  {_label(node)}"]' for index, node in enumerate(nodes)]
+    lines += [f'{index} [label="Task {index}  {label(node)}"]' for index, node in enumerate(nodes)]
     lines += ["", "Edges Information:"]
     lines += [f"{start} ---> {end}" for start, end in edges]
     lines += ["", "Legend:", "---> : a channel of messages; large values in shared memory"]
@@ -26,7 +26,7 @@ def draw(nodes: list[DAGNode]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _label(node: DAGNode) -> str:
+def label(node: DAGNode) -> str:
     if isinstance(node, InputAttributeNode):
         return f"InputAttributeNode[{node.key}]"
     if not isinstance(node, ClassMethodNode):

@@ -26,11 +26,12 @@ class Driver:
         namespace: str,
         pid: int,
         joined: Callable[[JobId], None],
+        runtime_env: str = "",
     ) -> None:
         self._host = host
         self._raylet = raylet
         self._gcs = gcs
-        self._register_job = RegisterJob(entrypoint, namespace)
+        self._register_job = RegisterJob(entrypoint, namespace, runtime_env)
         self._register_driver = RegisterDriver(pid)
         self._joined = joined
         self._at_raylet = False

@@ -7,18 +7,19 @@ roles of one process are made one at a time by its host.
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from random import Random
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import msgspec
 
 from raysim.config import Config
 from raysim.journal import Note
 from raysim.protocol.messages.base import Message
+from raysim.protocol.messages.channels import ChannelWrite
 from raysim.protocol.messages.tasks import ContainedRef, TaskStatus
 from raysim.spec.actor import ActorSpec
 from raysim.spec.address import Address
 from raysim.spec.failure import Failure
-from raysim.spec.ids import NodeId
+from raysim.spec.ids import NodeId, TaskId
 from raysim.spec.resources import Accelerators
 from raysim.spec.task import TaskCall, TaskTemplate
 
@@ -49,6 +50,9 @@ class Host(Protocol):
 
     def note(self, note: Note) -> None:
         """Write what happened to the journal."""
+
+    def buggify(self, place: str) -> bool:
+        """Whether to take the rare branch of this place now. Never true but in a simulator that looks for bugs."""
 
 
 class StoreAccess(Protocol):
@@ -207,6 +211,8 @@ class Outcome(msgspec.Struct, gc=False):
     """It ends as if it had crashed: an actor may restart."""
     items: int = 0
     """That a generator gave; set where it ends."""
+    shown: str = ""
+    """Of a constructor: what the actor says of itself, where its class has a `__repr__`."""
 
 
 class Waiter:
@@ -224,6 +230,56 @@ class Waiter:
             self.done = True
             if self.wake is not None:
                 self.wake()
+
+
+Execute: TypeAlias = Callable[[RunnableTask], Outcome]
+"""Runs user code, in user context and without the lock."""
+
+
+class Inbox(Protocol):
+    """Where processes of this node put values of one compiled graph for this one, without a message.
+
+    One thread at a time takes what has come, calls `block` and `close`.
+    """
+
+    place: str
+    """By which the host of another process of the node finds it."""
+
+    def take(self) -> list[ChannelWrite]:
+        """What has come since the last time; of one writer in the order in which it wrote."""
+
+    def serve(self, turn: Callable[[Execute], bool]) -> None:
+        """Have `turn` called in the thread that runs an actor's methods, between those and without the lock,
+        when something has come, after `ring`, and as long as it returns True. Until `close`."""
+
+    def ring(self) -> None:
+        """As if something had come. From any thread, under the lock."""
+
+    def block(self, waiter: Waiter, timeout_ns: int | None) -> bool:
+        """As the host's, and until something has come."""
+
+    def announce(self, action: Callable[[], None]) -> None:
+        """Call `action` once, under the lock, as soon as something is there. The same one counts once."""
+
+    def close(self) -> None:
+        """Nothing is taken any more. Harmless the second time."""
+
+
+class Outlet(Protocol):
+    """Another process's inbox, to write to. By one thread at a time."""
+
+    def write(
+        self,
+        number: int,
+        channel: int,
+        parts: Sequence[bytes | memoryview],
+        size: int,
+        is_error: bool,
+    ) -> bool:
+        """A pass's value, copied on return. False: it is too large, or there is no room now."""
+
+    def close(self) -> None:
+        """Harmless the second time."""
 
 
 class ProcessHost(Host, Protocol):
@@ -256,6 +312,12 @@ class ProcessHost(Host, Protocol):
 
     def soon(self, action: Callable[[], None]) -> None:
         """Run `action` under the lock, soon. From any thread, and from a finalizer: it only notes it down."""
+
+    def inbox(self, graph_id: TaskId) -> Inbox | None:
+        """None: there are messages only, in this world or just now."""
+
+    def outlet(self, place: str) -> Outlet | None:
+        """To the inbox of another process of this node; None: it cannot be reached."""
 
     def exit(self, reason: str) -> None:
         """End this process, after what was sent has left."""

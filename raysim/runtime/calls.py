@@ -18,7 +18,7 @@ from raysim.runtime.serialization import is_plain
 from raysim.spec.actor import ActorInfo, ActorSpec
 from raysim.spec.failure import Failure
 from raysim.spec.ids import ActorId, FunctionId, actor_handle_object, function_id, return_id
-from raysim.spec.runtime_env import merged
+from raysim.spec.runtime_env import merged, read_env
 from raysim.spec.task import (
     STREAMING,
     Default,
@@ -67,9 +67,11 @@ class Calls:
         with self._host.lock:
             worker.drain()
             cls = self._class(target, options)
-            task_id = worker.context.ids.task()
+            context = worker.context
+            task_id = context.ids.task()
             call = TaskCall(task_id, 0, packed, refs, options.work)
-            self._owner.tasks.submit(cls, call, nested, options.name or target.name)
+            name = options.name or target.name
+            self._owner.tasks.submit(cls, call, nested, name, context.task_id)
             return self._returns(task_id, cls.template.num_returns)
 
     def _returns(self, task_id: Any, count: int) -> list[Any]:
@@ -107,6 +109,9 @@ class Calls:
             options.max_calls,
             options.item_limit,
             merged(self._worker.runtime_env, options.runtime_env),
+            function_name=getattr(target.target, "__name__", target.name),
+            hidden=options.hidden,
+            per_yield=options.per_yield,
         )
         cls = self._owner.tasks.leases.class_of(template, payload)
         if len(exported.classes) >= 64:
@@ -189,6 +194,9 @@ class Calls:
             if info is not None:
                 return record_of(info)
         options = self._worker.groups.actor(target.name, options)
+        detached = options.detached
+        if detached is None:
+            detached = read_env(self._worker.runtime_env).job.detached
         strategy = options.strategy or Default()
         packed, refs, nested = self._pack(target.name, args, kwargs)
         waiter = Waiter()
@@ -219,7 +227,7 @@ class Calls:
                 options.max_concurrency,
                 options.name,
                 namespace,
-                options.detached,
+                detached,
                 strategy,
                 options.method_meta,
                 options.selectors,
@@ -227,11 +235,14 @@ class Calls:
                 options.is_async,
                 options.out_of_order,
                 merged(self._worker.runtime_env, options.runtime_env),
+                hidden=options.hidden,
+                qualified_name=getattr(target.target, "__qualname__", target.name),
+                home=self._worker.namespace,
             )
-            self._owner.actors.create(spec, nested, answer)
+            self._owner.actors.create(spec, nested, answer, self._worker.context.task_id)
             self._worker.submitted()
             handle = None
-            if not options.detached:
+            if not detached:
                 object_id = actor_handle_object(actor_id)
                 self._owner.objects.entries[object_id].local += 1
                 handle = ObjectRef(object_id, self._host.address, self._worker)
@@ -258,7 +269,8 @@ class Calls:
         packed, refs, nested = self._pack(method, args, kwargs)
         with self._host.lock:
             worker.drain()
-            task_id = worker.context.ids.actor_task(actor_id)
+            context = worker.context
+            task_id = context.ids.actor_task(actor_id)
             retries = options.max_task_retries
             if retries is None:
                 retries = self._actor_retries(actor_id)
@@ -273,8 +285,12 @@ class Calls:
                 group=options.concurrency_group,
                 retry_only=options.retry_only,
                 item_limit=options.item_limit,
+                name=options.name,
             )
-            self._owner.actor_calls.submit(actor_id, call, nested, method, retries)
+            name, parent = options.name or method, context.task_id
+            self._owner.actor_calls.submit(
+                actor_id, call, nested, name, retries, parent, options.hidden
+            )
             return self._returns(task_id, options.num_returns)
 
     def _check_pending(self, actor_id: ActorId, method: str, limit: int) -> None:

@@ -20,16 +20,17 @@ from raysim.backend import (
     ContextInfo,
     GraphOptions,
     InitOptions,
+    Logs,
     PlacementGroupOptions,
     RemoteTarget,
     TaskOptions,
 )
 from raysim.exceptions import AsyncioActorExit, RaySystemError
-from raysim.journal import Journal, TaskEnded
 from raysim.protocol.driver import Driver
 from raysim.protocol.executor import Executor
 from raysim.protocol.explaining import Explaining
 from raysim.protocol.host import Outcome, ProcessHost, RunnableTask, Waiter
+from raysim.protocol.inspecting import Inspecting
 from raysim.protocol.messages import CancelOwned, ContainedRef, PrepareEnv
 from raysim.protocol.owner import Owner
 from raysim.protocol.process import Process, Role
@@ -47,7 +48,8 @@ from raysim.runtime.shown import (
     node_table,
     task_name,
 )
-from raysim.runtime.timeline import events
+from raysim.runtime.states import inspect
+from raysim.runtime.timeline import timeline
 from raysim.runtime.unhandled import report
 from raysim.runtime.values import NS, Values, Waitable
 from raysim.spec.address import Address
@@ -62,10 +64,12 @@ from raysim.spec.ids import (
     driver_task,
     job_id,
     job_of_task,
+    task_of_object,
 )
 from raysim.spec.node import NodeState
 from raysim.spec.placement_group import GroupInfo
 from raysim.spec.runtime_env import read_env, shown
+from raysim.spec.state import Inquiry, Listing
 
 Answer = TypeVar("Answer")
 
@@ -100,6 +104,7 @@ class CoreWorker:
         self.owner = Owner(host, raylet, gcs)
         self.queries = Queries(host, gcs)
         self.explaining = Explaining(host, gcs, self.owner, self.queries)
+        self.inspecting = Inspecting(host, gcs, self.owner)
         self.values = Values(self)
         self.calls = Calls(self)
         self.groups = Groups(self)
@@ -108,8 +113,8 @@ class CoreWorker:
         self._driver: Driver | None = None
         self._uploads: Uploads | None = None
         self.namespace = ""
-        self.journal: Journal | None = None
-        """What of this process's notes can be read here: set by worlds."""
+        self.session_logs: Logs | None = None
+        """Set by worlds that keep files."""
         self.session_name = "session"
         self.session_dir = ""
         """Set by worlds that keep files."""
@@ -136,8 +141,16 @@ class CoreWorker:
         self.runtime_env = options.runtime_env
         self._uploads = Uploads(host, gcs)
         self._driver = Driver(
-            host, raylet, gcs, options.entrypoint, options.namespace, host.pid, self._on_joined
+            host,
+            raylet,
+            gcs,
+            options.entrypoint,
+            options.namespace,
+            host.pid,
+            self._on_joined,
+            options.runtime_env,
         )
+        self.owner.object_states.is_driver = True
         self.process = self._process(self._driver, self._uploads)
         return self
 
@@ -145,11 +158,14 @@ class CoreWorker:
     def worker(cls, host: ProcessHost, raylet: Address, gcs: Address, token: int) -> "CoreWorker":
         self = cls(host, raylet, gcs)
         self.executor = self.explaining.executor = Executor(host, self.owner, raylet, token)
+        self.inspecting.executor = self.executor
+        self.executor.before_leaving = self.inspecting.leave
         self.process = self._process(self.executor)
         return self
 
     def _process(self, *roles: Role) -> Process:
-        return Process([self.owner, *roles, self.explaining, self.queries, self.groups.role])
+        asking = self.explaining, self.inspecting, self.queries
+        return Process([self.owner, *roles, *asking, self.groups.role])
 
     # Life
 
@@ -181,6 +197,7 @@ class CoreWorker:
     def leave(self) -> None:
         if self._driver is not None:
             with self.host.lock:
+                self.inspecting.leave()
                 self._driver.leave()
 
     def execute(self, task: RunnableTask) -> Outcome:
@@ -205,7 +222,7 @@ class CoreWorker:
     def _begin(self, task: RunnableTask) -> None:
         self._enter(task.call.task_id, task.call.attempt, task)
         if task.actor is not None:
-            self.namespace = task.actor.namespace
+            self.namespace = task.actor.home
             self.runtime_env = task.actor.runtime_env
         elif task.template is not None:
             self.namespace = task.template.namespace
@@ -220,8 +237,13 @@ class CoreWorker:
         """Of the running task; a thread that user code made itself counts to the latest one."""
         return _entered.get() or self._latest
 
-    def block(self, waiter: Waiter, timeout_ns: int | None) -> bool:
-        """Wait in user code; a worker lends its CPUs on meanwhile."""
+    def block(
+        self,
+        waiter: Waiter,
+        timeout_ns: int | None,
+        block: Callable[[Waiter, int | None], bool] | None = None,
+    ) -> bool:
+        """Wait in user code; a worker lends its CPUs on meanwhile. `block`: the host's, or an inbox's."""
         executor = self.executor
         with self.host.lock:
             self.owner.flush()
@@ -230,7 +252,7 @@ class CoreWorker:
             if executor is not None:
                 executor.blocked()
         try:
-            return self.host.block(waiter, timeout_ns)
+            return (block or self.host.block)(waiter, timeout_ns)
         finally:
             if executor is not None:
                 with self.host.lock:
@@ -276,6 +298,14 @@ class CoreWorker:
             for ref in refs:
                 self.owner.objects.borrow(ref._id, ref._owner).local += 1
                 ref._worker = self
+
+    def known_ref(self, object_id: ObjectId) -> ObjectRef | None:
+        with self.host.lock:
+            entry = self.owner.objects.entries.get(object_id)
+            if entry is None:
+                return None
+            entry.local += 1
+            return ObjectRef(object_id, entry.owner or self.host.address, self)
 
     def keep_until_submitted(self, ref: ObjectRef) -> None:
         """An implicit put: alive until the call that carries it counts it itself."""
@@ -379,11 +409,12 @@ class CoreWorker:
 
     def cancel(self, ref: ObjectRef, force: bool, recursive: bool) -> None:
         [entry] = self.values.entries_of([ref])
+        task_id = task_of_object(ref._id)
         with self.host.lock:
             if entry.owner is None:
-                self.owner.cancel(ref.task_id(), force, recursive)
+                self.owner.cancel(task_id, force, recursive)
             elif not entry.ready:
-                self.host.send(entry.owner, CancelOwned(ref.task_id(), force, recursive))
+                self.host.send(entry.owner, CancelOwned(task_id, force, recursive))
 
     def ask(self, question: Callable[[Callable[[Answer], None]], None]) -> Answer:
         """Put a question whose answer comes as a message, and wait for it."""
@@ -404,13 +435,19 @@ class CoreWorker:
         names: list[tuple[str, str]] = self.ask(partial(self.queries.actor_names, namespace))
         return names
 
+    def inspect(self, inquiry: Inquiry) -> Listing:
+        return inspect(self, inquiry)
+
+    def logs(self) -> Logs:
+        if self.session_logs is None:
+            raise NotImplementedError(
+                "This world keeps no log files: what its processes print is on this program's own output. "
+                "Use the cluster backend, or redirect the output."
+            )
+        return self.session_logs
+
     def timeline(self) -> list[dict[str, Any]]:
-        """Raises RaySystemError in a process that keeps no notes."""
-        if self.journal is None:
-            raise RaySystemError("Only the driver can show the timeline: call timeline() there.")
-        with self.host.lock:
-            ended = self.journal.notes(TaskEnded)
-        return events(note for note in ended if isinstance(note, TaskEnded))
+        return timeline(self)
 
     def node_states(self) -> list[NodeState]:
         states: list[NodeState] = self.ask(self.queries.nodes)

@@ -7,14 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
-from raysim.exceptions import AsyncioActorExit, RayTaskError, TaskCancelledError
+from raysim.exceptions import (
+    AsyncioActorExit,
+    RayTaskError,
+    TaskCancelledError,
+    UserCodeException,
+)
 from raysim.protocol.host import Outcome, ReturnValue, RunnableTask
 from raysim.protocol.messages import TaskStatus
 from raysim.runtime.items import END, Items
+from raysim.runtime.logs import configure
 from raysim.runtime.serialization import Serialized, serialize_error
 from raysim.runtime.setup_hook import SetupHookFailedError, run_setup_hook
+from raysim.runtime.shown import own_label
 from raysim.spec.failure import Failure, FailureKind
 from raysim.spec.ids import FunctionId
+from raysim.spec.runtime_env import read_env
 from raysim.spec.task import returns_of
 
 if TYPE_CHECKING:
@@ -44,6 +52,8 @@ class Execution:
         self._hooked = False
         self._class: type = object
         self.instance: Any = None
+        self.label = ""
+        """What the instance said of itself when it was made."""
 
     def run(self, task: RunnableTask) -> Outcome:
         name = task.template.name if task.template is not None else task.call.method
@@ -137,6 +147,9 @@ class Execution:
     def _function(self, task: RunnableTask) -> tuple[Any, tuple[type[BaseException], ...] | None]:
         if not self._hooked:
             # Before anything of the program is loaded.
+            logs = read_env(self._worker.runtime_env).job.logging
+            if logs is not None:
+                configure(logs)
             run_setup_hook(self._worker.runtime_env)
             self._hooked = True
         if task.actor is not None:
@@ -222,7 +235,10 @@ class Execution:
         count = _count(task)
         if count < 0:
             return Outcome(TaskStatus.OK, self._items.run(task, name, result))
-        if task.call.method == "__init__" or count == 0:
+        if task.call.method == "__init__":
+            self.label = own_label(self.instance) or ""
+            return Outcome(TaskStatus.OK, shown=self.label)
+        if count == 0:
             return Outcome(TaskStatus.OK)
         if isgenerator(result):
             return self._taken(task, name, result, count, retried)
@@ -290,6 +306,8 @@ class Execution:
             else task.call.retry_exceptions
         )
         cause = error.cause if isinstance(error, RayTaskError) else error
+        if isinstance(cause, UserCodeException) and cause.__cause__ is not None:
+            cause = cause.__cause__
         if task.call.retry_only and retried is None:
             retried = cloudpickle.loads(task.call.retry_only)
         if wants_retry and (retried is None or isinstance(cause, retried)):

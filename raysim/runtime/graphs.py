@@ -5,14 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 from raysim.backend import BoundMethod, Channel, GraphOptions
 from raysim.protocol.host import Waiter
-from raysim.protocol.messages import ChannelWrite, ContainedRef
+from raysim.protocol.messages import ChannelOutput, ChannelWrite, ContainedRef
+from raysim.protocol.owner.channels import write_straight
 from raysim.protocol.owner.graphs import Graph
 from raysim.runtime.futures import told
 from raysim.runtime.object_ref import ObjectRef
 from raysim.runtime.serialization import Serialized
 from raysim.runtime.values import NS, raisable
 from raysim.spec.address import Address
-from raysim.spec.failure import Failure
+from raysim.spec.failure import Failure, FailureKind
 from raysim.spec.graph import GraphPlan, PlannedStep
 from raysim.spec.ids import NIL_OBJECT
 
@@ -81,6 +82,7 @@ class OpenedGraph:
         self._contained = contained
         """References among the constants of its methods."""
         self._next = 0
+        self._inline_limit = worker.host.config.max_inline_bytes
 
     def is_open(self) -> bool:
         return self._graph.failure is None
@@ -88,54 +90,121 @@ class OpenedGraph:
     # Passes
 
     def start(self, values: Sequence[Any]) -> int:
-        serialize, limit = self._worker.values.serialize, self._host.config.max_inline_bytes
+        serialize, graph = self._worker.values.serialize, self._graph
         serialized = [serialize(value, "the input of a compiled graph") for value in values]
-        # What is large is in the store when this returns: the caller may change its arrays then.
-        refs = [
-            self._worker.values.put_serialized(one) if one.size > limit else None
-            for one in serialized
-        ]
         number, self._next = self._next, self._next + 1
-        with self._host.lock:
-            self._worker.drain()
-            self._graphs.begin(self._graph, number)
-            if self._graph.failure is None:
-                for index, one in enumerate(serialized):
-                    self._write(number, index, one, refs[index])
-                self._channels.settle(more=len(self._graph.passes) > 1)
+        self._graphs.begin(graph, number)
+        if graph.failure is not None:
+            return number
+        left: list[tuple[ChannelOutput, Serialized]] = []
+        try:
+            # Under the lock, which an interrupt waits for: it finds all written, or nothing.
+            with self._host.lock:
+                for output, one in zip(graph.inputs, serialized, strict=True):
+                    rest = self._write(number, output, one)
+                    if rest is not None:
+                        left.append((rest, one))
+            # What is large is in the store when this returns: the caller may change its arrays then.
+            refs = [self._stored_first(one) for _, one in left]
+        except BaseException as error:
+            self._give_up(number, [output for output, _ in left], error)
+            raise
+        if left:
+            self._send(number, left, refs)
         return number
 
-    def _write(self, number: int, index: int, value: Serialized, ref: ObjectRef | None) -> None:
-        output, objects = self._graph.inputs[index], self._worker.owner.objects
-        if ref is not None:
-            entry = objects.entries[ref._id]
-            self._channels.write_stored(self._graph.graph_id, number, output, entry)
-            return
+    def _write(self, number: int, output: ChannelOutput, value: Serialized) -> ChannelOutput | None:
+        """Straight; what is left needs a message."""
         if value.contained:
-            objects.hold(value.contained)
-        self._channels.write_inline(
-            self._graph.graph_id, number, output, value.join(), value.contained
-        )
+            return output
+        return write_straight(self._graph.outlets, number, output, value.parts, value.size)
+
+    def _stored_first(self, value: Serialized) -> ObjectRef | None:
+        if value.size <= self._inline_limit:
+            return None
+        return self._worker.values.put_serialized(value)
+
+    def _send(
+        self,
+        number: int,
+        left: list[tuple[ChannelOutput, Serialized]],
+        refs: list[ObjectRef | None],
+    ) -> None:
+        graph_id, objects = self._graph.graph_id, self._worker.owner.objects
+        with self._host.lock:
+            self._worker.drain()
+            for (output, value), ref in zip(left, refs, strict=True):
+                if ref is not None:
+                    entry = objects.entries[ref._id]
+                    self._channels.write_stored(graph_id, number, output, entry)
+                    continue
+                if value.contained:
+                    objects.hold(value.contained)
+                self._channels.write_inline(graph_id, number, output, value.join(), value.contained)
+            self._channels.settle(more=len(self._graph.passes) > 1)
+
+    def _give_up(self, number: int, outputs: list[ChannelOutput], error: BaseException) -> None:
+        """The pass has begun, and the next one comes after it: its methods get a failure for what is missing."""
+        text = f"An input of this pass was not written: {type(error).__name__}: {error}"
+        failure = Failure(FailureKind.CHANNEL_CLOSED, text)
+        with self._host.lock:
+            for output in outputs:
+                self._channels.write_failure(self._graph.graph_id, number, output, failure)
+            self._channels.flush()
+            self.forget(number)
 
     def done(self, number: int) -> bool:
-        return self._graph.passes[number].is_done() or self._graph.failure is not None
+        if not self._graphs.is_done(self._graph, number):
+            with self._host.lock:
+                self._graphs.look(self._graph)
+        return self._graphs.is_done(self._graph, number)
 
     def wait(self, number: int, timeout: float | None) -> bool:
-        if self.done(number):
+        graphs, graph, host = self._graphs, self._graph, self._host
+        if graphs.is_done(graph, number):
             return True
-        waiter = Waiter()
-        with self._host.lock:
-            self._graphs.when_done(self._graph, number, waiter.finish)
-        return self._worker.block(waiter, None if timeout is None else int(timeout * NS))
+        end_ns = None if timeout is None else host.now_ns() + int(timeout * NS)
+        while True:
+            waiter = Waiter()
+            graphs.when_told(graph, waiter.finish)
+            if graphs.is_done(graph, number):  # Since it was looked at last.
+                return True
+            left_ns = None if end_ns is None else max(0, end_ns - host.now_ns())
+            in_time = self._block(waiter, left_ns)
+            graph.waiting.pop(waiter.finish, None)
+            with host.lock:
+                graphs.look(graph)
+            if graphs.is_done(graph, number):
+                return True
+            if not in_time:
+                return False
+
+    def _block(self, waiter: Waiter, timeout_ns: int | None) -> bool:
+        inbox, worker = self._graph.inbox, self._worker
+        if inbox is None:
+            return worker.block(waiter, timeout_ns)
+        if worker.executor is not None or self._channels.has_unsent:
+            return worker.block(waiter, timeout_ns, inbox.block)
+        # A driver lends no CPUs, and calls that were gathered leave by their timers.
+        return waiter.done or inbox.block(waiter, timeout_ns)
 
     async def ready(self, number: int) -> None:
+        graphs, graph = self._graphs, self._graph
+
         def begin(here: Any) -> None:
             with self._host.lock:
                 self._channels.flush()
-                self._graphs.when_done(self._graph, number, here)
+                graphs.when_told(graph, here)
+                if graph.inbox is not None:
+                    graph.inbox.announce(self._tell)
+                if graphs.is_done(graph, number):
+                    graphs.tell(graph)
 
-        if not self.done(number):
+        while not self.done(number):
             await told(begin)
+
+    def _tell(self) -> None:
+        self._graphs.tell(self._graph)
 
     def result(self, number: int, output: int) -> Any:
         found = self._graph.passes[number]
@@ -173,7 +242,7 @@ class OpenedGraph:
         found = passes.get(number)
         if found is None:
             return
-        if not found.held and not found.missing:
+        if not found.held and len(found.written) == found.outputs:
             del passes[number]
             return
         with self._host.lock:
@@ -190,5 +259,6 @@ class OpenedGraph:
 
     def _close(self) -> None:
         self._graphs.close(self._graph)
+        self._graphs.let_go(self._graph)
         contained, self._contained = self._contained, []
         self._worker.owner.objects.drop_holds(contained)

@@ -1,6 +1,6 @@
 """Runs generators of user code and hands on what they yield. Never where the items go: see the executor."""
 
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from raysim.exceptions import ObjectStoreFullError
@@ -15,6 +15,9 @@ from raysim.spec.task import DYNAMIC
 if TYPE_CHECKING:
     from raysim.runtime.core_worker import CoreWorker
 
+
+OPTIONS_ATTRIBUTE = "__ray_method_options__"
+"""Of a method: the options that `@method` gave it."""
 
 END = object()
 """In place of a value: the generator has no more."""
@@ -40,9 +43,10 @@ class Items:
                 f"returned {type(generator).__name__}."
             )
         following = [generator, END]
+        per_yield = self._per_yield(task)
         try:
             while (value := self._call(next, following, {})) is not END:
-                production = self.give(task, name, value)
+                production = self._give_all(task, name, _parts(value, per_yield))
                 if production is None:
                     break
                 waiter = production.waiter
@@ -60,9 +64,10 @@ class Items:
         self, task: RunnableTask, name: str, generator: AsyncGenerator[Any, Any]
     ) -> list[ReturnValue]:
         """The same on the loop of an asynchronous actor, which goes on with other calls meanwhile."""
+        per_yield = self._per_yield(task)
         try:
             async for value in generator:
-                production = self.give(task, name, value)
+                production = self._give_all(task, name, _parts(value, per_yield))
                 if production is None:
                     break
                 waiter = production.waiter
@@ -85,11 +90,24 @@ class Items:
 
         await told(begin)
 
-    def give(self, task: RunnableTask, name: str, value: Any) -> Production | None:
-        """Begin to send one item; user code goes on once the production's waiter is done.
+    def _per_yield(self, task: RunnableTask) -> int:
+        if task.template is not None:
+            return task.template.per_yield if task.template.num_returns != DYNAMIC else 1
+        method = getattr(self._worker.execution.instance, task.call.method, None)
+        count: int | None = getattr(method, OPTIONS_ATTRIBUTE, {}).get("_num_objects_per_yield")
+        return count or 1
 
-        None: nobody is left to take it.
+    def _give_all(self, task: RunnableTask, name: str, values: Sequence[Any]) -> Production | None:
+        """Begin to send items; user code goes on once the production's waiter is done.
+
+        None: nobody is left to take them.
         """
+        production: Production | None = None
+        for value in values:
+            production = self._give(task, name, value)
+        return production
+
+    def _give(self, task: RunnableTask, name: str, value: Any) -> Production | None:
         executor = self._worker.executor
         assert executor is not None
         serialized = self._worker.values.serialize(value, f"what {name} yielded")
@@ -112,6 +130,22 @@ class Items:
             value = DynamicObjectRefGenerator(ObjectRef(one, task.caller, None) for one in ids)
         serialized = serialize(value)
         return [ReturnValue(serialized.parts, serialized.size, serialized.contained, held=False)]
+
+
+def _parts(value: Any, count: int) -> Sequence[Any]:
+    """What was yielded, as items. Raises ValueError where that are not as many as were declared (Ray)."""
+    if count == 1:
+        return (value,)
+    if not isinstance(value, list | tuple):
+        raise ValueError(
+            f"Streaming generator tasks with _num_objects_per_yield={count} must yield a tuple or list "
+            f"of length {count}."
+        )
+    if len(value) != count:
+        raise ValueError(
+            f"Streaming generator task yielded {len(value)} objects, but _num_objects_per_yield={count}."
+        )
+    return value
 
 
 def check(production: Production) -> None:

@@ -7,21 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from raysim.exceptions import OufOfBandObjectRefSerializationException
 from raysim.protocol.messages import ContainedRef
 from raysim.runtime.current import current
 from raysim.spec.address import NOWHERE, Address
-from raysim.spec.ids import (
-    OBJECT_ID_BYTES,
-    ActorId,
-    JobId,
-    NodeId,
-    ObjectId,
-    TaskId,
-    WorkerId,
-    actor_of_task,
-    job_of_task,
-    task_of_object,
-)
+from raysim.spec.ids import OBJECT_ID_BYTES, NodeId, ObjectId, WorkerId, task_of_object
+from raysim.spec.unique_ids import JobID, RandomID, TaskID, checked
 
 if TYPE_CHECKING:
     import asyncio
@@ -36,10 +27,24 @@ deserialised: ContextVar[list["ObjectRef"] | None] = ContextVar("deserialised", 
 """References met while a value is being deserialised by the system."""
 
 
-class ObjectRef:
+OUT_OF_BAND = "RAY_allow_out_of_band_object_ref_serialization"
+"""Environment variable; `0` forbids to pickle references by hand. Ray's."""
+
+
+class UnknownObjectError(ValueError):
+    """A reference that no object stands behind."""
+
+
+class ObjectRef(RandomID):
     """A value that exists, will exist, or has failed, somewhere in the cluster. Ray: `ray.ObjectRef`."""
 
-    __slots__ = ("__weakref__", "_id", "_owner", "_worker")
+    __slots__ = ("__weakref__", "_owner", "_worker")
+
+    bytes_long = OBJECT_ID_BYTES
+    _id: ObjectId
+
+    out_of_band = True
+    """Whether programs may pickle references by hand. Processes set it."""
 
     def __init__(self, object_id: ObjectId, owner: Address, worker: "CoreWorker | None") -> None:
         """`worker`: the process that counts this reference already, or None if none does yet."""
@@ -47,35 +52,32 @@ class ObjectRef:
         self._owner = owner
         self._worker = worker
 
+    @classmethod
+    def from_binary(cls, id_bytes: bytes) -> "ObjectRef":
+        """One more reference to an object that this process knows; of any other, one that nobody can get.
+
+        Raises ValueError for a wrong number of bytes, TypeError for what is not bytes.
+        """
+        object_id = ObjectId(checked(id_bytes, OBJECT_ID_BYTES))
+        worker = current()
+        known = None if worker is None else worker.known_ref(object_id)
+        return ObjectRef(object_id, NOWHERE, None) if known is None else known
+
+    @classmethod
+    def from_random(cls) -> "ObjectRef":
+        """A reference that no object has."""
+        return cls.from_binary(cls.entropy(TaskID.bytes_long) + bytes(4))
+
     def binary(self) -> bytes:
         """28 bytes: task id (24), index (4). Ray's layout."""
         return self._id
 
-    def hex(self) -> str:
-        return self._id.hex()
+    def task_id(self) -> TaskID:
+        """Of the task that makes the object, or put it."""
+        return TaskID(task_of_object(self._id))
 
-    def is_nil(self) -> bool:
-        return self._id == b"\xff" * len(self._id)
-
-    def task_id(self) -> TaskId:
-        """Of the task that makes the object, or put it (24 bytes)."""
-        return task_of_object(self._id)
-
-    def actor_id(self) -> ActorId:
-        return actor_of_task(self.task_id())
-
-    def job_id(self) -> JobId:
-        return job_of_task(self.task_id())
-
-    @classmethod
-    def size(cls) -> int:
-        """Bytes of an id."""
-        return OBJECT_ID_BYTES
-
-    @classmethod
-    def nil(cls) -> "ObjectRef":
-        """A reference to nothing."""
-        return ObjectRef(ObjectId(b"\xff" * OBJECT_ID_BYTES), NOWHERE, None)
+    def job_id(self) -> JobID:
+        return self.task_id().job_id()
 
     def owner_address(self) -> bytes:
         """Of the process that made the reference first, as messages have it."""
@@ -131,7 +133,18 @@ class ObjectRef:
     def __reduce__(self) -> tuple[Any, ...]:
         met = serialised.get()
         if met is not None:
+            if self._owner is NOWHERE:
+                raise UnknownObjectError(
+                    f"The owner of {self!r} is unknown: it was made of bytes, and this process has no such "
+                    "object. Pass on references that remote(), put() or a value gave."
+                )
             met.append(ContainedRef(self._id, self._owner))
+        elif not ObjectRef.out_of_band:
+            raise OufOfBandObjectRefSerializationException(
+                f"It is not allowed to serialize ObjectRef {self._id.hex()} by hand: nobody can know how long it "
+                "is needed. Pass it in arguments, results or ray.put, or set "
+                "RAY_allow_out_of_band_object_ref_serialization=1 to have the object kept for ever."
+            )
         elif self._worker is not None:
             # Pickled by somebody else's pickler: nobody can know how long it is needed (Ray pins it).
             self._worker.pin_for_ever(self)
@@ -142,6 +155,10 @@ class ObjectRef:
         worker = self._worker
         if worker is not None:
             worker.released(self._id)
+
+
+ObjectID = ObjectRef
+"""Ray's older name."""
 
 
 def _rebuild(object_id: ObjectId, node_id: NodeId, worker_id: WorkerId, endpoint: str) -> ObjectRef:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from raysim.protocol.host import Waiter
 from raysim.runtime.object_ref import ObjectRef
-from raysim.spec.ids import TaskId
+from raysim.spec.ids import task_of_object
 
 if TYPE_CHECKING:
     from raysim.runtime.core_worker import CoreWorker
@@ -23,7 +23,7 @@ class ObjectRefGenerator:
     def __init__(self, ref: ObjectRef, worker: "CoreWorker") -> None:
         self._ref = ref
         self._worker = worker
-        self._task_id = TaskId(ref.task_id())
+        self._task_id = task_of_object(ref._id)
         self._failed = False
         """The reference that says how the call failed was handed out."""
 

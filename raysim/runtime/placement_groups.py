@@ -104,8 +104,11 @@ class Groups:
             object_id = worker.context.ids.put()
             entry = objects.create(object_id)
             entry.local = 1
+            stand_for = worker.owner.testimony.groups
+            stand_for[object_id] = group_id
 
             def settled(info: GroupInfo) -> None:
+                del stand_for[object_id]
                 if objects.entries.get(object_id) is not entry:
                     return  # Nobody refers to it any more.
                 if entry.state is not ObjectState.PENDING:

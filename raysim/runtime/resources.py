@@ -2,7 +2,7 @@
 
 from raysim.backend import ActorOptions, TaskOptions
 from raysim.spec.placement_group import in_group
-from raysim.spec.resources import CPU, GPU, MEMORY, UNITS, Resources, fixed
+from raysim.spec.resources import CPU, GPU, MEMORY, OBJECT_STORE_MEMORY, UNITS, Resources, fixed
 from raysim.spec.task import InBundle, Strategy
 
 
@@ -19,8 +19,10 @@ def task_resources(options: TaskOptions) -> Resources:
 def actor_resources(options: ActorOptions) -> tuple[Resources, Resources]:
     """What placing needs, and what living holds (Ray: 1 and 0 CPUs unless anything is given)."""
     extra = dict(options.resources or {})
-    if options.num_cpus is None and not options.num_gpus and not extra:
-        memory = fixed({MEMORY: options.memory})
+    if options.object_store_memory:
+        extra[OBJECT_STORE_MEMORY] = options.object_store_memory
+    if options.num_cpus is None and not options.num_gpus and not options.resources:
+        memory = fixed({**extra, MEMORY: options.memory})
         return {CPU: UNITS, **memory}, memory
     extra[CPU] = 1 if options.num_cpus is None else options.num_cpus
     _check_gpus(options.num_gpus or 0)

@@ -16,7 +16,7 @@ def node_table(state: NodeState) -> dict[str, Any]:
         "NodeID": info.address.node_id.hex(),
         "Alive": state.alive,
         "alive": state.alive,
-        "NodeManagerAddress": info.address.endpoint.rpartition(":")[0] or "127.0.0.1",
+        "NodeManagerAddress": info.ip or "127.0.0.1",
         "NodeManagerHostname": info.hostname,
         "NodeName": info.name,
         "DeathReasonMessage": state.death_reason,
@@ -43,7 +43,9 @@ def task_name(task: RunnableTask | None) -> str | None:
         return None
     if task.template is not None:
         return task.template.name
-    return f"{task.actor.class_name}.{task.call.method}" if task.actor is not None else None
+    if task.actor is None:
+        return None
+    return task.call.name or f"{task.actor.class_name}.{task.call.method}"
 
 
 def assigned(task: RunnableTask | None) -> dict[str, float]:
@@ -52,3 +54,13 @@ def assigned(task: RunnableTask | None) -> dict[str, float]:
     if task.template is not None:
         return floats(plain(task.template.resources))
     return floats(plain(task.actor.lifetime)) if task.actor is not None else {}
+
+
+def own_label(instance: object) -> str | None:
+    """What an actor says of itself, where its class has a `__repr__`."""
+    if instance is None or type(instance).__repr__ is object.__repr__:
+        return None
+    try:
+        return repr(instance)
+    except Exception:  # noqa: BLE001  (whatever a user's __repr__ raises: its class has a name)
+        return None

@@ -1,37 +1,53 @@
-"""Notes of ended attempts -> what Chrome's tracing and Perfetto draw, in Ray's words. Never keeps them.
+"""Attempts that have ended -> what Chrome's tracing and Perfetto draw, in Ray's words. Never keeps them.
 
 Format: "Trace Event Format", Chromium project. A node is a process, a worker a thread; times in
 microseconds of the world's clock.
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from raysim.journal import TaskEnded
+from raysim.protocol.messages.state import TaskSeen
+from raysim.runtime.states import survey
+from raysim.runtime.task_tables import ENDED, merged_tasks
+from raysim.spec.state import Inquiry, Noun
+
+if TYPE_CHECKING:
+    from raysim.runtime.core_worker import CoreWorker
+
+PATIENCE = 30.0
+"""Seconds until whoever does not answer is left out. Ray: `DEFAULT_RPC_TIMEOUT`."""
 
 
-def events(notes: Iterable[TaskEnded]) -> list[dict[str, Any]]:
+def timeline(worker: "CoreWorker") -> list[dict[str, Any]]:
+    """Of all calls of the cluster whose owners remember them."""
+    limit = worker.host.config.task_history
+    found = survey(worker, Inquiry(Noun.TASKS, limit, PATIENCE, 0))
+    return events(merged_tasks(found.rows))
+
+
+def events(tasks: Iterable[TaskSeen]) -> list[dict[str, Any]]:
     """One complete event for each attempt that ran."""
-    return [_event(note) for note in notes if note.worker_id]
+    return [_event(row) for row in tasks if row.state in ENDED and row.start_ns]
 
 
-def _event(note: TaskEnded) -> dict[str, Any]:
+def _event(row: TaskSeen) -> dict[str, Any]:
     args: dict[str, Any] = {
-        "name": note.name,
-        "task_id": note.task_id.hex(),
-        "attempt": note.attempt,
-        "status": note.status,
+        "name": row.name,
+        "task_id": row.task_id.hex(),
+        "attempt": row.attempt,
+        "status": row.state.lower(),
     }
-    if note.reason:
-        args["reason"] = note.reason
+    if row.error:
+        args["reason"] = row.text or row.error
     return {
-        "cat": f"task::{note.name}",
-        "name": note.name,
-        "pid": f"node:{note.node_id.hex()}",
-        "tid": f"worker:{note.worker_id.hex()}",
-        "ts": note.start_ns / 1e3,
-        "dur": (note.end_ns - note.start_ns) / 1e3,
+        "cat": f"task::{row.name}",
+        "name": row.name,
+        "pid": f"node:{row.worker.node_id.hex()}",
+        "tid": f"worker:{row.worker.worker_id.hex()}",
+        "ts": row.start_ns / 1e3,
+        "dur": (row.end_ns - row.start_ns) / 1e3,
         "ph": "X",
-        "cname": "generic_work" if note.status == "finished" else "terrible",
+        "cname": "generic_work" if row.state == "FINISHED" else "terrible",
         "args": args,
     }

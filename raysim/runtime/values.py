@@ -17,11 +17,11 @@ from raysim.protocol.messages import FetchReason
 from raysim.protocol.owner import Owner
 from raysim.protocol.owner.fetches import Pin
 from raysim.protocol.owner.objects import Entry, ObjectState
-from raysim.runtime.object_ref import ObjectRef
+from raysim.runtime.object_ref import ObjectRef, UnknownObjectError
 from raysim.runtime.object_ref_generator import ObjectRefGenerator
 from raysim.runtime.serialization import Serialized, deserialize, serialize
 from raysim.spec.failure import Failure
-from raysim.spec.ids import ObjectId, TaskId
+from raysim.spec.ids import ObjectId, TaskId, task_of_object
 
 if TYPE_CHECKING:
     from raysim.runtime.core_worker import CoreWorker
@@ -89,7 +89,7 @@ class Values:
             self.before_pickling()
         try:
             return serialize(value)
-        except RayError:
+        except (RayError, UnknownObjectError):
             raise
         except Exception as error:
             raise TypeError(
@@ -105,7 +105,7 @@ class Values:
         waiter = Waiter()
         pins: dict[ObjectId, Pin] = {}
         failures: dict[ObjectId, Failure] = {}
-        left = 0
+        left = 1  # Until all are asked for: one that is at hand must not end the wait for those behind it.
         callbacks: list[tuple[Entry, Callable[[], None]]] = []
         with self._host.lock:
             self._worker.drain()
@@ -133,6 +133,7 @@ class Values:
 
                 callbacks.append((entry, at_hand))
                 fetches.fetch(entry, FetchReason.GET, at_hand)
+            left -= 1
             if left == 0:
                 waiter.finish()
         try:
@@ -274,7 +275,7 @@ class Values:
             self._worker.drain()
             for index, (ref, entry) in enumerate(zip(refs, entries, strict=True)):
                 if isinstance(ref, ObjectRefGenerator):
-                    task_id = TaskId(ref.completed().task_id())
+                    task_id = task_of_object(ref.completed()._id)
                     nexts.append((task_id, partial(expect_next, index, task_id)))
                     streams.when_next(*nexts[-1])
                 else:

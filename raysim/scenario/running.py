@@ -200,7 +200,7 @@ def check_world(experiment: Experiment, options: RunOptions) -> None:
         problems.extend(
             f"{fault} can be performed on sim only; drop it, or use --backend sim"
             for fault in experiment.scenario.faults
-            if not isinstance(fault, KillNode)
+            if not isinstance(fault, KillNode) or fault.at.event
         )
     if problems:
         raise ScenarioError(Problem(str(experiment.file), None, what) for what in problems)

@@ -15,6 +15,7 @@ from raysim.spec.task import Default, Strategy, TaskArg
 class ActorState(StrEnum):
     """Ray's `ActorTableData.ActorState`."""
 
+    DEPENDENCIES_UNREADY = "DEPENDENCIES_UNREADY"
     PENDING_CREATION = "PENDING_CREATION"
     ALIVE = "ALIVE"
     RESTARTING = "RESTARTING"
@@ -57,6 +58,12 @@ class ActorSpec(msgspec.Struct, frozen=True, gc=False):
     """A call whose arguments are not ready does not hold up those behind it."""
     runtime_env: str = ""
     """Of its worker: see `raysim.spec.runtime_env`."""
+    hidden: bool = False
+    """Nobody is told of its calls who asks for the state of tasks. Ray: `enable_task_events`."""
+    qualified_name: str = ""
+    """Of the class, with what it is defined in: `f.<locals>.C`."""
+    home: str = ""
+    """The namespace of its job, which is that of what it makes and looks up, wherever its own name is."""
 
 
 class ActorInfo(msgspec.Struct, frozen=True, gc=False):
@@ -75,3 +82,6 @@ class ActorInfo(msgspec.Struct, frozen=True, gc=False):
     death: Failure | None = None
     method_meta: bytes = b""
     out_of_order: bool = False
+    hidden: bool = False
+    shown: str = ""
+    """What it says of itself, where its class has a `__repr__`."""

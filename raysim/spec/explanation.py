@@ -21,6 +21,7 @@ class Reason(StrEnum):
     """No node could ever run it."""
     PLACEMENT_GROUP = "placement group pending"
     """It has no place yet, or no bundle that could hold the request."""
+    ENV_SETTING_UP = "runtime environment being set up"
     WORKER_STARTING = "worker starting"
     RUNNING = "running"
     BLOCKED = "blocked"

@@ -20,6 +20,7 @@ class FailureKind(StrEnum):
     OWNER_DIED = "OwnerDiedError"
     RECONSTRUCTION_FAILED = "ObjectReconstructionFailedError"
     OBJECT_STORE_FULL = "ObjectStoreFullError"
+    OUT_OF_MEMORY = "OutOfMemoryError"
     TASK_UNSCHEDULABLE = "TaskUnschedulableError"
     ACTOR_UNSCHEDULABLE = "ActorUnschedulableError"
     TASK_PLACEMENT_GROUP_REMOVED = "TaskPlacementGroupRemoved"
@@ -39,3 +40,5 @@ class Failure(msgspec.Struct, frozen=True, gc=False, array_like=True):
     init_failed: bool = False
     """The actor's constructor raised; `payload` then holds the exception."""
     payload: bytes | None = None
+    reason: str = ""
+    """Of an actor's death, in Ray's word (`ActorDiedErrorContext.Reason`)."""

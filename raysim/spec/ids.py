@@ -25,6 +25,7 @@ PLACEMENT_GROUP_ID_BYTES = 18
 
 NIL_NODE = NodeId(b"\xff" * UNIQUE_ID_BYTES)
 NIL_WORKER = WorkerId(b"\xff" * UNIQUE_ID_BYTES)
+NIL_TASK = TaskId(b"\xff" * TASK_ID_BYTES)
 NIL_OBJECT = ObjectId(b"\xff" * OBJECT_ID_BYTES)
 CURRENT_GROUP = PlacementGroupId(b"")
 """In options: the placement group that the submitting code is captured in."""
@@ -151,3 +152,14 @@ def actor_creation_task(actor: ActorId) -> TaskId:
 def actor_handle_object(actor: ActorId) -> ObjectId:
     """The object whose references are the actor's counted handles (Ray: ObjectID::ForActorHandle)."""
     return return_id(actor_creation_task(actor), 0)
+
+
+def is_actor_creation(task: TaskId) -> bool:
+    """Whether it is the task that runs an actor's constructor."""
+    actor = actor_of_task(task)
+    return actor != nil_actor(job_of_task(task)) and task == actor_creation_task(actor)
+
+
+def is_actor_handle(object_id: ObjectId) -> bool:
+    """Whether the object stands for an actor's handles."""
+    return is_actor_creation(task_of_object(object_id))

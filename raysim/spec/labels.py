@@ -78,6 +78,11 @@ def describe(selector: Selector) -> str:
     return " and ".join(str(expression) for expression in selector) or "any"
 
 
+def as_given(selector: Selector) -> dict[str, str]:
+    """As `parse_selector` takes it."""
+    return {one.key: str(one).removeprefix(one.key).removeprefix("=") for one in selector}
+
+
 def parse_selector(given: Mapping[str, str]) -> Selector:
     """Ray's `label_selector`: key to `v`, `!v`, `in(a,b)` or `!in(a,b)`; "" is the empty value.
 

@@ -3,7 +3,13 @@
 import msgspec
 
 from raysim.spec.address import Address
-from raysim.spec.resources import Resources
+from raysim.spec.resources import (
+    HEAD_NODE,
+    NODE_PREFIX,
+    OBJECT_STORE_MEMORY,
+    Resources,
+    fixed,
+)
 
 
 class NodeInfo(msgspec.Struct, frozen=True, gc=False):
@@ -17,6 +23,18 @@ class NodeInfo(msgspec.Struct, frozen=True, gc=False):
     labels: dict[str, str] = {}
     object_store_bytes: int = 0
     is_head: bool = False
+    ip: str = ""
+    """Under which programs on other nodes reach what runs on this one; empty: nobody said."""
+
+
+def offered(info: NodeInfo) -> Resources:
+    """What the node has, with what stands for the node itself: `node:<ip>`, and that of the head."""
+    marks = {OBJECT_STORE_MEMORY: float(info.object_store_bytes)}
+    if info.ip:
+        marks[f"{NODE_PREFIX}{info.ip}"] = 1
+    if info.is_head:
+        marks[HEAD_NODE] = 1
+    return {**info.total, **fixed(marks)}
 
 
 class StoreStats(msgspec.Struct, frozen=True, gc=False):
@@ -48,3 +66,7 @@ class NodeState(msgspec.Struct, frozen=True, gc=False):
     available: Resources
     stats: StoreStats
     death_reason: str = ""
+    start_ns: int = 0
+    """When it joined, on the clock of the GCS."""
+    end_ns: int = 0
+    """When it was lost; 0: it was not."""

@@ -17,6 +17,12 @@ UNITS = 10_000
 CPU = "CPU"
 GPU = "GPU"
 MEMORY = "memory"
+OBJECT_STORE_MEMORY = "object_store_memory"
+NODE_PREFIX = "node:"
+"""With its address behind: 1 of each node, for what is to run just there."""
+
+HEAD_NODE = "node:__internal_head__"
+"""1 of the head."""
 
 
 def to_units(quantity: float) -> int:

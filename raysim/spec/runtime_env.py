@@ -5,16 +5,34 @@ key by which workers are told apart. An empty text is the plain environment.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
+from typing import Any, Final
 
 import msgspec
+
+from raysim.spec.job import FIELD as JOB
+from raysim.spec.job import JobSettings
 
 PACKAGE_SCHEME = "gcs://"
 """Of packages that the driver has uploaded to the GCS. Ray's."""
 
 FILE_SCHEME = "file://"
 """Of packages that lie on every node."""
+
+LOCAL_SCHEME = "local://"
+"""Of folders that lie on every node, and are used where they lie."""
+
+WEB_SCHEMES = ("https://", "http://")
+"""Of packages that each node fetches."""
+
+INSTALLERS: Final = ("pip", "uv", "conda")
+"""Fields of which an environment has one: each makes an interpreter of its own."""
+
+IMAGES: Final = ("container", "image_uri")
+
+BESIDE_IMAGES: Final = ("config", "env_vars")
+"""What may come with an image. Ray's rule."""
 
 DEFAULT_TIMEOUT_S = 600
 """Seconds that an environment may take to be set up. Ray: `DEFAULT_RUNTIME_ENV_TIMEOUT_SECONDS`."""
@@ -44,6 +62,16 @@ class Uv(msgspec.Struct, frozen=True):
     uv_pip_install_options: list[str] | None = None
 
 
+class Container(msgspec.Struct, frozen=True):
+    """What workers run in. It has raysim, and what the program imports."""
+
+    image: str
+    run_options: list[str] | None = None
+    """Of `podman run` or `docker run`."""
+    worker_path: str = ""
+    """Of Ray, which does not look at it any more either."""
+
+
 class RuntimeEnvSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     """One environment, checked, its folders replaced by the URIs of packages."""
 
@@ -53,11 +81,18 @@ class RuntimeEnvSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     py_modules: list[str] = []
     pip: Pip | None = None
     uv: Uv | None = None
+    conda: str | dict[str, Any] | None = None
+    """The name or the folder of an environment that is there, or what conda is to make one of."""
+    image_uri: str = ""
+    container: Container | None = None
+    py_executable: str = ""
+    """The command that starts a worker instead of the interpreter; for a shell."""
     worker_process_setup_hook: str = ""
     """Where to import it from; the mere name of one that is pickled."""
     pickled_hook: str = msgspec.field(default="", name="_setup_hook")
     """In base64."""
     config: Config | None = None
+    job: JobSettings = msgspec.field(default=JobSettings(), name=JOB)
 
     @property
     def packages(self) -> list[str]:
@@ -71,8 +106,17 @@ class RuntimeEnvSpec(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def needs_python(self) -> bool:
-        """Whether it has a virtual environment of its own."""
-        return self.pip is not None or self.uv is not None
+        """Whether it has an interpreter of its own that must be made, or found, first."""
+        return any(one is not None for one in (self.pip, self.uv, self.conda, self.image))
+
+    @property
+    def has_own_start(self) -> bool:
+        """Whether its workers are started in a way of its own, which may be why they do not start."""
+        return self.needs_python or bool(self.py_executable)
+
+    @property
+    def image(self) -> Container | None:
+        return Container(self.image_uri) if self.image_uri else self.container
 
     @property
     def timeout_s(self) -> int:
@@ -119,15 +163,23 @@ def shown(text: str) -> str:
     if not text:
         return "{}"
     fields = msgspec.json.decode(text)
-    fields.pop("_setup_hook", None)
+    for name in ("_setup_hook", JOB):
+        fields.pop(name, None)
     return _encode(fields).decode()
+
+
+def with_job(text: str, settings: JobSettings) -> str:
+    """The environment of a job that has these settings."""
+    if settings == JobSettings():
+        return text
+    return write_env({**(msgspec.json.decode(text) if text else {}), JOB: settings})
 
 
 def merged(parent: str, child: str) -> str:
     """What a call gets that asks for `child` in code that runs in `parent`.
 
     Field by field the child's, but variable by variable for `env_vars`, as Ray does. Raises ValueError
-    when both `pip` and `uv` come out.
+    for what does not come together: see `conflict`.
     """
     if not parent or not child or parent == child:
         return child or parent
@@ -144,9 +196,31 @@ def _merge(parent: str, child: str) -> str:
         fields["env_vars"] = variables
     if "worker_process_setup_hook" in above and "_setup_hook" not in above:
         fields.pop("_setup_hook", None)
-    if "pip" in fields and "uv" in fields:
+    problem = conflict(fields)
+    if problem:
         raise ValueError(
-            f"runtime_env: the job's or the caller's {'pip' if 'pip' in below else 'uv'} is inherited, and "
-            f"{'pip' if 'pip' in above else 'uv'} is asked for; an environment has one of them."
+            f"runtime_env: the job's or the caller's {_names(below)} is inherited, and {_names(above)} is "
+            f"asked for. {problem}"
         )
     return write_env(fields)
+
+
+def conflict(fields: Collection[str]) -> str:
+    """Why these fields cannot come together; empty: they can."""
+    installers = [name for name in INSTALLERS if name in fields]
+    if len(installers) > 1:
+        return (
+            f"An environment has one of {', '.join(INSTALLERS)}; here are {', '.join(installers)}."
+        )
+    for name in IMAGES:
+        others = sorted(set(fields) - {name, JOB, *BESIDE_IMAGES})
+        if name in fields and others:
+            return (
+                f"The {name!r} field of runtime_env comes alone, or with {' and '.join(BESIDE_IMAGES)}, but "
+                f"here are {', '.join(others)}. Put them into the image."
+            )
+    return ""
+
+
+def _names(fields: Collection[str]) -> str:
+    return ", ".join(sorted(set(fields) - {JOB})) or "nothing"

@@ -62,6 +62,11 @@ class Default(msgspec.Struct, frozen=True, gc=False, tag=True, array_like=True):
 Strategy: TypeAlias = Default | Spread | NodeAffinity | NodeLabels | InBundle
 
 
+def group_of(strategy: Strategy) -> PlacementGroupId | None:
+    """The placement group that it means."""
+    return strategy.group_id if isinstance(strategy, InBundle) else None
+
+
 class TaskTemplate(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """What all calls of one remote function with the same options share.
 
@@ -90,6 +95,12 @@ class TaskTemplate(msgspec.Struct, frozen=True, gc=False, array_like=True):
     Ray: `_generator_backpressure_num_objects`."""
     runtime_env: str = ""
     """Of the workers: see `raysim.spec.runtime_env`."""
+    function_name: str = ""
+    """As it was defined; `name` may be another one."""
+    hidden: bool = False
+    """Nobody is told of its calls who asks for the state of tasks. Ray: `enable_task_events`."""
+    per_yield: int = 1
+    """Items that a generator yields at once, as a tuple or a list. Ray: `_num_objects_per_yield`."""
 
     def scheduling_key(self) -> tuple[object, ...]:
         return (
@@ -104,6 +115,8 @@ class TaskTemplate(msgspec.Struct, frozen=True, gc=False, array_like=True):
             self.max_calls,
             self.item_limit,
             self.runtime_env,
+            self.hidden,
+            self.per_yield,
         )
 
 
@@ -151,3 +164,5 @@ class TaskCall(msgspec.Struct, gc=False, array_like=True):
     """Of an actor call: as the template's."""
     retry_only: bytes = b""
     """Of an actor call: the pickled tuple of exception classes that are retried; empty: all."""
+    name: str = ""
+    """Of an actor call, in place of its method's. Ray: the method option `name`."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from raysim.util.debug import disable_log_once_globally as disable_log_once_globally
     from raysim.util.debug import enable_periodic_logging as enable_periodic_logging
     from raysim.util.debug import log_once as log_once
-    from raysim.util.explain import explain as explain
+    from raysim.util.explanation import explain as explain
     from raysim.util.helpers import as_completed as as_completed
     from raysim.util.helpers import map_unordered as map_unordered
     from raysim.util.named_actors import list_named_actors as list_named_actors
@@ -33,7 +33,7 @@ _HOMES = {
     "deregister_serializer": "raysim.util.serialization",
     "disable_log_once_globally": "raysim.util.debug",
     "enable_periodic_logging": "raysim.util.debug",
-    "explain": "raysim.util.explain",
+    "explain": "raysim.util.explanation",
     "get_node_instance_id": "raysim.util.node",
     "get_node_ip_address": "raysim.util.node",
     "inspect_serializability": "raysim.util.check_serialize",
@@ -44,7 +44,11 @@ _HOMES = {
 }
 """Where each name is defined."""
 
+_ALIASES = {"pdb": "rpdb", "ray_debugpy": "debugpy"}
+"""Modules that have another name here, as in Ray."""
+
 _MODULES = (
+    "accelerators",
     "actor_group",
     "actor_pool",
     "collective",
@@ -57,6 +61,7 @@ _MODULES = (
 
 __all__ = [
     "ActorPool",
+    "accelerators",
     "as_completed",
     "collective",
     "deregister_serializer",
@@ -72,8 +77,10 @@ __all__ = [
     "list_named_actors",
     "log_once",
     "map_unordered",
+    "pdb",
     "placement_group",
     "placement_group_table",
+    "ray_debugpy",
     "register_serializer",
     "remove_placement_group",
 ]
@@ -82,8 +89,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         value = getattr(import_module(_HOMES[name]), name)
-    elif name in _MODULES:
-        value = import_module(f"raysim.util.{name}")
+    elif name in _MODULES or name in _ALIASES:
+        value = import_module(f"raysim.util.{_ALIASES.get(name, name)}")
     else:
         raise AttributeError(f"module 'raysim.util' has no attribute {name!r}")
     globals()[name] = value
@@ -91,4 +98,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *_MODULES})
+    return sorted({*globals(), *__all__, *_MODULES, *_ALIASES})

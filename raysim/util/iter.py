@@ -13,12 +13,15 @@ from raysim.api.actors import ActorClass
 from raysim.api.handles import ActorHandle
 from raysim.api.objects import get, wait
 from raysim.runtime.current import current
-from raysim.util.iter_local import LocalIterator, Source, Step, Stepped, shuffle
+from raysim.util.iter_local import LocalIterator, Step, Stepped, shuffle, within
+from raysim.util.iter_metrics import MetricsContext, SharedMetrics
 
 __all__ = [
     "LocalIterator",
+    "MetricsContext",
     "ParallelIterator",
     "ParallelIteratorWorker",
+    "SharedMetrics",
     "from_actors",
     "from_items",
     "from_iterators",
@@ -46,7 +49,7 @@ class ParallelIteratorWorker:
         items: Iterator[Any] = chain.from_iterable(self._make() for _ in rounds)
         for step in transforms:
             items = iter(step(items))
-        self._items = items
+        self._items = within(SharedMetrics(), items)
         self._slices: dict[int, deque[Any]] = {}
         self._position = 0
 
@@ -134,15 +137,15 @@ class ParallelIterator(Stepped):
 
     def batch_across_shards(self) -> LocalIterator:
         """Lists of one item of each shard that has one left."""
-        return LocalIterator(partial(_rounds, self._shards), f"{self}.batch_across_shards()")
+        return LocalIterator(
+            partial(_rounds, self._shards), SharedMetrics(), name=f"{self}.batch_across_shards()"
+        )
 
     def gather_async(self, batch_ms: int = 0, num_async: int = 1) -> LocalIterator:
         """Items as they come; `num_async` calls are in flight per shard, each of so many milliseconds."""
         if num_async < 1:
             raise ValueError("queue depth must be positive")
-        return LocalIterator(
-            partial(_as_they_come, self._shards, batch_ms, num_async), f"{self}.gather_async()"
-        )
+        return _gathered(self._shards, batch_ms, num_async, f"{self}.gather_async()")
 
     def take(self, n: int) -> list[Any]:
         """The first `n` items of `gather_sync`."""
@@ -181,10 +184,7 @@ class ParallelIterator(Stepped):
                 f"Shard index out of range: {shard_index}, but there are {self.num_shards()} shards."
             )
         shard = self._shards[shard_index]
-        return LocalIterator(
-            partial(_as_they_come, [shard], batch_ms, num_async),
-            f"{self.name}.shard[{shard_index}]",
-        )
+        return _gathered([shard], batch_ms, num_async, f"{self.name}.shard[{shard_index}]")
 
 
 def from_items(items: list[Any], num_shards: int = 2, repeat: bool = False) -> ParallelIterator:
@@ -231,7 +231,13 @@ def _begin(shards: Sequence[Shard]) -> None:
     get([actor.par_iter_init.remote(list(steps)) for actor, steps in shards])
 
 
-def _rounds(shards: Sequence[Shard], _: Source) -> Iterator[list[Any]]:
+def _gathered(shards: Sequence[Shard], batch_ms: int, num_async: int, name: str) -> LocalIterator:
+    shared = SharedMetrics()
+    base = partial(_as_they_come, shards, batch_ms, num_async, shared)
+    return LocalIterator(base, shared, name=name)
+
+
+def _rounds(shards: Sequence[Shard], _: float | None) -> Iterator[list[Any]]:
     _begin(shards)
     actors = [actor for actor, _ in shards]
     while actors:
@@ -250,16 +256,20 @@ def _rounds(shards: Sequence[Shard], _: Source) -> Iterator[list[Any]]:
 
 
 def _as_they_come(
-    shards: Sequence[Shard], batch_ms: int, num_async: int, source: Source
+    shards: Sequence[Shard],
+    batch_ms: int,
+    num_async: int,
+    shared: SharedMetrics,
+    _: float | None,
 ) -> Iterator[Any]:
     _begin(shards)
     calls = [(actor, partial(_next_of, actor, batch_ms)) for actor, _ in shards]
-    yield from _polled(calls * num_async, batch_ms, source)
+    yield from _polled(calls * num_async, batch_ms, shared)
 
 
 def _dealt(sources: Sequence[ActorHandle], step: int, start: int, batch_ms: int) -> Iterator[Any]:
     calls = [(actor, partial(_slice_of, actor, step, start, batch_ms)) for actor in sources]
-    yield from _polled(calls, batch_ms, Source())
+    yield from _polled(calls, batch_ms, SharedMetrics())
 
 
 def _next_of(actor: ActorHandle, batch_ms: int) -> Any:
@@ -275,7 +285,7 @@ def _slice_of(actor: ActorHandle, step: int, start: int, batch_ms: int) -> Any:
 
 
 def _polled(
-    calls: Sequence[tuple[ActorHandle, Callable[[], Any]]], batch_ms: int, source: Source
+    calls: Sequence[tuple[ActorHandle, Callable[[], Any]]], batch_ms: int, shared: SharedMetrics
 ) -> Iterator[Any]:
     """Each call again and again until it is at its end; results as they come."""
     running = {call(): (actor, call) for actor, call in calls}
@@ -288,5 +298,5 @@ def _polled(
             continue
         running[call()] = (actor, call)
         for item in result if batch_ms > 0 else (result,):
-            source.actor = actor
+            shared.get().current_actor = actor
             yield item

@@ -3,14 +3,18 @@
 import random
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextvars import ContextVar
 from functools import partial
 from itertools import chain, islice, tee
 from random import Random
 from typing import Any, Self
 
-from raysim.api.handles import ActorHandle
 from raysim.api.objects import get
 from raysim.api.remote import remote
+from raysim.util.iter_metrics import MetricsContext, SharedMetrics
+
+ON_FETCH_START = "_on_fetch_start"
+"""A method of functions for `for_each` that is called before each item is fetched. Ray's."""
 
 Step = Callable[[Iterator[Any]], Iterable[Any]]
 """Makes an iterator of an iterator. Pickled by reference, with the user's function inside."""
@@ -23,6 +27,9 @@ def for_each(
     items: Iterator[Any],
 ) -> Iterator[Any]:
     """In order; with `max_concurrency` above 1 as tasks, so many at a time."""
+    hook = getattr(fn, ON_FETCH_START, None)
+    if hook is not None:
+        items = _announced(hook, items)
     if max_concurrency == 1:
         yield from map(fn, items)
         return
@@ -31,6 +38,17 @@ def for_each(
     while running:
         yield get(running.pop(0))
         running.extend(task.remote(item) for item in islice(items, 1))
+
+
+def _announced(hook: Callable[[], Any], items: Iterator[Any]) -> Iterator[Any]:
+    """Calls the hook before each fetch, the one that finds the end as well."""
+    while True:
+        hook()
+        try:
+            item = next(items)
+        except StopIteration:
+            return
+        yield item
 
 
 def keep(fn: Callable[[Any], Any], items: Iterator[Any]) -> Iterator[Any]:
@@ -103,11 +121,43 @@ class Stepped:
         return f"{type(self).__name__}[{self.name}]"
 
 
-class Source:
-    """Which actor the item came from that was pulled last."""
+_context: ContextVar[MetricsContext | None] = ContextVar("iterator", default=None)
+"""Of the iterator that is being pulled: simulated processes share a thread, so a thread's own would not do."""
 
-    def __init__(self) -> None:
-        self.actor: ActorHandle | None = None
+
+class _Here:
+    """`LocalIterator.thread_local`."""
+
+    @property
+    def metrics(self) -> MetricsContext | None:
+        return _context.get()
+
+    @metrics.setter
+    def metrics(self, context: MetricsContext | None) -> None:
+        _context.set(context)
+
+
+def within(shared: SharedMetrics, items: Iterator[Any]) -> Iterator[Any]:
+    """Every pull, and what it runs, in this context."""
+    while True:
+        outer = _context.get()
+        _context.set(shared.get())
+        try:
+            item = next(items)
+        except StopIteration:
+            return
+        finally:
+            _context.set(outer)
+        yield item
+
+
+def with_source(shared: SharedMetrics, items: Iterator[Any]) -> Iterator[Any]:
+    """Pairs of the actor that an item is from, and the item."""
+    for item in items:
+        actor = shared.get().current_actor
+        if actor is None:
+            raise ValueError(f"Could not identify source actor of item {item!r}.")
+        yield actor, item
 
 
 class LocalIterator(Stepped):
@@ -116,28 +166,44 @@ class LocalIterator(Stepped):
     It can be run through once, by whoever has it; pickled before, it begins where it arrives.
     """
 
+    ON_FETCH_START_HOOK_NAME = ON_FETCH_START
+
+    thread_local = _Here()
+
     def __init__(
         self,
-        base_iterator: Callable[[Source], Iterable[Any]],
-        name: str = "unknown",
-        steps: Sequence[Step] = (),
+        base_iterator: Callable[[float | None], Iterable[Any]],
+        shared_metrics: SharedMetrics,
+        local_transforms: Sequence[Step] | None = None,
+        timeout: float | None = None,
+        name: str | None = None,
     ) -> None:
-        """`base_iterator` is called at the first pull, and says whom each item is from."""
-        self.name = name
-        self._base = base_iterator
-        self._steps = tuple(steps)
-        self._source = Source()
+        """`base_iterator` is called with the time-out at the first pull; ours wait, whatever it is."""
+        self.name = name or "unknown"
+        self.base_iterator = base_iterator
+        self.local_transforms = list(local_transforms or [])
+        self.shared_metrics = shared_metrics
+        self.timeout = timeout
         self._items: Iterator[Any] | None = None
 
+    @staticmethod
+    def get_metrics() -> MetricsContext:
+        """The context of the iterator whose function this is called in. Raises ValueError outside of one."""
+        context = _context.get()
+        if context is None:
+            raise ValueError("Cannot access context outside an iterator.")
+        return context
+
     def _then(self, step: Step, name: str) -> "LocalIterator":
-        return LocalIterator(self._base, self.name + name, (*self._steps, step))
+        steps = [*self.local_transforms, step]
+        return LocalIterator(self.base_iterator, self.shared_metrics, steps, name=self.name + name)
 
     def __iter__(self) -> Iterator[Any]:
         if self._items is None:
-            items = iter(self._base(self._source))
-            for step in self._steps:
+            items = iter(self.base_iterator(self.timeout))
+            for step in self.local_transforms:
                 items = iter(step(items))
-            self._items = items
+            self._items = within(self.shared_metrics, items)
         return self._items
 
     def __next__(self) -> Any:
@@ -150,15 +216,7 @@ class LocalIterator(Stepped):
 
     def zip_with_source_actor(self) -> "LocalIterator":
         """Pairs of the actor that an item is from, and the item."""
-
-        def pairs(source: Source) -> Iterator[Any]:
-            self._source = source
-            for item in self:
-                if source.actor is None:
-                    raise ValueError(f"Could not identify source actor of item {item!r}.")
-                yield source.actor, item
-
-        return LocalIterator(pairs, self.name + ".zip_with_source_actor()")
+        return self._then(partial(with_source, self.shared_metrics), ".zip_with_source_actor()")
 
     def take(self, n: int) -> list[Any]:
         """The next `n` items, or as many as there are."""
@@ -175,13 +233,17 @@ class LocalIterator(Stepped):
             raise ValueError("Number of copies must be >= 2")
         copies: list[Iterator[Any]] = []
 
-        def copy(index: int, _: Source) -> Iterator[Any]:
+        def copy(index: int, _: float | None) -> Iterator[Any]:
             if not copies:
                 copies.extend(tee(iter(self), n))
             return copies[index]
 
         return [
-            LocalIterator(partial(copy, index), f"{self.name}.duplicate[{index}]")
+            LocalIterator(
+                partial(copy, index),
+                self.shared_metrics,
+                name=f"{self.name}.duplicate[{index}]",
+            )
             for index in range(n)
         ]
 
@@ -206,7 +268,7 @@ class LocalIterator(Stepped):
                 f"{len(weights)} are given, but there are {len(everyone)}."
             )
 
-        def in_turn(source: Source) -> Iterator[Any]:
+        def in_turn(_: float | None) -> Iterator[Any]:
             turns = [
                 (one, None if weight == "*" else max(1, int(weight)))
                 for one, weight in zip(everyone, weights, strict=True)
@@ -217,13 +279,14 @@ class LocalIterator(Stepped):
                     taken = 0
                     for item in islice(iter(one), weight):
                         taken += 1
-                        source.actor = one._source.actor
                         yield item
                     if taken == weight:
                         left.append((one, weight))
                 turns = left
 
-        return LocalIterator(in_turn, f"LocalUnion[{', '.join(map(str, everyone))}]")
+        shared = SharedMetrics(parents=[one.shared_metrics for one in everyone])
+        name = f"LocalUnion[{', '.join(map(str, everyone))}]"
+        return LocalIterator(in_turn, shared, name=name)
 
     def __getstate__(self) -> dict[str, Any]:
         if self._items is not None:

@@ -111,7 +111,7 @@ def test_ordinary_method_blocks_the_loop(ray):
 
         async def other(self):
             self.during.append("other")
-            return self.during
+            return list(self.during)  # As it is now: "begin" may be next.
 
     actor = Blocks.remote()
     actor.block.remote()

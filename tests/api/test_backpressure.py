@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from tests.api.patience import until
+
 LARGE = 300_000
 """Bytes: above what travels in messages."""
 
@@ -47,13 +49,15 @@ def log(ray):
     return Log.remote()
 
 
-def settled(ray, log):
-    """How much is in the log once it does not grow any more."""
-    before, now = -1, 0
-    while before != now:
-        time.sleep(0.5)
-        before, now = now, len(ray.get(log.get.remote()))
-    return now
+def stops_at(ray, log, count):
+    """Whether the log grows to this length, and no further."""
+
+    def length():
+        return len(ray.get(log.get.remote()))
+
+    until(lambda: length() >= count)
+    time.sleep(0.5)
+    return length() == count
 
 
 @pytest.fixture
@@ -69,20 +73,20 @@ def limited(ray):
 
 def test_a_limited_generator_waits_for_its_consumer(ray, limited, log):
     generator = limited.remote(10, log)
-    assert settled(ray, log) == 2
+    assert stops_at(ray, log, 2)
     next(generator)
-    assert settled(ray, log) == 3
+    assert stops_at(ray, log, 3)
     next(generator)
     next(generator)
-    assert settled(ray, log) == 5
+    assert stops_at(ray, log, 5)
 
 
 def test_a_limited_generator_ends_when_nobody_consumes(ray, limited, log):
     generator = limited.remote(10, log)
-    assert settled(ray, log) == 2
+    assert stops_at(ray, log, 2)
     del generator
     gc.collect()
-    assert settled(ray, log) == 10
+    assert stops_at(ray, log, 10)
 
 
 def test_a_limited_generator_gives_everything(ray, limited, log):
@@ -92,9 +96,9 @@ def test_a_limited_generator_gives_everything(ray, limited, log):
 def test_a_limit_of_one_is_a_plain_generator(ray, limited, log):
     one = limited.options(_generator_backpressure_num_objects=1)
     generator = one.remote(10, log)
-    assert settled(ray, log) == 1
+    assert stops_at(ray, log, 1)
     next(generator)
-    assert settled(ray, log) == 2
+    assert stops_at(ray, log, 2)
 
 
 def test_no_limit(ray, limited, log):
@@ -157,7 +161,7 @@ def test_limited_methods(ray, log):
 
     generator = Producer.remote().stream.remote(log)
     ray.wait([generator])
-    assert settled(ray, log) == 1
+    assert stops_at(ray, log, 1)
     assert values(ray, generator) == [0, 1, 2, 3, 4]
 
 
@@ -171,5 +175,5 @@ def test_actors_with_a_limit_for_all_their_generators(ray, log):
 
     generator = Producer.remote().stream.remote(log)
     ray.wait([generator])
-    assert settled(ray, log) == 1
+    assert stops_at(ray, log, 1)
     assert values(ray, generator) == [0, 1, 2, 3, 4]

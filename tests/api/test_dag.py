@@ -169,6 +169,12 @@ def test_argument_of_a_constructor_may_be_a_node(ray, add, counter_class):
 # Actors that live.
 
 
+def test_bind_of_a_class_does_not_look_at_its_signature(ray, counter_class):
+    node = counter_class.bind(1, 2, 3, 4)
+    with pytest.raises(TypeError):
+        node.execute()
+
+
 def test_bind_of_a_handle_checks_the_signature(ray, counter_class):
     counter = counter_class.remote()
     with pytest.raises(TypeError):

@@ -11,7 +11,8 @@ import pytest
 
 import raysim
 from raysim.cluster_utils import Cluster
-from raysim.util.explain import Explanation, Reason, explain
+from raysim.util import explain
+from raysim.util.explanation import Explanation, Reason
 from raysim.util.placement_group import placement_group, remove_placement_group
 from raysim.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 from tests.api.patience import until

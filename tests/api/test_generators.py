@@ -9,6 +9,8 @@ import time
 
 import pytest
 
+from tests.api.patience import until
+
 LARGE = 300_000
 """Bytes: above what travels in messages."""
 
@@ -140,6 +142,44 @@ def test_return_value_is_dropped(ray):
     generator = returning.remote()
     assert values(ray, generator) == [1]
     assert ray.get(generator.completed()) is None
+
+
+def test_items_that_nobody_took_go_with_their_generator(ray):
+    """Each holds the only handle of an actor, whose name is free when it is gone."""
+
+    @ray.remote(num_cpus=0)
+    class Kept:
+        def ready(self):
+            return True
+
+    @ray.remote(num_cpus=0)
+    def give():
+        for number in range(2):
+            kept = Kept.options(name=f"kept {number}", namespace="kept").remote()
+            ray.get(kept.ready.remote())
+            yield [kept]
+
+    def names():
+        found = ray.util.list_named_actors(all_namespaces=True)
+        return {one["name"] for one in found if one["namespace"] == "kept"}
+
+    generator = give.remote()
+    taken = next(generator)
+    ray.get(generator.completed(), timeout=60)
+    del generator
+    until(lambda: names() == {"kept 0"})
+    assert ray.get(ray.get(taken)[0].ready.remote(), timeout=60)
+
+
+def test_items_of_an_iterable_that_is_no_generator(ray, backend):
+    if backend not in ("sim", "cluster"):
+        pytest.skip("Ray fails inside the worker: it sends None into what has no `send`")
+
+    @ray.remote
+    def count(n):
+        yield from range(n)
+
+    assert values(ray, count.remote(3)) == [0, 1, 2]
 
 
 def test_large_items(ray):

@@ -277,7 +277,7 @@ def test_error_that_was_waited_for_is_not_said(ray, bad, said):
 
 def test_error_behind_another_one_is_not_said(ray, bad, said):
     refs = [bad.remote(), bad.remote()]
-    time.sleep(1)
+    ray.wait(refs, num_returns=2)
     with pytest.raises(ValueError, match="bad"):
         ray.get(refs)
     del refs

@@ -202,6 +202,7 @@ def test_the_setup_hook_runs_once_in_each_worker_before_its_first_call(
         return os.environ.get("SHED_HOOK")
 
     assert [ray.get(look.remote()) for _ in range(3)] == ["x", "x", "x"]
+    assert "SHED_HOOK" not in os.environ, "the driver has its own variables"
 
 
 def test_the_setup_hook_may_be_named(fresh: Callable[..., ModuleType], program: Path) -> None:

@@ -105,7 +105,7 @@ def test_fields_that_raysim_does_not_have_are_refused_by_name(
     @ray.remote
     def look() -> None: ...
 
-    for field in ("conda", "container", "image_uri", "java_jars", "nsight", "py_executable"):
+    for field in ("java_jars", "nsight", "_nsight", "rocprof_sys", "_rocprof_sys"):
         with pytest.raises(ValueError, match=field):
             look.options(runtime_env={field: "x"})
     with pytest.raises(ValueError, match="Did you mean 'env_vars'"):
@@ -132,6 +132,20 @@ def test_what_cannot_be_set_up_fails_the_calls_that_need_it_and_no_others(
     with pytest.raises(ray.exceptions.RuntimeEnvSetupError):
         ray.get(Shed.options(runtime_env=broken).remote().size.remote())
     assert ray.get(look.remote()) == 1
+
+
+def test_every_call_that_waits_for_a_broken_environment_is_told(
+    ray: ModuleType, backend: str
+) -> None:
+    missing = "file:///no/such.zip" if backend != "judge" else "gcs://_ray_pkg_123.zip"
+
+    @ray.remote(runtime_env={"py_modules": [missing]})
+    def look() -> int:
+        return 1
+
+    for ref in [look.remote() for _ in range(8)]:
+        with pytest.raises(ray.exceptions.RuntimeEnvSetupError):
+            ray.get(ref)
 
 
 def test_without_an_environment_the_context_tells_an_empty_one(ray: ModuleType) -> None:

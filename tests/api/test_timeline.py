@@ -7,9 +7,14 @@ import pytest
 
 
 def of(ray, name, count):
-    """The events of a task's attempts, once so many are there: Ray hears of them late."""
+    """The events of a task's attempts, once so many are there: Ray hears of them late.
+
+    Of this job: others of the same cluster are there, too.
+    """
+    job = ray.get_runtime_context().get_job_id()
     for _ in range(60):
-        found = [e for e in ray.timeline() if e["cat"].startswith("task::") and name in e["cat"]]
+        events = [e for e in ray.timeline() if e["cat"].startswith("task::") and name in e["cat"]]
+        found = [event for event in events if event["args"]["task_id"].endswith(job)]
         if len(found) >= count:
             return sorted(found, key=lambda event: event["ts"])
         time.sleep(0.5)
@@ -50,6 +55,19 @@ def test_failed_tasks_are_there(ray):
     with pytest.raises(ValueError, match="boom"):
         ray.get(failing.remote())
     assert len(of(ray, "failing", 1)) == 1
+
+
+def test_tasks_of_tasks_are_there(ray):
+    @ray.remote
+    def grandchild():
+        return 1
+
+    @ray.remote
+    def child():
+        return ray.get(grandchild.remote())
+
+    assert ray.get(child.remote()) == 1
+    assert len(of(ray, "grandchild", 1)) == 1
 
 
 def test_a_file(ray, tmp_path):

@@ -87,10 +87,8 @@ def test_more_tasks_than_one_node_can_hold_spill_over(start: Start) -> None:
         time.sleep(seconds)
         return str(ray.get_runtime_context().get_node_id())
 
-    begin = time.monotonic()
     places = ray.get([stay.remote(0.5) for _ in range(4)], timeout=60)
     assert len(set(places)) == 2
-    assert time.monotonic() - begin < 1.9
 
 
 def test_a_node_can_be_added_and_killed(start: Start) -> None:

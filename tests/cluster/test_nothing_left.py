@@ -36,6 +36,10 @@ class Actor:
     def ping(self):
         return os.getpid()
 
+CHILD = f'sh -c \\'{sys.executable} "$@"; true\\' sh'
+# As in a container: what was started waits, and the worker is the child of another program.
+ORPHAN = f'sh -c \\'setsid -f {sys.executable} "$@"; exec sleep 1000\\' sh'
+
 def begin(nodes=1, env=None):
     context = ray.init(backend="cluster", num_cpus=2, nodes=nodes, object_store_memory=32 << 20)
     actor = Actor.remote()
@@ -141,6 +145,15 @@ ENDS = {
     ),
     "kills itself while workers of another interpreter run": (
         "own = {'env_vars': {'PYTHONHASHSEED': '0'}}\nbegin(env=own)\nos.kill(os.getpid(), 9)"
+    ),
+    "kills itself while workers run that are children of a command": (
+        "own = {'py_executable': CHILD}\nbegin(env=own)\nos.kill(os.getpid(), 9)"
+    ),
+    "kills itself while workers run that are children of nobody": (
+        "own = {'py_executable': ORPHAN}\nbegin(env=own)\nos.kill(os.getpid(), 9)"
+    ),
+    "shuts down while workers run that are children of nobody": (
+        "own = {'py_executable': ORPHAN}\nbegin(env=own)\nray.shutdown()"
     ),
     "kills itself while an environment is made": (
         "slow = {'pip': {'packages': ['.'], 'pip_version': '==99.99'}}\n"

@@ -1,6 +1,7 @@
 """Programs on real processes: that code really runs elsewhere, and values really move through shared memory."""
 
 import os
+import re
 import signal
 import threading
 import time
@@ -167,15 +168,33 @@ def test_a_worker_that_computes_still_serves_what_it_owns(start: Start) -> None:
     ray.get(spinning)
 
 
-def test_what_a_task_prints_passes_through(start: Start, capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_a_task_prints_is_shown_with_whose_it_is(start: Start, capfd: pytest.CaptureFixture[str]) -> None:
     start()
 
     @ray.remote
     def say() -> None:
         print("said by a worker")
+        os.system("echo said by its child")
 
     ray.get(say.remote())
-    assert capfd.readouterr().out == "said by a worker\n"
+    said = r"\(say pid=\d+\) said by a worker\nsaid by its child\n"
+    assert re.fullmatch(said, capfd.readouterr().out)
+
+
+def test_what_workers_print_is_in_files_too(start: Start) -> None:
+    context = start(num_cpus=1, log_to_driver=False)
+
+    @ray.remote
+    def say() -> str:
+        print("said by a worker")
+        os.system("echo said by its child")
+        return ray.get_runtime_context().get_worker_id()
+
+    worker_id = ray.get(say.remote())
+    node = context.address_info["node_id"][:12]
+    folder = Path(context.address_info["session_dir"], f"node-{node}")
+    [file] = folder.glob(f"worker-{worker_id}-*.out")
+    assert file.read_text() == "said by a worker\nsaid by its child\n"
 
 
 def test_a_killed_worker_is_replaced_and_its_task_runs_again(start: Start) -> None:
@@ -327,15 +346,23 @@ def _looked(condition: Callable[[], bool]) -> bool:
     return condition()
 
 
+def _mapped() -> int:
+    return Path("/proc/self/maps").read_text().count("raysim-arena")
+
+
+def _arenas() -> int:
+    return sum("raysim-arena" in os.readlink(entry) for entry in _descriptors())
+
+
 def test_the_driver_keeps_no_shared_memory_after_the_session(start: Start) -> None:
+    before, mapped = _arenas(), _mapped()
     start()
     kept = ray.get(ray.put(np.arange(500_000)))
     ray.shutdown()
     assert kept[-1] == 499_999
     del kept
-    assert "raysim-arena" not in Path("/proc/self/maps").read_text()
-    open_files = [os.readlink(entry) for entry in _descriptors()]
-    assert not [name for name in open_files if "raysim-arena" in name]
+    assert _mapped() == mapped
+    assert _arenas() == before
 
 
 def _descriptors() -> list[Path]:

@@ -36,6 +36,17 @@ def test_address_of_the_environment_is_joined(existing, monkeypatch):
         assert context.address_info["address"] == existing.address
 
 
+def test_local_is_a_cluster_of_its_own(existing, monkeypatch):
+    """Whether the program says so, or the environment: it has the nodes that `init` describes."""
+    monkeypatch.setenv("RAY_ADDRESS", existing.address)
+    with raysim.init("local", backend="ray", num_cpus=3) as context:
+        assert context.address_info["address"] != existing.address
+        assert raysim.cluster_resources()["CPU"] == 3
+    monkeypatch.setenv("RAY_ADDRESS", "local")
+    with raysim.init(backend="ray", num_cpus=3):
+        assert raysim.cluster_resources()["CPU"] == 3
+
+
 def test_nodes_of_a_joined_cluster_are_not_ours(existing):
     with raysim.init(backend="ray", address=existing.address):
         world = raysim.api.session.current_world()

@@ -61,6 +61,28 @@ def test_detached_actor_of_a_namespace():
     assert (keywords["name"], keywords["namespace"], keywords["lifetime"]) == ("a", "b", "detached")
 
 
+def test_actor_lives_as_its_job_says_where_it_does_not_say_so_itself():
+    """None is not False: Ray then looks at the job's `default_actor_lifetime`."""
+    lifetimes = [
+        actor_keywords(ActorOptions(detached=detached)).get("lifetime")
+        for detached in (None, True, False)
+    ]
+    assert lifetimes == [None, "detached", "non_detached"]
+
+
+def test_hidden_calls():
+    hidden = {"enable_task_events": False}
+    assert task_keywords(TaskOptions(hidden=True)).items() >= hidden.items()
+    assert actor_keywords(ActorOptions(hidden=True)).items() >= hidden.items()
+    assert call_keywords(CallOptions(hidden=True)).items() >= hidden.items()
+    assert call_keywords(CallOptions(hidden=False))["enable_task_events"] is True
+    assert "enable_task_events" not in call_keywords(CallOptions())
+
+
+def test_name_of_a_call():
+    assert call_keywords(CallOptions(name="other"))["name"] == "other"
+
+
 def test_method_without_its_own_retries_has_the_actors():
     assert "max_task_retries" not in call_keywords(CallOptions())
     assert call_keywords(CallOptions(max_task_retries=0))["max_task_retries"] == 0
@@ -84,10 +106,17 @@ def test_node_labels():
 
 
 def test_bundle_of_a_placement_group():
-    made = strategy(InBundle(b"\x01" * 18, index=2, capture=True))
+    made = strategy(InBundle(b"\x01" * 18, index=2), capture=True)
     assert made.placement_group.id.binary() == b"\x01" * 18
     assert made.placement_group_bundle_index == 2
     assert made.placement_group_capture_child_tasks is True
+
+
+def test_bundle_captures_as_its_caller_does_where_nothing_is_said():
+    """None is not False: Ray then asks the code that submits the call."""
+    options = TaskOptions(strategy=InBundle(b"\x01" * 18))
+    captures = task_keywords(options)["scheduling_strategy"].placement_group_capture_child_tasks
+    assert captures is None
 
 
 def test_default_by_name_is_not_the_absence_of_a_strategy():

@@ -1,7 +1,9 @@
 """What only this backend has to do: raysim's API beside Ray's own, in one cluster."""
 
+import gc
 import time
 
+import cloudpickle
 import pytest
 import ray
 
@@ -42,6 +44,19 @@ def test_actor_of_plain_ray_is_found_by_name():
     found = raysim.get_actor("plain")
     assert raysim.get(found.add.remote(1, raysim.put(2))) == 3
     ray.kill(plain)
+
+
+def test_what_others_pickle_is_kept():
+    """Ray cannot know how long it is needed, and so counts it for ever."""
+    pair, ref = Pair.remote(), raysim.put("value")
+    data = cloudpickle.dumps([pair, ref])
+    del pair, ref
+    gc.collect()
+    time.sleep(0.5)
+    pair, ref = cloudpickle.loads(data)
+    assert raysim.get(ref, timeout=30) == "value"
+    assert raysim.get(pair.both.remote(1), timeout=30) == [1, -1]
+    raysim.kill(pair)
 
 
 def test_found_actor_has_the_options_of_its_methods():

@@ -22,7 +22,7 @@ def ended():
 
     refs = [work.remote(1), work.remote(2), fail.remote(3)]
     raysim.wait(refs, num_returns=3)
-    ids = [ref.task_id() for ref in refs]
+    ids = [ref.task_id().binary() for ref in refs]
     raysim.shutdown()
     notes = [what for *_, what in journal.records]
     return ids, notes

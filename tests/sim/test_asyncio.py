@@ -153,6 +153,73 @@ def test_real_loops_are_back_after_the_end(init):
     assert not asyncio.run(kind()).startswith("raysim")
 
 
+def test_loop_that_starts_the_world_is_virtual_until_its_end(init):
+    """`init` inside of `asyncio.run`: the loop was there before. What it slept on already goes on."""
+
+    async def main():
+        sleeper = asyncio.ensure_future(asyncio.sleep(0.5, "slept"))
+        await asyncio.sleep(0)
+        init()
+
+        @ray.remote
+        class Bell:
+            async def ring(self, seconds):
+                await asyncio.sleep(seconds)
+                return seconds
+
+        bell = Bell.remote()
+        began = time.time()
+        assert await asyncio.gather(*[bell.ring.remote(s) for s in (1_000, 500)]) == [1_000, 500]
+        await asyncio.sleep(1_000)
+        assert sleeper.done()
+        assert await asyncio.get_running_loop().run_in_executor(None, ray.get, ray.put(1)) == 1
+        took = time.time() - began
+        late = asyncio.ensure_future(asyncio.sleep(0.1, "real again"))
+        await asyncio.sleep(0)
+        ray.shutdown()
+        kind = type(asyncio.get_running_loop()).__module__
+        return took, kind, await sleeper, await late
+
+    began = os.times().elapsed
+    took, kind, *slept = asyncio.run(main())
+    assert took == pytest.approx(2_000, abs=10)
+    assert kind.startswith("asyncio.")
+    assert slept == ["slept", "real again"]
+    assert os.times().elapsed - began < 60
+
+
+def test_loop_that_ends_before_the_world_it_started_is_closed(init):
+    """Its sockets too: what is left open would be a warning, and so an error."""
+
+    async def main():
+        init()
+        await asyncio.sleep(100)
+        return asyncio.get_running_loop()
+
+    assert asyncio.run(main()).is_closed()
+    assert ray.get(ray.put(1)) == 1
+    assert asyncio.run(asyncio.sleep(100, "later")) == "later"
+
+
+def test_loop_of_another_library_cannot_start_a_world(init):
+    class Foreign(asyncio.BaseEventLoop):
+        class _selector:
+            @staticmethod
+            def select(timeout):
+                return []
+
+        def _process_events(self, event_list):
+            pass
+
+    async def main():
+        with pytest.raises(RuntimeError, match="Foreign, which cannot run in virtual time"):
+            init()
+
+    loop = Foreign()
+    loop.run_until_complete(main())
+    loop.close()
+
+
 def test_ordinary_method_that_blocks_the_loop_takes_the_time_of_all(init):
     init()
 

@@ -6,7 +6,8 @@ import pytest
 
 import raysim as ray
 from raysim.api import session
-from raysim.util.explain import Reason, explain
+from raysim.util import explain
+from raysim.util.explanation import Reason
 
 
 def test_deadlock_names_the_cycle(init):
@@ -73,3 +74,31 @@ def test_lost_object_is_being_rebuilt_when_asked(init):
     found = explain(ref)
     assert "was lost and is being rebuilt" in str(found)
     assert found.reason is Reason.INFEASIBLE
+
+
+def test_a_driver_that_is_refused_again_and_again_is_not_stuck(init):
+    """Each of its gets waits for room in vain, one after another: that takes long, and ends."""
+    init(
+        nodes=2,
+        cpus=1,
+        object_store_memory=50_000_000,
+        _system_config={"store_full_timeout_ms": 60_000},
+    )
+
+    @ray.remote(scheduling_strategy="SPREAD")
+    def make(number):
+        time.sleep(0.1)
+        return bytes(20_000_000)
+
+    held = [ray.put(bytes(20_000_000)) for _ in range(2)]
+    far = [make.remote(0), make.remote(1)]
+    ray.wait(far, num_returns=2, fetch_local=False, timeout=100)
+    refused = 0
+    for _ in range(12):
+        for ref in far:
+            try:
+                ray.get(ref)
+            except ray.exceptions.ObjectStoreFullError:
+                refused += 1
+    assert refused >= 12
+    del held

@@ -5,7 +5,7 @@ arguments are not here holds up those behind it, unless the actor is asynchronou
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -69,6 +69,7 @@ class ActorQueue:
         self._start: StartActor | None = None
         self._gcs: Address | None = None
         self._constructed = False
+        self._shown = ""
         self._callers: dict[WorkerId, Caller] = {}
         self._addresses: dict[WorkerId, Address] = {}
         self._groups: dict[str, Group] = {}
@@ -80,7 +81,8 @@ class ActorQueue:
         spec = start.spec
         if self.spec is not None:
             if self._constructed and self.spec.actor_id == spec.actor_id:
-                self._host.send(sender, ActorStarted(spec.actor_id, self.incarnation))
+                started = ActorStarted(spec.actor_id, self.incarnation, None, self._shown)
+                self._host.send(sender, started)
             return
         self.spec, self.incarnation, self._gcs = spec, start.incarnation, sender
         self._start = start
@@ -106,7 +108,8 @@ class ActorQueue:
             self._groups = {"": Group(spec.max_concurrency)}
             for name, limit in spec.concurrency_groups.items():
                 self._groups[name] = Group(limit)
-        message = ActorStarted(spec.actor_id, self.incarnation, failure)
+        self._shown = outcome.shown
+        message = ActorStarted(spec.actor_id, self.incarnation, failure, self._shown)
         # References that the constructor kept must be known to their owners before the arguments go.
         self._owner.objects.after_acknowledgements(lambda: self._host.send(gcs, message))
 
@@ -204,6 +207,10 @@ class ActorQueue:
     def waiting(self) -> bool:
         """Whether calls have arrived that did not start."""
         return bool(self._queued)
+
+    def queued(self) -> Iterable[QueuedCall]:
+        """Those that have not started."""
+        return [queued for _, queued in self._queued.values()]
 
     def cancel(self, task_id: TaskId) -> None:
         """Answer it now, if it waits here. Its number is spent: those behind it are not held up."""

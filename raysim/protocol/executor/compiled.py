@@ -2,53 +2,46 @@
 
 A method runs once all values that it reads in this pass have come, and those before it in the pass are
 done; a pass begins after the one before. Ordinary calls of the actor run between methods. Never user code.
+
+How a method is run depends on the actor. Where one thread runs all of its methods, and the world has
+inboxes, the part belongs to that thread: it takes turns at it between the calls (`_turn`), without the
+lock, and whoever else has something for the part posts it. Else the role runs methods as calls.
 """
 
 from collections.abc import Callable
-
-import msgspec
+from functools import partial
 
 from raysim.protocol.executor.actor_queue import ActorQueue
 from raysim.protocol.executor.arguments import Arguments, QueuedCall
-from raysim.protocol.host import Host, LocalArg, Outcome, RunnableTask
-from raysim.protocol.messages import ChannelWrite, CloseGraph, GraphOpened, GraphStep, OpenGraph
+from raysim.protocol.executor.part import Part
+from raysim.protocol.executor.step_results import StepResults
+from raysim.protocol.host import Execute, LocalArg, Outcome, ProcessHost, RunnableTask
+from raysim.protocol.messages import (
+    ChannelWrite,
+    CloseGraph,
+    ConnectGraph,
+    GraphOpened,
+    OpenGraph,
+    TaskStatus,
+)
 from raysim.protocol.owner import Owner
 from raysim.protocol.owner.channels import GATHER_NS
+from raysim.spec.actor import ActorSpec
 from raysim.spec.address import Address
 from raysim.spec.failure import Failure
-from raysim.spec.ids import ActorId, IdSource, TaskId, return_id
+from raysim.spec.ids import ActorId, IdSource, TaskId
 from raysim.spec.task import TaskArg, TaskCall
-
-
-class Part(msgspec.Struct):
-    """What one graph has this actor do, and how far it is."""
-
-    graph_id: TaskId
-    driver: Address
-    steps: list[GraphStep]
-    ids: list[IdSource]
-    """Of each step: where its calls have their ids from."""
-    last: dict[int, int]
-    """Of each channel that is read here: the last step of a pass that reads it."""
-    number: int = 0
-    """Of the pass under way."""
-    at: int = 0
-    """The step that runs, or comes next."""
-    queued: QueuedCall | None = None
-    """It runs, or waits for large arguments, or for its results to be written."""
-    closed: bool = False
-    arrived: dict[int, dict[int, tuple[Address, ChannelWrite]]] = {}
-    """By pass and channel."""
 
 
 class Compiled:
     def __init__(
         self,
-        host: Host,
+        host: ProcessHost,
         owner: Owner,
         actor: ActorQueue,
         arguments: Arguments,
         run: Callable[[QueuedCall, RunnableTask], None],
+        turn_ended: Callable[[Outcome], None],
     ) -> None:
         self._host = host
         self._owner = owner
@@ -56,29 +49,57 @@ class Compiled:
         self._actor = actor
         self._arguments = arguments
         self._run = run
+        self._turn_ended = turn_ended
+        self._results = StepResults(host, owner, self._step_done)
         self._parts: dict[TaskId, Part] = {}
         self._running: dict[TaskId, Part] = {}
         """By the call that runs."""
+        self.in_turn: RunnableTask | None = None
+        """What user code works on in a turn."""
+        self.leaving = False
+        """The process ends once that is done."""
         owner.graphs.part_takes = self._on_write
+
+    # Opening
 
     def on_open(self, sender: Address, message: OpenGraph) -> None:
         spec = self._actor.spec
         if spec is None or spec.actor_id != message.actor_id:
             return
-        graph_id = message.graph_id
-        if graph_id not in self._parts:
-            last = {
-                channel: index
-                for index, step in enumerate(message.steps)
-                for _, channel in step.inputs
-            }
-            ids = [IdSource(graph_id, index) for index in range(len(message.steps))]
-            self._parts[graph_id] = Part(graph_id, sender, message.steps, ids, last)
-        self._host.send(sender, GraphOpened(graph_id, message.actor_id))
+        part = self._parts.get(message.graph_id)
+        if part is None:
+            part = self._parts[message.graph_id] = self._part(sender, message, spec)
+        place = part.inbox.place if part.inbox is not None else ""
+        self._host.send(sender, GraphOpened(part.graph_id, message.actor_id, place))
+
+    def _part(self, driver: Address, message: OpenGraph, spec: ActorSpec) -> Part:
+        last = {
+            channel: index for index, step in enumerate(message.steps) for _, channel in step.inputs
+        }
+        ids = [IdSource(message.graph_id, index) for index in range(len(message.steps))]
+        part = Part(message.graph_id, driver, message.steps, ids, last)
+        if not spec.is_async and spec.max_concurrency == 1 and not spec.concurrency_groups:
+            part.inbox = self._host.inbox(message.graph_id)
+            if part.inbox is not None:
+                part.inbox.serve(partial(self._turn, part))
+        return part
+
+    def on_connect(self, sender: Address, message: ConnectGraph) -> None:
+        part = self._parts.get(message.graph_id)
+        if part is None or part.outlets:
+            return
+        found = {reader: self._host.outlet(place) for reader, place in message.places.items()}
+        part.outlets = {reader: out for reader, out in found.items() if out is not None}
+
+    # Passes
 
     def _on_write(self, sender: Address, write: ChannelWrite) -> None:
         part = self._parts.get(write.graph_id)
-        if part is None or write.channel not in part.last or write.number < part.number:
+        if part is not None:
+            part.do(partial(self._arrive, part, sender, write))
+
+    def _arrive(self, part: Part, sender: Address, write: ChannelWrite) -> None:
+        if part.closed or write.channel not in part.last or write.number < part.number:
             return
         values = part.arrived.get(write.number)
         if values is None:
@@ -121,7 +142,9 @@ class Compiled:
         )
         queued = part.queued = QueuedCall(call, part.driver, args=args, failure=failure)
         if call.refs:
-            self._arguments.bring(queued, lambda _: self._begin(part, queued), may_give_up=False)
+            begin = partial(part.do, partial(self._begin, part, queued))
+            with self._host.lock:
+                self._arguments.bring(queued, lambda _: begin(), may_give_up=False)
         else:
             self._begin(part, queued)
 
@@ -131,68 +154,71 @@ class Compiled:
         return self._actor.spec.actor_id
 
     def _begin(self, part: Part, queued: QueuedCall) -> None:
-        self._running[queued.call.task_id] = part
-        self._run(queued, self._actor.runnable(queued))
+        task = self._actor.runnable(queued)
+        if part.inbox is not None:
+            part.task = task
+        else:
+            self._running[queued.call.task_id] = part
+            self._run(queued, task)
+
+    # Run as calls
 
     def runs(self, queued: QueuedCall) -> bool:
         return queued.call.task_id in self._running
 
     def finished(self, queued: QueuedCall, outcome: Outcome, lasted_ns: int) -> None:
         """User code is done with a step: its values go to their readers, then the next one may begin."""
-        task_id = queued.call.task_id
-        part = self._running.pop(task_id)
-        if part.closed:
-            for value in outcome.returns:
-                self._owner.objects.drop_holds(value.contained)
-            return
-        self._write(part, task_id, outcome)
+        part = self._running.pop(queued.call.task_id)
+        self._results.write(part, queued, outcome)
         # Short methods one after another: their values leave together.
         self._channels.settle(more=part.queued is not None and lasted_ns < GATHER_NS)
 
-    def _write(self, part: Part, task_id: TaskId, outcome: Outcome) -> None:
-        outputs = part.steps[part.at].outputs
-        left = len(outputs)
+    # Run in turns
 
-        def written() -> None:
-            nonlocal left
-            left -= 1
-            if left == 0:
-                self._step_done(part)
+    def _turn(self, part: Part, execute: Execute) -> bool:
+        """In the thread that runs methods, without the lock: run one, if all that it reads is here."""
+        task, queued = self._next_task(part)
+        if task is None or queued is None:
+            return False
+        task.start_ns = self._host.now_ns()
+        if queued.failure is None:
+            self.in_turn = task
+            outcome = execute(task)
+            self.in_turn = None
+        else:
+            outcome = Outcome(TaskStatus.FAILED, failure=queued.failure)
+        if queued.pins:
+            with self._host.lock:
+                self._arguments.release(queued)
+        if not outcome.crashed:
+            self._results.write(part, queued, outcome)
+            if self._channels.has_unsent:
+                short = self._host.now_ns() - task.start_ns < GATHER_NS
+                with self._host.lock:
+                    self._channels.settle(more=part.task is not None and short)
+        if outcome.exits or self.leaving:
+            with self._host.lock:
+                self._turn_ended(outcome)
+        return True
 
-        for index, output in enumerate(outputs):
-            if outcome.failure is not None:
-                self._channels.write_failure(part.graph_id, part.number, output, outcome.failure)
-                written()
-                continue
-            value = outcome.returns[index]
-            if self._channels.fits(value):
-                self._channels.write_inline(
-                    part.graph_id,
-                    part.number,
-                    output,
-                    b"".join(value.parts),
-                    value.contained,
-                    value.is_error,
-                )
-                written()
-            else:
-                # It may be the actor's own array: the next method comes after it was copied.
-                name = return_id(task_id, index)
-                self._channels.store(
-                    part.graph_id,
-                    part.number,
-                    output,
-                    value,
-                    name,
-                    lambda: not part.closed,
-                    written,
-                )
+    def _next_task(self, part: Part) -> tuple[RunnableTask | None, QueuedCall | None]:
+        posted = part.posted
+        while posted:
+            posted.popleft()()
+        if part.task is None and part.inbox is not None and not part.closed:
+            for write in part.inbox.take():
+                self._arrive(part, self._host.address, write)
+        task, part.task = part.task, None
+        return task, part.queued
 
     def _step_done(self, part: Part) -> None:
         values = part.arrived[part.number]
         for _, channel in part.steps[part.at].inputs:
             if part.last[channel] == part.at and channel in values:
-                self._channels.acknowledge(*values.pop(channel))
+                writer, write = values.pop(channel)
+                if write.held:
+                    with self._host.lock:
+                        self._channels.acknowledge(writer, write)
         part.queued = None
         part.at += 1
         if part.at == len(part.steps):
@@ -210,11 +236,23 @@ class Compiled:
 
     def _close(self, part: Part) -> None:
         part.closed = True
-        part.arrived.clear()
         queued = part.queued
         if queued is not None and queued.call.task_id not in self._running:
             queued.dropped = True
         self._channels.close(part.graph_id)
+        part.do(partial(self._let_go, part))
+
+    def _let_go(self, part: Part) -> None:
+        part.arrived.clear()
+        if part.task is not None and part.queued is not None:
+            part.task = None
+            with self._host.lock:
+                self._arguments.release(part.queued)
+        outlets, part.outlets = part.outlets, {}
+        for outlet in outlets.values():
+            outlet.close()
+        if part.inbox is not None:
+            part.inbox.close()
 
     def drivers(self) -> list[Address]:
         return [part.driver for part in self._parts.values()]

@@ -1,6 +1,6 @@
 """A worker's executor: dispatches calls, runs them through its host, ends the process. Never user code."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -14,6 +14,7 @@ from raysim.protocol.host import Outcome, ProcessHost, ReturnValue, RunnableTask
 from raysim.protocol.messages import (
     CancelTasks,
     CloseGraph,
+    ConnectGraph,
     ExitWorker,
     GeneratorConsumed,
     Message,
@@ -30,10 +31,19 @@ from raysim.protocol.messages import (
     WorkerRegistered,
     WorkerUnblocked,
 )
+from raysim.protocol.messages.state import CallStage
 from raysim.protocol.owner import Owner
 from raysim.protocol.process import Handler
+from raysim.spec.actor import ActorSpec
 from raysim.spec.address import Address
 from raysim.spec.ids import NodeId, TaskId
+
+FETCHING = "PENDING_ARGS_FETCH"
+FETCHING_OF_ACTOR = "PENDING_ACTOR_TASK_ARGS_FETCH"
+IN_LINE = "PENDING_ACTOR_TASK_ORDERING_OR_CONCURRENCY"
+RUNNING = "RUNNING"
+IN_GET = "RUNNING_IN_RAY_GET"
+IN_WAIT = "RUNNING_IN_RAY_WAIT"
 
 
 class Running(msgspec.Struct):
@@ -54,7 +64,9 @@ class Executor:
         self._arguments = Arguments(owner)
         self._tasks = TaskQueue(self._arguments, self._results, self._run, self._may_run_task)
         self._actor = ActorQueue(host, owner, self._arguments, self._results, self._run)
-        self._compiled = Compiled(host, owner, self._actor, self._arguments, self._run)
+        self._compiled = Compiled(
+            host, owner, self._actor, self._arguments, self._run, self._turn_ended
+        )
         self._running: dict[TaskId, Running] = {}
         self._writing = 0
         """Calls that ended, and whose large returns are not copied yet."""
@@ -64,6 +76,8 @@ class Executor:
         self._exit_reason = ""
         self.leaves = False
         """The process ends in good order: what user code wants to do at its end may be done."""
+        self.before_leaving: Callable[[], None] = lambda: None
+        """Set by another role that has something to say then."""
         self._patient = False
         self._register_timer: Timer | None = None
         owner.when_node_lost = self._node_lost
@@ -96,6 +110,7 @@ class Executor:
             PushActorCalls: self._on_actor_calls,
             TerminateActor: self._on_terminate,
             OpenGraph: self._compiled.on_open,
+            ConnectGraph: self._compiled.on_connect,
             CloseGraph: self._compiled.on_close,
             ExitWorker: self._on_exit,
         }
@@ -135,12 +150,16 @@ class Executor:
             return
         if self.leaves or self._running or self._tasks or self._actor.waiting():
             return
+        if self._compiled.in_turn is not None:
+            self._compiled.leaving = True
+            return
         if self._results.under_way:
             # Its last results wait for the store or for acknowledgements.
             self._host.call_later(1_000_000, lambda: self._exit_when_idle(reason))
             return
         self._results.flush()
         self.leaves = True
+        self.before_leaving()
         self._host.send(self._raylet, WorkerExiting(reason, intended=True))
         self._host.exit(reason)
 
@@ -185,9 +204,39 @@ class Executor:
         self._actor.push(sender, push)
 
     @property
+    def actor(self) -> ActorSpec | None:
+        """That this process is."""
+        return self._actor.spec
+
+    @property
     def running(self) -> list[RunnableTask]:
         """What user code works on now."""
-        return [running.task for running in self._running.values()]
+        tasks = [running.task for running in self._running.values()]
+        in_turn = self._compiled.in_turn
+        return tasks if in_turn is None else [*tasks, in_turn]
+
+    def stages(self) -> list[CallStage]:
+        """What is here and has not ended, in Ray's words."""
+        here = self._host.address
+        found = [
+            CallStage(queued.call.task_id, queued.call.attempt, FETCHING, worker=here)
+            for queued in self._tasks.queued()
+            if not queued.ready
+        ]
+        for queued in self._actor.queued():
+            state = FETCHING_OF_ACTOR if not queued.ready else IN_LINE
+            found.append(CallStage(queued.call.task_id, queued.call.attempt, state, worker=here))
+        waits = self._waits()
+        for task in self.running:
+            call = task.call
+            found.append(CallStage(call.task_id, call.attempt, waits, task.start_ns, here))
+        return found
+
+    def _waits(self) -> str:
+        """Of user code; of several calls at once nobody knows which of them waits."""
+        if not self._blocked or len(self._running) != 1:
+            return RUNNING
+        return IN_WAIT if self._owner.fetches.only_waits() else IN_GET
 
     def _may_run_task(self) -> bool:
         return not self._running and not self._blocked and not self._writing
@@ -227,10 +276,7 @@ class Executor:
         if task.template is not None and task.template.max_calls:
             self._tasks.count_run(task.template)
         if outcome.crashed:
-            # Nobody is told how the call ended: its caller hears of the actor, and may have a retry left.
-            self._actor.drop_all()
-            self._results.flush()
-            self._host.exit("user code ended the process")
+            self._crash()
             return
         copied = True
         of_graph = self._compiled.runs(queued)
@@ -244,14 +290,33 @@ class Executor:
             now = self._host.now_ns()
             copied = self._results.finish(task, outcome, now, lambda: self._written(queued))
         if outcome.exits:
-            self._exit_reason = self._exit_reason or "the task ended its worker"
-            self._tasks.hand_back()
-            self._actor.drop_all()
+            self._take_no_more()
         if not copied:
             self._writing += 1
         elif not of_graph:
             self._next(queued)
         self._results.settle(bool(self._running))
+        if self._exit_reason:
+            self._exit_when_idle(self._exit_reason)
+
+    def _crash(self) -> None:
+        """Nobody is told how the call ended: its caller hears of the actor, and may have a retry left."""
+        self._actor.drop_all()
+        self._results.flush()
+        self._host.exit("user code ended the process")
+
+    def _take_no_more(self) -> None:
+        self._exit_reason = self._exit_reason or "the task ended its worker"
+        self._tasks.hand_back()
+        self._actor.drop_all()
+
+    def _turn_ended(self, outcome: Outcome) -> None:
+        """A method of a compiled graph ended, and the process may be about to."""
+        if outcome.crashed:
+            self._crash()
+            return
+        if outcome.exits:
+            self._take_no_more()
         if self._exit_reason:
             self._exit_when_idle(self._exit_reason)
 
@@ -271,9 +336,15 @@ class Executor:
     # Blocking
 
     def blocked(self) -> None:
-        """User code is about to wait: lend the CPUs on once all of it waits, hand back what has not started."""
+        """User code is about to wait: a task lends its CPUs on, and hands back what has not started.
+
+        An actor keeps what it holds, as in Ray: it holds it for its life, not for a call.
+        """
         self._blocked += 1
         if self._lent or self._blocked < len(self._running):
+            return
+        if self._actor.spec is not None:
+            self._results.flush()
             return
         self._lent = True
         self._block_number += 1

@@ -1,7 +1,7 @@
 """The tasks that were pushed to this worker: one at a time, in the order of their arrival. Never an actor's calls."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from raysim.protocol.executor.arguments import Arguments, QueuedCall
 from raysim.protocol.executor.results import Results
@@ -40,6 +40,10 @@ class TaskQueue:
 
     def callers(self) -> list[Address]:
         return [queued.caller for queued in self._queue]
+
+    def queued(self) -> Iterable[QueuedCall]:
+        """Those that have not started."""
+        return self._queue
 
     def push(self, sender: Address, push: PushTasks, accept: bool) -> None:
         if push.function is not None:

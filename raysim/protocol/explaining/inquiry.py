@@ -10,13 +10,25 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from raysim.protocol.explaining.wording import (
+    arguments,
+    cycle,
+    infeasible,
+    needs,
+    nobody,
+    of_group,
+    process_id,
+    short,
+)
 from raysim.protocol.messages import (
     ActorStory,
     ContainedRef,
     ExplainActor,
+    ExplainGroup,
     ExplainLease,
     ExplainObject,
     ExplainProcess,
+    GroupStory,
     LeaseHolder,
     LeaseStage,
     LeaseStory,
@@ -29,8 +41,7 @@ from raysim.protocol.messages import (
 from raysim.spec.actor import ActorState
 from raysim.spec.address import NOWHERE, Address
 from raysim.spec.explanation import Explanation, Holder, NodeLack, Reason
-from raysim.spec.ids import ActorId, NodeId, ObjectId, TaskId, WorkerId
-from raysim.spec.resources import describe
+from raysim.spec.ids import ActorId, NodeId, ObjectId, PlacementGroupId, TaskId, WorkerId
 
 Question: TypeAlias = tuple[Address, Callable[[int], Message]]
 Steps: TypeAlias = Generator[Question, Any, Explanation]
@@ -64,7 +75,7 @@ class Inquiry:
     def object(self, ref: ContainedRef, path: Path = START) -> Steps:
         object_id = ref.object_id
         if object_id in path.objects:
-            return _cycle(path, object_id)
+            return cycle(path.objects, path.names, object_id)
         if self._left <= 0:
             text = f"Object {object_id.hex()}: not followed, the chain is too long."
             return Explanation(reason=Reason.NOT_FOLLOWED, text=text, object_id=object_id.hex())
@@ -72,12 +83,12 @@ class Inquiry:
         story: ObjectStory | None = yield ref.owner, lambda n: ExplainObject(n, object_id)
         if story is None:
             text = (
-                f"Object {object_id.hex()}: its owner, process {_process(ref.owner)} on "
+                f"Object {object_id.hex()}: its owner, process {process_id(ref.owner)} on "
                 f"{self._node(ref.owner.node_id)}, does not answer."
             )
             found = Explanation(reason=Reason.NO_ANSWER, text=text)
         else:
-            name = f"{story.name or 'object'} ({_short(story.task_id or object_id)})"
+            name = f"{story.name or 'object'} ({short(story.task_id or object_id)})"
             path = Path((*path.objects, object_id), (*path.names, name))
             found = yield from self._of_story(ref, story, name, path)
         task_id = story.task_id.hex() if story is not None and story.task_id is not None else ""
@@ -96,7 +107,7 @@ class Inquiry:
         match story.stage:
             case ObjectStage.UNKNOWN:
                 text = (
-                    f"{what} is gone: its owner, process {_process(ref.owner)}, does not have it."
+                    f"{what} is gone: its owner, process {process_id(ref.owner)}, does not have it."
                 )
                 return Explanation(reason=Reason.GONE, text=text)
             case ObjectStage.READY:
@@ -104,23 +115,27 @@ class Inquiry:
             case ObjectStage.FAILED:
                 return Explanation(reason=Reason.FAILED, text=f"{what} failed: {story.text}")
             case ObjectStage.NO_CALL:
-                text = f"{what} is set when its placement group has a place; no call makes it."
-                return Explanation(reason=Reason.PLACEMENT_GROUP, text=text)
+                if story.group_id is None:
+                    text = f"{what} is set by its owner, and no call makes it."
+                    return Explanation(reason=Reason.NOT_FOLLOWED, text=text)
+                text = f"{what} is ready when placement group {short(story.group_id)} is:"
+                group = yield from self._group(story.group_id)
+                return Explanation(reason=Reason.PLACEMENT_GROUP, text=text, because=[group])
             case ObjectStage.ARGUMENTS:
                 because = yield from self._each(story.arguments, path)
-                text = f"{call} waits for {_arguments(story)}."
+                text = f"{call} waits for {arguments(story)}."
                 reason = Reason.PENDING_ARGUMENT
             case ObjectStage.ACTOR_ARGUMENTS:
                 because = yield from self._each(story.arguments, path)
                 text = (
-                    f"{call} waits for its actor, whose constructor waits for {_arguments(story)}."
+                    f"{call} waits for its actor, whose constructor waits for {arguments(story)}."
                 )
                 reason = Reason.PENDING_ARGUMENT
             case ObjectStage.BEHIND:
                 because = yield from self._each(story.arguments, path)
                 text = (
                     f"{call} waits behind {story.text} of the same caller, which waits for "
-                    f"{_arguments(story)}."
+                    f"{arguments(story)}."
                 )
                 reason = Reason.BEHIND_OTHER_CALL
             case ObjectStage.LEASE:
@@ -144,7 +159,7 @@ class Inquiry:
 
     def _pushed(self, task_id: TaskId, story: ObjectStory, call: str, path: Path) -> Steps:
         worker = story.worker
-        where = f"worker {_process(worker)} on {self._node(worker.node_id)}"
+        where = f"worker {process_id(worker)} on {self._node(worker.node_id)}"
         node_id = worker.node_id.hex()
         actor_id = story.actor_id.hex() if story.actor_id is not None else ""
         process = yield from self._doing(worker)
@@ -163,7 +178,7 @@ class Inquiry:
         elif process.running:
             first = process.running[0]
             for_s = story.for_ns / 1e9
-            running = f"{first.name} ({_short(first.task_id)})"
+            running = f"{first.name} ({short(first.task_id)})"
             text = (
                 f"{call} waits for its turn in {where}, which has been running {running} for "
                 f"{first.for_ns / 1e9:.3g} s{waits}"
@@ -213,7 +228,7 @@ class Inquiry:
             case LeaseStage.QUEUED:
                 holders, because = yield from self._holders(story.holders, path)
                 ahead = f", behind {story.ahead} like it" if story.ahead else ""
-                text = f"{call} has waited at {where} for {_needs(story)} for {for_s:.3g} s{ahead}."
+                text = f"{call} has waited at {where} for {needs(story)} for {for_s:.3g} s{ahead}."
                 return Explanation(
                     reason=Reason.NO_ROOM,
                     text=text,
@@ -224,18 +239,30 @@ class Inquiry:
                     because=because,
                 )
             case LeaseStage.INFEASIBLE:
-                text = f"{call} needs {_needs(story)}, and {_nobody(story)}."
+                text = f"{call} needs {needs(story)}, and {nobody(story)}."
+                because = (
+                    [] if story.group_id is None else [(yield from self._group(story.group_id))]
+                )
                 return Explanation(
-                    reason=_infeasible(story),
+                    reason=infeasible(story),
                     text=text,
                     node_id=node_id,
                     for_s=for_s,
                     nodes=self._lacks(story.nodes),
+                    because=because,
                 )
             case LeaseStage.STARTING:
                 text = f"{call} has its resources on {where}, where a worker has been starting for {for_s:.3g} s."
                 return Explanation(
                     reason=Reason.WORKER_STARTING, text=text, node_id=node_id, for_s=for_s
+                )
+            case LeaseStage.SETTING_UP:
+                text = (
+                    f"{call} has its resources on {where}, where its runtime environment "
+                    f"{story.runtime_env} is being set up; it has waited for {for_s:.3g} s."
+                )
+                return Explanation(
+                    reason=Reason.ENV_SETTING_UP, text=text, node_id=node_id, for_s=for_s
                 )
             case LeaseStage.GRANTED | LeaseStage.UNKNOWN:
                 text = f"{call} asked {where} for a worker; the request or its answer is under way."
@@ -250,13 +277,11 @@ class Inquiry:
         for holder in holders[:BRANCHES]:
             process = yield from self._doing(holder.worker)
             what = (
-                [f"{one.name} ({_short(one.task_id)})" for one in process.running]
-                if process
-                else []
+                [f"{one.name} ({short(one.task_id)})" for one in process.running] if process else []
             )
             if not what and holder.actor_id is not None:
-                what = [f"actor {_short(holder.actor_id)}"]
-            who = f"{', '.join(what) or 'a lease'} in worker {_process(holder.worker)}"
+                what = [f"actor {short(holder.actor_id)}"]
+            who = f"{', '.join(what) or 'a lease'} in worker {process_id(holder.worker)}"
             found.append(Holder(who, holder.held, holder.for_ns / 1e9))
             if process is not None and process.awaited:
                 waits = yield from self._each(process.awaited, path)
@@ -272,6 +297,16 @@ class Inquiry:
             for n in some
         ]
 
+    # --- placement groups -------------------------------------------------------------------------
+
+    def _group(self, group_id: PlacementGroupId) -> Steps:
+        self._left -= 1
+        story: GroupStory | None = yield self._gcs, lambda n: ExplainGroup(n, group_id)
+        if story is None:
+            text = f"The GCS does not tell of placement group {short(group_id)}."
+            return Explanation(reason=Reason.NO_ANSWER, text=text)
+        return of_group(group_id, story, self._lacks(story.nodes))
+
     # --- actors -----------------------------------------------------------------------------------
 
     def _actor(self, actor_id: ActorId, call: str, path: Path) -> Steps:
@@ -283,14 +318,14 @@ class Inquiry:
     def _actor_story(
         self, actor_id: ActorId, story: ActorStory | None, call: str, path: Path
     ) -> Steps:
-        short = _short(actor_id)
+        actor = short(actor_id)
         if story is None:
-            text = f"{call} waits for its actor {short}, of which the GCS does not tell."
+            text = f"{call} waits for its actor {actor}, of which the GCS does not tell."
             return Explanation(reason=Reason.NO_ANSWER, text=text)
-        who = f"actor {story.name} ({short})"
+        who = f"actor {story.name} ({actor})"
         match story.state:
             case None:
-                text = f"{call} waits for actor {short}, which the GCS does not know (yet)."
+                text = f"{call} waits for actor {actor}, which the GCS does not know (yet)."
                 return Explanation(reason=Reason.ACTOR_PENDING, text=text)
             case ActorState.DEAD:
                 text = f"{call} is to {who}, which is dead: {story.text}"
@@ -301,6 +336,9 @@ class Inquiry:
             case ActorState.RESTARTING:
                 reason = Reason.ACTOR_RESTARTING
                 text = f"{call} waits for {who} to restart (start {story.incarnation + 1}):"
+            case ActorState.DEPENDENCIES_UNREADY:
+                text = f"{call} waits for {who}: an argument of its constructor is not ready."
+                return Explanation(reason=Reason.ACTOR_PENDING, text=text)
             case ActorState.PENDING_CREATION:
                 reason = Reason.ACTOR_PENDING
                 text = f"{call} waits for {who} to be created:"
@@ -310,7 +348,7 @@ class Inquiry:
     def _start_of(self, who: str, story: ActorStory, path: Path) -> Several:
         what = who[0].upper() + who[1:]
         if story.worker != NOWHERE:
-            where = f"worker {_process(story.worker)} on {self._node(story.worker.node_id)}"
+            where = f"worker {process_id(story.worker)} on {self._node(story.worker.node_id)}"
             process = yield from self._doing(story.worker)
             if process is None:
                 text = f"{what} is being constructed in {where}, which does not answer."
@@ -324,49 +362,9 @@ class Inquiry:
         if story.raylet != NOWHERE:
             gcs = self._gcs.worker_id
             return [(yield from self._lease(gcs, story.lease_id, story.raylet, what, path))]
-        text = f"{what} needs {_needs(story)}, and {_nobody(story)}."
+        text = f"{what} needs {needs(story)}, and {nobody(story)}."
         lacks = self._lacks(story.nodes)
-        return [Explanation(reason=_infeasible(story), text=text, nodes=lacks)]
+        return [Explanation(reason=infeasible(story), text=text, nodes=lacks)]
 
     def _node(self, node_id: NodeId) -> str:
         return f"node {self.names.get(node_id) or node_id.hex()[:8]}"
-
-
-def _cycle(path: Path, object_id: ObjectId) -> Explanation:
-    start = path.objects.index(object_id)
-    names = path.names[start:]
-    if len(names) == 1:
-        text = f"Cycle: that is, for {names[0]} itself. It can never go on."
-    else:
-        text = f"Cycle: {' waits for '.join([*names, names[0]])}. None of them can ever go on."
-    cycle = [one.hex() for one in path.objects[start:]]
-    return Explanation(reason=Reason.CYCLE, text=text, object_id=object_id.hex(), cycle=cycle)
-
-
-def _arguments(story: ObjectStory) -> str:
-    count = len(story.arguments)
-    return "an argument" if count == 1 else f"{count} arguments"
-
-
-def _needs(story: LeaseStory | ActorStory) -> str:
-    group = story.group_id
-    inside = f" in placement group {group.hex()[:8]}" if group is not None else ""
-    return describe(story.need) + inside
-
-
-def _nobody(story: LeaseStory | ActorStory) -> str:
-    if story.group_id is not None:
-        return "no bundle that could hold it has a place yet"
-    return "no node could ever run it"
-
-
-def _infeasible(story: LeaseStory | ActorStory) -> Reason:
-    return Reason.INFEASIBLE if story.group_id is None else Reason.PLACEMENT_GROUP
-
-
-def _short(one: bytes) -> str:
-    return one.hex()[:8]
-
-
-def _process(address: Address) -> str:
-    return address.worker_id.hex()[:8]

@@ -13,6 +13,7 @@ from raysim.protocol.messages import (
     ContainedRef,
     ExplainObject,
     ExplainProcess,
+    GroupExplained,
     LeaseExplained,
     Message,
     ObjectExplained,
@@ -64,6 +65,7 @@ class Explaining:
             ObjectExplained: lambda _, m: self._answered(m.number, m.story),
             LeaseExplained: lambda _, m: self._answered(m.number, m.story),
             ActorExplained: lambda _, m: self._answered(m.number, m.story),
+            GroupExplained: lambda _, m: self._answered(m.number, m.story),
             ProcessExplained: lambda _, m: self._answered(m.number, m.story),
         }
 

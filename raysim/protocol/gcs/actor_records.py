@@ -35,22 +35,30 @@ class Actor:
     __slots__ = (
         "ending",
         "incarnation",
+        "last",
         "number",
         "process",
         "restarts",
+        "shown",
         "spec",
         "state",
         "version",
     )
 
-    def __init__(self, spec: ActorSpec, number: int) -> None:
+    def __init__(
+        self, spec: ActorSpec, number: int, state: ActorState = ActorState.PENDING_CREATION
+    ) -> None:
         self.spec = spec
         self.number = number
-        self.state = ActorState.PENDING_CREATION
+        self.state = state
         self.incarnation = 0
         self.version = 0
         self.restarts = 0
         self.process: Process | None = None
+        self.last = NOWHERE
+        """The process that it is, or was."""
+        self.shown = ""
+        """What it says of itself."""
         self.ending: Failure | None = None
         """Out of scope: what it dies of when its process ends."""
 
@@ -76,6 +84,8 @@ class Actor:
             death,
             spec.method_meta,
             spec.out_of_order,
+            spec.hidden,
+            self.shown,
         )
 
     def row(self, info: ActorInfo) -> ActorRow:

@@ -255,6 +255,7 @@ class ActorScheduler:
             lifetime=spec.lifetime,
             selectors=spec.selectors,
             runtime_env=spec.runtime_env,
+            retriable=spec.max_restarts != 0,
         )
         self._outbox.send(raylet, request)
 

@@ -1,5 +1,6 @@
 """The life of each actor: registered, started, restarted, dead. Never where it runs: see actor_scheduler.
 
+    DEPENDENCIES_UNREADY --arguments ready--> PENDING_CREATION
     PENDING_CREATION --started--> ALIVE --process lost--> RESTARTING --started--> ALIVE
           any of them --no restart left, killed, out of scope, owner lost--> DEAD
 
@@ -8,7 +9,7 @@ started (it has one). A process that is replaced is known to be gone before the 
 at most one incarnation lives. A DEAD actor's process may still be on its way out (see kills).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from raysim.journal import ActorNoted
 from raysim.policies.base import Policy
@@ -61,6 +62,8 @@ class ActorTable:
         self.scheduler = ActorScheduler(outbox, nodes.views, policy, self._granted, self._refused)
         self.died: Callable[[ActorId], None] = lambda actor_id: None
         """Set by whoever has to know that an actor is dead for good."""
+        self.buried: Callable[[Actor, ActorInfo], None] = lambda actor, info: None
+        """Set by whoever shows dead actors to people."""
         self._live: dict[ActorId, Actor] = {}
         """In the order of their creation: an owner comes before what it created."""
         self._dead: dict[ActorId, ActorInfo] = {}
@@ -89,14 +92,17 @@ class ActorTable:
             if process is not None:
                 self._kill(process, "its actor is dead")
             return
-        actor = Actor(specs[info.actor_id], row.number)
-        actor.state = info.state
+        actor = Actor(specs[info.actor_id], row.number, info.state)
         actor.incarnation = info.incarnation
         actor.version = info.version
         actor.restarts = row.restarts
         actor.process = process
+        actor.last = row.worker
+        actor.shown = info.shown
         actor.ending = row.ending
         self._register(actor)
+        if actor.state is ActorState.DEPENDENCIES_UNREADY:
+            return  # Its owner asks again.
         if process is None:
             self.scheduler.place(actor.spec)
         elif actor.state is not ActorState.ALIVE:
@@ -113,7 +119,10 @@ class ActorTable:
         actor_id = spec.actor_id
         known = self.info(actor_id)
         if known is not None:
-            self._repeat(owner, known)
+            if create.ready and known.state is ActorState.DEPENDENCIES_UNREADY:
+                self._arguments_ready(self._live[actor_id], create)
+            else:
+                self._repeat(owner, known, create.ready)
             return
         if spec.name and (spec.namespace, spec.name) in self._names:
             refused = ActorInfo(
@@ -122,15 +131,31 @@ class ActorTable:
             # Remembered: a copy of the request must not succeed once the name is free.
             self._subscriptions.created(actor_id)
             self._remember(refused, ActorRow(refused))
-            self._repeat(owner, refused)
+            self._repeat(owner, refused, create.ready)
             return
         self._created += 1
-        actor = Actor(spec, self._created)
+        state = ActorState.PENDING_CREATION if create.ready else ActorState.DEPENDENCIES_UNREADY
+        actor = Actor(spec, self._created, state)
         self._register(actor)
         self._tables.save_actor_spec(spec)
         self._subscriptions.created(actor_id)
         self._subscriptions.add(actor_id, owner)
-        self._outbox.send(owner, ActorRegistered(actor_id))
+        self._outbox.send(owner, ActorRegistered(actor_id, create.ready))
+        self._change(actor)
+        if create.ready:
+            self.scheduler.place(spec)
+
+    def _arguments_ready(self, actor: Actor, create: CreateActor) -> None:
+        spec = create.spec
+        self._outbox.send(spec.owner, ActorRegistered(spec.actor_id))
+        if create.failure is not None:
+            self._die(actor, create.failure)
+            return
+        if spec.detached:
+            self._disown(spec)  # From now on it does not need its owner.
+        actor.spec = spec
+        actor.state = ActorState.PENDING_CREATION
+        self._tables.save_actor_spec(spec)
         self._change(actor)
         self.scheduler.place(spec)
 
@@ -186,6 +211,7 @@ class ActorTable:
         actor = self._live[actor_id]
         worker, gpus = lease.worker, lease.accelerators
         actor.process = process = Process(actor_id, lease.lease_id, raylet, worker, gpus)
+        actor.last = worker
         self._processes[worker.worker_id] = process
         self._save(actor)
         self._outbox.send(worker, StartActor(actor.spec, actor.incarnation, gpus))
@@ -207,11 +233,16 @@ class ActorTable:
             self._die(actor, started.failure)
             return
         actor.state = ActorState.ALIVE
+        actor.shown = started.shown
         self._change(actor)
         if actor.ending is not None:
             self._terminate(actor, actor.process)
 
     # What ends.
+
+    def workers_at(self, raylet: Address) -> list[Address]:
+        """Processes of this node that are, or become, actors."""
+        return [found.worker for found in self._processes.values() if found.raylet == raylet]
 
     def suspect(self, process: Address) -> bool:
         """The connection to this process broke. Whether it is an actor's, which its raylet then
@@ -222,7 +253,13 @@ class ActorTable:
         self._kills.suspect(found.worker, found.raylet, "its connection to the GCS broke")
         return True
 
-    def process_gone(self, process: WorkerId, reason: str, intended: bool = False) -> None:
+    def process_gone(
+        self,
+        process: WorkerId,
+        reason: str,
+        intended: bool = False,
+        out_of_memory: bool = False,
+    ) -> None:
         """It certainly is; whichever of its parts it played."""
         self._subscriptions.process_gone(process)
         self._gone[process] = None
@@ -232,7 +269,7 @@ class ActorTable:
         self._owner_gone(process, reason)
         actor = self._forget(process)
         if actor is not None:
-            self._without_process(actor, reason, intended)
+            self._without_process(actor, reason, intended, out_of_memory)
 
     def node_gone(self, node_id: NodeId, reason: str) -> None:
         self._subscriptions.node_gone(node_id)
@@ -281,14 +318,16 @@ class ActorTable:
         actor.process = None
         return actor
 
-    def _without_process(self, actor: Actor, reason: str, intended: bool) -> None:
+    def _without_process(
+        self, actor: Actor, reason: str, intended: bool, out_of_memory: bool = False
+    ) -> None:
         spec = actor.spec
         if actor.ending is not None:
             self._die(actor, actor.ending)
         elif intended:
             self._die(actor, deaths.exited(spec, reason))
         elif not actor.may_restart():
-            self._die(actor, deaths.process_lost(spec, reason, actor.restarts))
+            self._die(actor, deaths.process_lost(spec, reason, actor.restarts, out_of_memory))
         else:
             actor.restarts += 1
             actor.incarnation += 1
@@ -314,17 +353,14 @@ class ActorTable:
         del self._live[spec.actor_id]
         if spec.name:
             del self._names[spec.namespace, spec.name]
-        if not spec.detached:
-            owned = self._owned[spec.owner.worker_id]
-            del owned[spec.actor_id]
-            if not owned:
-                del self._owned[spec.owner.worker_id]
+        self._disown(spec)
         self.scheduler.cancel(spec.actor_id)
         if actor.process is not None:
             self._kill(actor.process, death.text)
         actor.version += 1
         info = actor.info(death)
         self._remember(info, actor.row(info))
+        self.buried(actor, info)
         self._tables.drop_actor_spec(spec.actor_id)
         self._announce(actor, info)
         self._subscriptions.close(spec.actor_id)
@@ -337,17 +373,24 @@ class ActorTable:
         self._live[spec.actor_id] = actor
         if spec.name:
             self._names[spec.namespace, spec.name] = spec.actor_id
-        if not spec.detached:
+        if not spec.detached or actor.state is ActorState.DEPENDENCIES_UNREADY:
             self._owned.setdefault(spec.owner.worker_id, {})[spec.actor_id] = None
 
-    def _repeat(self, owner: Address, info: ActorInfo) -> None:
+    def _disown(self, spec: ActorSpec) -> None:
+        owned = self._owned.get(spec.owner.worker_id)
+        if owned is not None:
+            owned.pop(spec.actor_id, None)
+            if not owned:
+                del self._owned[spec.owner.worker_id]
+
+    def _repeat(self, owner: Address, info: ActorInfo, ready: bool) -> None:
         """Answer a copy of CreateActor as the first one was, and say what has become of the actor."""
         if info.death is not None and info.death.kind is FailureKind.ACTOR_NAME_TAKEN:
             self._outbox.send(owner, ActorRefused(info.actor_id, info.death))
             return
         if info.state is not ActorState.DEAD:
             self._subscriptions.add(info.actor_id, owner)
-        self._outbox.send(owner, ActorRegistered(info.actor_id))
+        self._outbox.send(owner, ActorRegistered(info.actor_id, ready))
         self._outbox.send(owner, ActorChanged(info))
 
     def _give_up_hopeless(self) -> None:
@@ -362,7 +405,11 @@ class ActorTable:
         return (
             creator.worker_id in self._gone
             or creator.node_id in self._dead_nodes
-            or JobId(actor_id[-4:]) in self._ended_jobs
+            # A detached actor outlives its job, and creates others.
+            or (
+                JobId(actor_id[-4:]) in self._ended_jobs
+                and creator.worker_id not in self._processes
+            )
         )
 
     def _change(self, actor: Actor) -> None:
@@ -377,6 +424,16 @@ class ActorTable:
             ActorNoted(info.actor_id, name, info.state, info.incarnation, node_id)
         )
         self._subscriptions.publish(info)
+
+    def all_living(self) -> Iterable[Actor]:
+        """In the order of their creation."""
+        return self._live.values()
+
+    def dead(self) -> Iterable[ActorInfo]:
+        """Those that are remembered, and that were made: a name that was taken made none."""
+        for info in self._dead.values():
+            if info.death is None or info.death.kind is not FailureKind.ACTOR_NAME_TAKEN:
+                yield info
 
     def living(self, actor_id: ActorId) -> Actor | None:
         return self._live.get(actor_id)

@@ -1,5 +1,7 @@
 """Why an actor died, in words for its users. Never decides that it dies."""
 
+from msgspec.structs import replace
+
 from raysim.spec.actor import ActorSpec
 from raysim.spec.failure import Failure, FailureKind
 from raysim.spec.ids import ActorId
@@ -10,24 +12,29 @@ def _named(spec: ActorSpec) -> str:
     return f"Actor {spec.class_name}{name} ({spec.actor_id.hex()[:8]})"
 
 
-def _died(spec: ActorSpec, text: str) -> Failure:
-    return Failure(FailureKind.ACTOR_DIED, f"{_named(spec)} {text}", spec.actor_id)
+def _died(spec: ActorSpec, text: str, reason: str) -> Failure:
+    said = f"{_named(spec)} {text}"
+    return Failure(FailureKind.ACTOR_DIED, said, spec.actor_id, reason=reason)
 
 
-def process_lost(spec: ActorSpec, reason: str, restarts: int) -> Failure:
+def process_lost(
+    spec: ActorSpec, reason: str, restarts: int, out_of_memory: bool = False
+) -> Failure:
     if spec.max_restarts == 0:
         advice = "It has max_restarts=0; raise it with .options(max_restarts=...) to survive this."
     else:
         advice = f"It was restarted {restarts} times, and max_restarts={spec.max_restarts}."
-    return _died(spec, f"lost its process: {reason}. {advice}")
+    word = "NODE_DIED" if reason.startswith("node ") else "WORKER_DIED"
+    death = _died(spec, f"lost its process: {reason}. {advice}", word)
+    return replace(death, kind=FailureKind.OUT_OF_MEMORY) if out_of_memory else death
 
 
 def exited(spec: ActorSpec, reason: str) -> Failure:
-    return _died(spec, f"ended of its own will: {reason}.")
+    return _died(spec, f"ended of its own will: {reason}.", "WORKER_DIED")
 
 
 def killed(spec: ActorSpec) -> Failure:
-    return _died(spec, "was killed by ray.kill().")
+    return _died(spec, "was killed by ray.kill().", "RAY_KILL")
 
 
 def out_of_scope(spec: ActorSpec) -> Failure:
@@ -35,6 +42,7 @@ def out_of_scope(spec: ActorSpec) -> Failure:
         spec,
         "ended because the last counted handle to it went out of scope. Keep a handle from "
         "its creator, or create it with lifetime='detached'.",
+        "OUT_OF_SCOPE",
     )
 
 
@@ -43,11 +51,13 @@ def owner_lost(spec: ActorSpec, reason: str) -> Failure:
         spec,
         f"ended with its owner, the process that created it: {reason}. Create it with "
         "lifetime='detached' to let it live on.",
+        "OWNER_DIED",
     )
 
 
 def job_finished(spec: ActorSpec) -> Failure:
-    return _died(spec, "ended with its job. Create it with lifetime='detached' to let it live on.")
+    text = "ended with its job. Create it with lifetime='detached' to let it live on."
+    return _died(spec, text, "OWNER_DIED")
 
 
 def name_taken(spec: ActorSpec) -> Failure:

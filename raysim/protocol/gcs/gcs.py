@@ -10,6 +10,7 @@ from raysim.policies.base import Policy
 from raysim.protocol.gcs.actors import ActorTable
 from raysim.protocol.gcs.autoscaler import Autoscaler
 from raysim.protocol.gcs.explanations import Explanations
+from raysim.protocol.gcs.inspections import Inspections
 from raysim.protocol.gcs.jobs import JobTable
 from raysim.protocol.gcs.nodes import NodeTable
 from raysim.protocol.gcs.outbox import Outbox
@@ -23,20 +24,25 @@ from raysim.protocol.messages import (
     BundlesCommitted,
     BundlesPrepared,
     BundlesReturned,
+    CheckProcesses,
     CreateActor,
     CreatePlacementGroup,
     DrainNode,
     ExplainActor,
+    ExplainGroup,
     FinishJob,
     GetNamedActor,
     GetNodes,
     GetPackage,
     GetPlacementGroups,
     Healthy,
+    InspectGcs,
+    KeepTasks,
     KillActor,
     LeaseLost,
     ListNamedActors,
     Message,
+    NodeRemoved,
     NodeRetires,
     PutPackage,
     RegisterJob,
@@ -46,6 +52,7 @@ from raysim.protocol.messages import (
     RevokeIdleLeases,
     SubscribeActor,
     SubscribePlacementGroup,
+    WatchNodes,
     WorkerDied,
     WorkerLeaseGranted,
     WorkerLeaseRefused,
@@ -90,7 +97,8 @@ class Gcs:
             )
             self.nodes.autoscales = True
         self.packages = PackageTable(outbox)
-        self.explanations = Explanations(outbox, self.actors, self.nodes.views)
+        self.explanations = Explanations(outbox, self.actors, self.groups, self.nodes.views)
+        self.inspections = Inspections(outbox, self.nodes, self.jobs, self.actors, self.groups)
 
     def handlers(self) -> Mapping[type[Message], Handler]:
         nodes, jobs, actors = self.nodes, self.jobs, self.actors
@@ -99,6 +107,7 @@ class Gcs:
             RegisterNode: self.on_register_node,
             ReportResources: self.on_report,
             Healthy: nodes.health.on_healthy,
+            WatchNodes: nodes.on_watch,
             GetNodes: nodes.on_get,
             DrainNode: nodes.on_drain,
             WorkerDied: self.on_worker_died,
@@ -112,6 +121,9 @@ class Gcs:
             GetNamedActor: actors.on_get_named,
             ListNamedActors: actors.on_list_named,
             ExplainActor: self.explanations.on_explain,
+            ExplainGroup: self.explanations.on_explain_group,
+            InspectGcs: self.inspections.on_inspect,
+            KeepTasks: self.inspections.on_keep,
             CreatePlacementGroup: groups.on_create,
             SubscribePlacementGroup: groups.on_subscribe,
             RemovePlacementGroup: groups.on_remove,
@@ -139,9 +151,17 @@ class Gcs:
         self.nodes.load()
         self.groups.load()
         self.actors.load()
+        self._finish_what_was_begun()
         if self.autoscaler is not None:
             self.autoscaler.start()
         self._outbox.settle()
+
+    def _finish_what_was_begun(self) -> None:
+        """What follows from a node's end or a job's: the commit that began it may have been torn."""
+        for node_id, state in self.nodes.dead.items():
+            self._node_lost(node_id, state.death_reason)
+        for job in self.jobs.ended:
+            self._job_finished(job)
 
     def peer_lost(self, peer: Address) -> None:
         if not self.nodes.peer_lost(peer) and not self.actors.suspect(peer):
@@ -153,8 +173,16 @@ class Gcs:
     def on_register_node(self, raylet: Address, register: RegisterNode) -> None:
         known = raylet.node_id in self.nodes.live
         self.nodes.on_register(raylet, register)
+        if not known and raylet.node_id in self.nodes.live:
+            self.inspections.node_joined(raylet, register.info.name)
         if known:
+            # It may have missed all that was said while the GCS was away, or about to be.
+            for node_id, state in self.nodes.dead.items():
+                self._outbox.send(raylet, NodeRemoved(node_id, state.death_reason))
             self.groups.keep(raylet)
+            there = self.actors.workers_at(raylet) + self.jobs.drivers_at(raylet.node_id)
+            if there:
+                self._outbox.send(raylet, CheckProcesses(there))
 
     def on_report(self, raylet: Address, report: ReportResources) -> None:
         self.nodes.views.on_report(raylet, report)
@@ -168,8 +196,9 @@ class Gcs:
 
     def on_worker_died(self, raylet: Address, died: WorkerDied) -> None:
         worker = died.worker.worker_id
+        self.inspections.process_ended(died)
         self.groups.process_gone(worker)
-        self.actors.process_gone(worker, died.reason, died.intended)
+        self.actors.process_gone(worker, died.reason, died.intended, died.out_of_memory)
         self.jobs.process_gone(worker)
 
     def on_lease_lost(self, raylet: Address, lost: LeaseLost) -> None:
@@ -198,6 +227,7 @@ class Gcs:
         self.groups.placer.room_changed()
 
     def _node_lost(self, node_id: NodeId, reason: str) -> None:
+        self.inspections.node_lost(node_id, reason)
         self.actors.node_gone(node_id, f"node {node_id.hex()[:8]} died: {reason}")
         self.groups.node_gone(node_id)
         if self.autoscaler is not None:
@@ -205,5 +235,6 @@ class Gcs:
         self.jobs.node_gone(node_id)
 
     def _job_finished(self, job: JobId) -> None:
+        self.inspections.job_finished(job)
         self.actors.job_finished(job)
         self.groups.job_finished(job)

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable, Iterable
 
+import msgspec
+
 from raysim.protocol.gcs.outbox import Outbox
 from raysim.protocol.gcs.tables import JobRow, Tables
 from raysim.protocol.messages import FinishJob, JobFinished, JobRegistered, RegisterJob
+from raysim.protocol.messages.state import JobSeen
 from raysim.spec.address import Address
 from raysim.spec.ids import JobId, NodeId, WorkerId, job_id
 
@@ -36,14 +39,41 @@ class JobTable:
             else:
                 self._running[row.driver.worker_id] = row
 
+    def seen(self) -> list[JobSeen]:
+        """All of them, for people who ask."""
+        return [
+            JobSeen(
+                row.job_id,
+                row.driver,
+                row.entrypoint,
+                row.namespace,
+                row.finished,
+                row.start_ns,
+                row.end_ns,
+                row.runtime_env,
+            )
+            for row in self._by_driver.values()
+        ]
+
     def drivers(self) -> list[Address]:
         return [row.driver for row in self._running.values()]
+
+    def drivers_at(self, node_id: NodeId) -> list[Address]:
+        return [driver for driver in self.drivers() if driver.node_id == node_id]
 
     def on_register(self, driver: Address, register: RegisterJob) -> None:
         row = self._by_driver.get(driver.worker_id)
         if row is None:
             number = len(self._by_driver) + 1
-            row = JobRow(job_id(number), driver, register.entrypoint, register.namespace)
+            now = max(1, self._outbox.host.now_ns())
+            row = JobRow(
+                job_id(number),
+                driver,
+                register.entrypoint,
+                register.namespace,
+                start_ns=now,
+                runtime_env=register.runtime_env,
+            )
             self._by_driver[driver.worker_id] = row
             self._running[driver.worker_id] = row
             self._tables.save_job(row)
@@ -56,11 +86,12 @@ class JobTable:
         row = self._running.pop(process, None)
         if row is None:
             return  # No driver, or its job has ended.
-        ended = JobRow(row.job_id, row.driver, row.entrypoint, row.namespace, finished=True)
+        now = self._outbox.host.now_ns()
+        ended = msgspec.structs.replace(row, finished=True, end_ns=now)
         self._by_driver[process] = ended
         self.ended[row.job_id] = None
         self._tables.save_job(ended)
-        message = JobFinished(row.job_id)
+        message = JobFinished(row.job_id, row.driver)
         for raylet in self._raylets():
             self._outbox.send(raylet, message)
         self._finished(row.job_id)

@@ -15,12 +15,12 @@ from raysim.protocol.gcs.views import Views
 from raysim.protocol.messages import (
     DrainNode,
     GetNodes,
-    NodeAdded,
     NodeRefused,
     NodeRegistered,
     NodeRemoved,
     Nodes,
     RegisterNode,
+    WatchNodes,
 )
 from raysim.spec.address import Address
 from raysim.spec.ids import NodeId
@@ -48,8 +48,9 @@ class NodeTable:
         self._lost = lost
         self.live: dict[NodeId, NodeInfo] = {}
         self.dead: dict[NodeId, NodeState] = {}
-        self.views = Views(outbox, self.raylets)
+        self.views = Views(outbox)
         self.health = Health(outbox, self.declare_dead)
+        self._since_ns: dict[NodeId, int] = {}
         self._joining: list[Address] = []
         self.autoscales = False
         """Nodes are to say what waits at them."""
@@ -80,26 +81,32 @@ class NodeTable:
             self._tables.save_node(NodeRow(info))
             cpus = from_units(info.total.get(CPU, 0))
             self._host.note(NodeJoined(raylet.node_id, info.name, cpus))
-            for driver in self._drivers():
-                self._outbox.send(driver, NodeAdded(info))
         elif known.address.worker_id != raylet.worker_id:
             reason = f"node id {raylet.node_id.hex()[:8]} belongs to {known.name}, which is alive"
             self._outbox.send(raylet, NodeRefused(reason))
             return
-        # Nodes that register at the same instant are answered together: one list for all of them.
+        # Nodes that register at the same instant are answered together.
         if not self._joining:
             self._outbox.call_later(0, self._welcome)
         self._joining.append(raylet)
 
+    def on_watch(self, raylet: Address, watch: WatchNodes) -> None:
+        if raylet.node_id in self.live:  # Else it has yet to register, and asks again then.
+            self.views.watch(raylet, watch.on)
+
     def on_get(self, sender: Address, get: GetNodes) -> None:
+        self._outbox.send(sender, Nodes(get.number, self.states()))
+
+    def states(self) -> list[NodeState]:
+        """The living first."""
         states: list[NodeState] = []
         for node_id, info in self.live.items():
             view, stats = self.views.reported(node_id)
             # With what it offers for placement groups besides.
             shown = msgspec.structs.replace(info, total=view.total)
-            states.append(NodeState(shown, True, view.available, stats))
-        states.extend(self.dead.values())
-        self._outbox.send(sender, Nodes(get.number, states))
+            since_ns = self._since_ns[node_id]
+            states.append(NodeState(shown, True, view.available, stats, start_ns=since_ns))
+        return [*states, *self.dead.values()]
 
     def on_drain(self, sender: Address, drain: DrainNode) -> None:
         if drain.node_id == self._host.address.node_id:
@@ -136,21 +143,20 @@ class NodeTable:
 
     def _admit(self, info: NodeInfo) -> None:
         self.live[info.address.node_id] = info
+        self._since_ns[info.address.node_id] = max(1, self._host.now_ns())
         self.views.add(info)
         self.health.add(info.address)
 
     def _bury(self, info: NodeInfo, reason: str, stats: StoreStats) -> None:
-        self.dead[info.address.node_id] = NodeState(info, False, {}, stats, reason)
+        now, node_id = self._host.now_ns(), info.address.node_id
+        since_ns = self._since_ns.pop(node_id, 0)
+        self.dead[node_id] = NodeState(info, False, {}, stats, reason, since_ns, now)
 
     def _welcome(self) -> None:
-        """Answer those that register. The others learn of them from the next ResourceView."""
+        """Answer those that register. Those that watch learn of them from the next ResourceView."""
         joining, self._joining = self._joining, []
-        registered = NodeRegistered(list(self.live.values()), self.autoscales)
-        view = self.views.everything()
+        registered = NodeRegistered(self.autoscales)
         for raylet in joining:
-            if raylet.node_id not in self.live:
-                continue  # Declared dead since: `fenced` answers its next message.
-            self._outbox.send(raylet, registered)
-            if view is not None:
-                self._outbox.send(raylet, view)
+            if raylet.node_id in self.live:  # Else declared dead since: see `fenced`.
+                self._outbox.send(raylet, registered)
         self._joined()

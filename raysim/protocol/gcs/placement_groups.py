@@ -24,6 +24,7 @@ from raysim.protocol.messages import (
     RemovePlacementGroup,
     SubscribePlacementGroup,
 )
+from raysim.protocol.messages.state import GroupSeen
 from raysim.spec.actor import ActorSpec
 from raysim.spec.address import Address
 from raysim.spec.failure import Failure, FailureKind
@@ -173,6 +174,20 @@ class PlacementGroupTable:
 
     def on_get(self, sender: Address, get: GetPlacementGroups) -> None:
         self._outbox.send(sender, PlacementGroups(get.number, list(self._wanted(get))))
+
+    def seen(self) -> list[GroupSeen]:
+        """All that are known, for people who ask."""
+        gone = [GroupSeen(info) for info in self._removed.values()]
+        here = self._groups.values()
+        return gone + [GroupSeen(self._info(group), group.spec.detached) for group in here]
+
+    def pending(self, group_id: PlacementGroupId) -> tuple[GroupSpec, dict[int, NodeId]] | None:
+        """What is to be placed, and the bundles that have a place; None for groups that are not known."""
+        group = self._groups.get(group_id)
+        return None if group is None else (group.spec, places(group.nodes))
+
+    def state(self, group_id: PlacementGroupId) -> GroupState:
+        return self._known(group_id).state
 
     def _wanted(self, get: GetPlacementGroups) -> Iterator[GroupInfo]:
         if get.name:

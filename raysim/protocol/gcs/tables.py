@@ -40,6 +40,10 @@ class JobRow(msgspec.Struct, frozen=True, gc=False):
     entrypoint: str
     namespace: str
     finished: bool = False
+    start_ns: int = 0
+    end_ns: int = 0
+    """On the clock of the GCS."""
+    runtime_env: str = ""
 
 
 class ActorRow(msgspec.Struct, frozen=True, gc=False):

@@ -1,11 +1,11 @@
 """What each live node has free, as reported and as placement may count on. Never which nodes live.
 
+Only raylets that have to choose among the nodes hear of them: see `WatchNodes`.
+
 A report replaces what was known; in between, what placement asked a node for counts as taken. A
 raylet's grant and its reports arrive in the order they were sent, so a report that comes before
 the grant does not hold the request yet, and one that comes after it does: no guess is needed.
 """
-
-from collections.abc import Callable, Iterable
 
 from raysim.protocol.gcs.outbox import Outbox
 from raysim.protocol.host import Timer
@@ -35,12 +35,13 @@ class _Node:
 
 
 class Views:
-    """Keeps the views, and tells raylets of what changed, at most once a report period."""
+    """Keeps the views, and tells those who watch of what changed, at most once a report period."""
 
-    def __init__(self, outbox: Outbox, raylets: Callable[[], Iterable[Address]]) -> None:
+    def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
         self._host = outbox.host
-        self._raylets = raylets
+        self._watching: dict[NodeId, Address] = {}
+        """The raylets that are told of changes."""
         self._period_ns = outbox.host.config.resource_report_period_ns
         self._nodes: dict[NodeId, _Node] = {}
         self.live: dict[NodeId, NodeView] = {}
@@ -64,15 +65,20 @@ class Views:
         del self._nodes[node_id], self.live[node_id]
         self.membership += 1
         self._changed.pop(node_id, None)
+        self._watching.pop(node_id, None)
+
+    def watch(self, raylet: Address, on: bool) -> None:
+        """Tell it of all nodes, and of every change from now on; or of none any more."""
+        if not on:
+            self._watching.pop(raylet.node_id, None)
+            return
+        self._watching[raylet.node_id] = raylet
+        reported = [node.reported for node in self._nodes.values()]
+        self._outbox.send(raylet, ResourceView(reported, whole=True))
 
     def reported(self, node_id: NodeId) -> tuple[NodeView, StoreStats]:
         node = self._nodes[node_id]
         return node.reported, node.stats
-
-    def everything(self) -> ResourceView | None:
-        """What a newcomer cannot know of the others: those that are not simply idle."""
-        known = [node.reported for node in self._nodes.values() if node.reported.version]
-        return ResourceView(known) if known else None
 
     def on_report(self, raylet: Address, report: ReportResources) -> None:
         node = self._nodes.get(raylet.node_id)
@@ -128,6 +134,8 @@ class Views:
 
     def _change(self, node_id: NodeId, node: _Node, spacing_ns: int) -> None:
         """Tell of it, at least `spacing_ns` after what was last told."""
+        if not self._watching:
+            return
         self._changed[node_id] = node.reported
         now = self._host.now_ns()
         due_ns = now if self._last_ns is None else max(now, self._last_ns + spacing_ns)
@@ -136,6 +144,8 @@ class Views:
                 return
             self._timer.cancel()
         self._due_ns = due_ns
+        if self._host.buggify("gcs.view_late"):
+            due_ns += 3 * self._period_ns
         # After a quiet time at once, but not from here: what else changes at this instant joins in.
         self._timer = self._outbox.call_later(due_ns - now, self._tell)
 
@@ -147,6 +157,6 @@ class Views:
             return
         message = ResourceView(list(changed.values()))
         only = next(iter(changed)) if len(changed) == 1 else None
-        for raylet in self._raylets():
+        for raylet in self._watching.values():
             if raylet.node_id != only:
                 self._outbox.send(raylet, message)

@@ -15,6 +15,10 @@ class CreateActor(Message):
     """
 
     spec: ActorSpec
+    ready: bool = True
+    """False: its name is taken from now on, and it is asked for again once its arguments are ready."""
+    failure: Failure | None = None
+    """One of its arguments failed: it will never be."""
 
 
 class ActorRegistered(Message):
@@ -24,6 +28,8 @@ class ActorRegistered(Message):
     """
 
     actor_id: ActorId
+    ready: bool = True
+    """As it was asked for."""
 
 
 class ActorRefused(Message):
@@ -80,6 +86,8 @@ class ActorStarted(Message):
     actor_id: ActorId
     incarnation: int
     failure: Failure | None = None
+    shown: str = ""
+    """What the actor says of itself, where its class has a `__repr__`."""
 
 
 class KillActor(Message):

@@ -5,7 +5,7 @@ import msgspec
 from raysim.protocol.messages.base import Message
 from raysim.spec.address import Address
 from raysim.spec.failure import Failure
-from raysim.spec.ids import ActorId, ObjectId, TaskId
+from raysim.spec.ids import ActorId, ObjectId, TaskId, WorkerId
 
 
 class ChannelOutput(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -48,10 +48,23 @@ class GraphOpened(Message):
 
     graph_id: TaskId
     actor_id: ActorId
+    place: str = ""
+    """Of the inbox where processes of the same node put small values; empty: they come as messages."""
+
+
+class ConnectGraph(Message):
+    """Driver to actor: inboxes of this node that your values may go straight into.
+
+    Reply: none. Lost: with the connection; values without a place go as messages, as they do until
+    this has come.
+    """
+
+    graph_id: TaskId
+    places: dict[WorkerId, str]
 
 
 class ChannelWrite(Message):
-    """Writer to reader: the value of this channel in this pass.
+    """Writer to reader: the value of this channel in this pass, where it did not go straight into an inbox.
 
     Exactly one of: `payload`, inline; `object_id`, in the store of `holder`, owned by the writer;
     `failure`. Reply: ChannelRead where the value is `held`. Lost: with the connection; the driver ends

@@ -9,6 +9,7 @@ from raysim.protocol.messages.tasks import ContainedRef
 from raysim.spec.actor import ActorState
 from raysim.spec.address import NOWHERE, Address
 from raysim.spec.ids import ActorId, NodeId, ObjectId, PlacementGroupId, TaskId, WorkerId
+from raysim.spec.placement_group import GroupState
 from raysim.spec.resources import Resources
 
 
@@ -18,7 +19,7 @@ class ObjectStage(IntEnum):
     READY = 1
     FAILED = 2
     NO_CALL = 3
-    """Pending, and no call makes it: it stands for something else."""
+    """Pending, and no call makes it: it stands for `group_id`, if that is known."""
     ARGUMENTS = 4
     """Its call waits for `arguments`."""
     BEHIND = 5
@@ -50,6 +51,7 @@ class ObjectStory(msgspec.Struct, array_like=True):
     leases: list[tuple[int, Address]] = []
     worker: Address = NOWHERE
     actor_id: ActorId | None = None
+    group_id: PlacementGroupId | None = None
 
 
 class ExplainObject(Message):
@@ -79,6 +81,8 @@ class LeaseStage(IntEnum):
     INFEASIBLE = 2
     STARTING = 3
     GRANTED = 4
+    SETTING_UP = 5
+    """Its runtime environment."""
 
 
 class NodeRoom(msgspec.Struct, array_like=True):
@@ -112,6 +116,8 @@ class LeaseStory(msgspec.Struct, array_like=True):
     nodes: list[NodeRoom] = []
     holders: list[LeaseHolder] = []
     worker: Address = NOWHERE
+    runtime_env: str = ""
+    """What is being set up."""
 
 
 class ExplainLease(Message):
@@ -171,6 +177,43 @@ class ActorExplained(Message):
 
     number: int
     story: ActorStory
+
+
+class GroupStory(msgspec.Struct, array_like=True):
+    """What the GCS knows of a placement group. `state` None: nothing."""
+
+    state: GroupState | None
+    name: str = ""
+    strategy: str = ""
+    placed: int = 0
+    """Bundles that have a place."""
+    unplaced: list[Resources] = []
+    ever: bool = True
+    """There would be places if nothing else ran."""
+    tight: Resources = {}
+    """The first bundle that no node has room for, even alone; empty: only all at once have none."""
+    nodes: list[NodeRoom] = []
+    """For `tight`."""
+
+
+class ExplainGroup(Message):
+    """Anyone to GCS: what becomes of this placement group?
+
+    Reply: GroupExplained. Lost: asked again, once.
+    """
+
+    number: int
+    group_id: PlacementGroupId
+
+
+class GroupExplained(Message):
+    """GCS to whoever asked.
+
+    Lost: asked again.
+    """
+
+    number: int
+    story: GroupStory
 
 
 class CallSeen(msgspec.Struct, array_like=True):

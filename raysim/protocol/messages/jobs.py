@@ -1,6 +1,7 @@
 """Jobs: a driver joins and leaves."""
 
 from raysim.protocol.messages.base import Message
+from raysim.spec.address import Address
 from raysim.spec.ids import JobId
 
 
@@ -12,6 +13,8 @@ class RegisterJob(Message):
 
     entrypoint: str
     namespace: str
+    runtime_env: str = ""
+    """For people who ask."""
 
 
 class JobRegistered(Message):
@@ -33,9 +36,11 @@ class FinishJob(Message):
 
 
 class JobFinished(Message):
-    """GCS to raylets: leases and workers of this job end.
+    """GCS to raylets: this job's driver is gone, with all that it held; idle workers of the job end.
 
-    Lost: the raylet sees its owners' lost connections.
+    What others hold goes on: detached actors outlive their job, and so do the tasks that they wait for.
+    Lost: the raylet sees the driver's lost connection.
     """
 
     job_id: JobId
+    driver: Address

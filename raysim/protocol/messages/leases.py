@@ -5,6 +5,7 @@ from raysim.spec.address import Address
 from raysim.spec.failure import Failure
 from raysim.spec.ids import ActorId, JobId, NodeId
 from raysim.spec.labels import Selector
+from raysim.spec.node import NodeView
 from raysim.spec.resources import Accelerators, Resources
 from raysim.spec.task import Strategy
 
@@ -12,7 +13,7 @@ from raysim.spec.task import Strategy
 class RequestWorkerLease(Message):
     """Owner or GCS to raylet: lend a worker that has these resources.
 
-    Reply: WorkerLeaseGranted, WorkerLeaseSpilled or WorkerLeaseRefused. Lost: asked again;
+    Reply: WorkerLeaseGranted, WorkerLeaseSpilled, WorkerLeaseRejected or WorkerLeaseRefused. Lost: asked again;
     `lease_id`, unique for its owner, makes it idempotent.
     """
 
@@ -32,6 +33,12 @@ class RequestWorkerLease(Message):
     """Labels of the node, best first; none: any."""
     runtime_env: str = ""
     """The environment of the worker, which is lent to no other: see `raysim.spec.runtime_env`."""
+    grant_or_reject: bool = False
+    """It was sent on for the room that was seen there: where there is none, it does not wait. Ray's name."""
+    rejected_by: NodeView | None = None
+    """What the node that rejected it really has free."""
+    retriable: bool = False
+    """What the worker is to do may be done again: where memory runs out, it ends first."""
 
 
 class WorkerLeaseGranted(Message):
@@ -55,6 +62,18 @@ class WorkerLeaseSpilled(Message):
     lease_id: int
     raylet: Address
     hops: int
+    grant_or_reject: bool = False
+    """See RequestWorkerLease."""
+
+
+class WorkerLeaseRejected(Message):
+    """Raylet to owner: there is no room here (any more). Ask your own raylet again, and show it this.
+
+    Lost: the owner asks again.
+    """
+
+    lease_id: int
+    node: NodeView
 
 
 class WorkerLeaseRefused(Message):
@@ -81,7 +100,7 @@ class ReturnWorkerLease(Message):
 
 
 class CancelWorkerLease(Message):
-    """Owner to raylet: the request is not needed any more. May cross the grant, which it then returns.
+    """Owner to raylet: the request is not needed any more. May cross the grant, which is then void.
 
     Reply: none. Lost: the owner returns the lease when it is granted.
     """
@@ -118,3 +137,7 @@ class LeaseLost(Message):
     lease_id: int
     worker: Address
     reason: str
+    out_of_memory: bool = False
+    """It is about to go, because the node's memory ran out. Reply: ReturnWorkerLease. Lost: it goes soon."""
+    final: bool = False
+    """What it runs is not to run again."""

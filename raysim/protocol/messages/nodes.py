@@ -1,6 +1,7 @@
 """Nodes and the GCS: registration, health, the resource view, the state that users ask for."""
 
 from raysim.protocol.messages.base import Message
+from raysim.protocol.messages.state import ProcessSeen
 from raysim.spec.address import Address
 from raysim.spec.autoscaling import Demand
 from raysim.spec.ids import NodeId
@@ -18,12 +19,11 @@ class RegisterNode(Message):
 
 
 class NodeRegistered(Message):
-    """GCS to raylet: the node belongs to the cluster; these are the live nodes, itself included.
+    """GCS to raylet: the node belongs to the cluster.
 
     Lost: the raylet registers again.
     """
 
-    nodes: list[NodeInfo]
     autoscales: bool = False
     """Somebody wants to know what waits: see ReportResources."""
 
@@ -35,15 +35,6 @@ class NodeRefused(Message):
     """
 
     reason: str
-
-
-class NodeAdded(Message):
-    """GCS to raylets and drivers: a node joined.
-
-    Lost: the next ResourceView carries the node.
-    """
-
-    info: NodeInfo
 
 
 class NodeRemoved(Message):
@@ -73,13 +64,26 @@ class ReportResources(Message):
     """What waits here, where somebody wants to know."""
 
 
+class WatchNodes(Message):
+    """Raylet to GCS: it has to choose among the nodes (`on`), or has not had to for a while.
+
+    A node that grants all it is asked for need not hear of the others: in a large cluster
+    the views of all nodes, told to all nodes, are most of what is said.
+    Reply: a whole ResourceView, then one after each change. Lost: asked again.
+    """
+
+    on: bool
+
+
 class ResourceView(Message):
-    """GCS to raylets: the nodes whose resources changed since the last view.
+    """GCS to the raylets that watch: the nodes whose resources changed since the last view.
 
     Reply: none. Lost: a stale view costs a spill-back more, never a wrong grant.
     """
 
     nodes: list[NodeView]
+    whole: bool = False
+    """These are all nodes."""
 
 
 class CheckHealth(Message):
@@ -129,6 +133,16 @@ class DrainNode(Message):
     reason: str
 
 
+class CheckProcesses(Message):
+    """GCS to a raylet that registers again: which of these processes of your node are gone?
+
+    It did not hear while it was away. Reply: WorkerDied for each that is. Lost: with the connection, after
+    which the raylet registers again.
+    """
+
+    processes: list[Address]
+
+
 class WorkerDied(Message):
     """Raylet to GCS: a worker process of this node ended, of its own will (`intended`) or not.
 
@@ -139,3 +153,7 @@ class WorkerDied(Message):
     worker: Address
     reason: str
     intended: bool = False
+    seen: ProcessSeen | None = None
+    """For people who ask."""
+    out_of_memory: bool = False
+    """It was ended because its node's memory ran out."""

@@ -23,16 +23,18 @@ from raysim.protocol.messages import (
     TasksDone,
     TaskStatus,
 )
+from raysim.protocol.owner.call_arguments import Arguments
+from raysim.protocol.owner.history import History
 from raysim.protocol.owner.leases import SEND_AFTER_NS, SEND_AT
 from raysim.protocol.owner.objects import ObjectTable
 from raysim.protocol.owner.records import TaskRecord, ended
 from raysim.protocol.owner.returns import fail_returns, fail_returns_like, take_returns
 from raysim.protocol.owner.streams import Streams
-from raysim.protocol.owner.tasks import Arguments
 from raysim.spec.actor import ActorInfo, ActorState
 from raysim.spec.address import NOWHERE, Address
 from raysim.spec.failure import Failure, FailureKind
 from raysim.spec.ids import (
+    NIL_TASK,
     ActorId,
     NodeId,
     ObjectId,
@@ -63,10 +65,13 @@ class ActorClient(msgspec.Struct):
 
 
 class ActorCalls:
-    def __init__(self, host: Host, objects: ObjectTable, streams: Streams, gcs: Address) -> None:
+    def __init__(
+        self, host: Host, objects: ObjectTable, streams: Streams, history: History, gcs: Address
+    ) -> None:
         self._host = host
         self._objects = objects
         self._streams = streams
+        self._history = history
         self._arguments = Arguments(objects)
         self._gcs = gcs
         self._actors: dict[ActorId, ActorClient] = {}
@@ -121,6 +126,15 @@ class ActorCalls:
             self._host.config.request_retry_ns, lambda: self._subscribe(actor)
         )
 
+    def _gcs_lost(self) -> None:
+        """It remembers actors, and not who wants to hear of them: tell it again, once it is back."""
+        for actor in self._actors.values():
+            is_dead = actor.info is not None and actor.info.state == ActorState.DEAD
+            if actor.timer is None and not is_dead:
+                actor.timer = self._host.call_later(
+                    self._host.config.request_retry_ns, partial(self._subscribe, actor)
+                )
+
     def on_changed(self, sender: Address, changed: ActorChanged) -> None:
         info = changed.info
         actor = self._actors.get(info.actor_id)
@@ -169,12 +183,20 @@ class ActorCalls:
     # Calling
 
     def submit(
-        self, actor_id: ActorId, call: TaskCall, nested: list[ContainedRef], name: str, retries: int
+        self,
+        actor_id: ActorId,
+        call: TaskCall,
+        nested: list[ContainedRef],
+        name: str,
+        retries: int,
+        parent: TaskId = NIL_TASK,
+        hidden: bool | None = None,
     ) -> None:
         actor = self.client(actor_id)
         record = TaskRecord(call, None, name, retries, nested, self._host.now_ns())
         record.actor_id = actor_id
         record.rebuilds = retries != 0
+        record.parent, record.hidden = parent, hidden
         for index in range(returns_of(call.num_returns)):
             self._objects.create(return_id(call.task_id, index)).local = 1
         self.records[call.task_id] = record
@@ -387,7 +409,10 @@ class ActorCalls:
                 self.worker_lost(actor.info.address)
 
     def worker_lost(self, worker: Address) -> None:
-        """The actor's process is gone: what becomes of it, the GCS will say."""
+        """The actor's process is gone: what becomes of it, the GCS will say. Or the GCS itself is."""
+        if worker.worker_id == self._gcs.worker_id:
+            self._gcs_lost()
+            return
         actor = self._by_worker.get(worker.worker_id)
         if actor is not None and actor.info is not None:
             self._disconnect(actor)
@@ -451,7 +476,7 @@ class ActorCalls:
             self._fail(record, failure)
 
     def _fail(self, record: TaskRecord, failure: Failure) -> None:
-        self._note(record, "failed", reason=failure.text)
+        self._note(record, "failed", reason=failure.text, failure=failure)
         self._end_with_failure(record, failure)
 
     def _end_with_failure(self, record: TaskRecord, failure: Failure) -> None:
@@ -480,8 +505,22 @@ class ActorCalls:
         worker: Address = NOWHERE,
         result: TaskResult | None = None,
         reason: str = "",
+        failure: Failure | None = None,
     ) -> None:
-        self._host.note(ended(record, self._host.now_ns(), status, worker, result, reason))
+        note = ended(record, self._host.now_ns(), status, worker, result, reason)
+        self._host.note(note)
+        if not self.is_hidden(record):
+            assert record.actor_id is not None
+            actor = self._actors.get(record.actor_id)
+            info = None if actor is None else actor.info
+            self._history.add(record, note, info, result, failure)
+
+    def is_hidden(self, record: TaskRecord) -> bool:
+        if record.hidden is not None:
+            return record.hidden
+        assert record.actor_id is not None
+        actor = self._actors.get(record.actor_id)
+        return actor is not None and actor.info is not None and actor.info.hidden
 
 
 def _address(actor: ActorClient) -> Address:

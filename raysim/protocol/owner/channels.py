@@ -1,14 +1,15 @@
 """Values that go through the channels of compiled graphs: sent, and kept until they were read. Never who runs when.
 
-A value up to the inline limit travels in the message. A larger one is an object of the writer, in the
+A value that refers to nothing goes straight into its readers' inboxes, where those are on this node and
+have room. Else a value up to the inline limit travels in a message. A larger one is an object of the writer, in the
 store of its node, from where its readers fetch it; it goes when the last of them has read it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from raysim.protocol.host import ProcessHost, ReturnValue
+from raysim.protocol.host import Outlet, ProcessHost, ReturnValue
 from raysim.protocol.messages import ChannelOutput, ChannelRead, ChannelWrite, ContainedRef
 from raysim.protocol.owner.extents import Extents
 from raysim.protocol.owner.objects import Entry, ObjectTable
@@ -19,6 +20,24 @@ from raysim.spec.ids import ObjectId, TaskId, WorkerId
 GATHER_NS = 100_000
 """Nanoseconds that a value may wait for company while its writer goes on at once. Measured: for methods of
 a few microseconds it halves the messages; longer ones are sent as they come."""
+
+
+def write_straight(
+    outlets: Mapping[WorkerId, Outlet],
+    number: int,
+    output: ChannelOutput,
+    parts: Sequence[bytes | memoryview],
+    size: int,
+    is_error: bool = False,
+) -> ChannelOutput | None:
+    """Write a value that refers to nothing; what is returned has those readers who need a message. No lock needed."""
+    left: list[Address] | None = None
+    for reader in output.readers:
+        outlet = outlets.get(reader.worker_id)
+        if outlet is None or not outlet.write(number, output.channel, parts, size, is_error):
+            left = left or []
+            left.append(reader)
+    return None if left is None else ChannelOutput(output.channel, left)
 
 
 class Kept(msgspec.Struct):
@@ -42,6 +61,11 @@ class Channels:
         """When the first of the outbox came; negative: it is empty."""
         self._timer = False
         self._kept: dict[TaskId, dict[tuple[int, int], Kept]] = {}
+
+    @property
+    def has_unsent(self) -> bool:
+        """Something waits for `settle` or `flush`."""
+        return bool(self._outbox)
 
     def fits(self, value: ReturnValue) -> bool:
         """Whether it travels in the message."""

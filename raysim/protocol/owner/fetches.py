@@ -104,6 +104,11 @@ class Fetches:
         ]
         return [entry for entry in by_user if not entry.ready]
 
+    def only_waits(self) -> bool:
+        """User code waits in `wait`, and not in `get`."""
+        reasons = {self._reasons[object_id] for object_id, some in self._waiting.items() if some}
+        return reasons - {FetchReason.ARGUMENT} == {FetchReason.WAIT}
+
     def forget(self, entry: Entry, done: Callable[[], None]) -> None:
         """`done` is not to be called any more."""
         waiting = self._waiting.get(entry.object_id)

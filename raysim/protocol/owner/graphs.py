@@ -3,6 +3,9 @@
 Nothing is scheduled in a pass: the driver writes its inputs straight to the actors that read them, and
 gets the outputs straight from those that write them. A graph does not outlive any of its actors'
 incarnations: what was under way then fails, and the others are told to close it.
+
+What user code calls for each pass (`begin`, `is_done`, `when_told`) needs no lock: one thread at a time
+drives a graph, and that one alone takes from its inbox (`look`).
 """
 
 from collections.abc import Callable
@@ -10,11 +13,12 @@ from functools import partial
 
 import msgspec
 
-from raysim.protocol.host import Host
+from raysim.protocol.host import Inbox, Outlet, ProcessHost
 from raysim.protocol.messages import (
     ChannelOutput,
     ChannelWrite,
     CloseGraph,
+    ConnectGraph,
     GraphOpened,
     GraphStep,
     OpenGraph,
@@ -25,23 +29,22 @@ from raysim.spec.actor import ActorInfo, ActorState
 from raysim.spec.address import Address
 from raysim.spec.failure import Failure, FailureKind
 from raysim.spec.graph import GraphPlan
-from raysim.spec.ids import ActorId, TaskId
+from raysim.spec.ids import ActorId, TaskId, WorkerId
 
 
 class Pass(msgspec.Struct):
     """One run of a graph, as far as its outputs have arrived."""
 
-    missing: int
-    """Channels that nothing came through yet."""
+    outputs: int
+    """Channels that something comes through."""
     written: dict[int, tuple[Address, ChannelWrite]] = {}
     error: ChannelWrite | None = None
     """The first error that came: the whole pass's, so that nobody gets part of a result (Ray)."""
     held: bool = False
     """Some writer keeps something until its output was read."""
-    told: Callable[[], None] | None = None
 
     def is_done(self) -> bool:
-        return not self.missing or self.error is not None
+        return len(self.written) == self.outputs or self.error is not None
 
 
 class Graph(msgspec.Struct):
@@ -53,6 +56,8 @@ class Graph(msgspec.Struct):
     """Of whoever opens it; called once."""
     actors: dict[ActorId, Address] = {}
     """Those that are known to live."""
+    writers: dict[ActorId, list[ChannelOutput]] = {}
+    """What each actor writes."""
     opening: dict[ActorId, None] = {}
     """Those that have not said yet that they take values."""
     opened: bool = False
@@ -60,11 +65,17 @@ class Graph(msgspec.Struct):
     outputs: dict[int, None] = {}
     passes: dict[int, Pass] = {}
     """Those that somebody waits for, or may still ask for."""
+    waiting: dict[Callable[[], None], None] = {}
+    """Told of whatever happens next, each once."""
+    inbox: Inbox | None = None
+    places: dict[WorkerId, str] = {}
+    """Where the actors have theirs."""
+    outlets: dict[WorkerId, Outlet] = {}
     failure: Failure | None = None
 
 
 class Graphs:
-    def __init__(self, host: Host, calls: ActorCalls, channels: Channels) -> None:
+    def __init__(self, host: ProcessHost, calls: ActorCalls, channels: Channels) -> None:
         self._host = host
         self._calls = calls
         self._channels = channels
@@ -117,18 +128,53 @@ class Graphs:
                 GraphStep(step.method, step.args, step.inputs, outputs)
             )
         graph.inputs = [output(channel) for channel in graph.plan.inputs]
+        for actor_id, own in steps.items():
+            graph.writers[actor_id] = [output for step in own for output in step.outputs]
+        here = [address for address in graph.actors.values() if self._is_near(address)]
+        if here and self._host.address.worker_id not in {a.worker_id for a in here}:
+            graph.inbox = self._host.inbox(graph.graph_id)
         graph.opening = dict.fromkeys(steps)
         for actor_id, own in steps.items():
             self._host.send(graph.actors[actor_id], OpenGraph(graph.graph_id, actor_id, own))
+
+    def _is_near(self, address: Address) -> bool:
+        return address.node_id == self._host.address.node_id
 
     def on_opened(self, sender: Address, opened: GraphOpened) -> None:
         graph = self._graphs.get(opened.graph_id)
         if graph is None or graph.opened:
             return
         graph.opening.pop(opened.actor_id, None)
+        if opened.place:
+            graph.places[sender.worker_id] = opened.place
         if not graph.opening:
             graph.opened = True
+            self._connect(graph)
             graph.answer(None)
+
+    def _connect(self, graph: Graph) -> None:
+        """Tell each writer which of the processes that read what it writes have an inbox on its node."""
+        own = self._host.address
+        if graph.inbox is not None:
+            graph.places[own.worker_id] = graph.inbox.place
+        for writer, outputs in graph.writers.items():
+            found = self._places(graph, graph.actors[writer], outputs)
+            if found:
+                self._host.send(graph.actors[writer], ConnectGraph(graph.graph_id, found))
+        for reader, place in self._places(graph, own, graph.inputs).items():
+            outlet = self._host.outlet(place)
+            if outlet is not None:
+                graph.outlets[reader] = outlet
+
+    def _places(
+        self, graph: Graph, writer: Address, outputs: list[ChannelOutput]
+    ) -> dict[WorkerId, str]:
+        return {
+            reader.worker_id: graph.places[reader.worker_id]
+            for output in outputs
+            for reader in output.readers
+            if reader.worker_id in graph.places and reader.node_id == writer.node_id
+        }
 
     # Passes
 
@@ -136,10 +182,17 @@ class Graphs:
         """Outputs of this pass are expected from now on; the inputs are then written by the caller."""
         graph.passes[number] = Pass(len(graph.outputs))
 
+    def look(self, graph: Graph) -> None:
+        """Take what has come straight."""
+        if graph.inbox is not None:
+            for write in graph.inbox.take():
+                self._take(graph, self._host.address, write)
+
     def on_write(self, sender: Address, write: ChannelWrite) -> None:
         graph = self._graphs.get(write.graph_id)
         if graph is not None and write.channel in graph.outputs:
             self._take(graph, sender, write)
+            self.tell(graph)
         else:
             self.part_takes(sender, write)
 
@@ -148,23 +201,23 @@ class Graphs:
         if found is None:
             self._channels.acknowledge(sender, write)  # Nobody asks for it any more.
             return
-        if write.channel not in found.written:
-            found.missing -= 1
         found.written[write.channel] = (sender, write)
         found.held = found.held or write.held
         if (write.is_error or write.failure is not None) and found.error is None:
             found.error = write
-        if found.told is not None and found.is_done():
-            told, found.told = found.told, None
-            told()
 
-    def when_done(self, graph: Graph, number: int, told: Callable[[], None]) -> None:
-        """Run `told` once all outputs of the pass are here, or none will come."""
-        found = graph.passes[number]
-        if found.is_done() or graph.failure is not None:
-            told()
-        else:
-            found.told = told
+    def is_done(self, graph: Graph, number: int) -> bool:
+        """All outputs of the pass are here, or none will come."""
+        return graph.passes[number].is_done() or graph.failure is not None
+
+    def when_told(self, graph: Graph, told: Callable[[], None]) -> None:
+        """Run `told` once something has happened to the graph; what has come into its inbox is not looked at."""
+        graph.waiting[told] = None
+
+    def tell(self, graph: Graph) -> None:
+        for told in list(graph.waiting):
+            if graph.waiting.pop(told, told) is None:
+                told()
 
     def read(self, found: Pass) -> None:
         """Nobody asks for the outputs of this pass any more, which was taken out of the graph's."""
@@ -188,12 +241,18 @@ class Graphs:
             for address in graph.actors.values():
                 self._host.send(address, CloseGraph(graph.graph_id))
         self._channels.close(graph.graph_id)
-        for found in graph.passes.values():
-            if found.told is not None:
-                told, found.told = found.told, None
-                told()
+        self.tell(graph)
         if not graph.opened:
             graph.answer(failure)
+
+    def let_go(self, graph: Graph) -> None:
+        """Nobody begins a pass any more. What has come may still be taken."""
+        self.look(graph)
+        outlets, graph.outlets = graph.outlets, {}
+        for outlet in outlets.values():
+            outlet.close()
+        if graph.inbox is not None:
+            graph.inbox.close()
 
 
 def _died(info: ActorInfo) -> Failure:

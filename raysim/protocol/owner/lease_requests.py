@@ -5,11 +5,17 @@ from collections.abc import Callable
 import msgspec
 
 from raysim.protocol.host import Host, Timer
-from raysim.protocol.messages import CancelWorkerLease, RequestWorkerLease
+from raysim.protocol.messages import (
+    CancelWorkerLease,
+    RequestWorkerLease,
+    WorkerLeaseRejected,
+    WorkerLeaseSpilled,
+)
 from raysim.protocol.owner.records import TaskRecord
 from raysim.protocol.owner.scheduling_class import SchedulingClass
 from raysim.spec.address import Address
 from raysim.spec.ids import JobId, NodeId, job_of_task
+from raysim.spec.node import NodeView
 
 LONGEST_RETRY = 30
 """Times `request_retry_ns` that an unanswered request waits at most until it is asked again. Ours."""
@@ -21,6 +27,8 @@ class LeaseRequest(msgspec.Struct):
     raylet: Address
     wait_ns: int
     hops: int = 0
+    grant_or_reject: bool = False
+    rejected_by: NodeView | None = None
     timer: Timer | None = None
 
 
@@ -72,9 +80,13 @@ class LeaseRequests:
                 max(0, len(cls.queue) - len(cls.asked)),
                 selectors=template.selectors,
                 runtime_env=template.runtime_env,
+                grant_or_reject=request.grant_or_reject,
+                rejected_by=request.rejected_by,
+                retriable=template.max_retries != 0,
             ),
         )
-        request.timer = self._host.call_later(request.wait_ns, lambda: self._ask_again(request))
+        wait_ns = 0 if self._host.buggify("owner.ask_again_early") else request.wait_ns
+        request.timer = self._host.call_later(wait_ns, lambda: self._ask_again(request))
 
     def _ask_again(self, request: LeaseRequest) -> None:
         """The request, or its answer, may be lost; or all is busy, for which ever longer waits are right."""
@@ -83,10 +95,18 @@ class LeaseRequests:
             request.wait_ns = min(2 * request.wait_ns, longest_ns)
             self._ask(request)
 
-    def _ask_elsewhere(self, request: LeaseRequest, raylet: Address, hops: int) -> None:
+    def _ask_elsewhere(
+        self,
+        request: LeaseRequest,
+        raylet: Address,
+        hops: int,
+        grant_or_reject: bool = False,
+        rejected_by: NodeView | None = None,
+    ) -> None:
         if request.timer is not None:
             request.timer.cancel()
         request.raylet, request.hops = raylet, hops
+        request.grant_or_reject, request.rejected_by = grant_or_reject, rejected_by
         request.wait_ns = self._config.request_retry_ns
         self._ask(request)
 
@@ -111,13 +131,21 @@ class LeaseRequests:
             self.answered(lease_id)
             self._host.send(raylet, CancelWorkerLease(lease_id))
 
-    def spilled(self, sender: Address, lease_id: int, raylet: Address, hops: int) -> None:
-        request = self._open.get(lease_id)
+    def on_spilled(self, sender: Address, spilled: WorkerLeaseSpilled) -> None:
+        request = self._open.get(spilled.lease_id)
         if request is None or request.raylet != sender:
             return  # A second copy: another raylet is asked already.
-        if raylet.node_id in self._lost_nodes:
+        if spilled.raylet.node_id in self._lost_nodes:
             return  # The sender has yet to learn of the loss: it is asked again by the timer.
-        self._ask_elsewhere(request, raylet, hops)
+        self._ask_elsewhere(request, spilled.raylet, spilled.hops, spilled.grant_or_reject)
+
+    def on_rejected(self, sender: Address, rejected: WorkerLeaseRejected) -> None:
+        request = self._open.get(rejected.lease_id)
+        if request is not None and request.raylet == sender:
+            self._ask_elsewhere(request, self._raylet, request.hops, rejected_by=rejected.node)
+
+    def is_lost(self, node_id: NodeId) -> bool:
+        return node_id in self._lost_nodes
 
     def raylet_lost(self, raylet: Address) -> None:
         """Requests that wait there are asked again at the own raylet."""

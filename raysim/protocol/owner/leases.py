@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from raysim.protocol.host import Host
 from raysim.protocol.messages import PushTasks, ReturnWorkerLease
 from raysim.protocol.owner.lease_requests import LeaseRequests
-from raysim.protocol.owner.records import TaskRecord
+from raysim.protocol.owner.records import OutOfMemory, TaskRecord
 from raysim.protocol.owner.scheduling_class import Lease, SchedulingClass
 from raysim.spec.address import Address
 from raysim.spec.failure import Failure
@@ -29,7 +29,7 @@ class Leases:
         raylet: Address,
         prefer: Callable[[TaskRecord], Address | None],
         refused: Callable[[TaskRecord, Failure], None],
-        lost: Callable[[TaskRecord, Address, str], None],
+        lost: Callable[[TaskRecord, Address, str, OutOfMemory | None], None],
     ) -> None:
         self._host = host
         self._config = host.config
@@ -59,6 +59,8 @@ class Leases:
         roomy = cls.roomy
         if cls.queue and roomy:
             window = cls.window(self._config.push_window_ns, self._config.push_window_max)
+            if self._host.buggify("owner.push_one"):
+                window = 1
             while cls.queue and roomy:
                 lease_id = next(iter(roomy))
                 share = -(-len(cls.queue) // len(roomy))
@@ -102,6 +104,12 @@ class Leases:
             sent.add(cls.template.function_id)
             function = cls.function
         gpus = lease.accelerators
+        if len(calls) > 1 and self._host.buggify("owner.split_batch"):
+            first, calls = calls[:1], calls[1:]
+            self._host.send(
+                lease.worker, PushTasks(lease.lease_id, cls.template, first, function, gpus)
+            )
+            function = None
         self._host.send(
             lease.worker, PushTasks(lease.lease_id, cls.template, calls, function, gpus)
         )
@@ -124,6 +132,8 @@ class Leases:
     def on_granted(
         self, raylet: Address, lease_id: int, worker: Address, accelerators: Accelerators
     ) -> None:
+        if self.requests.is_lost(worker.node_id):
+            return  # It was under way when its node died: nobody would ever answer there.
         cls = self.requests.answered(lease_id)
         if cls is None:
             holder = self._of_lease.get(lease_id)
@@ -181,7 +191,8 @@ class Leases:
 
     def _idle(self, cls: SchedulingClass, lease: Lease) -> None:
         now = self._host.now_ns()
-        if not lease.open or self._contended.get(lease.raylet.node_id, -1) >= now:
+        early = self._host.buggify("owner.return_early")
+        if early or not lease.open or self._contended.get(lease.raylet.node_id, -1) >= now:
             self._return(cls, lease)
             return
         lease.idle_since_ns = now
@@ -229,8 +240,8 @@ class Leases:
         if not leases:
             del self._by_worker[lease.worker.worker_id]
 
-    def worker_lost(self, worker: Address, reason: str) -> None:
-        """The worker is gone: its leases end, its calls are lost."""
+    def worker_lost(self, worker: Address, reason: str, memory: OutOfMemory | None = None) -> None:
+        """The worker is gone: its leases end, its calls are lost. `memory`: it was ended to free some."""
         self._sent_functions.pop(worker.worker_id, None)
         for lease in list(self._by_worker.get(worker.worker_id, {}).values()):
             cls = self._of_lease[lease.lease_id]
@@ -238,7 +249,8 @@ class Leases:
             self._host.send(lease.raylet, ReturnWorkerLease(lease.lease_id, worker_failed=True))
             for record in lease.in_flight.values():
                 record.running = False
-                self._lost(record, worker, reason)
+                self._lost(record, worker, reason, memory)
+                memory = memory and OutOfMemory()  # Those behind the first have not begun.
             self.dispatch(cls)
 
     def node_lost(self, node_id: NodeId, reason: str) -> None:

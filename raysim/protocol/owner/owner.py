@@ -31,6 +31,7 @@ from raysim.protocol.messages import (
     TasksDone,
     WorkerLeaseGranted,
     WorkerLeaseRefused,
+    WorkerLeaseRejected,
     WorkerLeaseSpilled,
     WorkInfeasible,
 )
@@ -40,8 +41,12 @@ from raysim.protocol.owner.channels import Channels
 from raysim.protocol.owner.extents import Extents
 from raysim.protocol.owner.fetches import Fetches
 from raysim.protocol.owner.graphs import Graphs
+from raysim.protocol.owner.history import History
+from raysim.protocol.owner.object_states import ObjectStates
 from raysim.protocol.owner.objects import ObjectTable
+from raysim.protocol.owner.records import OutOfMemory
 from raysim.protocol.owner.streams import Streams
+from raysim.protocol.owner.task_states import TaskStates
 from raysim.protocol.owner.tasks import Tasks
 from raysim.protocol.owner.testimony import Testimony
 from raysim.protocol.process import Handler
@@ -59,13 +64,16 @@ class Owner:
         self.fetches = Fetches(host, self.objects, raylet)
         self.extents = Extents(host, raylet)
         self.streams = Streams(host, self.objects)
-        self.tasks = Tasks(host, self.objects, self.streams, raylet)
-        self.actor_calls = ActorCalls(host, self.objects, self.streams, gcs)
+        self.history = History(host.config.task_history)
+        self.tasks = Tasks(host, self.objects, self.streams, self.history, raylet)
+        self.actor_calls = ActorCalls(host, self.objects, self.streams, self.history, gcs)
         self.tasks.rebuild_method = self.actor_calls.rebuild
-        self.actors = ActorCreation(host, self.objects, self.actor_calls, gcs)
+        self.actors = ActorCreation(host, self.objects, self.actor_calls, self.history, gcs)
         self.channels = Channels(host, self.objects, self.extents, raylet)
         self.graphs = Graphs(host, self.actor_calls, self.channels)
         self.testimony = Testimony(host, self.objects, self.tasks, self.actor_calls, self.actors)
+        self.task_states = TaskStates(self.history, self.tasks, self.actor_calls, self.actors)
+        self.object_states = ObjectStates(host, self.objects, self.fetches, self.task_states)
         self.when_node_lost: Callable[[NodeId], None] = lambda node_id: None
         """Set by another role of the process that deals with peers, too."""
 
@@ -78,9 +86,8 @@ class Owner:
             WorkerLeaseGranted: lambda sender, m: leases.on_granted(
                 sender, m.lease_id, m.worker, m.accelerators
             ),
-            WorkerLeaseSpilled: lambda sender, m: leases.requests.spilled(
-                sender, m.lease_id, m.raylet, m.hops
-            ),
+            WorkerLeaseSpilled: leases.requests.on_spilled,
+            WorkerLeaseRejected: leases.requests.on_rejected,
             WorkerLeaseRefused: lambda _, m: leases.on_refused(m.lease_id, m.failure),
             RevokeIdleLeases: lambda _, m: leases.on_revoke(m.node_id, m.for_ns),
             LeaseLost: self._on_lease_lost,
@@ -135,7 +142,8 @@ class Owner:
         self.actors.on_changed(changed.info)
 
     def _on_lease_lost(self, raylet: Address, lost: LeaseLost) -> None:
-        self.tasks.leases.worker_lost(lost.worker, lost.reason)
+        memory = OutOfMemory(lost.final) if lost.out_of_memory else None
+        self.tasks.leases.worker_lost(lost.worker, lost.reason, memory)
 
     def _on_node_removed(self, sender: Address, removed: NodeRemoved) -> None:
         self.tasks.leases.node_lost(removed.node_id, f"its node died: {removed.reason}")

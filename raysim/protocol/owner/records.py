@@ -5,8 +5,14 @@ import msgspec
 from raysim.journal import TaskEnded
 from raysim.protocol.messages import ContainedRef, TaskResult
 from raysim.spec.address import NOWHERE, Address
-from raysim.spec.ids import ActorId, ObjectId
+from raysim.spec.ids import NIL_TASK, ActorId, ObjectId, TaskId
 from raysim.spec.task import TaskCall, TaskTemplate, returns_of
+
+
+class OutOfMemory(msgspec.Struct, frozen=True):
+    """Why a worker went: the node's memory ran out. `final`: what it ran is not to run again."""
+
+    final: bool = False
 
 
 class TaskRecord(msgspec.Struct, gc=False):
@@ -41,6 +47,12 @@ class TaskRecord(msgspec.Struct, gc=False):
     """Of a generator that has ended before: what it gave then."""
     items_missing: bool = False
     """Items were lost while it ran: it may have to run again."""
+    oom_retries: int = 0
+    """Runs that ended because memory ran out, and after which it ran again."""
+    parent: TaskId = NIL_TASK
+    """The call that submitted it."""
+    hidden: bool | None = False
+    """Nobody is told of it who asks for the state of tasks; None: as its actor. Ray: `enable_task_events`."""
 
     @property
     def num_returns(self) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from raysim.config import MS
 from raysim.journal import ObjectRebuilt
 from raysim.protocol.batching import Batcher
 from raysim.protocol.host import Host
@@ -15,115 +16,38 @@ from raysim.protocol.messages import (
     TasksDone,
     TaskStatus,
 )
+from raysim.protocol.owner.call_arguments import Arguments
+from raysim.protocol.owner.history import History
 from raysim.protocol.owner.leases import Leases
-from raysim.protocol.owner.objects import Entry, ObjectState, ObjectTable
-from raysim.protocol.owner.records import TaskRecord, ended
+from raysim.protocol.owner.objects import Entry, ObjectTable
+from raysim.protocol.owner.records import OutOfMemory, TaskRecord, ended
 from raysim.protocol.owner.returns import fail_returns, fail_returns_like, take_returns
 from raysim.protocol.owner.scheduling_class import SchedulingClass
 from raysim.protocol.owner.streams import Streams
 from raysim.spec.address import NOWHERE, Address
 from raysim.spec.failure import Failure, FailureKind
-from raysim.spec.ids import NodeId, ObjectId, TaskId, return_id
-from raysim.spec.task import Default, TaskArg, TaskCall, returns_of
+from raysim.spec.ids import NIL_TASK, NodeId, ObjectId, TaskId, return_id
+from raysim.spec.task import Default, TaskCall, returns_of
 
-
-class Arguments:
-    """What calls need before they may run, for tasks and actor calls alike."""
-
-    def __init__(self, objects: ObjectTable) -> None:
-        self._objects = objects
-
-    def hold(self, record: TaskRecord) -> None:
-        """Keep everything alive that the call refers to."""
-        objects = self._objects
-        for arg in record.call.refs:
-            if arg.payload is None:
-                objects.borrow(arg.object_id, arg.owner).uses += 1
-            else:
-                objects.recall(arg.object_id, arg.owner, arg.payload).uses += 1
-        for ref in record.nested:
-            self._objects.borrow(ref.object_id, ref.owner).uses += 1
-
-    def release(self, record: TaskRecord) -> None:
-        """The call ended: whoever it told of a reference holds that itself by now."""
-        for arg in record.call.refs:
-            self._objects.drop_use(arg.object_id)
-        for ref in record.nested:
-            self._objects.drop_use(ref.object_id)
-
-    def retain(self, record: TaskRecord) -> None:
-        """Keep what another run would need: places of arguments, and all references inside of values."""
-        objects = self._objects
-        places: list[ObjectId] = []
-        for arg in record.call.refs:
-            if arg.payload is None:
-                places.append(arg.object_id)
-                continue
-            inside = objects.entries[arg.object_id].contained
-            for ref in inside:
-                objects.borrow(ref.object_id, ref.owner).uses += 1
-            record.nested.extend(inside)
-        record.lineage = places + [ref.object_id for ref in record.nested]
-        for object_id in record.lineage:
-            objects.hold_lineage(objects.entries[object_id])
-
-    def keep(self, record: TaskRecord, stored: list[Entry]) -> None:
-        """The call ended: keep it as long as one of its stored returns could be lost."""
-        for entry in stored:
-            if entry.task is None:
-                entry.task = record
-                record.retained += 1
-        if record.retained and not record.lineage:
-            self.retain(record)
-
-    def let_go(self, record: TaskRecord) -> None:
-        """It will not run again."""
-        lineage, record.lineage = record.lineage, []
-        for object_id in lineage:
-            self._objects.drop_lineage(object_id)
-
-    def wait(self, record: TaskRecord, ready: Callable[[], None]) -> None:
-        """Run `ready` once every argument is; at once, if they are."""
-        record.missing = 1
-        entries = self._objects.entries
-
-        def one_more() -> None:
-            record.missing -= 1
-            if record.missing == 0:
-                ready()
-
-        for ref in record.nested:
-            self._objects.revive(entries[ref.object_id])
-        for arg in record.call.refs:
-            entry = entries[arg.object_id]
-            self._objects.revive(entry)
-            if not entry.ready:
-                record.missing += 1
-                self._objects.when_ready(entry, one_more)
-        one_more()
-
-    def fill(self, record: TaskRecord) -> Entry | None:
-        """Put values and places into the call. The first argument that is an error, if one is."""
-        refs = record.call.refs
-        for index, arg in enumerate(refs):
-            entry = self._objects.entries[arg.object_id]
-            if entry.failure is not None or entry.is_error:
-                entry.seen = True
-                return entry
-            payload = entry.payload if entry.state == ObjectState.INLINE else None
-            refs[index] = TaskArg(
-                arg.slot, arg.object_id, arg.owner, payload, list(entry.holders), entry.size
-            )
-        return None
+LONGEST_DELAY_NS = 60_000 * MS
+"""Nanoseconds until a call that ran out of memory runs again, at most. Ray: `ExponentialBackoff`."""
 
 
 class Tasks:
     """Submits, retries, completes, rebuilds."""
 
-    def __init__(self, host: Host, objects: ObjectTable, streams: Streams, raylet: Address) -> None:
+    def __init__(
+        self,
+        host: Host,
+        objects: ObjectTable,
+        streams: Streams,
+        history: History,
+        raylet: Address,
+    ) -> None:
         self._host = host
         self._objects = objects
         self._streams = streams
+        self._history = history
         self.arguments = Arguments(objects)
         self.leases = Leases(host, raylet, self._prefer, self._fail, self._lost)
         self.records: dict[TaskId, TaskRecord] = {}
@@ -137,13 +61,20 @@ class Tasks:
     # Submission
 
     def submit(
-        self, cls: SchedulingClass, call: TaskCall, nested: list[ContainedRef], name: str
+        self,
+        cls: SchedulingClass,
+        call: TaskCall,
+        nested: list[ContainedRef],
+        name: str,
+        parent: TaskId = NIL_TASK,
     ) -> None:
         """Take a call over. Each return entry exists from now on, with one reference: the caller's."""
         template = cls.template
         record = TaskRecord(call, template, name, template.max_retries, nested, self._host.now_ns())
         record.function = cls.function
         record.rebuilds = template.max_retries != 0
+        record.parent = parent
+        record.hidden = template.hidden
         create = self._objects.create
         for index in range(returns_of(template.num_returns)):
             create(return_id(call.task_id, index)).local = 1
@@ -302,10 +233,15 @@ class Tasks:
         record.running = False
         self.arguments.wait(record, lambda: self._ready(record))
 
-    def _lost(self, record: TaskRecord, worker: Address, reason: str) -> None:
+    def _lost(
+        self, record: TaskRecord, worker: Address, reason: str, memory: OutOfMemory | None
+    ) -> None:
         """The worker went with this call."""
         if record.cancelled:
             self._cancelled(record)
+            return
+        if memory is not None:
+            self._out_of_memory(record, worker, reason, memory)
             return
         retried = self._take_retry(record)
         self._note(record, "retried" if retried else "failed", worker, reason=reason)
@@ -320,8 +256,31 @@ class Tasks:
         )
         self._end_with_failure(record, Failure(FailureKind.WORKER_CRASHED, text))
 
+    def _out_of_memory(
+        self, record: TaskRecord, worker: Address, reason: str, memory: OutOfMemory
+    ) -> None:
+        """It runs again after a while: not one of its retries for crashes, and without a limit (Ray)."""
+        config, template = self._host.config, record.template
+        assert template is not None
+        most = config.task_oom_retries if template.max_retries != 0 else 0
+        if memory.final or 0 <= most <= record.oom_retries:
+            text = f"Task {record.name} ({record.call.task_id.hex()[:8]}) was ended: {reason}."
+            failure = Failure(FailureKind.OUT_OF_MEMORY, text)
+            self._note(record, "failed", worker, reason=reason, failure=failure)
+            self._end_with_failure(record, failure)
+            return
+        self._note(record, "retried", worker, reason=reason)
+        delay_ns = min(config.task_oom_retry_delay_ns << record.oom_retries, LONGEST_DELAY_NS)
+        record.oom_retries += 1
+
+        def again() -> None:
+            if not record.cancelled:
+                self._run_again(record)
+
+        self._host.call_later(delay_ns, again)
+
     def _fail(self, record: TaskRecord, failure: Failure) -> None:
-        self._note(record, "failed", reason=failure.text)
+        self._note(record, "failed", reason=failure.text, failure=failure)
         self._end_with_failure(record, failure)
 
     def _fail_like(self, record: TaskRecord, broken: Entry) -> None:
@@ -397,5 +356,9 @@ class Tasks:
         worker: Address = NOWHERE,
         result: TaskResult | None = None,
         reason: str = "",
+        failure: Failure | None = None,
     ) -> None:
-        self._host.note(ended(record, self._host.now_ns(), status, worker, result, reason))
+        note = ended(record, self._host.now_ns(), status, worker, result, reason)
+        self._host.note(note)
+        if not record.hidden:
+            self._history.add(record, note, None, result, failure)

@@ -7,7 +7,7 @@ from raysim.protocol.owner.actor_creation import ActorCreation
 from raysim.protocol.owner.objects import Entry, ObjectState, ObjectTable
 from raysim.protocol.owner.records import TaskRecord
 from raysim.protocol.owner.tasks import Tasks
-from raysim.spec.ids import ObjectId, task_of_object
+from raysim.spec.ids import ObjectId, PlacementGroupId, task_of_object
 
 LEASES = 3
 """Requests that one answer names. Ours: they are all alike."""
@@ -27,6 +27,8 @@ class Testimony:
         self._tasks = tasks
         self._calls = calls
         self._creations = creations
+        self.groups: dict[ObjectId, PlacementGroupId] = {}
+        """Objects that are set when a placement group has its places."""
 
     def of(self, object_id: ObjectId) -> ObjectStory:
         entry = self._objects.entries.get(object_id)
@@ -41,7 +43,8 @@ class Testimony:
         else:
             record = self._calls.record(task_id)
             if record is None:
-                return ObjectStory(ObjectStage.NO_CALL)
+                group_id = self.groups.get(object_id)
+                return ObjectStory(ObjectStage.NO_CALL, group_id=group_id)
             story = self._of_actor_call(record)
         story.task_id = task_id
         story.name = story.name or record.name
@@ -74,7 +77,7 @@ class Testimony:
             story = ObjectStory(ObjectStage.PUSHED, worker=actor.info.address)
         elif missing := self._missing(record):
             story = ObjectStory(ObjectStage.ARGUMENTS, arguments=missing)
-        elif constructor := self._creations.unregistered(record.actor_id):
+        elif constructor := self._creations.unready(record.actor_id):
             arguments = self._missing(constructor)
             story = ObjectStory(ObjectStage.ACTOR_ARGUMENTS, arguments=arguments)
         elif actor.connected and actor.queue:

@@ -10,14 +10,19 @@ import msgspec
 
 from raysim.protocol.host import RayletHost, Timer
 from raysim.protocol.messages import GetPackage, PackagePart, PrepareEnv
+from raysim.protocol.messages.state import EnvSeen
 from raysim.spec.address import Address
 from raysim.spec.runtime_env import PACKAGE_SCHEME, read_env
+
+FAILED_KEPT = 100
+"""Environments that failed whose problem is remembered. Ours."""
 
 
 class _SetUp(msgspec.Struct):
     """An environment that is on its way."""
 
     env: str
+    since_ns: int
     missing: dict[str, None] = {}
     """Packages that have yet to come."""
     deadline: Timer | None = None
@@ -43,7 +48,10 @@ class Envs:
         self._gcs = gcs
         self._on_ready = ready
         self._on_failed = failed
-        self._ready: dict[str, None] = {}
+        self._ready: dict[str, int] = {}
+        """To the nanoseconds that it took to set it up."""
+        self._failed: dict[str, str] = {}
+        """Why, of the latest that failed: for people who ask."""
         self._under_way: dict[str, _SetUp] = {}
         self._fetches: dict[str, _Fetch] = {}
 
@@ -63,10 +71,10 @@ class Envs:
             return
         spec = read_env(env)
         if not spec.needs_setting_up:
-            self._ready[env] = None
+            self._ready[env] = 0
             self._on_ready(env)
             return
-        set_up = self._under_way[env] = _SetUp(env)
+        set_up = self._under_way[env] = _SetUp(env, self._host.now_ns())
         if spec.timeout_s > 0:
             set_up.deadline = self._host.call_later(
                 spec.timeout_s * 1_000_000_000, lambda: self._too_late(env, spec.timeout_s)
@@ -99,10 +107,26 @@ class Envs:
         if set_up.deadline is not None:
             set_up.deadline.cancel()
         if problem is not None:
+            self._remember_failed(env, problem)
             self._on_failed(env, problem)
             return
-        self._ready[env] = None
+        self._failed.pop(env, None)
+        self._ready[env] = self._host.now_ns() - set_up.since_ns
         self._on_ready(env)
+
+    def _remember_failed(self, env: str, problem: str) -> None:
+        self._failed[env] = problem
+        if len(self._failed) > FAILED_KEPT:
+            del self._failed[next(iter(self._failed))]
+
+    def seen(self) -> list[EnvSeen]:
+        """All that this node knows of, without who uses them."""
+        node_id = self._host.address.node_id
+        return [
+            *(EnvSeen(node_id, env, True, took_ns) for env, took_ns in self._ready.items()),
+            *(EnvSeen(node_id, env, False) for env in self._under_way if env not in self._failed),
+            *(EnvSeen(node_id, env, False, problem=why) for env, why in self._failed.items()),
+        ]
 
     # Packages
 

@@ -10,12 +10,14 @@ from raysim.protocol.messages import (
     LeaseStory,
 )
 from raysim.protocol.raylet.cluster_view import ClusterView
+from raysim.protocol.raylet.envs import Envs
 from raysim.protocol.raylet.lease import Lease, LeaseState
 from raysim.protocol.raylet.leases import Leases
 from raysim.protocol.rooms import rooms, without_group
 from raysim.spec.address import NOWHERE, Address
 from raysim.spec.placement_group import plain
 from raysim.spec.resources import floats, shortfall
+from raysim.spec.runtime_env import shown
 from raysim.spec.task import InBundle
 
 MOST = 16
@@ -23,13 +25,14 @@ MOST = 16
 
 
 class Explanations:
-    def __init__(self, host: Host, view: ClusterView, leases: Leases) -> None:
+    def __init__(self, host: Host, view: ClusterView, leases: Leases, envs: Envs) -> None:
         self._host = host
         self._view = view
         self._leases = leases
+        self._envs = envs
 
     def on_explain(self, sender: Address, asked: ExplainLease) -> None:
-        lease = self._leases.find(asked.owner, asked.lease_id)
+        lease = self._leases.book.find(asked.owner, asked.lease_id)
         story = LeaseStory(LeaseStage.UNKNOWN) if lease is None else self._story(lease)
         self._host.send(sender, LeaseExplained(asked.number, story))
 
@@ -42,15 +45,17 @@ class Explanations:
         story.for_ns = self._host.now_ns() - lease.since_ns
         if lease.state is LeaseState.STARTING:
             story.stage = LeaseStage.STARTING
+            if self._envs.is_under_way(request.runtime_env):
+                story.stage, story.runtime_env = LeaseStage.SETTING_UP, shown(request.runtime_env)
         elif lease.state is LeaseState.GRANTED:
             story.stage = LeaseStage.GRANTED
         elif lease.state is LeaseState.QUEUED:
             wish = Wish(request.resources, request.strategy, request.selectors)
             story.nodes = rooms(wish, self._view.nodes.values())
             story.stage = LeaseStage.INFEASIBLE
-            if not self._leases.is_homeless(lease):
+            if not self._leases.book.is_homeless(lease):
                 story.stage = LeaseStage.QUEUED
-                story.ahead = self._leases.ahead_of(lease)
+                story.ahead = self._leases.book.ahead_of(lease)
                 self._explain_room(lease, story)
         return story
 
@@ -69,7 +74,7 @@ class Explanations:
                 self._host.now_ns() - held.since_ns,
                 held.request.actor_id,
             )
-            for held in self._leases.holding()
+            for held in self._leases.book.holding()
             if (some := _some_of(held, scarce))
         ]
         holders.sort(key=lambda holder: -sum(holder.held.values()))

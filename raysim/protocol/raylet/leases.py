@@ -4,13 +4,11 @@ Work-conserving: whenever resources come free, requests that fit get them in the
 holds resources waits at most for a worker to start, and takes the first one that is ready.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import TypeAlias
 
 import msgspec
 
-from raysim.policies.choice import Wish
 from raysim.protocol.host import RayletHost
 from raysim.protocol.infeasible import InfeasibleWatch
 from raysim.protocol.messages import (
@@ -20,28 +18,27 @@ from raysim.protocol.messages import (
     ReturnWorkerLease,
     WorkerLeaseGranted,
     WorkerLeaseRefused,
+    WorkerLeaseRejected,
     WorkerLeaseSpilled,
 )
 from raysim.protocol.raylet.cluster_view import ClusterView
 from raysim.protocol.raylet.fence import Fence
 from raysim.protocol.raylet.groups import removed
 from raysim.protocol.raylet.instances import Instances, numbers
-from raysim.protocol.raylet.lease import Lease, LeaseOwner, LeaseQueue, LeaseState
+from raysim.protocol.raylet.lease import Lease, LeaseOwner, LeaseState
+from raysim.protocol.raylet.lease_book import LeaseBook, LeaseKey, lease_key
 from raysim.protocol.raylet.placement import Placement
 from raysim.protocol.raylet.reports import Reports
 from raysim.protocol.raylet.revocation import Revocation
 from raysim.protocol.raylet.workers import Worker, WorkerPool
 from raysim.spec.address import Address
-from raysim.spec.autoscaling import Demand
 from raysim.spec.failure import Failure, FailureKind
-from raysim.spec.ids import JobId, NodeId, PlacementGroupId, WorkerId
+from raysim.spec.ids import NodeId, PlacementGroupId
 from raysim.spec.node import NodeView
 from raysim.spec.placement_group import cpus_of, plain
 from raysim.spec.resources import CPU, Resources, add, fits, subtract
-from raysim.spec.runtime_env import shown
-from raysim.spec.task import InBundle, NodeAffinity
-
-LeaseKey: TypeAlias = tuple[WorkerId, int]
+from raysim.spec.runtime_env import read_env, shown
+from raysim.spec.task import InBundle
 
 
 class Leases:
@@ -62,70 +59,14 @@ class Leases:
         self._reports = reports
         self._fence = fence
         self.instances = Instances(view.local.total)
-        self._queue = LeaseQueue(host.config.max_spillback_hops)
-        self._homeless: dict[LeaseKey, Lease] = {}
-        """Requests that no known node could ever run."""
+        self.book = book = LeaseBook(host.config.max_spillback_hops)
+        self._owners, self._queue, self._homeless = book.owners, book.queue, book.homeless
         self._awaiting: dict[str, dict[LeaseKey, Lease]] = {}
         """By runtime environment, those that hold resources and wait for a worker, in order."""
         period_ns = host.config.infeasible_warning_period_ns
-        self._infeasible = InfeasibleWatch(host, period_ns, view.nodes, self._hopeless)
-        self._owners: dict[WorkerId, LeaseOwner] = {}
+        self._infeasible = InfeasibleWatch(host, period_ns, view.nodes, book.hopeless)
         self._closed = False
-        self._revocation = Revocation(host, self._owners, self._queue)
-
-    # --- what people ask ----------------------------------------------------------------------------
-
-    def find(self, owner: WorkerId, lease_id: int) -> Lease | None:
-        """One that has not ended."""
-        known = self._owners.get(owner)
-        return None if known is None else known.leases.get(lease_id)
-
-    def is_homeless(self, lease: Lease) -> bool:
-        return _key(lease) in self._homeless
-
-    def ahead_of(self, lease: Lease) -> int:
-        """Requests of its shape that came before."""
-        waiting = self._queue.shapes[self._queue.shape(lease.request)]
-        return sum(order < lease.order for order in waiting)
-
-    def _hopeless(self) -> Iterator[tuple[Address, Wish]]:
-        """Tasks only: the GCS tells of actors."""
-        for lease in self._homeless.values():
-            request = lease.request
-            if request.actor_id is None:
-                wish = Wish(request.resources, request.strategy, request.selectors)
-                yield lease.owner, wish
-
-    def holding(self) -> Iterator[Lease]:
-        """Those that have resources of this node."""
-        for owner in self._owners.values():
-            for lease in owner.leases.values():
-                if lease.state is not LeaseState.QUEUED:
-                    yield lease
-
-    def holds_any(self) -> bool:
-        return next(self.holding(), None) is not None
-
-    def queued(self) -> int:
-        """Requests that wait for resources, or for a node that has them."""
-        return self._queue.count + len(self._homeless)
-
-    def demand(self) -> list[Demand]:
-        """What waits, by shape, with what waits behind it at its owners. Bundles count as their groups do."""
-        found: list[Demand] = []
-        shapes = [list(waiting.values()) for waiting in self._queue.shapes.values()]
-        shapes += [[lease] for lease in self._homeless.values()]
-        for waiting in shapes:
-            request = waiting[0].request
-            strategy = request.strategy
-            if isinstance(strategy, InBundle):
-                continue
-            if isinstance(strategy, NodeAffinity) and not strategy.soft:
-                continue  # No new node would be the one that it names.
-            behind = {lease.owner.worker_id: lease.request.backlog for lease in waiting}
-            count = len(waiting) + sum(behind.values())
-            found.append(Demand(request.resources, request.selectors, count))
-        return found
+        self._revocation = Revocation(host, self._owners, pool, self._queue)
 
     def close(self) -> None:
         """The node leaves: nothing is granted any more. Whoever asks hears of its end from the GCS."""
@@ -171,8 +112,7 @@ class Leases:
                 # It may have overtaken the request, which must then not be granted to nobody.
                 owner.remember(cancelled.lease_id, None)
             return
-        if lease.state is LeaseState.GRANTED:
-            return  # It crossed the grant: the owner returns the lease when it sees that.
+        # It may have crossed the grant, which may be lost besides: the owner uses it in no case.
         del owner.leases[cancelled.lease_id]
         owner.remember(cancelled.lease_id, None)
         self._end(lease, None)
@@ -207,11 +147,13 @@ class Leases:
 
     def worker_ready(self, worker: Worker) -> None:
         """It registered, or was returned."""
-        awaiting = self._awaiting.get(worker.env)
-        if not awaiting:
+        awaiting = self._awaiting.get(worker.env, {})
+        job = worker.job
+        key = next((key for key, one in awaiting.items() if job in (b"", one.request.job_id)), None)
+        if key is None:
             self._pool.put_back(worker)
             return
-        lease = awaiting.pop(next(iter(awaiting)))
+        lease = awaiting.pop(key)
         self._grant(lease, worker)
         self._pool.want(len(awaiting), worker.env)
         if lease.request.actor_id is not None:
@@ -267,6 +209,9 @@ class Leases:
 
     def starts_failed(self, env: str, reason: str) -> None:
         """Workers do not start: those who wait for one are told, rather than left waiting for ever."""
+        if read_env(env).has_own_start:
+            self.env_failed(env, f"workers do not start in it ({reason}). Look at the node's log")
+            return
         for lease in list(self._awaiting.get(env, {}).values()):
             text = (
                 f"Node {self._view.local_id.hex()} cannot start worker processes ({reason}). "
@@ -290,31 +235,26 @@ class Leases:
             if owner.address.node_id == node_id:
                 self.owner_lost(owner.address, reason)
 
-    def job_finished(self, job_id: JobId) -> None:
-        """Actors are left to the GCS, which knows those that outlive their job."""
-        for owner in self._owners.values():
-            ended = [
-                lease
-                for lease in owner.leases.values()
-                if lease.request.job_id == job_id and lease.request.actor_id is None
-            ]
-            for lease in ended:
-                del owner.leases[lease.request.lease_id]
-            self._end_all(ended, "its job finished")
-
     def nodes_changed(self, changed: Sequence[NodeView]) -> None:
         """These have other resources than before, or are new: what waits may go there."""
-        for lease in list(self._homeless.values()):
-            where = self._placement.decide(lease.request)
-            if where is not None:
-                owner = self._owners[lease.owner.worker_id]
-                del self._homeless[_key(lease)], owner.leases[lease.request.lease_id]
-                self._route(owner, lease, where)
+        if self._view.ready:
+            self._house()
         for waiting in list(self._queue.shapes.values()):
             need = next(iter(waiting.values())).held
             if any(fits(need, view.available) for view in changed):
                 self._spill_queued(waiting)
         self._count_queued()
+
+    def _house(self) -> None:
+        """Find a node for those that had none."""
+        for lease in list(self._homeless.values()):
+            where = self._placement.decide(lease.request)
+            if where is None:
+                self._infeasible.look()
+            else:
+                owner = self._owners[lease.owner.worker_id]
+                del self._homeless[lease_key(lease)], owner.leases[lease.request.lease_id]
+                self._route(owner, lease, where)
 
     def _spill_queued(self, waiting: dict[int, Lease]) -> None:
         while waiting:
@@ -363,12 +303,20 @@ class Leases:
     # --- queue, grant, spill ----------------------------------------------------------------------
 
     def _place(self, owner: LeaseOwner, lease: Lease) -> None:
-        queue = self._queue
-        if queue.count and queue.shape(lease.request) in queue.shapes:
+        queue, request = self._queue, lease.request
+        if queue.count and queue.shape(request) in queue.shapes and not request.grant_or_reject:
             # Others of its kind wait: there is room for it neither here nor on another node.
             self._enqueue(owner, lease)
             return
-        self._route(owner, lease, self._placement.decide(lease.request))
+        if request.rejected_by is not None:
+            self._view.saw(request.rejected_by)
+        if request.grant_or_reject and not fits(request.resources, self._local.available):
+            rejected = WorkerLeaseRejected(request.lease_id, self._view.snapshot())
+            self._host.send(owner.address, rejected)
+        elif self._placement.needs_view(request):
+            self._wait_for_node(owner, lease)
+        else:
+            self._route(owner, lease, self._placement.decide(lease.request))
 
     def _route(self, owner: LeaseOwner, lease: Lease, where: NodeId | Failure | None) -> None:
         request = lease.request
@@ -381,15 +329,8 @@ class Leases:
             else:
                 self._enqueue(owner, lease)
         elif where is None:
-            owner.leases[request.lease_id] = lease
-            self._homeless[_key(lease)] = lease
             self._infeasible.look()
-            self._count_queued()
-            if self._placement.unknown_node(request):
-                # Word of a node that has just joined may still be under way.
-                self._host.call_later(
-                    self._host.config.request_retry_ns, partial(self._still_unknown, lease)
-                )
+            self._wait_for_node(owner, lease)
         elif isinstance(where, Failure):
             self._refuse(lease, where)
         else:
@@ -401,14 +342,26 @@ class Leases:
         self._count_queued()
         self._revocation.request_waits(owner)
 
+    def _wait_for_node(self, owner: LeaseOwner, lease: Lease) -> None:
+        """None that is known could run it."""
+        owner.leases[lease.request.lease_id] = lease
+        self._homeless[lease_key(lease)] = lease
+        self._count_queued()
+        if self._placement.unknown_node(lease.request):
+            # Word of a node that has just joined may still be under way.
+            self._host.call_later(
+                self._host.config.request_retry_ns, partial(self._still_unknown, lease)
+            )
+
     def _spill(self, owner: LeaseOwner, lease: Lease, to: NodeId) -> None:
         request = lease.request
         lease.state = LeaseState.ENDED
         owner.leases.pop(request.lease_id, None)
         view = self._view.nodes[to]
-        if fits(request.resources, view.available):
+        has_room = fits(request.resources, view.available)
+        if has_room and not self._host.buggify("raylet.view_is_late"):
             self._view.deduct(to, request.resources)
-        answer = WorkerLeaseSpilled(request.lease_id, view.address, request.hops + 1)
+        answer = WorkerLeaseSpilled(request.lease_id, view.address, request.hops + 1, has_room)
         owner.remember(request.lease_id, answer)
         self._host.send(owner.address, answer)
 
@@ -417,20 +370,24 @@ class Leases:
         subtract(self._local.available, lease.held)
         lease.assigned = self.instances.take(lease.held)
         env = lease.request.runtime_env
-        worker = self._pool.take(env)
+        worker = self._pool.take(env, lease.request.job_id)
+        if worker is not None and self._host.buggify("raylet.start_anyway"):
+            self._pool.put_back(worker)
+            worker = None
         if worker is not None:
             self._grant(lease, worker)
         else:
             lease.state = LeaseState.STARTING
             lease.since_ns = self._host.now_ns()
             awaiting = self._awaiting.setdefault(env, {})
-            awaiting[_key(lease)] = lease
+            awaiting[lease_key(lease)] = lease
             self._pool.want(len(awaiting), env)
         self._reports.changed()
 
     def _grant(self, lease: Lease, worker: Worker) -> None:
         request = lease.request
         worker.lease = lease
+        worker.job = request.job_id
         lease.state = LeaseState.GRANTED
         lease.since_ns = self._host.now_ns()
         lease.token = worker.token
@@ -463,7 +420,7 @@ class Leases:
         self._host.send(lease.owner, WorkerLeaseRefused(lease.request.lease_id, failure))
 
     def _still_unknown(self, lease: Lease) -> None:
-        if _key(lease) in self._homeless and self._placement.unknown_node(lease.request):
+        if lease_key(lease) in self._homeless and self._placement.unknown_node(lease.request):
             self._refuse(lease, self._placement.unknown_node_failure(lease.request))
 
     # --- ending -----------------------------------------------------------------------------------
@@ -490,14 +447,14 @@ class Leases:
         elif state is LeaseState.STARTING:
             env = lease.request.runtime_env
             awaiting = self._awaiting[env]
-            del awaiting[_key(lease)]
+            del awaiting[lease_key(lease)]
             add(self._local.available, lease.held)
             self.instances.give_back(lease.assigned)
             self._grant_queued()
             self._pool.want(len(awaiting), env)
             self._reports.changed()
         elif state is LeaseState.QUEUED:
-            if self._homeless.pop(_key(lease), None) is None:
+            if self._homeless.pop(lease_key(lease), None) is None:
                 self._queue.remove(lease)
             self._count_queued()
 
@@ -512,7 +469,7 @@ class Leases:
         self._reports.changed()
 
     def _count_queued(self) -> None:
-        queued = self.queued()
+        queued = self.book.queued()
         if queued != self._local.queued:
             # Only then: each report makes every raylet look again, which must end.
             self._local.queued = queued
@@ -529,10 +486,6 @@ def _cpus_of(lease: Lease) -> Resources:
 def _is_in(lease: Lease, group_id: PlacementGroupId) -> bool:
     strategy = lease.request.strategy
     return isinstance(strategy, InBundle) and strategy.group_id == group_id
-
-
-def _key(lease: Lease) -> LeaseKey:
-    return lease.owner.worker_id, lease.request.lease_id
 
 
 def _failure(request: RequestWorkerLease, text: str) -> Failure:

@@ -24,6 +24,13 @@ class Placement:
         self._fence = fence
         self._groups = groups
 
+    def needs_view(self, request: RequestWorkerLease) -> bool:
+        """Whether the other nodes have to be known to decide, and are not yet. They are asked for."""
+        if request.hops and fits(request.resources, self._view.local.available):
+            return False
+        self._view.watch()
+        return not self._view.ready
+
     def decide(self, request: RequestWorkerLease) -> NodeId | Failure | None:
         """The node to be granted or queued at; None: no node that is known could ever run it."""
         view = self._view
@@ -75,7 +82,10 @@ class Placement:
             return found
         view = self._view.nodes.get(node_id)
         if view is not None:
-            has = f"It has {describe(view.total)} in all, {describe(view.available)} free."
+            total, free = (
+                {name: of.get(name, 0) for name in wish.need} for of in (view.total, view.available)
+            )
+            has = f"Of these it has {describe(total)} in all, {describe(free)} free."
             what = f"needs {describe(wish.need)} on node {node_id.hex()}, {found.why}. {has}"
             return _failure(request, what)
         if not self._fence.has_node(node_id):

@@ -109,7 +109,8 @@ class Pulls:
         if not pull.holders:
             self._no_holder(pull)
             return
-        pull.holder = pull.holders.pop(0)
+        last = self._host.buggify("raylet.pull_from_last_holder")
+        pull.holder = pull.holders.pop(-1 if last else 0)
         if pull.handle >= 0:
             self._ask_of(pull, pull.holder)
         elif pull.waiting is None:
@@ -144,7 +145,8 @@ class Pulls:
             pull = source.next(ahead)
             if pull is None:
                 return
-            offset = pull.to_ask.pop()
+            first = self._host.buggify("raylet.pull_last_part_first")
+            offset = pull.to_ask.pop(0 if first else -1)
             pull.asked[offset] = None
             source.asked += 1
             if not pull.to_ask:

@@ -14,6 +14,7 @@ from raysim.protocol.messages import (
     CancelFetches,
     CancelWorkerLease,
     CheckHealth,
+    CheckProcesses,
     ChunkMissing,
     CommitBundles,
     ExitWorker,
@@ -21,11 +22,11 @@ from raysim.protocol.messages import (
     FetchObjects,
     FreeObjects,
     Healthy,
+    InspectNode,
     JobFinished,
     KeepBundles,
     KillWorker,
     Message,
-    NodeAdded,
     NodeRefused,
     NodeRegistered,
     NodeRemoved,
@@ -53,6 +54,7 @@ from raysim.protocol.messages import (
     WorkerRegistered,
     WorkerUnblocked,
 )
+from raysim.protocol.messages.state import Ending
 from raysim.protocol.process import Handler
 from raysim.protocol.raylet.bundles import Bundles
 from raysim.protocol.raylet.cluster_view import ClusterView
@@ -60,7 +62,9 @@ from raysim.protocol.raylet.envs import Envs
 from raysim.protocol.raylet.explanations import Explanations
 from raysim.protocol.raylet.fence import Fence
 from raysim.protocol.raylet.groups import Groups
+from raysim.protocol.raylet.inspections import Inspections
 from raysim.protocol.raylet.leases import Leases
+from raysim.protocol.raylet.memory_monitor import MemoryMonitor
 from raysim.protocol.raylet.placement import Placement
 from raysim.protocol.raylet.pulls import Pulls
 from raysim.protocol.raylet.reports import Reports
@@ -69,7 +73,7 @@ from raysim.protocol.raylet.workers import Worker, WorkerPool
 from raysim.spec.address import Address
 from raysim.spec.ids import NodeId, WorkerId
 from raysim.spec.labels import of_node as labels_of_node
-from raysim.spec.node import NodeInfo, NodeView, StoreStats
+from raysim.spec.node import NodeInfo, NodeView, StoreStats, offered
 from raysim.spec.resources import fits
 
 
@@ -77,13 +81,13 @@ class Raylet:
     def __init__(self, host: RayletHost, info: NodeInfo, gcs: Address, policy: Policy) -> None:
         self._host = host
         labels = labels_of_node(info.address.node_id, info.labels)
-        self._info = info = msgspec.structs.replace(info, labels=labels)
+        self._info = info = msgspec.structs.replace(info, labels=labels, total=offered(info))
         self._gcs = gcs
         self._registered = False
         self._registering = False
         self._drivers: dict[WorkerId, Address] = {}
         self._fence = Fence()
-        self.view = ClusterView(host, info, self._nodes_changed)
+        self.view = ClusterView(host, info, gcs, self._nodes_changed, self._needs_others)
         self.reports = Reports(host, gcs, self.view.local, self._stats)
         self.store = Store(host, self._fence, self.reports.changed)
         self.pulls = Pulls(host, self.store, self._fence)
@@ -93,18 +97,21 @@ class Raylet:
         placement = Placement(host, self.view, policy, self._fence, self.groups)
         self.leases = Leases(host, self.view, placement, self.pool, self.reports, self._fence)
         self.reports.busy = self._busy
-        self.explanations = Explanations(host, self.view, self.leases)
+        self.memory = MemoryMonitor(host, self.pool)
+        self.explanations = Explanations(host, self.view, self.leases, self.envs)
+        self.inspections = Inspections(host, self.pool, self.envs)
         self.bundles = Bundles(host, self.view.local, self.leases, self.groups, self.reports)
 
     def handlers(self) -> Mapping[type[Message], Handler]:
         return {
             NodeRegistered: self._on_registered,
             NodeRefused: self._on_refused,
-            NodeAdded: self._on_node_added,
             NodeRemoved: self._on_node_removed,
-            ResourceView: self._on_view,
+            ResourceView: self.view.on_view,
             ExplainLease: self.explanations.on_explain,
+            InspectNode: self.inspections.on_inspect,
             CheckHealth: self._on_check,
+            CheckProcesses: self._on_check_processes,
             JobFinished: self._on_job_finished,
             RetireNode: self._on_retire,
             RegisterWorker: self._on_register_worker,
@@ -152,16 +159,15 @@ class Raylet:
             self._host.call_later(self._host.config.request_retry_ns, self._register)
 
     def _on_registered(self, sender: Address, registered: NodeRegistered) -> None:
-        changed = [view for info in registered.nodes if (view := self.view.add(info)) is not None]
         if not self._registered:
             self._registered = True
             if registered.autoscales:
-                self.reports.demand = self.leases.demand
+                self.reports.demand = self.leases.book.demand
             for driver in self._drivers.values():
                 self._welcome(driver)
             self.reports.begin()
             self.groups.ask_again()
-        self._nodes_changed(changed)
+            self.view.gcs_returned()
 
     def _on_refused(self, sender: Address, refused: NodeRefused) -> None:
         self._host.stop_node(f"the GCS refused this node: {refused.reason}")
@@ -169,23 +175,23 @@ class Raylet:
     def _on_check(self, sender: Address, check: CheckHealth) -> None:
         self._host.send(sender, Healthy(check.number))
 
+    def _on_check_processes(self, sender: Address, check: CheckProcesses) -> None:
+        for process in check.processes:
+            if self._fence.has(process):
+                reason = "it ended while the GCS was away"
+                self._host.send(sender, WorkerDied(process, reason))
+
     def _stats(self) -> StoreStats:
         used = self._host.store.used()
         return StoreStats(used, len(self.store.objects), self.pulls.bytes_pulled)
 
     # --- other nodes ------------------------------------------------------------------------------
 
-    def _on_node_added(self, sender: Address, added: NodeAdded) -> None:
-        view = self.view.add(added.info)
-        if view is not None:
-            self._nodes_changed([view])
-
-    def _on_view(self, sender: Address, view: ResourceView) -> None:
-        self._nodes_changed(self.view.update(view.nodes))
-
     def _nodes_changed(self, changed: list[NodeView]) -> None:
-        if changed:
-            self.leases.nodes_changed(changed)
+        self.leases.nodes_changed(changed)
+
+    def _needs_others(self) -> bool:
+        return self.leases.book.queued() > 0
 
     def _on_node_removed(self, sender: Address, removed: NodeRemoved) -> None:
         node_id = removed.node_id
@@ -208,16 +214,17 @@ class Raylet:
         self.leases.nodes_changed([])
 
     def _on_job_finished(self, sender: Address, finished: JobFinished) -> None:
-        self.leases.job_finished(finished.job_id)
+        self._process_lost(finished.driver, "its job finished")
+        self.pool.job_finished(finished.job_id)
 
     def _busy(self) -> bool:
         local = self.view.local
         if self._host.store.used() > 0 or not fits(local.total, local.available):
             return True
-        return self.leases.holds_any()  # One that holds nothing, an actor say.
+        return self.leases.book.holds_any()  # One that holds nothing, an actor say.
 
     def _on_retire(self, sender: Address, retire: RetireNode) -> None:
-        leaves = not self._busy() and not self.leases.queued() and not self._drivers
+        leaves = not self._busy() and not self.leases.book.queued() and not self._drivers
         if leaves:
             self.leases.close()
         self._host.send(sender, NodeRetires(leaves))
@@ -229,7 +236,7 @@ class Raylet:
         if worker is not None:
             self._welcome(sender)  # A second copy.
             return
-        worker = self.pool.registered(sender, register.token)
+        worker = self.pool.registered(sender, register.token, register.pid)
         if worker is None:
             reason = f"no worker is expected with token {register.token}: it came too late"
             self._host.send(sender, ExitWorker(reason))
@@ -241,6 +248,7 @@ class Raylet:
         if self._fence.has(sender):
             return
         self._drivers[sender.worker_id] = sender
+        self.inspections.driver_joined(sender, register.pid)
         if self._registered:
             self._welcome(sender)
 
@@ -324,7 +332,8 @@ class Raylet:
         elif self._is_raylet(peer):
             self.view.remove(peer.node_id)
         if self._drivers.pop(peer.worker_id, None) is not None:
-            self._host.send(self._gcs, WorkerDied(peer, "the driver ended", intended=True))
+            seen = self.inspections.driver_left(peer)
+            self._host.send(self._gcs, WorkerDied(peer, "the driver ended", True, seen))
         self._process_lost(peer, "the connection to it broke")
 
     def _worker_lost(self, worker: Worker, reason: str) -> None:
@@ -332,7 +341,9 @@ class Raylet:
         address = worker.address
         self.pool.ended(worker)
         self.leases.worker_gone(worker, reason)
-        self._host.send(self._gcs, WorkerDied(address, reason, worker.intended))
+        seen = self.inspections.worker_ended(worker, reason)
+        oom = worker.ending is Ending.NODE_OUT_OF_MEMORY
+        self._host.send(self._gcs, WorkerDied(address, reason, worker.intended, seen, oom))
         if not worker.exiting:
             self._host.note(WorkerLost(address.node_id, address.worker_id, reason))
         self._process_lost(address, reason)

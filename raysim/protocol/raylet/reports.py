@@ -40,6 +40,8 @@ class Reports:
         self._armed = True
         host = self._host
         wait_ns = self._sent_ns + host.config.resource_report_period_ns - host.now_ns()
+        if host.buggify("raylet.report_late"):
+            wait_ns += 3 * host.config.resource_report_period_ns
         host.call_later(max(0, wait_ns), self._send)
 
     def _send(self) -> None:

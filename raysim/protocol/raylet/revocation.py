@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from raysim.protocol.host import Host
 from raysim.protocol.messages import RevokeIdleLeases
 from raysim.protocol.raylet.lease import Lease, LeaseOwner, LeaseQueue, LeaseState
+from raysim.protocol.raylet.workers import WorkerPool
 from raysim.spec.ids import WorkerId
 
 REVOKED_FOR = 10
@@ -15,23 +16,29 @@ class Revocation:
     """Each owner is told at most once in the time for which it obeys."""
 
     def __init__(
-        self, host: Host, owners: Mapping[WorkerId, LeaseOwner], queue: LeaseQueue
+        self,
+        host: Host,
+        owners: Mapping[WorkerId, LeaseOwner],
+        pool: WorkerPool,
+        queue: LeaseQueue,
     ) -> None:
         self._host = host
         self._owners = owners
+        self._pool = pool
         self._queue = queue
         self._for_ns = REVOKED_FOR * host.config.idle_lease_keep_ns
 
     def request_waits(self, starved: LeaseOwner) -> None:
         """A request waits for resources: nobody shall keep them idle, the one who asks neither."""
-        for owner in self._owners.values():
-            if not self._due(owner):
+        for worker in self._pool.workers.values():  # Far fewer than requests.
+            lease = worker.lease
+            if lease is None or not _may_idle(lease):
                 continue
-            others = owner is not starved
-            for lease in owner.leases.values():
-                if _may_idle(lease) and (others or self._others_wait(lease)):
-                    self._revoke(owner)
-                    break
+            owner = self._owners.get(lease.owner.worker_id)
+            if owner is None or not self._due(owner):
+                continue
+            if owner is not starved or self._others_wait(lease):
+                self._revoke(owner)
 
     def granted(self, lease: Lease) -> None:
         """Whoever gets a lease while others wait shall not keep it idle."""
@@ -50,6 +57,8 @@ class Revocation:
     def _due(self, owner: LeaseOwner) -> bool:
         """Whether what it was told last is over."""
         told_ns = owner.revoked_ns
+        if self._host.buggify("raylet.revoke_again"):
+            return True
         return told_ns is None or self._host.now_ns() - told_ns >= self._for_ns
 
     def _revoke(self, owner: LeaseOwner) -> None:

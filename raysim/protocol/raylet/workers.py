@@ -8,9 +8,10 @@ import msgspec
 from raysim.config import MS
 from raysim.protocol.host import RayletHost, Timer
 from raysim.protocol.messages import ExitWorker
+from raysim.protocol.messages.state import Ending
 from raysim.protocol.raylet.lease import Lease
 from raysim.spec.address import Address
-from raysim.spec.ids import WorkerId
+from raysim.spec.ids import JobId, WorkerId
 from raysim.spec.resources import CPU, UNITS, Resources
 
 START_ROUNDS = 6
@@ -27,6 +28,8 @@ class Worker(msgspec.Struct, gc=False):
     token: int
     env: str = ""
     """Its runtime environment: it is lent to no other."""
+    job: bytes = b""
+    """Whose calls it has run; empty: nobody's yet. It is lent to no other: modules keep state."""
     lease: Lease | None = None
     idle_ns: int = 0
     exiting: bool = False
@@ -37,6 +40,11 @@ class Worker(msgspec.Struct, gc=False):
     blocked: int = 0
     """Number of the WorkerBlocked in force, else 0."""
     last_block: int = 0
+    pid: int = 0
+    since_ns: int = 0
+    """When it registered."""
+    ending: Ending = Ending.SYSTEM_ERROR
+    """What its end counts as, as far as is known before it."""
 
 
 class _Starts(msgspec.Struct):
@@ -113,13 +121,13 @@ class WorkerPool:
             self._starting[token] = _Starting(env, timer)
             self._host.workers.start(token, env)
 
-    def registered(self, address: Address, token: int) -> Worker | None:
+    def registered(self, address: Address, token: int, pid: int = 0) -> Worker | None:
         """The process is up. None for a token that nobody waits for."""
         starting = self._started(token)
         if starting is None:
             return None
         self._starts[starting.env].failed_rounds = 0
-        worker = Worker(address, token, starting.env)
+        worker = Worker(address, token, starting.env, pid=pid, since_ns=self._host.now_ns())
         self.workers[address.worker_id] = self._by_token[token] = worker
         return worker
 
@@ -160,18 +168,26 @@ class WorkerPool:
 
     # --- idle -------------------------------------------------------------------------------------
 
-    def take(self, env: str = "") -> Worker | None:
-        """Of those of this environment, the worker that was busy last: its caches are warm."""
+    def take(self, env: str, job: JobId) -> Worker | None:
+        """Of those of this environment and job, the worker that was busy last: its caches are warm."""
         for worker_id, worker in reversed(self._idle.items()):
-            if worker.env == env:
+            if worker.env == env and worker.job in (b"", job):
                 del self._idle[worker_id]
                 return worker
         return None
 
+    def job_finished(self, job: JobId) -> None:
+        for worker in [one for one in self._idle.values() if one.job == job]:
+            self.retire(worker, "its job finished")
+
     def put_back(self, worker: Worker) -> None:
         worker.idle_ns = self._host.now_ns()
         self._idle[worker.address.worker_id] = worker
-        if len(self._idle) > self._soft_limit and not self._idle_timer:
+        if self._host.buggify("raylet.idle_worker_leaves"):
+            worker.ending = Ending.INTENDED_SYSTEM_EXIT
+            self._leave(worker, "it is idle, and the run looks for bugs")
+            self._host.send(worker.address, ExitWorker(worker.reason))
+        elif len(self._idle) > self._soft_limit and not self._idle_timer:
             self._idle_timer = True
             self._host.call_later(self._host.config.idle_worker_keep_ns, self._shrink)
 
@@ -187,6 +203,7 @@ class WorkerPool:
                 self._idle_timer = True
                 self._host.call_later(left_ns, self._shrink)
                 return
+            worker.ending = Ending.INTENDED_SYSTEM_EXIT
             self._leave(worker, f"idle for {keep_ns / 1e9:g} s, above the limit of idle workers")
             self._host.send(worker.address, ExitWorker(worker.reason))
 
@@ -195,16 +212,21 @@ class WorkerPool:
     def leaving(self, worker: Worker, reason: str, intended: bool) -> None:
         """It said that it ends."""
         worker.intended = intended
+        if intended and worker.ending is Ending.SYSTEM_ERROR:
+            worker.ending = Ending.INTENDED_USER_EXIT
         self._leave(worker, reason)
 
     def retire(self, worker: Worker, reason: str) -> None:
         """Let it end when it likes: others may still need objects that it owns."""
         worker.intended = True
+        worker.ending = Ending.INTENDED_SYSTEM_EXIT
         self._leave(worker, reason)
         self._host.send(worker.address, ExitWorker(reason))
 
     def kill(self, worker: Worker, reason: str) -> None:
         """End it now; what it holds is taken back when its end is reported."""
+        if worker.ending is not Ending.NODE_OUT_OF_MEMORY:
+            worker.ending = Ending.INTENDED_SYSTEM_EXIT
         self._leave(worker, reason)
         self._host.workers.kill(worker.token)
 

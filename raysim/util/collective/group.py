@@ -8,7 +8,6 @@ an allgather: every rank sends and gets about twice the tensor, however many ran
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from raysim.api.actors import ActorClass
@@ -16,9 +15,21 @@ from raysim.api.handles import ActorHandle
 from raysim.api.objects import get, put
 from raysim.exceptions import GetTimeoutError, RayActorError
 from raysim.runtime.object_ref import ObjectRef
+from raysim.util.collective.collective_group.base_collective_group import BaseGroup, Tensors
 from raysim.util.collective.hub import Hub, Key
-from raysim.util.collective.tensors import as_array, fill, reduced
-from raysim.util.collective.types import ReduceOp
+from raysim.util.collective.tensors import as_array, fill, first, reduced
+from raysim.util.collective.types import (
+    AllGatherOptions,
+    AllReduceOptions,
+    Backend,
+    BarrierOptions,
+    BroadcastOptions,
+    RecvOptions,
+    ReduceOp,
+    ReduceOptions,
+    ReduceScatterOptions,
+    SendOptions,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,78 +47,109 @@ def hub_of(group_name: str, world_size: int) -> ActorHandle:
     return ActorClass(Hub, {}).options(**options).remote(world_size)
 
 
-class Group:
-    """Membership of a group, as one rank of it."""
+class GlooGroup(BaseGroup):
+    """The backend `gloo`: membership of a group, as one rank of it."""
 
     def __init__(
-        self, hub: ActorHandle, name: str, world_size: int, rank: int, timeout_ms: int
+        self,
+        world_size: int,
+        rank: int,
+        group_name: str,
+        timeout_ms: int,
+        hub: ActorHandle | None = None,
     ) -> None:
-        self.name = name
-        self.world_size = world_size
-        self.rank = rank
-        self._hub = hub
+        super().__init__(world_size, rank, group_name)
+        self._hub = hub_of(group_name, world_size) if hub is None else hub
         self._timeout_s = timeout_ms / 1e3
         self._number = 0
         self._sent: Counter[Key] = Counter()
-        get(hub.join.remote(rank, world_size), timeout=ANSWER_S)
+        get(self._hub.join.remote(rank, world_size), timeout=ANSWER_S)
 
-    def allreduce(self, tensor: Any, op: ReduceOp) -> None:
-        array = as_array(tensor)
+    @classmethod
+    def backend(cls) -> str:
+        return Backend.GLOO
+
+    @classmethod
+    def check_backend_availability(cls) -> bool:
+        return True
+
+    def allreduce(self, tensor: Tensors, allreduce_options: AllReduceOptions) -> None:
+        op = allreduce_options.reduceOp
+        array = reduced([as_array(one) for one in tensor], op)
+        result = self._reduced_by_all(array, op)
+        for one in tensor:
+            fill(one, result, "allreduce")
+
+    def _reduced_by_all(self, array: NDArray[Any], op: ReduceOp) -> NDArray[Any]:
         if array.nbytes < LARGE_BYTES or self.world_size == 1:
-            fill(tensor, reduced(self._all(array, "allreduce"), op), "allreduce")
-            return
+            return reduced(self._all(array, "allreduce"), op)
         import numpy
 
         flat = numpy.ascontiguousarray(array).reshape(-1)
         parts = self._exchange([_parcel(p) for p in self._cut(flat)], "allreduce")
         mine = reduced([_open(of_rank[self.rank]) for of_rank in parts], op)
         everyone = self._all(mine, "allreduce")
-        fill(tensor, numpy.concatenate(everyone).reshape(array.shape), "allreduce")
+        return numpy.concatenate(everyone).reshape(array.shape)
 
-    def reduce(self, tensor: Any, dst_rank: int, op: ReduceOp) -> None:
-        self._check_rank(dst_rank, "dst_rank")
-        wanted = self.rank == dst_rank
-        arrays = self._all(as_array(tensor), "reduce", wants=wanted)
+    def reduce(self, tensor: Tensors, reduce_options: ReduceOptions) -> None:
+        op, wanted = reduce_options.reduceOp, self.rank == reduce_options.root_rank
+        mine = reduced([as_array(one) for one in tensor], op)
+        arrays = self._all(mine, "reduce", wants=wanted)
         if wanted:
-            fill(tensor, reduced(arrays, op), "reduce")
+            fill(tensor[reduce_options.root_tensor], reduced(arrays, op), "reduce")
 
-    def broadcast(self, tensor: Any, src_rank: int) -> None:
-        self._check_rank(src_rank, "src_rank")
-        mine = self.rank == src_rank
-        parcel = _parcel(as_array(tensor)) if mine else None
+    def broadcast(self, tensor: Tensors, broadcast_options: BroadcastOptions) -> None:
+        root, mine = broadcast_options.root_rank, self.rank == broadcast_options.root_rank
+        source = as_array(tensor[broadcast_options.root_tensor]) if mine else None
+        parcel = None if source is None else _parcel(source)
         parcels = self._exchange(parcel, "broadcast", wants=not mine)
-        if not mine:
-            fill(tensor, _open(parcels[src_rank]), "broadcast")
+        values = _open(parcels[root]) if source is None else source
+        for index, one in enumerate(tensor):
+            if not mine or index != broadcast_options.root_tensor:
+                fill(one, values, "broadcast")
 
-    def allgather(self, tensor_list: Sequence[Any], tensor: Any) -> None:
-        self._check_list(tensor_list)
-        for target, values in zip(
-            tensor_list, self._all(as_array(tensor), "allgather"), strict=True
-        ):
-            fill(target, values, "allgather")
+    def allgather(
+        self, tensor_list: list[Tensors], tensor: Tensors, allgather_options: AllGatherOptions
+    ) -> None:
+        mine = [_parcel(as_array(one)) for one in tensor]
+        arrays = [_open(one) for of_rank in self._exchange(mine, "allgather") for one in of_rank]
+        for targets in tensor_list:
+            self._check_list(targets, len(arrays))
+            for target, values in zip(targets, arrays, strict=True):
+                fill(target, values, "allgather")
 
-    def reducescatter(self, tensor: Any, tensor_list: Sequence[Any], op: ReduceOp) -> None:
-        self._check_list(tensor_list)
-        mine = [_parcel(as_array(part)) for part in tensor_list]
-        parts = self._exchange(mine, "reducescatter")
-        arrays = [_open(of_rank[self.rank]) for of_rank in parts]
-        fill(tensor, reduced(arrays, op), "reducescatter")
+    def reducescatter(
+        self,
+        tensor: Tensors,
+        tensor_list: list[Tensors],
+        reducescatter_options: ReduceScatterOptions,
+    ) -> None:
+        op, count = reducescatter_options.reduceOp, len(tensor)
+        for parts in tensor_list:
+            self._check_list(parts, self.world_size * count)
+        columns = zip(*tensor_list, strict=True)
+        mine = [_parcel(reduced([as_array(one) for one in column], op)) for column in columns]
+        of_ranks = self._exchange(mine, "reducescatter")
+        for index, target in enumerate(tensor):
+            place = self.rank * count + index
+            arrays = [_open(of_rank[place]) for of_rank in of_ranks]
+            fill(target, reduced(arrays, op), "reducescatter")
 
-    def barrier(self) -> None:
+    def barrier(self, barrier_options: BarrierOptions = BarrierOptions()) -> None:  # noqa: B008
         self._exchange(None, "barrier", wants=False)
 
-    def send(self, tensor: Any, dst_rank: int) -> None:
-        self._check_peer(dst_rank, "dst_rank")
-        key = self._letter(self.rank, dst_rank)
-        self._wait(self._hub.give.remote(key, _parcel(as_array(tensor))), key, "send")
+    def send(self, tensor: Tensors, send_options: SendOptions) -> None:
+        key = self._letter(self.rank, send_options.dst_rank)
+        array = first(as_array(tensor[0]), send_options.n_elements)
+        self._wait(self._hub.give.remote(key, _parcel(array)), key, "send")
 
-    def recv(self, tensor: Any, src_rank: int) -> None:
-        self._check_peer(src_rank, "src_rank")
-        key = self._letter(src_rank, self.rank)
-        parcel = self._wait(self._hub.take.remote(key), key, f"recv from rank {src_rank}")
-        fill(tensor, _open(parcel), "recv")
+    def recv(self, tensor: Tensors, recv_options: RecvOptions) -> None:
+        source = recv_options.src_rank
+        key = self._letter(source, self.rank)
+        parcel = self._wait(self._hub.take.remote(key), key, f"recv from rank {source}")
+        fill(first(as_array(tensor[0]), recv_options.n_elements), _open(parcel), "recv")
 
-    def leave(self) -> None:
+    def destroy_group(self) -> None:
         """The hub ends with the process that made it: not before the others have what is theirs."""
         try:
             self._wait(self._hub.delivered.remote(), (), "destroy_collective_group")
@@ -134,7 +176,7 @@ class Group:
             came = get(self._hub.present.remote(key), timeout=ANSWER_S)
             missing = [rank for rank in range(self.world_size) if rank not in came]
             raise RuntimeError(
-                f"{what} of group {self.name!r} timed out on rank {self.rank} after "
+                f"{what} of group {self.group_name!r} timed out on rank {self.rank} after "
                 f"{self._timeout_s:g} s; missing: ranks {missing}. All ranks must call the same "
                 "operations in the same order."
             ) from None
@@ -149,22 +191,11 @@ class Group:
 
         return numpy.array_split(flat, self.world_size)
 
-    def _check_rank(self, rank: int, name: str) -> None:
-        if not 0 <= rank < self.world_size:
-            raise ValueError(
-                f"{name} must be a rank of the group, 0 to {self.world_size - 1}, but it is {rank}."
-            )
-
-    def _check_peer(self, rank: int, name: str) -> None:
-        self._check_rank(rank, name)
-        if rank == self.rank:
-            raise RuntimeError(f"{name}={rank} is this process itself.")
-
-    def _check_list(self, tensors: Sequence[Any]) -> None:
-        if len(tensors) != self.world_size:
+    def _check_list(self, tensors: Tensors, count: int) -> None:
+        if len(tensors) != count:
             raise RuntimeError(
-                f"The list must have a tensor for each of the {self.world_size} ranks, but it has "
-                f"{len(tensors)}."
+                f"The list must have {count} tensors, one for each of the {self.world_size} ranks and "
+                f"each tensor of theirs, but it has {len(tensors)}."
             )
 
 

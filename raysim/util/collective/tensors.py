@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def as_array(tensor: Any) -> "NDArray[Any]":
-    """The tensor's own memory as an array. Raises TypeError for anything else."""
+    """The tensor's own memory as an array. Raises RuntimeError for anything else, as Ray does."""
     import numpy
 
     if isinstance(tensor, numpy.ndarray):
@@ -26,9 +26,9 @@ def as_array(tensor: Any) -> "NDArray[Any]":
             )
         array: NDArray[Any] = tensor.detach().numpy()
         return array
-    raise TypeError(
-        "Collective operations take numpy arrays and torch tensors, but this is a "
-        f"{type(tensor).__name__}."
+    raise RuntimeError(
+        f"Unrecognized tensor type '{type(tensor)}'. Collective operations take numpy arrays and torch "
+        "tensors."
     )
 
 
@@ -43,6 +43,17 @@ def fill(target: Any, values: "NDArray[Any]", what: str) -> None:
             "All ranks must pass tensors of one shape."
         )
     numpy.copyto(array, values, casting="same_kind")
+
+
+def first(array: "NDArray[Any]", count: int) -> "NDArray[Any]":
+    """So many elements of its own memory, in a row; 0: the array as it is."""
+    if not count:
+        return array
+    if not array.flags.c_contiguous or count > array.size:
+        raise ValueError(
+            f"n_elements={count} must lie in a row in the tensor, which has {array.size} elements."
+        )
+    return array.reshape(-1)[:count]
 
 
 def reduced(arrays: Sequence["NDArray[Any]"], op: ReduceOp) -> "NDArray[Any]":

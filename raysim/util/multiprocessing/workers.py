@@ -7,8 +7,8 @@ from typing import Any
 from raysim.api.actors import ActorClass
 from raysim.api.handles import ActorHandle, kill
 from raysim.api.objects import get, wait
-from raysim.exceptions import portable
 from raysim.runtime.object_ref import ObjectRef
+from raysim.task_error import portable
 from raysim.util.multiprocessing.results import Batch, Failed
 
 Call = tuple[tuple[Any, ...], dict[str, Any]]

@@ -71,11 +71,17 @@ class FakeWorld:
         self.stops = 0
         self.refuses = False
         self.added: list[NodeOptions] = []
+        self.jobs: list[InitOptions | None] = []
+        self.left = 0
 
-    def connect(self):
+    def connect(self, options=None):
         if self.refuses:
             raise ConnectionError("nobody there")
+        self.jobs.append(options)
         return self.backend
+
+    def disconnect(self):
+        self.left += 1
 
     def stop(self):
         self.stops += 1
@@ -87,7 +93,10 @@ class FakeWorld:
         self.added.append(options)
         return f"{len(self.added):02}"
 
-    def kill_node(self, node_id):
+    def is_alive(self, node_id):
+        return True
+
+    def kill_node(self, node_id, graceful=False):
         self.added.pop()
 
 

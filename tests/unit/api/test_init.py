@@ -84,7 +84,7 @@ def test_command_line_wins_over_the_program(worlds):
     [
         ({"nonsense": 1}, RuntimeError, r"Unknown keyword argument\(s\): nonsense"),
         ({"local_mode": True}, RuntimeError, "backend='sim'"),
-        ({"runtime_env": {"conda": "x"}}, ValueError, "conda"),
+        ({"runtime_env": {"java_jars": ["x"]}}, ValueError, "java_jars"),
         ({"nodes": 0}, ValueError, "at least one node"),
         ({"nodes": []}, ValueError, "at least one node"),
         ({"num_cpus": -1}, ValueError, "num_cpus=-1"),
@@ -162,8 +162,39 @@ def test_cluster_is_joined_by_its_address(worlds):
         assert session.current_world() is worlds[0]
         raysim.shutdown()
         assert worlds[0].stops == 0
+    assert worlds[0].left == 2
     cluster.shutdown()
     assert worlds[0].stops == 1
+
+
+def test_each_program_on_a_cluster_says_what_is_its_own(worlds):
+    cluster = Cluster(initialize_head=True)
+    raysim.init(address=cluster.address, namespace="one")
+    raysim.shutdown()
+    cluster.connect(namespace="two")
+    assert [job.namespace for job in worlds[0].jobs] == ["one", "two"]
+    assert worlds[0].options.shared
+    cluster.shutdown()
+
+
+def test_program_that_cannot_join_leaves_the_cluster_as_it_is(worlds):
+    cluster = Cluster(initialize_head=True)
+    worlds[0].refuses = True
+    with pytest.raises(ConnectionError, match="nobody"):
+        raysim.init(address=cluster.address)
+    assert not raysim.is_initialized()
+    assert (worlds[0].stops, worlds[0].left) == (0, 1)
+    worlds[0].refuses = False
+    raysim.init(address=cluster.address)
+    cluster.shutdown()
+
+
+@pytest.mark.parametrize("given", [{"seed": 1}, {"world": {"network": "lan"}}])
+def test_what_is_the_clusters_is_refused_when_joining(worlds, given):
+    cluster = Cluster(initialize_head=True)
+    with pytest.raises(ValueError, match=next(iter(given))):
+        raysim.init(address=cluster.address, **given)
+    cluster.shutdown()
 
 
 def test_joining_with_a_description_of_a_node_is_refused(worlds):

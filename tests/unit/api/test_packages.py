@@ -96,7 +96,7 @@ def test_a_package_that_is_too_large_is_refused(
 def test_what_is_no_zip_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "no.zip"
     file.write_text("no")
-    with pytest.raises(ValueError, match="is not a zip file"):
+    with pytest.raises(ValueError, match="is not a zip or tar file"):
         pack_archive(file)
 
 

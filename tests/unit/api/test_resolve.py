@@ -14,6 +14,9 @@ def test_task_defaults_are_rays():
     )
 
 
+HIDES, SHOWS = {"enable_task_events": False}, {"enable_task_events": True}
+
+
 def test_all_task_options_arrive():
     given = {
         "num_cpus": 0.5,
@@ -38,11 +41,20 @@ def test_all_task_options_arrive():
         retry_exceptions=(KeyError,),
         name="named",
         strategy=Spread(),
+        hidden=True,
     )
 
 
+def test_who_hides_the_calls_of_an_actor():
+    """None: as the actor."""
+    assert actor_options({"enable_task_events": False}, b"").hidden
+    assert not actor_options({}, b"").hidden
+    shown = [call_options(given, is_generator=False).hidden for given in ({}, HIDES, SHOWS)]
+    assert shown == [None, True, False]
+
+
 def test_none_means_the_default():
-    names = ["num_cpus", "num_gpus", "memory", "resources", "max_retries", "num_returns", "name"]
+    names = ["num_cpus", "num_gpus", "memory", "resources", "num_returns", "name"]
     assert task_options(dict.fromkeys(names), "f", is_generator=False) == TaskOptions(name="f")
 
 
@@ -95,11 +107,11 @@ def test_method_options():
     assert call_options({}, is_generator=False) == CallOptions(1, None, False)
 
 
-@pytest.mark.parametrize("option", [{"_labels": {"a": "b"}}])
-def test_what_is_not_supported_yet_is_refused_by_name(option):
-    (name,) = option
-    with pytest.raises(ValueError, match=f"{name}=.* not supported by raysim yet"):
-        task_options(option, "f", is_generator=False)
+def test_what_is_for_other_hardware_is_refused_by_name():
+    with pytest.raises(ValueError, match=r"enable_tensor_transport=True is not supported"):
+        actor_options({"enable_tensor_transport": True}, b"")
+    with pytest.raises(ValueError, match=r"tensor_transport='nccl' is not supported"):
+        call_options({"tensor_transport": "nccl"}, is_generator=False)
 
 
 @pytest.mark.parametrize(
@@ -121,9 +133,17 @@ def test_concurrency_of_an_actor(given, is_async, limit, out_of_order):
     assert options.concurrency_groups == given.get("concurrency_groups", {})
 
 
-@pytest.mark.parametrize("groups", [{"io": 0}, {"io": "two"}, {1: 2}, ["io"]])
-def test_groups_need_a_name_and_a_limit(groups):
-    with pytest.raises(ValueError, match="concurrency_groups"):
+@pytest.mark.parametrize(
+    ("groups", "error"),
+    [
+        ({"io": 0}, ValueError),
+        ({"io": "two"}, TypeError),
+        ({1: 2}, TypeError),
+        (["io"], ValueError),
+    ],
+)
+def test_groups_need_a_name_and_a_limit(groups, error):
+    with pytest.raises(error, match="concurrency_groups"):
         actor_options({"concurrency_groups": groups}, b"")
 
 

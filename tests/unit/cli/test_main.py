@@ -93,7 +93,7 @@ def test_ctrl_c_ends_a_simulated_task_and_the_command(tmp_path):
     )
     try:
         assert process.stdout is not None
-        assert process.stdout.readline() == "spinning\n"
+        assert process.stdout.readline() == "(spin pid=2) spinning\n"
         os.kill(process.pid, signal.SIGINT)
         _, err = process.communicate(timeout=60)
     finally:

@@ -151,6 +151,8 @@ class FakeHost:
         self.sent: list[tuple[Address, Message]] = []
         self.notes: list[Note] = []
         self.stopped: list[str] = []
+        self.buggified: set[str] = set()
+        """Places that take their rare branch."""
         self._now_ns = 0
         self._sequence = 0
         self._timers: list[FakeTimer] = []
@@ -174,6 +176,9 @@ class FakeHost:
 
     def note(self, note: Note) -> None:
         self.notes.append(note)
+
+    def buggify(self, place: str) -> bool:
+        return place in self.buggified
 
     def stop_node(self, reason: str) -> None:
         self.stopped.append(reason)

@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 from raysim.config import Config
-from raysim.protocol.host import RunnableTask, Waiter
+from raysim.protocol.host import Execute, RunnableTask, Waiter
+from raysim.protocol.messages import ChannelWrite
 from raysim.spec.address import Address
+from raysim.spec.ids import TaskId
 from tests.unit.protocol.fake_host import FakeHost
 
 
@@ -31,6 +33,64 @@ class FakeStoreAccess:
         self.viewed.pop(handle)()
 
 
+class FakeInbox:
+    """An `Inbox`: tests put values into `come` and call `turn` themselves."""
+
+    def __init__(self, graph_id: TaskId) -> None:
+        self.place = f"inbox {graph_id.hex()[:8]}"
+        self.come: list[ChannelWrite] = []
+        self.turn: Callable[[Execute], bool] = lambda execute: False
+        self.rung = 0
+        self.announced: dict[Callable[[], None], None] = {}
+        self.closed = False
+
+    def take(self) -> list[ChannelWrite]:
+        come, self.come = self.come, []
+        return come
+
+    def serve(self, turn: Callable[[Execute], bool]) -> None:
+        self.turn = turn
+
+    def ring(self) -> None:
+        self.rung += 1
+
+    def block(self, waiter: Waiter, timeout_ns: int | None) -> bool:
+        raise AssertionError("roles do not wait")
+
+    def announce(self, action: Callable[[], None]) -> None:
+        self.announced[action] = None
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class FakeOutlet:
+    """An `Outlet` that takes values while it has room."""
+
+    def __init__(self, room: int = 1000) -> None:
+        self.room = room
+        self.largest = 1 << 16
+        self.written: list[tuple[int, int, bytes, bool]] = []
+        self.closed = False
+
+    def write(
+        self,
+        number: int,
+        channel: int,
+        parts: Sequence[bytes | memoryview],
+        size: int,
+        is_error: bool,
+    ) -> bool:
+        if not self.room or size > self.largest:
+            return False
+        self.room -= 1
+        self.written.append((number, channel, b"".join(parts), is_error))
+        return True
+
+    def close(self) -> None:
+        self.closed = True
+
+
 class FakeProcessHost(FakeHost):
     """A `ProcessHost`. `block` runs `while_blocked`, which is where a test lets others answer."""
 
@@ -43,6 +103,10 @@ class FakeProcessHost(FakeHost):
         self.ran: list[RunnableTask] = []
         self.exited: list[str] = []
         self.interrupted: list[RunnableTask] = []
+        self.has_inboxes = False
+        self.inboxes: dict[TaskId, FakeInbox] = {}
+        self.outlets: dict[str, FakeOutlet] = {}
+        """By the place of what they lead to."""
         self.while_blocked: Callable[[], None] = lambda: None
 
     def block(self, waiter: Waiter, timeout_ns: int | None) -> bool:
@@ -64,6 +128,15 @@ class FakeProcessHost(FakeHost):
 
     def soon(self, action: Callable[[], None]) -> None:
         self.call_later(0, action)
+
+    def inbox(self, graph_id: TaskId) -> FakeInbox | None:
+        if not self.has_inboxes:
+            return None
+        inbox = self.inboxes[graph_id] = FakeInbox(graph_id)
+        return inbox
+
+    def outlet(self, place: str) -> FakeOutlet | None:
+        return self.outlets.get(place)
 
     def exit(self, reason: str) -> None:
         self.exited.append(reason)

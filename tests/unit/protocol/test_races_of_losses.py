@@ -37,7 +37,7 @@ def test_request_that_was_sent_on_to_a_node_now_lost_is_decided_anew():
     """The answer that is remembered for second copies names a node where nobody answers."""
     node = Node(cpus=1, others={"there": 1})
     node.lease(OWNER, 1)
-    assert node.ask(OWNER, 2) == [(OWNER, WorkerLeaseSpilled(2, THERE, 1))]
+    assert node.ask(OWNER, 2) == [(OWNER, WorkerLeaseSpilled(2, THERE, 1, True))]
     node.tell(GCS, NodeRemoved(THERE.node_id, "no answer"))
     assert not any(isinstance(sent, WorkerLeaseSpilled) for _, sent in node.ask(OWNER, 2))
 

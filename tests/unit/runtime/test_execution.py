@@ -226,7 +226,7 @@ class Counter:
 def start_actor(worker, start):
     spec = ActorSpec(
         IDS.actor(), FunctionId(b"c" * 28), "Counter", cloudpickle.dumps((Counter, None)),
-        serialize(([start], {})).join(), [], CALLER, fixed({"CPU": 1}), {}, namespace="space",
+        serialize(([start], {})).join(), [], CALLER, fixed({"CPU": 1}), {}, namespace="far", home="space",
     )  # fmt: skip
     worker.tell(GCS, StartActor(spec, 0))
     task = worker.host.ran.pop()

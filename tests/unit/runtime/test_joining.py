@@ -16,7 +16,7 @@ from raysim.protocol.messages import (
     WorkerRegistered,
 )
 from raysim.runtime.core_worker import CoreWorker
-from raysim.spec.ids import job_id, job_of_task
+from raysim.spec.ids import job_id
 from raysim.spec.node import NodeInfo, NodeState, StoreStats
 from raysim.spec.resources import fixed
 from tests.unit.protocol.fake_process import FakeProcessHost
@@ -43,7 +43,7 @@ def test_driver_asks_raylet_and_gcs_until_both_have_answered(joining):
     host.advance(10 * SECOND_NS)
     assert host.take() == []
     joining.join(SECOND_NS)
-    assert job_of_task(joining.put(1).task_id()) == job_id(5)
+    assert joining.put(1).job_id().binary() == job_id(5)
     assert joining.namespace == f"anonymous-{job_id(5).hex()}"
 
 

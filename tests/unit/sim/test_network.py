@@ -40,6 +40,7 @@ class Recorder:
 class Cluster:
     def __init__(self, costs: Costs, level: Level = Level.OFF, wire: bool = False) -> None:
         self.config = None
+        self.buggify = None
         self.clock = Clock()
         self.journal = Journal(level)
         self.trace = level is Level.ALL
@@ -48,7 +49,7 @@ class Cluster:
 
     def node(self) -> SimpleNamespace:
         return SimpleNamespace(
-            alive=True, link_in=self.network.link(), link_out=self.network.link()
+            alive=True, slowness=1, link_in=self.network.link(), link_out=self.network.link()
         )
 
     def host(self, name: str, node: SimpleNamespace) -> SimHost:

@@ -40,8 +40,10 @@ def test_whoever_asks_for_nothing_inherits_everything() -> None:
     assert merged("", parent) == parent
 
 
-@pytest.mark.parametrize(("inherited", "asked"), [("pip", "uv"), ("uv", "pip")])
-def test_pip_and_uv_do_not_come_together(inherited: str, asked: str) -> None:
+@pytest.mark.parametrize(
+    ("inherited", "asked"), [("pip", "uv"), ("uv", "pip"), ("conda", "pip"), ("pip", "image_uri")]
+)
+def test_what_does_not_come_together_is_not_merged(inherited: str, asked: str) -> None:
     packages = {"packages": ["hammer"]}
     with pytest.raises(ValueError, match=f"{inherited} is inherited, and {asked} is asked for"):
         merged(text(**{inherited: packages}), text(**{asked: packages}))

@@ -15,7 +15,6 @@ from raysim.protocol.messages import (
     TasksDone,
     TaskStatus,
     TerminateActor,
-    WorkerBlocked,
     WorkerExiting,
 )
 from raysim.spec.failure import Failure, FailureKind
@@ -191,12 +190,14 @@ def test_many_calls_behind_one_that_waits_are_run_once_it_is_ready(rig):
     assert rig.ran() == [call.task_id for call in calls]
 
 
-def test_blocked_actor_keeps_its_queue(rig):
-    """The calls have to run here, whatever it waits for."""
+def test_blocked_actor_keeps_its_queue_and_what_it_holds(rig):
+    """The calls have to run here, whatever it waits for; its CPUs are its own for life."""
     spec = rig.actor()
     rig.push_actor(spec, rig.method(spec, 0), rig.method(spec, 1))
     rig.executor.blocked()
-    assert [type(sent) for _, sent in rig.host.take()] == [WorkerBlocked]
+    assert rig.host.take() == []
+    rig.executor.unblocked()
+    assert rig.host.take() == []
 
 
 def test_call_that_arrives_while_the_actor_waits_runs_after_it(rig):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from raysim.protocol.messages import TaskStatus, WorkerBlocked, WorkerUnblocked
+from raysim.protocol.messages import TaskStatus
 from raysim.spec.failure import Failure, FailureKind
 from tests.unit.protocol.executor.rig import OTHER
 
@@ -93,17 +93,6 @@ def test_callers_share_the_places(rig):
     assert rig.ran() == ids([mine[0], theirs])
     rig.finish(b"", call=theirs)
     assert rig.ran() == ids([mine[0], theirs, mine[1]])
-
-
-def test_cpus_are_lent_on_when_everything_that_runs_waits(rig):
-    spec = rig.actor(max_concurrency=2, out_of_order=True)
-    push(rig, spec, rig.method(spec, 0), rig.method(spec, 1))
-    rig.executor.blocked()
-    assert rig.take(WorkerBlocked) == []
-    rig.executor.blocked()
-    assert len(rig.take(WorkerBlocked)) == 1
-    rig.executor.unblocked()
-    assert len(rig.take(WorkerUnblocked)) == 1
 
 
 def test_actor_that_leaves_finishes_what_runs(rig):

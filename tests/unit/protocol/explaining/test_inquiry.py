@@ -10,9 +10,11 @@ from raysim.protocol.messages import (
     CallSeen,
     ContainedRef,
     ExplainActor,
+    ExplainGroup,
     ExplainLease,
     ExplainObject,
     ExplainProcess,
+    GroupStory,
     LeaseHolder,
     LeaseStage,
     LeaseStory,
@@ -26,6 +28,7 @@ from raysim.spec.actor import ActorState
 from raysim.spec.address import Address
 from raysim.spec.explanation import Explanation, Reason
 from raysim.spec.ids import ActorId, IdSource, driver_task, job_id, named_node_id
+from raysim.spec.placement_group import GroupState
 from raysim.spec.resources import fixed
 from tests.unit.protocol.fake_host import address
 
@@ -45,6 +48,7 @@ class Cluster:
         self.objects: dict[bytes, ObjectStory] = {}
         self.leases: dict[int, LeaseStory] = {}
         self.actors: dict[bytes, ActorStory] = {}
+        self.groups: dict[bytes, GroupStory] = {}
         self.processes: dict[bytes, ProcessStory] = {}
         self.asked: list[tuple[Address, Message]] = []
 
@@ -67,6 +71,9 @@ class Cluster:
                 return self.leases.get(lease_id)
             case ExplainActor(actor_id=actor_id):
                 return self.actors.get(actor_id)
+            case ExplainGroup(group_id=group_id):
+                assert to == GCS
+                return self.groups.get(group_id)
             case ExplainProcess():
                 return self.processes.get(to.worker_id)
         raise AssertionError(f"nobody asks {message}")
@@ -171,6 +178,16 @@ def test_cycle_through_who_holds_what(cluster):
     assert [cause.reason for cause in found.causes()] == [Reason.CYCLE]
 
 
+def test_environment_that_is_being_set_up(cluster):
+    ref = cluster.new(ObjectStage.LEASE, leases=[(1, RAYLET)])
+    cluster.leases[1] = LeaseStory(
+        LeaseStage.SETTING_UP, for_ns=3_000_000_000, runtime_env='{"pip":["hammer"]}'
+    )
+    found = cluster.explain(ref)
+    assert (found.reason, found.for_s) == (Reason.ENV_SETTING_UP, 3)
+    assert '{"pip":["hammer"]}' in found.text
+
+
 def test_lost_object_that_is_made_again(cluster):
     ref = cluster.new(ObjectStage.LEASE, leases=[(1, RAYLET)], rebuilt=True, attempt=1)
     cluster.leases[1] = LeaseStory(LeaseStage.STARTING, for_ns=1_000_000_000)
@@ -209,6 +226,86 @@ def test_lease_of_an_actor_is_the_gcss(cluster):
     found = cluster.explain(cluster.new(ObjectStage.ACTOR, actor_id=ACTOR))
     assert found.causes()[0].reason is Reason.WORKER_STARTING
     assert (RAYLET, ExplainLease(2, GCS.worker_id, 9)) in cluster.asked
+
+
+def test_environment_that_is_set_up_is_no_worker_that_starts(cluster):
+    ref = cluster.new(ObjectStage.LEASE, leases=[(1, RAYLET)])
+    cluster.leases[1] = LeaseStory(
+        LeaseStage.SETTING_UP, for_ns=5_000_000_000, runtime_env="pip: numpy"
+    )
+    found = cluster.explain(ref)
+    assert found.reason is Reason.ENV_SETTING_UP
+    assert "pip: numpy is being set up" in str(found)
+    assert found.for_s == 5
+
+
+# --- placement groups ---
+
+
+@pytest.fixture
+def group():
+    return IDS.placement_group()
+
+
+def story_of_group(**more: Any) -> GroupStory:
+    bundles = [fixed({"CPU": 9}), fixed({"GPU": 1})]
+    return GroupStory(GroupState.PENDING, "gang", "PACK", unplaced=bundles, **more)
+
+
+@pytest.mark.parametrize(
+    ("more", "reason", "words"),
+    [
+        (
+            {"tight": fixed({"CPU": 9}), "ever": False},
+            Reason.INFEASIBLE,
+            "No node could ever have room for CPU=9",
+        ),
+        ({"tight": fixed({"GPU": 1})}, Reason.NO_ROOM, "No node has room for GPU=1"),
+        ({}, Reason.NO_ROOM, "Each alone has room somewhere, but not all of them at once"),
+        ({"ever": False}, Reason.INFEASIBLE, "could never hold all of them at once"),
+        ({"placed": 1}, Reason.NO_ROOM, "needs places for 2 bundles, and keeps 1: CPU=9 + GPU=1"),
+    ],
+)
+def test_group_that_has_no_places(cluster, group, more, reason, words):
+    ref = cluster.new(ObjectStage.NO_CALL, group_id=group, name="")
+    lacking = [NodeRoom(named_node_id("here"), {"CPU": 5.0}, False)]
+    cluster.groups[group] = story_of_group(nodes=lacking, **more)
+    found = cluster.explain(ref)
+    assert found.reason is Reason.PLACEMENT_GROUP
+    (cause,) = found.because
+    assert cause.reason is reason
+    assert words in cause.text
+    assert "gang" in cause.text
+    assert ("node here lacks CPU=5" in str(found)) is ("tight" in more)
+
+
+@pytest.mark.parametrize(
+    ("story", "reason"),
+    [
+        (None, Reason.NO_ANSWER),
+        (GroupStory(GroupState.REMOVED), Reason.GONE),
+        (GroupStory(GroupState.PREPARED), Reason.MESSAGE_UNDER_WAY),
+        (GroupStory(GroupState.CREATED), Reason.MESSAGE_UNDER_WAY),
+    ],
+)
+def test_other_states_of_a_group(cluster, group, story, reason):
+    ref = cluster.new(ObjectStage.NO_CALL, group_id=group)
+    if story is not None:
+        cluster.groups[group] = story
+    assert cluster.explain(ref).causes()[0].reason is reason
+
+
+def test_request_inside_a_group_is_explained_by_the_group(cluster, group):
+    ref = cluster.new(ObjectStage.LEASE, leases=[(1, RAYLET)])
+    cluster.leases[1] = LeaseStory(LeaseStage.INFEASIBLE, need=fixed({"CPU": 1}), group_id=group)
+    cluster.groups[group] = story_of_group(ever=False)
+    found = cluster.explain(ref)
+    assert found.reason is Reason.PLACEMENT_GROUP
+    assert found.causes()[0].reason is Reason.INFEASIBLE
+
+
+def test_pending_object_that_stands_for_nothing_that_is_known(cluster):
+    assert cluster.explain(cluster.new(ObjectStage.NO_CALL)).reason is Reason.NOT_FOLLOWED
 
 
 def test_inquiry_ends_however_long_the_chain_is(cluster):

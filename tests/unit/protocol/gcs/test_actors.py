@@ -1,5 +1,7 @@
 """The life of actors, with what can happen twice, late, or at the worst moment."""
 
+import msgspec
+
 from raysim.journal import ActorNoted
 from raysim.protocol.messages import (
     ActorChanged,
@@ -534,6 +536,19 @@ def test_who_waits_for_an_actor_of_a_finished_job_is_told() -> None:
     head.tell(OTHER, SubscribeActor(spec.actor_id))
     head.tell(DRIVER, FinishJob(head.job()))
     assert states(head, OTHER) == [(ActorState.DEAD, 0)]
+
+
+def test_detached_actor_creates_others_after_its_job_has_finished() -> None:
+    """What it creates may wait for an argument, while somebody has the handle already."""
+    head, spec = ready()
+    detached = head.spec(head.job(), 2, detached=True, name="kept")
+    _, worker = head.alive(detached)
+    head.tell(DRIVER, FinishJob(head.job()))
+    head.host.take()
+    head.tell(OTHER, SubscribeActor(spec.actor_id, worker))
+    assert head.take(ActorChanged) == []
+    head.tell(worker, CreateActor(msgspec.structs.replace(spec, owner=worker)))
+    assert states(head, OTHER) == [(ActorState.PENDING_CREATION, 0)]
 
 
 def test_who_waits_for_an_actor_of_a_dead_node_is_told() -> None:

@@ -1,6 +1,6 @@
 """A driver has one job; its end ends what belongs to it."""
 
-from raysim.protocol.messages import FinishJob, JobFinished, JobRegistered, NodeAdded, RegisterJob
+from raysim.protocol.messages import FinishJob, JobFinished, JobRegistered, NodeRemoved, RegisterJob
 from raysim.spec.ids import job_id
 from tests.unit.protocol.fake_host import address
 from tests.unit.protocol.gcs.head import DRIVER, HEAD, Head
@@ -28,22 +28,23 @@ def test_the_end_of_a_job_is_told_once(head: Head) -> None:
     head.tell(DRIVER, FinishJob(job))
     head.tell(DRIVER, FinishJob(job))
     head.process.peer_lost(DRIVER)
-    assert head.take(JobFinished) == [(HEAD, JobFinished(job))]
+    assert head.take(JobFinished) == [(HEAD, JobFinished(job, DRIVER))]
 
 
 def test_a_lost_driver_ends_its_job(head: Head) -> None:
     head.join("head")
     job = head.job()
     head.process.peer_lost(DRIVER)
-    assert head.take(JobFinished) == [(HEAD, JobFinished(job))]
+    assert head.take(JobFinished) == [(HEAD, JobFinished(job, DRIVER))]
 
 
 def test_a_driver_dies_with_its_node(head: Head) -> None:
     head.join("head")
     one = head.join("one")
-    job = head.job(address("driver", "one"))
+    driver = address("driver", "one")
+    job = head.job(driver)
     head.process.peer_lost(one)
-    assert head.take(JobFinished) == [(HEAD, JobFinished(job))]
+    assert head.take(JobFinished) == [(HEAD, JobFinished(job, driver))]
 
 
 def test_a_late_copy_of_the_registration_begins_no_new_job(head: Head) -> None:
@@ -52,5 +53,5 @@ def test_a_late_copy_of_the_registration_begins_no_new_job(head: Head) -> None:
     job = head.job()
     head.tell(DRIVER, FinishJob(job))
     assert head.job() == job
-    head.join("one")
-    assert head.take(NodeAdded) == []
+    head.process.peer_lost(head.join("one"))
+    assert [to for to, _ in head.take(NodeRemoved)] == [HEAD]

@@ -6,7 +6,6 @@ from raysim.protocol.messages import (
     DrainNode,
     GetNodes,
     Healthy,
-    NodeAdded,
     NodeRefused,
     NodeRegistered,
     NodeRemoved,
@@ -14,6 +13,7 @@ from raysim.protocol.messages import (
     RegisterNode,
     ReportResources,
     ResourceView,
+    WatchNodes,
 )
 from raysim.spec.address import Address
 from raysim.spec.node import StoreStats
@@ -26,29 +26,26 @@ def report(version: int, free: float, queued: int = 0) -> ReportResources:
     return ReportResources(version, fixed({"CPU": 8}), fixed({"CPU": free}), queued, StoreStats())
 
 
-def test_a_node_that_joins_is_told_of_the_others_and_they_of_it(head: Head) -> None:
+def test_a_node_that_joins_is_told_to_those_who_watch_and_to_nobody_else(head: Head) -> None:
     head.join("head")
-    head.job()
-    one = head.join("one")
+    head.tell(HEAD, WatchNodes(True))
+    one, two = head.join("one"), head.join("two")
     head.host.advance(head.host.config.resource_report_period_ns // 10)
-    sent = head.host.take()
-    [registered] = [m for to, m in sent if to == one and isinstance(m, NodeRegistered)]
-    assert [node.name for node in registered.nodes] == ["head", "one"]
-    [view] = [m for to, m in sent if to == HEAD and isinstance(m, ResourceView)]
-    assert [node.address for node in view.nodes] == [one]
-    assert [to for to, m in sent if isinstance(m, NodeAdded)] == [DRIVER]
-    assert [note.name for note in head.host.noted(NodeJoined)] == ["head", "one"]
+    told = [(to, view) for to, view in head.take(ResourceView) if not view.whole]
+    assert [(to, node.address) for to, view in told for node in view.nodes] == [
+        (HEAD, one),
+        (HEAD, two),
+    ]
+    assert [note.name for note in head.host.noted(NodeJoined)] == ["head", "one", "two"]
 
 
 def test_nodes_that_join_at_one_instant_share_one_answer(head: Head) -> None:
-    """A thousand nodes must not cost a million lists."""
     for name in ("one", "two", "three"):
         head.tell(address(name), RegisterNode(info(address(name), name)))
     head.host.advance(0)
     answers = [message for _, message in head.host.of(NodeRegistered)]
     assert len(answers) == 3
     assert answers[0] is answers[1] is answers[2]
-    assert len(answers[0].nodes) == 3
 
 
 def test_registering_again_changes_nothing(head: Head) -> None:
@@ -78,16 +75,39 @@ def test_a_second_process_with_a_living_nodes_id_is_refused(head: Head) -> None:
     assert [to for to, _ in head.take(NodeRefused)] == [impostor]
 
 
-def test_a_newcomer_learns_who_is_busy(head: Head) -> None:
+def test_who_begins_to_watch_is_told_of_all_nodes_as_they_are(head: Head) -> None:
     """A busy node that does not change would look idle to it for ever."""
-    one = head.join("one")
+    one, two = head.join("one"), head.join("two")
     head.tell(one, report(1, free=0))
     head.host.advance(SECOND_NS)
     head.host.take()
-    two = head.join("two")
-    [_, view, *_] = head.host.sent_to(two)
-    assert isinstance(view, ResourceView)
-    assert [(node.address, node.available) for node in view.nodes] == [(one, {})]
+    head.tell(two, WatchNodes(True))
+    [(to, view)] = head.take(ResourceView)
+    assert (to, view.whole) == (two, True)
+    assert [(node.address, node.available) for node in view.nodes] == [
+        (one, {}),
+        (two, fixed({"CPU": 8})),
+    ]
+
+
+def test_who_watches_no_more_is_told_nothing(head: Head) -> None:
+    one, two = head.join("one"), head.join("two")
+    head.tell(two, WatchNodes(True))
+    head.tell(two, WatchNodes(False))
+    head.host.take()
+    head.tell(one, report(1, free=0))
+    head.host.advance(SECOND_NS)
+    assert head.take(ResourceView) == []
+
+
+def test_a_node_that_is_gone_watches_no_more(head: Head) -> None:
+    one, two = head.join("one"), head.join("two")
+    head.tell(two, WatchNodes(True))
+    head.process.peer_lost(two)
+    head.host.take()
+    head.tell(one, report(1, free=0))
+    head.host.advance(SECOND_NS)
+    assert head.take(ResourceView) == []
 
 
 # --- the resource view ---------------------------------------------------------------------------
@@ -97,6 +117,8 @@ def test_the_first_change_after_a_quiet_time_is_told_at_once_the_next_after_a_pe
     head: Head,
 ) -> None:
     one, two = head.join("one"), head.join("two")
+    for node in (one, two):
+        head.tell(node, WatchNodes(True))
     head.host.advance(SECOND_NS)
     head.host.take()
     head.tell(one, report(1, free=7))
@@ -114,7 +136,7 @@ def test_the_first_change_after_a_quiet_time_is_told_at_once_the_next_after_a_pe
 
 
 def test_a_quiet_cluster_sends_no_views(head: Head) -> None:
-    head.join("one")
+    head.tell(head.join("one"), WatchNodes(True))
     head.join("two")
     head.host.advance(SECOND_NS)
     head.host.take()
@@ -139,6 +161,7 @@ def test_an_overtaken_report_is_ignored(head: Head) -> None:
 def test_a_sent_view_is_never_changed_afterwards(head: Head) -> None:
     """Worlds without a wire hand over the object itself."""
     one, two = head.join("one"), head.join("two")
+    head.tell(two, WatchNodes(True))
     head.host.advance(SECOND_NS)
     head.host.take()
     head.tell(one, report(1, free=7))

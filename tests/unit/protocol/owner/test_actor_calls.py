@@ -90,6 +90,31 @@ def test_first_call_asks_for_the_actor_until_it_is_told(rig, actor):
     assert rig.take(SubscribeActor) == []
 
 
+def test_a_gcs_that_comes_back_is_told_again_who_wants_the_news(rig, actor):
+    """It has written down actors, and not who asked for them."""
+    actor.call()
+    actor.news(ActorState.PENDING_CREATION)
+    rig.take(SubscribeActor)
+    rig.lose(GCS)
+    rig.lose(GCS)
+    assert rig.take(SubscribeActor) == [], "not at once: a refused connection would be a busy loop"
+    rig.host.advance(SECOND_NS)
+    assert len(rig.take(SubscribeActor)) == 1
+    actor.alive()
+    assert len(actor.pushed()) == 1
+    rig.host.advance(10 * SECOND_NS)
+    assert rig.take(SubscribeActor) == []
+
+
+def test_a_dead_actor_is_not_asked_for_when_the_gcs_comes_back(rig, actor):
+    actor.call()
+    actor.news(ActorState.DEAD, death=Failure(FailureKind.ACTOR_DIED, "killed"))
+    rig.take(SubscribeActor)
+    rig.lose(GCS)
+    rig.host.advance(10 * SECOND_NS)
+    assert rig.take(SubscribeActor) == []
+
+
 def test_calls_wait_in_order_until_the_actor_is_alive(rig, actor):
     for _ in range(3):
         actor.call()

@@ -84,6 +84,35 @@ def test_refused_actor_is_dead_for_its_calls(rig):
     rig.assert_nothing_left()
 
 
+def test_name_is_asked_for_before_the_arguments_are_ready(rig):
+    argument = rig.submit()
+    worker = rig.grant()
+    made = Made(rig, argument, name="early")
+    [(_, first)] = rig.take(CreateActor)
+    assert not first.ready
+    rig.tell(GCS, ActorRegistered(made.actor_id, ready=False))
+    assert made.answers == [None]
+    rig.host.advance(10 * SECOND_NS)
+    assert rig.take(CreateActor) == []
+    rig.done(worker, argument, inline(b"value"))
+    [(_, second)] = rig.take(CreateActor)
+    assert second.ready
+
+
+def test_late_answer_to_the_first_question_does_not_answer_the_second(rig):
+    argument = rig.submit()
+    worker = rig.grant()
+    made = Made(rig, argument, name="early")
+    rig.done(worker, argument, inline(b"value"))
+    rig.take(CreateActor)
+    rig.tell(GCS, ActorRegistered(made.actor_id, ready=False))
+    rig.host.advance(SECOND_NS)
+    assert [create.ready for _, create in rig.take(CreateActor)] == [True]
+    rig.tell(GCS, ActorRegistered(made.actor_id))
+    rig.host.advance(10 * SECOND_NS)
+    assert rig.take(CreateActor) == []
+
+
 def test_actor_is_asked_for_once_its_arguments_are_ready(rig):
     argument = rig.submit()
     worker = rig.grant()

@@ -8,6 +8,7 @@ from raysim.protocol.messages import (
     ChannelRead,
     ChannelWrite,
     CloseGraph,
+    ConnectGraph,
     GraphOpened,
     GraphStep,
     OpenGraph,
@@ -17,6 +18,7 @@ from raysim.spec.actor import ActorInfo, ActorState
 from raysim.spec.failure import Failure, FailureKind
 from raysim.spec.graph import GraphPlan, PlannedStep
 from tests.unit.protocol.fake_host import address
+from tests.unit.protocol.fake_process import FakeOutlet
 from tests.unit.protocol.owner.rig import DRIVER, GCS, RAYLET
 
 WORKERS = [address(f"actor {index}", "far") for index in range(2)]
@@ -73,10 +75,14 @@ def output(rig, graph, number, payload=b"V", channel=2, sender=WORKERS[1], **fie
 
 
 def done(rig, graph, number):
-    """Whether whoever waits for this pass is told now."""
+    return rig.owner.graphs.is_done(graph, number)
+
+
+def waits(rig, graph):
+    """What it is told, once something has happened."""
     told = []
-    rig.owner.graphs.when_done(graph, number, lambda: told.append(number))
-    return bool(told)
+    rig.owner.graphs.when_told(graph, lambda: told.append(len(told)))
+    return told
 
 
 # Opening.
@@ -147,9 +153,8 @@ def test_pass_is_done_when_its_output_is_here(rig, opened):
 
 
 def test_whoever_waits_is_told_once(rig, opened):
-    told = []
     rig.owner.graphs.begin(opened, 0)
-    rig.owner.graphs.when_done(opened, 0, lambda: told.append(0))
+    told = waits(rig, opened)
     output(rig, opened, 0)
     output(rig, opened, 0)
     assert told == [0]
@@ -206,19 +211,120 @@ def test_stored_input_lives_until_every_reader_has_read_it(rig, opened):
     assert name not in rig.entries
 
 
+# Inboxes.
+
+NEAR = [address(f"actor {index}", "near") for index in range(2)]
+
+
+@pytest.fixture
+def connect(rig, plan, actors, answers):
+    """`connect(addresses)`: a graph whose actors live there, and have inboxes."""
+
+    def open_graph(addresses):
+        rig.host.has_inboxes = True
+        for index in range(len(addresses)):
+            rig.host.outlets[f"place {index}"] = FakeOutlet()
+        graph = rig.owner.graphs.open(rig.ids.task(), plan, answers.append)
+        for index, actor_id in enumerate(actors):
+            changed(rig, actor_id, worker=addresses[index])
+        for index, actor_id in enumerate(actors):
+            opened = GraphOpened(graph.graph_id, actor_id, f"place {index}")
+            rig.tell(addresses[index], opened)
+        assert answers == [None]
+        return graph
+
+    return open_graph
+
+
+def test_writers_are_told_of_the_inboxes_of_those_that_read_them(rig, connect):
+    graph = connect(NEAR)
+    first, second = NEAR
+    own = graph.inbox.place
+    assert rig.take(ConnectGraph) == [
+        (first, ConnectGraph(graph.graph_id, {second.worker_id: "place 1"})),
+        (second, ConnectGraph(graph.graph_id, {DRIVER.worker_id: own})),
+    ]
+    assert graph.outlets == {first.worker_id: rig.host.outlets["place 0"]}
+
+
+def test_inboxes_of_other_nodes_are_out_of_reach(rig, connect):
+    graph = connect([NEAR[0], WORKERS[1]])
+    assert rig.take(ConnectGraph) == []
+    assert list(graph.outlets) == [NEAR[0].worker_id]
+
+
+def test_driver_far_from_all_actors_has_no_inbox(rig, connect):
+    graph = connect(WORKERS)
+    assert graph.inbox is None
+    assert graph.outlets == {}
+    ((to, message),) = rig.take(ConnectGraph)
+    assert (to, message.places) == (WORKERS[0], {WORKERS[1].worker_id: "place 1"})
+
+
+def test_driver_that_is_one_of_the_actors_has_no_inbox_of_its_own(rig, connect):
+    """Its part has one for the same graph: who writes would not know which to take."""
+    assert connect([NEAR[0], DRIVER]).inbox is None
+
+
+def test_inbox_that_cannot_be_reached_is_done_without(rig, plan, actors, answers):
+    rig.host.has_inboxes = True
+    graph = rig.owner.graphs.open(rig.ids.task(), plan, answers.append)
+    for index, actor_id in enumerate(actors):
+        changed(rig, actor_id, worker=NEAR[index])
+    for index, actor_id in enumerate(actors):
+        rig.tell(NEAR[index], GraphOpened(graph.graph_id, actor_id, "gone"))
+    assert answers == [None]
+    assert graph.outlets == {}
+
+
+def test_output_is_taken_from_the_inbox(rig, connect):
+    graph = connect(NEAR)
+    for number in range(2):
+        rig.owner.graphs.begin(graph, number)
+    graph.inbox.come = [ChannelWrite(graph.graph_id, number, 2, b"V") for number in range(3)]
+    assert not done(rig, graph, 1)
+    rig.owner.graphs.look(graph)
+    assert done(rig, graph, 0)
+    assert done(rig, graph, 1)
+
+
+def test_outputs_of_a_pass_may_come_both_ways(rig, actors, answers):
+    rig.host.has_inboxes = True
+    steps = [PlannedStep(actors[0], "split", b"", [(0, 0)], [1, 2])]
+    graph = rig.owner.graphs.open(rig.ids.task(), GraphPlan(steps, [0], [1, 2]), answers.append)
+    changed(rig, actors[0], worker=NEAR[0])
+    rig.owner.graphs.begin(graph, 0)
+    graph.inbox.come = [ChannelWrite(graph.graph_id, 0, 1, b"V")]
+    rig.owner.graphs.look(graph)
+    assert not done(rig, graph, 0)
+    output(rig, graph, 0, channel=2, sender=NEAR[0])
+    assert done(rig, graph, 0)
+
+
+def test_closed_graph_lets_go_of_its_inbox_and_outlets(rig, connect):
+    graph = connect(NEAR)
+    rig.owner.graphs.begin(graph, 0)
+    graph.inbox.come = [ChannelWrite(graph.graph_id, 0, 2, b"V")]
+    rig.owner.graphs.close(graph)
+    rig.owner.graphs.let_go(graph)
+    assert graph.passes[0].is_done()
+    assert graph.inbox.closed
+    assert rig.host.outlets["place 0"].closed
+
+
 # The end.
 
 
 def test_death_of_an_actor_fails_what_is_under_way_and_closes_the_others(rig, opened, actors):
-    told = []
     for number in range(2):
         rig.owner.graphs.begin(opened, number)
     output(rig, opened, 0)
-    rig.owner.graphs.when_done(opened, 1, lambda: told.append(1))
+    told = waits(rig, opened)
+    assert not done(rig, opened, 1)
     changed(rig, actors[0], ActorState.DEAD, death=DIED)
-    assert told == [1]
+    assert told == [0]
     assert opened.failure == DIED
-    assert done(rig, opened, 0)
+    assert done(rig, opened, 1)
     assert (WORKERS[1], CloseGraph(opened.graph_id)) in rig.take(CloseGraph)
 
 

@@ -115,6 +115,20 @@ def test_requests_on_a_dead_node_are_asked_again(rig):
     assert rig.one(RequestWorkerLease)[0] == RAYLET
 
 
+def test_a_grant_that_was_under_way_when_its_node_died_is_void(rig):
+    """Nobody would ever answer there, and the news of the node's death is over."""
+    rig.submit()
+    _, request = rig.one(RequestWorkerLease)
+    rig.tell(RAYLET, WorkerLeaseSpilled(request.lease_id, FAR, 1))
+    rig.host.take()
+    rig.tell(RAYLET, NodeRemoved(FAR.node_id, "no answer"))
+    rig.host.take()
+    rig.granted(request, raylet=FAR)
+    assert rig.pushed() == []
+    worker = rig.granted(request)
+    assert [to for to, _ in rig.take(PushTasks)] == [worker]
+
+
 def test_refusal_fails_the_queue(rig):
     results = [rig.submit() for _ in range(3)]
     _, request = rig.take(RequestWorkerLease)[0]
@@ -337,12 +351,12 @@ def test_worker_that_handed_back_gets_work_again_after_its_call_ended(rig):
 @pytest.mark.parametrize("told_by", ["connection", "raylet", "node"])
 def test_lost_workers_task_runs_again_with_the_next_attempt(rig, told_by):
     rig.submit()
-    worker = rig.grant()
+    worker = rig.grant(raylet=FAR)
     rig.host.take()
     if told_by == "connection":
         rig.lose(worker)
     elif told_by == "raylet":
-        rig.tell(RAYLET, LeaseLost(1, worker, "exit code -9"))
+        rig.tell(FAR, LeaseLost(1, worker, "exit code -9"))
     else:
         rig.tell(RAYLET, NodeRemoved(worker.node_id, "no answer"))
     second = rig.grant("second")

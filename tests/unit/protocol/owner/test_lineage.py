@@ -36,13 +36,13 @@ def node_lost(rig, raylet=RAYLET):
     rig.host.advance(0)
 
 
-def run_next(rig, *results, name="again"):
+def run_next(rig, *results, name="again", at=RAYLET):
     """The next call that was pushed, or is once its lease is granted, ends so; the call."""
     rig.owner.flush()
     pushes, requests = rig.host.of(PushTasks), rig.host.of(RequestWorkerLease)
     rig.host.take()
     if not pushes:
-        rig.granted(requests[0][1], name)
+        rig.granted(requests[0][1], name, at)
         pushes = rig.take(PushTasks)
     worker, push = pushes[0]
     [call] = push.calls
@@ -249,7 +249,7 @@ def test_borrower_that_finds_no_copy_waits_for_the_rebuilt_one(rig):
     assert rig.take(ObjectsResolved) == []
     rig.tell(RAYLET, NodeRemoved(RAYLET.node_id, "no answer"))  # Known already: changes nothing.
     rig.host.advance(BACKGROUND_NS)
-    run_next(rig, stored())
+    run_next(rig, stored(), at=FAR)
     [status] = rig.host.of(ObjectsResolved)[0][1].objects
     assert status.holders == [FAR]
 

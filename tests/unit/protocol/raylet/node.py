@@ -1,5 +1,7 @@
 """One raylet on a fake host, and the words that tests use of it. Never another raylet: tests play the others."""
 
+import msgspec
+
 from raysim.config import Config
 from raysim.policies import create
 from raysim.protocol.messages import (
@@ -8,13 +10,14 @@ from raysim.protocol.messages import (
     RegisterWorker,
     RequestWorkerLease,
     ResourceView,
+    WorkerDied,
     WorkerLeaseGranted,
     WorkerLeaseSpilled,
 )
 from raysim.protocol.process import Process
 from raysim.protocol.raylet import Raylet
 from raysim.spec.address import Address
-from raysim.spec.ids import ActorId, job_id
+from raysim.spec.ids import ActorId, JobId, job_id
 from raysim.spec.labels import of_node
 from raysim.spec.node import NodeInfo, NodeView
 from raysim.spec.resources import Resources, fixed
@@ -25,12 +28,20 @@ JOB = job_id(1)
 ACTOR = ActorId(b"actor of a test.")
 GCS = address("head")
 MS = 1_000_000
+PATIENT = Config(node_watch_keep_ns=10**18)
+"""It watches the others for ever."""
 CPU1 = fixed({"CPU": 1})
 
 
 def info(name: str, cpus: float = 4, **more: float) -> NodeInfo:
     at = address(name)
     return NodeInfo(at, fixed({"CPU": cpus, **more}), name, labels=of_node(at.node_id, {}))
+
+
+def joined(*infos: NodeInfo, whole: bool = False) -> ResourceView:
+    """What the GCS tells those who watch of nodes that joined and are idle."""
+    views = [NodeView(one.address, one.total, one.total, labels=one.labels) for one in infos]
+    return ResourceView(views, whole)
 
 
 class Node:
@@ -45,15 +56,16 @@ class Node:
         registered: bool = True,
         **more: float,
     ) -> None:
-        self.host = FakeHost(address("here"), config)
+        self.host = FakeHost(address("here"), config or PATIENT)
         self.info = info("here", cpus, **more)
         config = self.host.config
         self.raylet = Raylet(self.host, self.info, GCS, create(policy, config))
         self.process = Process([self.raylet])
         self.process.start()
         if registered:
-            nodes = [self.info, *(info(name, has) for name, has in (others or {}).items())]
-            self.tell(GCS, NodeRegistered(nodes))
+            self.tell(GCS, NodeRegistered())
+            others = others or {}
+            self.tell(GCS, joined(*(info(name, has) for name, has in others.items()), whole=True))
             self.host.take()
 
     def tell(self, sender: Address, message: Message) -> list[tuple[Address, Message]]:
@@ -90,9 +102,15 @@ class Node:
         self.process.receive(worker, RegisterWorker(token, 1000 + token))
         return worker
 
-    def lease(self, owner: Address, lease_id: int, resources: Resources | None = None) -> Address:
+    def lease(
+        self,
+        owner: Address,
+        lease_id: int,
+        resources: Resources | None = None,
+        **more: object,
+    ) -> Address:
         """A granted lease, its worker started where needed."""
-        self.ask(owner, lease_id, resources)
+        self.ask(owner, lease_id, resources, **more)
         started = self.host.workers.started
         granted = self.granted(owner)
         if lease_id not in granted:
@@ -138,7 +156,17 @@ def request(
     resources: Resources | None = None,
     strategy: Strategy | None = None,
     hops: int = 0,
+    job: JobId | None = None,
     **more: object,
 ) -> RequestWorkerLease:
     need = CPU1 if resources is None else resources
-    return RequestWorkerLease(lease_id, JOB, need, strategy or Default(), hops, **more)  # type: ignore[arg-type]
+    return RequestWorkerLease(lease_id, job or JOB, need, strategy or Default(), hops, **more)  # type: ignore[arg-type]
+
+
+def deaths(sent: list[tuple[Address, Message]]) -> list[tuple[Address, WorkerDied]]:
+    """What was told of ended processes, without the part that is for people."""
+    return [
+        (to, msgspec.structs.replace(message, seen=None))
+        for to, message in sent
+        if isinstance(message, WorkerDied)
+    ]

@@ -30,7 +30,7 @@ from raysim.spec.placement_group import GroupInfo, GroupState, in_group
 from raysim.spec.resources import fixed
 from raysim.spec.task import InBundle
 from tests.unit.protocol.fake_host import address
-from tests.unit.protocol.raylet.node import ACTOR, CPU1, GCS, Node
+from tests.unit.protocol.raylet.node import ACTOR, CPU1, GCS, Node, deaths
 
 GROUP = PlacementGroupId(b"g" * 18)
 OTHER = PlacementGroupId(b"h" * 18)
@@ -245,7 +245,7 @@ def test_removal_refuses_those_who_wait_and_kills_those_who_run(node: Node, owne
     assert node.free() == 4
     reason = f"its placement group {HEX} was removed"
     assert (owner, LeaseLost(1, worker, reason)) in sent
-    assert (GCS, WorkerDied(worker, reason)) in sent
+    assert (GCS, WorkerDied(worker, reason)) in deaths(sent)
 
 
 def test_removal_refuses_a_lease_whose_worker_still_starts(node: Node, owner: Address) -> None:
@@ -312,7 +312,7 @@ def test_next_gcs_says_what_to_keep(node: Node, owner: Address) -> None:
     assert prepare(node, group=OTHER, _0=2)
     assert commit(node, group=OTHER)
     node.lose(GCS)
-    node.tell(GCS, NodeRegistered([node.info]))
+    node.tell(GCS, NodeRegistered())
     node.tell(GCS, KeepBundles({OTHER: [0]}))
     assert node.free() == 2
     assert node.free(f"CPU_group_{OTHER.hex()}") == 2
@@ -395,7 +395,7 @@ def test_stale_news_does_not_bring_a_removed_group_back(owner: Address) -> None:
 def test_next_gcs_is_asked_for_the_groups_that_are_waited_for(node: Node, owner: Address) -> None:
     ask_in(node, owner, 1)
     node.lose(GCS)
-    sent = node.tell(GCS, NodeRegistered([node.info]))
+    sent = node.tell(GCS, NodeRegistered())
     assert (GCS, SubscribePlacementGroup(GROUP)) in sent
 
 

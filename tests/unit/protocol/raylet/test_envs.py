@@ -16,6 +16,7 @@ from raysim.protocol.messages import (
 from raysim.spec.address import Address
 from raysim.spec.failure import FailureKind
 from raysim.spec.resources import fixed
+from raysim.spec.runtime_env import write_env
 from tests.unit.protocol.fake_host import address
 from tests.unit.protocol.raylet.node import GCS, MS, Node, worker_address
 
@@ -168,6 +169,16 @@ def test_a_driver_has_its_environment_set_up_before_the_first_call(
     assert node.host.workers.started == []
     node.ask(owner, 1, runtime_env=PIP)
     assert node.host.workers.envs == {1: PIP}
+
+
+def test_a_command_that_starts_no_worker_is_the_fault_of_its_environment(
+    node: Node, owner: Address
+) -> None:
+    node.ask(owner, 1, runtime_env=write_env({"py_executable": "/no/such"}))
+    for token in range(1, 7):
+        node.end_worker(token)
+        node.host.advance(10_000 * MS)
+    assert refused(node, owner) == {1: FailureKind.RUNTIME_ENV_SETUP}
 
 
 def test_workers_that_do_not_start_in_one_environment_do_not_hold_up_others(

@@ -13,7 +13,7 @@ from raysim.protocol.messages import (
 from raysim.spec.address import Address
 from raysim.spec.resources import fixed
 from tests.unit.protocol.fake_host import address
-from tests.unit.protocol.raylet.node import ACTOR, CPU1, GCS, JOB, Node, worker_address
+from tests.unit.protocol.raylet.node import ACTOR, CPU1, GCS, JOB, Node, deaths, worker_address
 
 CPU2 = fixed({"CPU": 2})
 NOTHING = fixed({})
@@ -157,14 +157,14 @@ def test_cancel_that_overtakes_its_request_is_remembered(node: Node, owner: Addr
     assert node.free() == 4
 
 
-def test_cancel_that_crosses_the_grant_leaves_the_return_to_the_owner(
-    node: Node, owner: Address
-) -> None:
+def test_cancel_that_crosses_the_grant_takes_the_lease_back(node: Node, owner: Address) -> None:
+    """The grant may be lost: then nobody would return it."""
     node.lease(owner, 1)
     node.tell(owner, CancelWorkerLease(1))
-    assert node.free() == 3
-    node.tell(owner, ReturnWorkerLease(1))
     assert node.free() == 4
+    node.lease(owner, 2)
+    node.tell(owner, ReturnWorkerLease(1))
+    assert node.free() == 3
 
 
 def test_cancel_while_the_worker_starts_gives_the_resources_back(
@@ -234,7 +234,7 @@ def test_lost_worker_s_lease_is_told_to_its_owner_and_the_gcs(node: Node, owner:
     worker = node.lease(owner, 1)
     sent = node.end_worker(1, "killed by signal 9")
     assert (owner, LeaseLost(1, worker, "killed by signal 9")) in sent
-    assert (GCS, WorkerDied(worker, "killed by signal 9", False)) in sent
+    assert (GCS, WorkerDied(worker, "killed by signal 9", False)) in deaths(sent)
     assert node.free() == 4
 
 
@@ -278,14 +278,28 @@ def test_worker_that_its_owner_found_failed_is_not_lent_again(node: Node, owner:
     assert node.free() == 3
 
 
-def test_finished_job_s_leases_end_but_its_actors_are_the_gcs_s_to_end(
+def test_driver_s_leases_end_with_its_job_but_its_actors_are_the_gcs_s_to_end(
     node: Node, owner: Address
 ) -> None:
     node.lease(owner, 1)
     node.ask(GCS, 1, actor_id=ACTOR, lifetime=NOTHING)
     node.worker_up(2)
-    node.tell(GCS, JobFinished(JOB))
+    node.tell(GCS, JobFinished(JOB, owner))
     assert node.host.workers.killed == [1]
+
+
+def test_lease_of_a_process_that_outlives_its_job_stays(node: Node, owner: Address) -> None:
+    """A detached actor waits for a task that it submitted."""
+    detached = node.lease(owner, 1)
+    node.lease(detached, 1)
+    node.tell(GCS, JobFinished(JOB, address("driver")))
+    assert node.host.workers.killed == []
+
+
+def test_driver_whose_job_is_finished_gets_nothing_more(node: Node, owner: Address) -> None:
+    node.tell(GCS, JobFinished(JOB, owner))
+    assert node.ask(owner, 1) == []
+    assert node.host.workers.started == []
 
 
 # Blocked workers

@@ -1,6 +1,5 @@
 from raysim.config import Config
 from raysim.protocol.messages import (
-    NodeAdded,
     NodeRemoved,
     ReturnWorkerLease,
     WorkerLeaseRefused,
@@ -11,7 +10,7 @@ from raysim.spec.failure import FailureKind
 from raysim.spec.resources import fixed
 from raysim.spec.task import NodeAffinity, Spread
 from tests.unit.protocol.fake_host import address
-from tests.unit.protocol.raylet.node import ACTOR, GCS, Node, info
+from tests.unit.protocol.raylet.node import ACTOR, GCS, Node, info, joined
 
 GPU1 = fixed({"GPU": 1})
 
@@ -26,7 +25,9 @@ def full_node(owner: Address, **others: float) -> Node:
 
 def test_request_goes_where_there_is_room(owner: Address) -> None:
     node = full_node(owner, there=4)
-    assert node.ask(owner, 2) == [(owner, WorkerLeaseSpilled(2, address("there"), 1))]
+    assert node.ask(owner, 2) == [
+        (owner, WorkerLeaseSpilled(2, address("there"), 1, grant_or_reject=True))
+    ]
 
 
 def test_spilled_request_is_deducted_from_the_view_at_once(owner: Address) -> None:
@@ -85,7 +86,7 @@ def test_shared_view_is_never_written_to(owner: Address) -> None:
     """In one process many raylets are handed the same message."""
     there = info("there", 1)
     node = full_node(owner)
-    node.tell(GCS, NodeAdded(there))
+    node.tell(GCS, joined(there))
     node.ask(owner, 2)
     assert node.spilled() == {2: there.address}
     assert there.total == fixed({"CPU": 1})
@@ -146,7 +147,7 @@ def test_queued_request_is_spilled_when_a_view_shows_room(owner: Address) -> Non
 def test_queued_request_is_spilled_to_a_node_that_joins(owner: Address) -> None:
     node = full_node(owner)
     node.ask(owner, 2)
-    node.tell(GCS, NodeAdded(info("there", 1)))
+    node.tell(GCS, joined(info("there", 1)))
     assert node.spilled() == {2: address("there")}
 
 
@@ -154,7 +155,7 @@ def test_request_that_fits_no_node_waits_for_one_that_joins(owner: Address) -> N
     node = Node()
     assert node.ask(owner, 1, GPU1) == []
     assert node.raylet.view.local.queued == 1
-    node.tell(GCS, NodeAdded(info("there", 1, GPU=1)))
+    node.tell(GCS, joined(info("there", 1, GPU=1)))
     assert node.spilled() == {1: address("there")}
     assert node.raylet.view.local.queued == 0
 
@@ -226,7 +227,7 @@ def test_hard_affinity_to_an_unknown_node_waits_for_word_of_it(owner: Address) -
     """The driver learnt of the node from the GCS, this raylet did not yet."""
     node = Node()
     node.ask(owner, 1, strategy=NodeAffinity(address("there").node_id))
-    node.tell(GCS, NodeAdded(info("there", 1)))
+    node.tell(GCS, joined(info("there", 1)))
     assert node.spilled() == {1: address("there")}
     node.host.advance(10_000_000_000)
     assert node.host.of(WorkerLeaseRefused) == []

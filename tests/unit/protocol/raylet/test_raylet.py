@@ -1,5 +1,6 @@
 from raysim.protocol.messages import (
     CheckHealth,
+    CheckProcesses,
     Healthy,
     NodeRefused,
     NodeRegistered,
@@ -21,7 +22,7 @@ def test_node_registers_until_it_is_answered() -> None:
     node.host.advance(node.host.config.request_retry_ns)
     register = (GCS, RegisterNode(node.info))
     assert node.host.take() == [register, register]
-    node.tell(GCS, NodeRegistered([node.info]))
+    node.tell(GCS, NodeRegistered())
     node.host.take()
     node.host.advance(5 * node.host.config.request_retry_ns)
     assert node.host.of(RegisterNode) == []
@@ -34,7 +35,7 @@ def test_node_registers_again_with_a_gcs_that_was_lost() -> None:
     assert node.host.sent == [], "not at once: a refused connection would make it a busy loop"
     node.host.advance(node.host.config.request_retry_ns)
     assert [to for to, _ in node.host.of(RegisterNode)] == [GCS]
-    node.tell(GCS, NodeRegistered([node.info]))
+    node.tell(GCS, NodeRegistered())
     node.host.take()
     node.host.advance(5 * node.host.config.request_retry_ns)
     assert node.host.of(RegisterNode) == []
@@ -58,7 +59,7 @@ def test_health_check_is_answered_with_its_number(node: Node) -> None:
 def test_driver_that_comes_before_the_node_belongs_to_the_cluster_waits(owner: Address) -> None:
     node = Node(registered=False)
     assert node.tell(owner, RegisterDriver(1)) == []
-    sent = node.tell(GCS, NodeRegistered([node.info]))
+    sent = node.tell(GCS, NodeRegistered())
     assert sent == [(owner, WorkerRegistered(GCS, "here"))]
 
 
@@ -147,3 +148,13 @@ def test_waiting_requests_are_counted(owner: Address) -> None:
     node.ask(owner, 3, {**CPU1, "GPU": 10_000})
     node.host.advance(200 * MS)
     assert reports(node)[-1].queued == 2
+
+
+def test_a_gcs_that_comes_back_is_told_which_processes_have_ended(
+    node: Node, owner: Address
+) -> None:
+    """It was away when they did."""
+    ended, alive = node.lease(owner, 1), node.lease(owner, 2)
+    node.end_worker(1)
+    told = node.tell(GCS, CheckProcesses([ended, alive]))
+    assert told == [(GCS, WorkerDied(ended, "it ended while the GCS was away"))]

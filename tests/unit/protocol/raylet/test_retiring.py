@@ -30,7 +30,7 @@ def reported(node: Node) -> ReportResources:
 
 def autoscaled(node: Node) -> None:
     """As if the GCS had said so when the node registered."""
-    node.raylet.reports.demand = node.raylet.leases.demand
+    node.raylet.reports.demand = node.raylet.leases.book.demand
 
 
 def test_a_node_with_nothing_to_do_leaves_and_grants_nothing_more(

@@ -6,7 +6,6 @@ from raysim.protocol.messages import (
     LeaseExplained,
     LeaseStage,
     LeaseStory,
-    NodeAdded,
     ReturnWorkerLease,
     WorkerBlocked,
     WorkerExiting,
@@ -20,7 +19,7 @@ from raysim.spec.node import NodeInfo
 from raysim.spec.resources import fixed
 from raysim.spec.task import NodeAffinity, NodeLabels
 from tests.unit.protocol.fake_host import address
-from tests.unit.protocol.raylet.node import ACTOR, GCS, Node
+from tests.unit.protocol.raylet.node import ACTOR, GCS, Node, joined
 
 OWNER = address("owner", "here")
 ZONE_B = parse_selector({"zone": "b"})
@@ -29,7 +28,7 @@ ZONE_B = parse_selector({"zone": "b"})
 def join(node: Node, name: str, cpus: float, **labels: str) -> Address:
     at = address(name)
     told = NodeInfo(at, fixed({"CPU": cpus}), name, labels=of_node(at.node_id, labels))
-    node.tell(GCS, NodeAdded(told))
+    node.tell(GCS, joined(told))
     return at
 
 

@@ -4,6 +4,7 @@ from raysim.config import Config
 from raysim.journal import WorkerLost
 from raysim.protocol.messages import (
     ExitWorker,
+    JobFinished,
     KillWorker,
     RegisterWorker,
     ReturnWorkerLease,
@@ -14,7 +15,8 @@ from raysim.protocol.messages import (
 )
 from raysim.spec.address import Address
 from raysim.spec.failure import FailureKind
-from tests.unit.protocol.raylet.node import GCS, MS, Node, worker_address
+from raysim.spec.ids import job_id
+from tests.unit.protocol.raylet.node import GCS, JOB, MS, Node, deaths, worker_address
 
 
 def test_worker_that_dies_before_it_registers_is_replaced(node: Node, owner: Address) -> None:
@@ -110,6 +112,35 @@ def test_worker_that_was_busy_last_is_lent_first(node: Node, owner: Address) -> 
     assert node.granted(owner)[3] == second
 
 
+def test_idle_workers_end_with_their_job(node: Node, owner: Address, other: Address) -> None:
+    mine = node.lease(owner, 1)
+    node.lease(other, 1, job=job_id(2))
+    node.tell(owner, ReturnWorkerLease(1))
+    node.tell(other, ReturnWorkerLease(1))
+    sent = node.tell(GCS, JobFinished(JOB, owner))
+    assert [to for to, message in sent if isinstance(message, ExitWorker)] == [mine]
+
+
+def test_worker_is_lent_to_no_other_job(node: Node, owner: Address, other: Address) -> None:
+    """Modules keep state between calls."""
+    first = node.lease(owner, 1)
+    node.tell(owner, ReturnWorkerLease(1))
+    assert node.lease(other, 1, job=job_id(2)) != first
+    assert node.lease(owner, 2) == first
+
+
+def test_returned_worker_passes_by_the_lease_of_another_job_that_waits_for_its_own(
+    node: Node, owner: Address, other: Address
+) -> None:
+    first = node.lease(owner, 1)
+    node.ask(other, 1, job=job_id(2))
+    node.tell(owner, ReturnWorkerLease(1))
+    assert node.granted(other) == {}
+    assert node.lease(owner, 2) == first
+    second = node.worker_up(2)
+    assert node.granted(other) == {1: second}
+
+
 def test_idle_workers_above_the_limit_leave_the_oldest_first(owner: Address) -> None:
     node = Node(config=Config(worker_soft_limit=1))
     workers = [node.lease(owner, lease_id) for lease_id in (1, 2, 3)]
@@ -144,7 +175,7 @@ def test_worker_that_ends_of_its_own_will_is_not_a_crash(node: Node, owner: Addr
     worker = node.lease(owner, 1)
     node.tell(worker, WorkerExiting("max_calls reached", intended=True))
     sent = node.end_worker(1, "exit code 0")
-    assert (GCS, WorkerDied(worker, "max_calls reached", True)) in sent
+    assert (GCS, WorkerDied(worker, "max_calls reached", True)) in deaths(sent)
     assert node.host.noted(WorkerLost) == []
 
 
@@ -172,7 +203,7 @@ def test_worker_is_killed_for_the_gcs_and_its_end_reported_with_the_reason(
     node.tell(GCS, KillWorker(worker, "ray.kill"))
     assert node.host.workers.killed == [1]
     sent = node.end_worker(1, "killed by signal 9")
-    assert (GCS, WorkerDied(worker, "ray.kill", False)) in sent
+    assert (GCS, WorkerDied(worker, "ray.kill", False)) in deaths(sent)
 
 
 def test_kill_of_a_worker_that_is_gone_is_answered(node: Node, owner: Address) -> None:

@@ -1,0 +1,76 @@
+"""What a worker prints: into files of its own, and where the driver prints if wanted. Never what the node logs."""
+
+import os
+import sys
+import threading
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from raysim.runtime.core_worker import CoreWorker
+from raysim.runtime.prints import Prints, prefix_of
+from raysim.spec.ids import NodeId, WorkerId
+
+SUFFIXES: Final = ("out", "err")
+"""Of standard output and standard error. Ray's."""
+
+
+def worker_log(folder: str | Path, node_id: str, worker_id: str, pid: int, suffix: str) -> Path:
+    """Where a worker writes what it prints, ids in hex: in the folder of its node."""
+    return Path(folder, f"node-{node_id[:12]}", f"worker-{worker_id}-{pid}.{suffix}")
+
+
+class _File:
+    """Made with its first line: most workers print nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._fd = -1
+
+    def fileno(self) -> int:
+        if self._fd < 0:
+            self._path.parent.mkdir(0o700, parents=True, exist_ok=True)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+            self._fd = os.open(self._path, flags, 0o600)
+        return self._fd
+
+    def write(self, text: str) -> None:
+        os.write(self.fileno(), text.encode("utf-8", "replace"))
+
+
+class Outputs:
+    """Of this process, from now on."""
+
+    def __init__(
+        self,
+        core_worker: CoreWorker,
+        folder: str,
+        node_id: NodeId,
+        worker_id: WorkerId,
+        to_driver: bool,
+    ) -> None:
+        # A worker may be killed at any time: what it printed must be out by then.
+        lock = threading.RLock()
+        self._prints: list[Prints] = []
+        for fd, suffix in enumerate(SUFFIXES, start=1):
+            path = worker_log(folder, node_id.hex(), worker_id.hex(), os.getpid(), suffix)
+            file = _File(path)
+            if not to_driver:
+                os.dup2(file.fileno(), fd)  # What is not printed by Python goes there, too.
+            prefix = partial(prefix_of, core_worker)
+            self._prints.append(
+                Prints(partial(_write, file, fd if to_driver else -1), prefix, lock, fd)
+            )
+        sys.stdout, sys.stderr = self._prints
+
+    def last_words(self) -> None:
+        for prints in self._prints:
+            prints.last_words()
+
+
+def _write(file: _File, driver: int, prefix: str, text: str) -> None:
+    file.write(text)
+    if driver >= 0:
+        lines = text.splitlines(keepends=True)
+        # One call, so that lines of several processes do not mix.
+        os.write(driver, "".join(prefix + line for line in lines).encode("utf-8", "replace"))

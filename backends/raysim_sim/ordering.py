@@ -1,0 +1,113 @@
+"""The order of events of one instant, where it is not that of their scheduling. Never lets time go back.
+
+An event gets its place when it is scheduled: a number between its time and its count in the queue's key.
+Events of one lane (a connection, the timers of a process, its user code) keep their order: the later one of
+an instant takes the place of the one before.
+"""
+
+from typing import Any, Final
+
+from raysim.faults.order import DELAYED, PCT, RANDOM, Order
+from raysim.tape import Tape
+from raysim_sim.clock import Call, Clock
+
+_PLACES: Final = 1 << 20
+"""So many places in an instant are drawn among: two events seldom share one."""
+_LAST: Final = 1 << 40
+_REMEMBERED: Final = 32
+"""Moments of a lane from which on those that are over are forgotten."""
+
+
+class OrderedClock(Clock):
+    """A clock with an order policy. The plain one is the policy `fifo`, at no cost."""
+
+    def __init__(self, order: Order, tape: Tape) -> None:
+        super().__init__()
+        self._order = order
+        self._bound = order.bound_ns
+        self._place = _POLICIES[order.kind](order, tape)
+        self._lanes: dict[Any, dict[int, int]] = {}
+        """Of each lane, the place of its events at each moment for which it has any."""
+
+    def after(self, delay_ns: int, event: object) -> None:
+        lane, movable = _lane_of(event)
+        at_ns = self._now + delay_ns
+        if movable and self._bound:
+            at_ns = -(-at_ns // self._bound) * self._bound
+        place = 0 if lane is None else self._in_lane(lane, at_ns)
+        self.put(at_ns, place, event)
+
+    def call(self, delay_ns: int, action: Any) -> Call:
+        # What the world does itself: before what it does it to, in the order in which it said so.
+        call = self.make_call(action)
+        self.put(self._now + delay_ns, 0, call)
+        return call
+
+    def _in_lane(self, lane: Any, at_ns: int) -> int:
+        places = self._lanes.get(lane)
+        if places is None:
+            places = self._lanes[lane] = {}
+        place = places.get(at_ns)
+        if place is None:
+            if len(places) >= _REMEMBERED:
+                for past_ns in [known_ns for known_ns in places if known_ns < self._now]:
+                    del places[past_ns]
+            place = places[at_ns] = self._place(lane)
+        return place
+
+
+def _lane_of(event: Any) -> tuple[Any, bool]:
+    """What the event must keep its order with, and whether it may come a little later."""
+    connection = getattr(event, "connection", None)
+    if connection is not None:
+        return connection, True
+    host: Any = getattr(event, "host", None)
+    peer = getattr(event, "peer", None)
+    if peer is not None:
+        # Behind what the peer sent.
+        return host.incoming.get(peer.worker_id, host), True
+    return host, hasattr(event, "action")
+
+
+class _Random:
+    def __init__(self, order: Order, tape: Tape) -> None:
+        self._tape = tape
+
+    def __call__(self, lane: Any) -> int:
+        return 1 + self._tape.draw("order", _PLACES)
+
+
+class _Pct:
+    """The receiver of an event decides its place: that is whose code runs."""
+
+    def __init__(self, order: Order, tape: Tape) -> None:
+        self._tape = tape
+        self._priorities: dict[Any, int] = {}
+        self._changes = {tape.draw("order: changes", order.length) for _ in range(order.depth - 1)}
+        self._lowest = _PLACES
+        self._count = 0
+
+    def __call__(self, lane: Any) -> int:
+        process = getattr(lane, "target", lane)
+        place = self._priorities.get(process)
+        if place is None:
+            place = self._priorities[process] = 1 + self._tape.draw("order", _PLACES)
+        self._count += 1
+        if self._count in self._changes:
+            self._lowest += 1
+            place = self._priorities[process] = self._lowest
+        return place
+
+
+class _Delayed:
+    def __init__(self, order: Order, tape: Tape) -> None:
+        self._delayed = {tape.draw("order: delayed", order.length) for _ in range(order.depth)}
+        self._count = 0
+
+    def __call__(self, lane: Any) -> int:
+        self._count += 1
+        return _LAST if self._count in self._delayed else 1
+
+
+_POLICIES: Final[dict[str, Any]] = {RANDOM: _Random, PCT: _Pct, DELAYED: _Delayed}
+"""Each says the place of an event in its instant, given its lane."""

@@ -1,0 +1,1 @@
+"""What Ray calls experimental: collective operations in graphs, and hints of what channels carry."""

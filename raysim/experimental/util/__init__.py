@@ -1,0 +1,1 @@
+"""Types of what is experimental. Ray: `ray.experimental.util`."""

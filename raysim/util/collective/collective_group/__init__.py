@@ -1,0 +1,1 @@
+"""What a backend of collective operations is. Ray: `ray.util.collective.collective_group`."""

@@ -1,0 +1,159 @@
+"""What the GCS shows of its tables to people who ask."""
+
+from raysim.protocol.gcs import inspections
+from raysim.protocol.messages import (
+    CreateActor,
+    FinishJob,
+    Inspected,
+    InspectGcs,
+    KeepTasks,
+    KillActor,
+    WorkerDied,
+)
+from raysim.protocol.messages.state import Ending, ProcessSeen, TaskSeen
+from raysim.spec.failure import Failure, FailureKind
+from raysim.spec.ids import NIL_TASK, TaskId
+from raysim.spec.state import Noun
+from tests.unit.protocol.fake_host import address
+from tests.unit.protocol.gcs.head import DRIVER, HEAD, SECOND_NS, Head
+
+ASKER = address("asker")
+
+
+def ask(head, *nouns, limit=100, only=b""):
+    head.tell(ASKER, InspectGcs(1, list(nouns), limit, only))
+    to, answer = head.one(Inspected)
+    assert to == ASKER
+    return answer
+
+
+def rows(head, noun, **more):
+    return ask(head, noun, **more).rows
+
+
+def ended(head, name, ending=Ending.SYSTEM_ERROR):
+    """A worker of the head that is gone."""
+    seen = ProcessSeen(address(name, "head"), 7, False, 1, 2, ending, "why")
+    head.tell(HEAD, WorkerDied(seen.process, "why", seen=seen))
+    return seen
+
+
+def task(name):
+    return TaskSeen(TaskId(name.ljust(24).encode()), 0, name, name, "FINISHED", NIL_TASK, 1)
+
+
+def test_nodes_and_when_they_came_and_went(head: Head) -> None:
+    head.join("head")
+    one = head.join("one")
+    head.host.advance(SECOND_NS)
+    head.process.peer_lost(one)
+    living, dead = (row.state for row in rows(head, Noun.NODES))
+    assert (living.alive, living.end_ns) == (True, 0)
+    assert living.start_ns > 0
+    assert (dead.alive, dead.end_ns - dead.start_ns >= SECOND_NS - 1) == (False, True)
+
+
+def test_a_job_and_its_end(head: Head) -> None:
+    head.join("head")
+    job = head.job()
+    head.host.advance(SECOND_NS)
+    [row] = rows(head, Noun.JOBS)
+    assert (row.job_id, row.driver, row.finished, row.end_ns) == (job, DRIVER, False, 0)
+    head.tell(DRIVER, FinishJob(job))
+    [row] = rows(head, Noun.JOBS)
+    assert row.finished
+    assert row.end_ns > row.start_ns > 0
+
+
+def test_a_dead_actor_shows_where_it_was(head: Head) -> None:
+    head.join("head")
+    spec = head.spec(head.job(), name="clerk", qualified_name="f.<locals>.Counter")
+    _, worker = head.alive(spec)
+    [living] = rows(head, Noun.ACTORS)
+    assert (living.state, living.process, living.death) == ("ALIVE", worker, None)
+    assert living.class_name == "f.<locals>.Counter"
+    head.tell(DRIVER, KillActor(spec.actor_id, no_restart=True))
+    [dead] = rows(head, Noun.ACTORS)
+    assert (dead.state, dead.process, dead.name) == ("DEAD", worker, "clerk")
+    assert dead.death is not None
+    assert dead.death.kind is FailureKind.ACTOR_DIED
+
+
+def test_a_restarted_actor_counts_its_restarts(head: Head) -> None:
+    raylet = head.join("head")
+    spec = head.spec(head.job(), max_restarts=2)
+    _, worker = head.alive(spec)
+    head.died(raylet, worker)
+    [row] = rows(head, Noun.ACTORS)
+    assert (row.state, row.restarts, row.process) == ("RESTARTING", 1, worker)
+
+
+def test_one_actor_by_its_id(head: Head) -> None:
+    head.join("head")
+    job = head.job()
+    specs = [head.spec(job, number) for number in (1, 2)]
+    for spec in specs:
+        head.create(spec)
+    [row] = rows(head, Noun.ACTORS, only=specs[1].actor_id)
+    assert row.actor_id == specs[1].actor_id
+
+
+def test_dead_actors_are_known_to_the_next_gcs(head: Head) -> None:
+    """With what is in its tables: what was kept for people only is gone."""
+    head.join("head")
+    spec = head.spec(head.job(), name="clerk")
+    head.alive(spec)
+    head.tell(DRIVER, KillActor(spec.actor_id, no_restart=True))
+    [row] = rows(head.restarted(), Noun.ACTORS)
+    assert (row.actor_id, row.state, row.name) == (spec.actor_id, "DEAD", "clerk")
+
+
+def test_a_name_that_was_taken_made_no_actor(head: Head) -> None:
+    head.join("head")
+    job = head.job()
+    for number in (1, 2):
+        head.tell(DRIVER, CreateActor(head.spec(job, number, name="clerk")))
+    head.host.take()
+    assert len(rows(head, Noun.ACTORS)) == 1
+
+
+def test_ended_processes_are_kept_the_latest_of_them(head: Head, monkeypatch) -> None:
+    monkeypatch.setattr(inspections, "KEPT", 2)
+    seen = [ended(head, name) for name in ("a", "b", "c")]
+    assert rows(head, Noun.WORKERS) == seen[1:]
+    ended(head, "c")  # A copy.
+    assert rows(head, Noun.WORKERS) == seen[1:]
+
+
+def test_a_crash_is_an_event_and_an_end_in_good_order_is_none(head: Head) -> None:
+    head.join("head")
+    ended(head, "a")
+    ended(head, "b", Ending.INTENDED_USER_EXIT)
+    joined, crashed = rows(head, Noun.CLUSTER_EVENTS)
+    assert (joined.severity, joined.text) == ("INFO", "Node head joined.")
+    assert (crashed.severity, crashed.source) == ("ERROR", "RAYLET")
+    assert crashed.fields["worker_id"] == address("a", "head").worker_id.hex()
+
+
+def test_tasks_of_processes_that_have_ended_are_known_on(head: Head) -> None:
+    head.tell(address("worker"), KeepTasks([task("one"), task("two")]))
+    assert [row.name for row in rows(head, Noun.TASKS)] == ["one", "two"]
+    assert [row.name for row in rows(head, Noun.TASKS, only=task("two").task_id)] == ["two"]
+
+
+def test_the_newest_come_up_to_the_limit_and_all_are_counted(head: Head) -> None:
+    head.tell(address("worker"), KeepTasks([task(str(number)) for number in range(5)]))
+    answer = ask(head, Noun.TASKS, limit=2)
+    assert [row.name for row in answer.rows] == ["3", "4"]
+    assert answer.total == 5
+
+
+def test_an_exception_does_not_travel_with_its_actor(head: Head) -> None:
+    head.join("head")
+    spec = head.spec(head.job())
+    raylet, request = head.create(spec)
+    worker = head.grant(raylet, request)
+    failure = Failure(FailureKind.ACTOR_DIED, "raised", None, True, bytes(1000))
+    head.started(worker, spec, failure=failure)
+    [row] = rows(head, Noun.ACTORS)
+    assert row.death == Failure(FailureKind.ACTOR_DIED, "raised", None, init_failed=True)
