@@ -23,7 +23,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test check format bench constraints clean python
+.PHONY: help demo test check format bench mutants constraints clean python
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ format: $(DEV_STAMP) ## let ruff format and mend what it can
 
 bench: $(DEV_STAMP) ## rates of the real backend and of the simulator
 	@$(PY) -m bench $(ARGS)
+
+mutants: $(DEV_STAMP) ## how soon the campaign finds each safeguard that is taken away
+	@$(PY) -m tests.mutants.measure $(ARGS)
 
 constraints: ## take the newest versions and write them to constraints.txt
 	@$(PYTHON) tools/set_up_venv.py --newest constraints.txt

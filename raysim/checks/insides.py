@@ -1,0 +1,94 @@
+"""State that roles show to nobody but checks. Never changes it, and never says what is right.
+
+It is in one place so that whoever changes a role finds every reader of its insides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+
+from raysim.protocol.gcs import Gcs
+from raysim.protocol.gcs.actor_records import Actor
+from raysim.protocol.owner import Owner
+from raysim.protocol.raylet import Raylet
+from raysim.spec.actor import ActorSpec
+from raysim.spec.address import Address
+from raysim.spec.ids import ActorId, NodeId, ObjectId, PlacementGroupId, WorkerId
+from raysim.spec.node import NodeView
+from raysim.spec.placement_group import GroupInfo
+from raysim.spec.resources import Resources
+
+
+def idle_workers(raylet: Raylet) -> Collection[WorkerId]:
+    return raylet.pool._idle
+
+
+def gcs_address(raylet: Raylet) -> Address:
+    return raylet._gcs
+
+
+def watches(raylet: Raylet) -> bool:
+    """Whether it hears of the other nodes, and has been told of all."""
+    return raylet.view._watching and raylet.view.ready and not raylet.view._deducted
+
+
+def bundles(raylet: Raylet) -> Iterator[tuple[PlacementGroupId, int, Resources, bool]]:
+    """Group, index, resources, and whether they are offered."""
+    for group_id, held in raylet.bundles._held.items():
+        for index, bundle in held.items():
+            yield group_id, index, bundle.resources, bundle.committed
+
+
+def pins(raylet: Raylet) -> Iterator[tuple[WorkerId, Mapping[ObjectId, int]]]:
+    """Of each process, how often it has pinned what."""
+    for worker_id, holder in raylet.store._holders.items():
+        yield worker_id, holder.pins
+
+
+def extents(raylet: Raylet) -> Iterator[tuple[WorkerId, int]]:
+    """Of each process, how many it was lent and has not sealed."""
+    for worker_id, holder in raylet.store._holders.items():
+        if holder.extents:
+            yield worker_id, len(holder.extents)
+
+
+def borrowers(owner: Owner, object_id: ObjectId) -> set[WorkerId]:
+    """Those whose registration stands."""
+    epochs = owner.objects._borrowers._epochs.get(object_id, {})
+    return {worker_id for worker_id, epoch in epochs.items() if epoch >= 0}
+
+
+def unacknowledged(owner: Owner) -> Collection[int]:
+    """Epochs of borrows that are on their way to their owners."""
+    return owner.objects._acknowledgements._open
+
+
+def actor_spec(executor: object) -> ActorSpec | None:
+    """Of the actor that lives in this process."""
+    spec: ActorSpec | None = executor._actor.spec  # type: ignore[attr-defined]
+    return spec
+
+
+def incarnation(executor: object) -> int:
+    number: int = executor._actor.incarnation  # type: ignore[attr-defined]
+    return number
+
+
+def live_actors(gcs: Gcs) -> Mapping[ActorId, Actor]:
+    return gcs.actors.directory.live
+
+
+def dead_nodes(gcs: Gcs) -> Collection[NodeId]:
+    return gcs.nodes.dead
+
+
+def reported(gcs: Gcs) -> Iterator[tuple[NodeId, NodeView]]:
+    """Of each live node, what its last report said."""
+    for node_id, node in gcs.nodes.views._nodes.items():
+        yield node_id, node.reported
+
+
+def groups(gcs: Gcs) -> Iterator[GroupInfo]:
+    """Placement groups that are not removed."""
+    for group in gcs.groups._groups.values():
+        yield group.info()

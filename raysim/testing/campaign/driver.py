@@ -1,0 +1,278 @@
+"""Runs a random program on the cluster at hand and compares what it gives. Never says what is right: see reference.
+
+Whatever it waits for ends: groups are removed before the last results are asked for, and mid-way it waits
+for some time only. So a `get` that does not end is a finding.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import raysim as ray
+from raysim.checks.finding import Finding
+from raysim.exceptions import GetTimeoutError, RayError
+from raysim.faults.kinds import FAULTS
+from raysim.faults.swarm import Budget, Profile, Swarm
+from raysim.tape import Tape
+from raysim.testing.campaign import operations as ops
+from raysim.testing.campaign import remote
+from raysim.testing.campaign.operations import Op, Program, sample_program
+from raysim.testing.campaign.reference import Expected, expect, kept, kind_of, wrong
+from raysim.util.placement_group import placement_group, remove_placement_group
+from raysim.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+UNFIT = ("heal", "no_capacity", "fail_constructor", "fill_store", "memory_pressure")
+"""Kinds of fault after which a program may end otherwise than it should, or that need an autoscaler."""
+
+KINDS = tuple(kind.tag() for kind in FAULTS if not kind.refused and kind.tag() not in UNFIT)
+
+
+class ProtocolCampaign:
+    """Programs of so many operations, within such limits."""
+
+    def __init__(self, operations: int = 30, swarm: Swarm | None = None) -> None:
+        self.name = "protocol"
+        self.operations = operations
+        self.swarm = swarm or Swarm(
+            nodes=(1, 5), budget=Budget(faults=8, kinds=KINDS), small_stores=False
+        )
+
+    def sample(self, tape: Tape) -> Program:
+        return sample_program(tape, self.operations)
+
+    def run(self, program: Program, profile: Profile) -> list[Finding]:
+        """What went wrong. When it returns, nothing is referred to any more but what `hold` has seen."""
+        return _Run(program, bool(profile.faults)).findings()
+
+
+CAMPAIGN = ProtocolCampaign()
+
+
+class _Run:
+    def __init__(self, program: Program, faults: bool) -> None:
+        self.program = program
+        self.expected = expect(program, faults)
+        self.refs: dict[int, Any] = {}
+        """By operation: what it gave, until it is dropped."""
+        self.actors: dict[int, Any] = {}
+        self.groups: list[Any] = []
+        self.found: list[Finding] = []
+        self.by_number = {op.number: op for op in program}
+
+    def findings(self) -> list[Finding]:
+        remote.out_of_order.clear()
+        for op in self.program:
+            _DO[op.kind](self, op)
+        for group in self.groups:
+            remove_placement_group(group)
+        for op in self.program:
+            if op.number in self.refs:
+                self._compare(op, self.refs[op.number])
+        for number, later in remote.out_of_order:
+            op = self.by_number[number]
+            text = f"ran on actor {op.actor} after call {later}"
+            self._note(op, "actor-order", text, "a later call ran first")
+        return self.found
+
+    # --- operations ---
+
+    def _picked(self, op: Op) -> list[Any]:
+        return [self.refs[pick] for pick in op.picks if pick in self.refs]
+
+    def _task(self, op: Op) -> None:
+        call = remote.add.options(max_retries=0) if op.flag else remote.add
+        self.refs[op.number] = call.remote(op.number, op.seconds, op.size, *self._picked(op))
+
+    def _nested(self, op: Op) -> None:
+        self.refs[op.number] = remote.nested.remote(op.number, op.seconds, self._picked(op))
+
+    def _tree(self, op: Op) -> None:
+        self.refs[op.number] = remote.tree.remote(op.number, op.seconds, op.count, op.flag)
+
+    def _put(self, op: Op) -> None:
+        self.refs[op.number] = ray.put((op.number, bytes(op.size)))
+
+    def _boom(self, op: Op) -> None:
+        self.refs[op.number] = remote.boom.remote(op.number, *self._picked(op))
+
+    def _actor(self, op: Op) -> None:
+        self.actors[op.number] = (remote.threaded if op.flag else remote.ordered).remote()
+
+    def _call(self, op: Op) -> None:
+        actor = self.actors.get(op.actor)
+        if actor is not None:
+            parts = self._picked(op)
+            self.refs[op.number] = actor.call.remote(op.number, op.seconds, op.size, *parts)
+
+    def _keep(self, op: Op) -> None:
+        actor = self.actors.get(op.actor)
+        if actor is not None:
+            self.refs[op.number] = actor.keep.remote(op.number, self._kept(op))
+
+    def _kept(self, op: Op) -> list[Any]:
+        """Nothing that an actor made: it may have to make it again while another waits for it."""
+        own = [pick for pick in op.picks if pick in self.refs]
+        return [self.refs[pick] for pick in own if not self.expected[pick].by_actor]
+
+    def _give(self, op: Op) -> None:
+        actor = self.actors.get(op.actor)
+        if actor is not None:
+            self.refs[op.number] = actor.give.remote(op.number)
+
+    def _kill(self, op: Op) -> None:
+        actor = self.actors.get(op.actor)
+        if actor is not None:
+            ray.kill(actor, no_restart=op.flag)
+
+    def _stream(self, op: Op) -> None:
+        items = remote.stream.remote(op.number, op.count, op.seconds, op.size)
+        if op.flag and not self.groups:  # Which may hold all that it needs, until the end.
+            self._compare_items(op, items)
+        else:
+            self.refs[op.number] = items
+
+    def _inner(self, op: Op) -> None:
+        self.refs[op.number] = remote.inner.remote(op.number, op.size)
+
+    def _relay(self, op: Op) -> None:
+        picked = self._picked(op)
+        if picked:
+            self.refs[op.number] = remote.nested.remote(op.number, op.seconds, picked[0])
+
+    def _group(self, op: Op) -> None:
+        group = placement_group([{"CPU": 1}] * op.count, strategy=op.word)
+        self.groups.append(group)
+        strategy = PlacementGroupSchedulingStrategy(group)
+        call = remote.add.options(scheduling_strategy=strategy)
+        self.refs[op.number] = call.remote(op.number, op.seconds, op.size)
+
+    def _cancel(self, op: Op) -> None:
+        for pick in op.picks:
+            target = self.by_number.get(pick)
+            if pick in self.refs and target is not None and target.kind != ops.PUT:
+                force = op.flag and target.kind != ops.CALL
+                ray.cancel(self.refs[pick], force=force)
+
+    def _get(self, op: Op) -> None:
+        for pick in op.picks:
+            if pick in self.refs:
+                self._compare(self.by_number[pick], self.refs[pick], op.seconds)
+
+    def _wait(self, op: Op) -> None:
+        picked = list(dict.fromkeys(self._picked(op)))
+        if not picked:
+            return
+        ready, others = ray.wait(picked, num_returns=len(picked), timeout=op.seconds)
+        if {*ready, *others} != {*picked} or len(ready) + len(others) != len(picked):
+            self._note(op, "wait", "gave other references than it was asked about")
+
+    def _drop(self, op: Op) -> None:
+        for pick in op.picks:
+            self.refs.pop(pick, None)
+
+    def _sleep(self, op: Op) -> None:
+        time.sleep(op.seconds)
+
+    # --- results ---
+
+    def _compare(self, op: Op, ref: Any, timeout: float | None = None) -> None:
+        if op.kind == ops.STREAM:
+            self._compare_items(op, ref)
+            return
+        outcome = _outcome(partial(_take, op.kind, ref, timeout))
+        if outcome is None:
+            return
+        if op.kind == ops.GIVE:
+            self._compare_kept(op, outcome)
+            return
+        self._judge(op, self.expected[op.number], outcome)
+
+    def _judge(self, op: Op, expected: Expected, outcome: Any) -> None:
+        problem = wrong(expected, outcome)
+        if problem:
+            self._note(op, "result", problem)
+
+    def _compare_kept(self, op: Op, outcome: Any) -> None:
+        """A restarted actor has forgotten: what it does give has to be right."""
+        may_keep = kept(self.program, self.expected, op.actor)
+        if isinstance(outcome, dict):
+            for number, value in outcome.items():
+                if may_keep.get(number) != value:
+                    text = f"gave {value} for what operation {number} gave it, not {may_keep.get(number)}"
+                    self._note(op, "result", text)
+            return
+        may = self.expected[op.number].may
+        for number in may_keep:
+            may |= self.expected[number].may
+        self._judge(op, Expected(may=may), outcome)
+
+    def _compare_items(self, op: Op, items: Any) -> None:
+        seen = 0
+        while True:
+            outcome = _outcome(partial(_next_item, items))
+            if outcome is _END:
+                break
+            expected = Expected(op.number * 1000 + seen, self.expected[op.number].may)
+            problem = wrong(expected, outcome)
+            if problem:
+                self._note(op, "result", f"item {seen} {problem}", "an item of a generator")
+            if isinstance(outcome, str):
+                return
+            seen += 1
+        if seen != op.count:
+            text = f"gave {seen} items instead of {op.count}"
+            self._note(op, "result", text, "the number of items")
+
+    def _note(self, op: Op, invariant: str, text: str, cause: str = "") -> None:
+        where = f"operation {op.number} ({op.kind}) {text}"
+        now_ns = round(time.time() * 1e9)
+        self.found.append(Finding(invariant, where, now_ns, cause and f"{op.kind}: {cause}"))
+
+
+_END = object()
+
+
+def _next_item(items: Any) -> Any:
+    try:
+        ref = next(items)
+    except StopIteration:
+        return _END
+    return ray.get(ref)[0]
+
+
+def _take(kind: str, ref: Any, timeout: float | None) -> Any:
+    """The number in a result; of an actor that gives what it kept, the whole of it."""
+    value = ray.get(ref, timeout=timeout)
+    if kind == ops.GIVE:
+        return value
+    if kind == ops.INNER:
+        return ray.get(value[0], timeout=timeout)[0]
+    return value[0]
+
+
+def _outcome(take: Any) -> Any:
+    """What it gives, or the kind of its error; None when it takes too long. Keeps no error, which keeps references."""
+    try:
+        return take()
+    except GetTimeoutError:
+        return None
+    except RayError as error:
+        if type(error).__name__ in _BROKEN:
+            raise
+        return kind_of(error)
+
+
+_BROKEN = ("RaySystemError", "NotConvergedError")
+"""These end the run."""
+
+
+def _operations() -> Iterator[tuple[str, Any]]:
+    for name in vars(ops).values():
+        if isinstance(name, str) and hasattr(_Run, f"_{name}"):
+            yield name, getattr(_Run, f"_{name}")
+
+
+_DO = dict(_operations())

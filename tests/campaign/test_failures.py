@@ -1,0 +1,35 @@
+"""Failures of the campaign that were understood and mended: each was found by a hunt, shrunk, and stays here.
+
+Each is named for the mutant that takes the mend out again, under which it has to fail.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from raysim.testing.bundle import read_bundle
+from raysim.testing.replay import replay
+from raysim.testing.target import find_target
+from tests.mutants.catalogue import MUTANTS
+from tests.mutants.mutate import applied
+
+FAILURES = sorted((Path(__file__).parent / "failures").glob("*.json"))
+failures = pytest.mark.parametrize("path", FAILURES, ids=lambda path: path.stem)
+
+
+def findings_of(path):
+    bundle = read_bundle(path)
+    verdict, _ = replay(bundle, find_target(bundle.target))
+    return verdict.findings
+
+
+@failures
+def test_a_failure_that_was_mended_stays_mended(path):
+    assert findings_of(path) == []
+
+
+@failures
+def test_a_failure_comes_back_without_its_mend(path):
+    (mutant,) = [mutant for mutant in MUTANTS if mutant.name == path.stem]
+    with applied(mutant):
+        assert findings_of(path)
