@@ -14,24 +14,26 @@ def real_seconds() -> float:
 
 
 SYNTHETIC = 20_000
+MANY_NODES = 1_000
+ON_MANY_NODES = 200_000
 PYTHON = 4_000
 NESTED = 4
 
 
-def synthetic_tasks() -> float:
-    """1-CPU tasks of 10 s without Python on 16 nodes of 16 CPUs, submitted at once."""
-    raysim.init(backend="sim", nodes=16, num_cpus=16)
+def synthetic_tasks(nodes: int = 16, tasks: int = SYNTHETIC) -> float:
+    """1-CPU tasks of 10 s without Python on nodes of 16 CPUs, submitted at once."""
+    raysim.init(backend="sim", nodes=nodes, num_cpus=16)
     try:
         backend = current()
         assert backend is not None
         target = RemoteTarget(synthetic_tasks, "synthetic")
         options = TaskOptions(work=Work(10_000_000_000, (0,)))
         start = real_seconds()
-        refs = [backend.submit_task(target, options, (), {})[0] for _ in range(SYNTHETIC)]
+        refs = [backend.submit_task(target, options, (), {})[0] for _ in range(tasks)]
         backend.get(refs, None)
     finally:
         raysim.shutdown()
-    return SYNTHETIC / (real_seconds() - start)
+    return tasks / (real_seconds() - start)
 
 
 def nested_python_tasks() -> float:

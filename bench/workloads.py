@@ -128,9 +128,18 @@ def measure_ray() -> dict[str, float]:
 
 def measure_sim() -> dict[str, float]:
     """Simulated tasks a second of wall time: synthetic ones, and real Python with a nested get."""
-    from bench.simulated import nested_python_tasks, synthetic_tasks
+    from bench.simulated import (
+        MANY_NODES,
+        ON_MANY_NODES,
+        nested_python_tasks,
+        synthetic_tasks,
+    )
 
-    return {"synthetic_tasks": synthetic_tasks(), "python_tasks_nested_get": nested_python_tasks()}
+    return {
+        "synthetic_tasks": synthetic_tasks(),
+        "synthetic_tasks_1000_nodes": synthetic_tasks(MANY_NODES, ON_MANY_NODES),
+        "python_tasks_nested_get": nested_python_tasks(),
+    }
 
 
 CONTENDERS: dict[str, Callable[[], dict[str, float]]] = {

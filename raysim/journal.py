@@ -109,6 +109,14 @@ class ObjectGone(Note):
     reason: str
 
 
+class Escaped(Note):
+    """Simulated code did something that is not simulated: for people to read."""
+
+    what: str
+    place: str
+    """File and line."""
+
+
 class FaultInjected(Note):
     kind: str
     target: str

@@ -16,6 +16,7 @@ import ray
 from raysim.runtime.current import current, set_current
 from raysim.runtime.items import OPTIONS_ATTRIBUTE
 from raysim.spec.task import Work
+from raysim_ray.errors import known_to_ray
 from raysim_ray.handles import description
 from raysim_ray.references import from_ray
 
@@ -48,6 +49,7 @@ def enter(actor: Here | None = None) -> None:
 
         set_current(RayBackend())  # type: ignore[arg-type]
         forward()
+        known_to_ray()
 
 
 def entered(function: Callable[..., Any]) -> Callable[..., Any]:

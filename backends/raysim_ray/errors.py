@@ -49,6 +49,11 @@ def translated(error: BaseException) -> BaseException:
     return cls(text)
 
 
+def known_to_ray() -> None:
+    """In a worker: where user code raises raysim's UserCodeException, Ray looks at the cause to retry it."""
+    ours.UserCodeException.__bases__ = (ours.RayError, theirs.UserCodeException)
+
+
 def _same_class(cls: type) -> Callable[..., ours.RayError]:
     """raysim's class of the name of this one, or of the nearest base that raysim has too."""
     for base in cls.__mro__:

@@ -1,12 +1,14 @@
 """Virtual time on simpy's event queue, in nanoseconds from 0. Never runs unless somebody waits.
 
 Events are duck-typed simpy events: they share one tuple of callbacks and are no tracked objects, which
-makes them almost as cheap as a bare heap. Events of one instant run in the order of their scheduling.
+makes them cheaper than a bare heap: the queue holds one entry for all events of an instant, which run in
+the order of their scheduling. Instants that many events share are the rule.
 """
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from gc import collect
-from heapq import heapify, heappush
+from heapq import heappop, heappush
 from typing import Any, ClassVar, Final, Protocol, cast
 
 import msgspec
@@ -17,6 +19,7 @@ COLLECT_EVERY: Final = 1 << 18
 """Events between two collections of young garbage: a count, so that finalizers run at the same point of
 the same run. Python's own collector is off meanwhile. Those of user code come more often: see users."""
 _FULL_EVERY: Final = 16
+_FULL_WITHOUT_CODE: Final = 64
 _COMPACT_AT: Final = 1 << 14
 """Cancelled timers in the queue from which on it is worth a look whether they are the larger part."""
 
@@ -61,12 +64,18 @@ class Clock(Environment):
         """Things under way that will end by themselves: sleeps, synthetic work, transfers, starts."""
         self.active_ns = 0
         """When user code ran last, or something of `expected` ended."""
+        self.user_code_ran = False
+        """Since the last collection."""
         self._until_collect = COLLECT_EVERY
         self._collections = 0
         self._look: Callable[[], None] | None = None
         self._look_every = 0
         self._until_look = 0
         self._cancelled = 0
+        self._instants: dict[int, deque[Any]] = {}
+        """What happens at each moment for which something is planned."""
+        self._due: deque[Any] = deque()
+        """What is left of the present one."""
 
     @property
     def now_ns(self) -> int:
@@ -74,11 +83,21 @@ class Clock(Environment):
 
     def after(self, delay_ns: int, event: object) -> None:
         """Put a duck-typed event into the queue."""
-        heappush(self._queue, (self._now + delay_ns, NORMAL, next(self._eid), cast(Event, event)))
+        at_ns = self._now + delay_ns
+        instant = self._instants.get(at_ns)
+        if instant is None:
+            self._instants[at_ns] = instant = deque((event,))
+            heappush(self._queue, (at_ns, NORMAL, next(self._eid), cast(Event, instant)))
+        else:
+            instant.append(event)
 
-    def put(self, at_ns: int, place: int, event: object) -> None:
-        """Put one into the queue at this moment, and there at this place: see ordering."""
-        heappush(self._queue, (at_ns, cast(Any, place), next(self._eid), cast(Event, event)))
+    def _advance(self) -> "deque[Any]":
+        """To the next moment for which something is planned."""
+        self._instants.pop(self._now, None)
+        at_ns, _, _, instant = heappop(self._queue)
+        self._now = cast(int, at_ns)
+        self._due = due = cast("deque[Any]", instant)
+        return due
 
     def call(self, delay_ns: int, action: Callable[[], None]) -> Call:
         call = self.make_call(action)
@@ -93,9 +112,14 @@ class Clock(Environment):
         if self._look is not None:
             self._run_watched(waiter, self._look)
             return
-        step, left = self.step, self._until_collect
+        due, left = self._due, self._until_collect
         while not waiter.done:
-            step()
+            while not due:  # An event may have run others, and time with them: see SimWorld.why.
+                due = self._due or self._advance()
+            event = due.popleft()
+            callbacks, event.callbacks = event.callbacks, cast(Any, None)
+            for callback in callbacks:
+                callback(event)
             left -= 1
             if not left:
                 left = COLLECT_EVERY
@@ -108,7 +132,7 @@ class Clock(Environment):
 
     def _run_watched(self, waiter: Done, look: Callable[[], None]) -> None:
         while not waiter.done:
-            self.step()
+            self._step()
             self._until_look -= 1
             if not self._until_look:
                 self._until_look = self._look_every
@@ -118,28 +142,55 @@ class Clock(Environment):
                 self._until_collect = COLLECT_EVERY
                 self._collect()
 
+    def _step(self) -> None:
+        while not self._due:
+            self._advance()
+        event = self._due.popleft()
+        callbacks, event.callbacks = event.callbacks, None
+        for callback in callbacks:
+            callback(event)
+
     def _collect(self) -> None:
+        """Where no user code ran there is hardly any garbage: the protocol makes no cycles but of what ends."""
         self._collections += 1
-        collect(1 if self._collections % _FULL_EVERY else 2)
+        ran, self.user_code_ran = self.user_code_ran, False
+        if not self._collections % (_FULL_EVERY if ran else _FULL_WITHOUT_CODE):
+            collect(2)
+        elif ran:
+            collect(1)
 
     def count_cancelled(self) -> None:
         """A timer was cancelled. Its place in the queue is given back when such are the larger part."""
         self._cancelled += 1
-        if self._cancelled >= _COMPACT_AT and 2 * self._cancelled > len(self._queue):
-            # In place: the loop above holds the list. The order does not change, as no two keys are equal.
-            self._queue[:] = [entry for entry in self._queue if not _is_cancelled(entry[3])]
-            heapify(self._queue)
+        if self._cancelled % _COMPACT_AT == 0:
+            self._compact()
+
+    def _compact(self) -> None:
+        instants = self._instants.values()
+        if 2 * self._cancelled > sum(map(len, instants)):
+            for instant in instants:  # In place: the loop above holds one of them.
+                kept = [event for event in instant if not is_cancelled(event)]
+                instant.clear()
+                instant.extend(kept)
             self._cancelled = 0
+
+    def planned(self) -> Iterator[Any]:
+        """All events that are to happen, in no order."""
+        for instant in self._instants.values():
+            yield from instant
 
     def clear(self) -> None:
         """Nothing of what is planned happens. Also breaks the cycles that untracked events are part of."""
-        for _, _, _, event in self._queue:
+        for event in self.planned():
             if hasattr(event, "action"):
                 event.action = None
         self._queue.clear()
+        self._look = None
+        self._instants.clear()
+        self._due.clear()
 
 
-def _is_cancelled(event: object) -> bool:
+def is_cancelled(event: object) -> bool:
     return getattr(event, "action", event) is None
 
 

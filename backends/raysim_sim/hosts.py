@@ -1,6 +1,6 @@
 """What a role asks of its surroundings, in virtual time. Never decides: performs, and writes the journal."""
 
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from contextlib import AbstractContextManager
 from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -27,6 +27,7 @@ from raysim.runtime.coroutines import Coroutines
 from raysim.spec.actor import ActorSpec
 from raysim.spec.address import Address
 from raysim.spec.ids import TaskId
+from raysim_sim.chance import Chance
 from raysim_sim.event_loop import VirtualLoop
 from raysim_sim.network import Connection
 from raysim_sim.places import Place
@@ -44,6 +45,8 @@ class Timer(msgspec.Struct, gc=False):
     host: "SimHost"
     action: Callable[[], None] | None
     callbacks: Any
+    set_at: int = 0
+    """How many records the journal had when it was set: what set it is the last of them."""
     _ok: ClassVar[bool] = True
 
     def cancel(self) -> None:
@@ -57,16 +60,25 @@ def _on_timer(timer: Timer) -> None:
     if action is None:
         return
     if not host.runs:
+        if not host.alive:
+            timer.action = None
         host.hold(timer, _ON_TIMER)
         return
     timer.action = None
     if host.trace:
         name = getattr(action, "__qualname__", None) or type(action).__name__
-        host.world.journal.write(host.clock.now_ns, host.name, "timer", name)
+        host.journal.write(host.clock.now_ns, host.name, "timer", (name, timer.set_at))
     action()
 
 
 _ON_TIMER: Final = (_on_timer,)
+
+
+_LEADS_ON: Final = (
+    "world", "node", "process", "core_worker", "executor", "outgoing", "incoming", "_network", "_held",
+    "owner",
+)  # fmt: skip
+"""What a host has of its world."""
 
 
 class SimHost:
@@ -82,6 +94,7 @@ class SimHost:
         self.config: Config = world.config
         self.clock = world.clock
         self.trace = world.trace
+        self.journal = world.journal
         self.alive = True
         self.runs = True
         """Alive, and not paused by a fault."""
@@ -97,7 +110,7 @@ class SimHost:
         return self.clock._now
 
     def call_later(self, delay_ns: int, action: Callable[[], None]) -> Timer:
-        timer = Timer(self, action, _ON_TIMER)
+        timer = Timer(self, action, _ON_TIMER, self.journal.count if self.trace else 0)
         self.clock.after(delay_ns if delay_ns > 0 else 0, timer)
         return timer
 
@@ -125,6 +138,11 @@ class SimHost:
             self.alive = self.runs = False
             self._held.clear()
             self._network.ended(self, resets)
+
+    def let_go(self) -> None:
+        """The world is over: lead to nothing of it any more."""
+        for name in _LEADS_ON:
+            self.__dict__.pop(name, None)
 
     # --- standing still ---
 
@@ -221,10 +239,13 @@ class UserHost(SimHost):
         self.pid = self.users.processes
         self.streams: tuple[Any, Any] | None = None
         """Its standard output and standard error, once its code ran."""
-        self.user_random = world.streams.own(f"{name}: user code")
-        """What the global functions of `random` draw from in this process; a program may seed it."""
-        self.user_entropy = world.streams.own(f"{name}: entropy")
-        """What `os.urandom`, `uuid` and `secrets` draw from; nobody can seed it."""
+        self.classes: MutableMapping[str, type] | None = None
+        """By cloudpickle's id: what this process has unpickled."""
+        self._drawer: tuple[TaskId, int] | None = None
+        """The task and attempt that runs here or ran last: what its code draws is its own. None in an actor."""
+        self._chance: Chance | None = None
+        self.cpu_ns = 0
+        """What its code spent in loops that read a clock."""
         self.gpus: str | None = None
         """CUDA_VISIBLE_DEVICES of what runs here."""
         self.place: Place | None = None
@@ -235,13 +256,28 @@ class UserHost(SimHost):
         """When the last of them began."""
         self.actor: ActorSpec | None = None
         """What lives here, once its constructor was asked for."""
-        self.threaded = False
-        """An actor lives here that runs several calls at once: see virtual_locks."""
         self.loop: VirtualLoop | None = None
         """Of an asynchronous actor, and what runs on it."""
         self._coroutines: Coroutines | None = None
         self.at_exit: list[Callable[[], object]] = []
         """What user code registered with `atexit` in this process."""
+
+    @property
+    def chance(self) -> Chance:
+        """What the code that runs here draws from."""
+        if self._chance is None:
+            label = self.name
+            if self._drawer is not None:
+                task_id, attempt = self._drawer
+                label = f"{task_id.hex()}, attempt {attempt}"
+            self._chance = Chance(self.world.streams, label)
+        return self._chance
+
+    def begin(self, task: RunnableTask) -> None:
+        """Its code is about to run."""
+        if task.actor is None:
+            self._drawer = (task.call.task_id, task.call.attempt)
+            self._chance = None
 
     def block(self, waiter: Waiter, timeout_ns: int | None) -> bool:
         return waiter.done or self.users.block(self, waiter, timeout_ns)
@@ -269,7 +305,6 @@ class UserHost(SimHost):
         if actor.is_async:
             self._on_loop().begin(task)
             return
-        self.threaded = actor.max_concurrency > 1 or bool(actor.concurrency_groups)
         self.clock.after(0, _Start(self, task, self.users.on_start))
 
     def _on_loop(self) -> Coroutines:

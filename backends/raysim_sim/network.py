@@ -81,6 +81,8 @@ class Network:
         self._disturbance: Disturbance | None = None
         self.fabric = Fabric(clock)
         self._hosts: dict[bytes, SimHost] = {}
+        self._all: list[SimHost] = []
+        """Also those whose address another has by now."""
         self._ns_per_byte = SECOND_NS / costs.bandwidth if costs.bandwidth != NO_LIMIT else 0.0
         self._encode = msgspec.msgpack.Encoder().encode if wire else None
         self._decode: Callable[[bytes], Message] = msgspec.msgpack.Decoder(_ANY_MESSAGE).decode
@@ -91,6 +93,16 @@ class Network:
         before = self._hosts.get(host.address.worker_id)
         assert before is None or not before.alive, f"two processes are called {host.name}"
         self._hosts[host.address.worker_id] = host
+        self._all.append(host)
+
+    def forget_all(self) -> None:
+        """The world is over. Roles keep timers, which the garbage collector does not see into, and these their
+        hosts: unless hosts let go of all that they lead to, no world would ever be given back."""
+        for host in self._all:
+            host.let_go()
+        self._all.clear()
+        self._hosts.clear()
+        self._disturbance = None
 
     def forget(self, host: "SimHost") -> None:
         """A process at the same address is about to start: nobody has a connection to it yet."""

@@ -5,11 +5,16 @@ Events of one lane (a connection, the timers of a process, its user code) keep t
 an instant takes the place of the one before.
 """
 
-from typing import Any, Final
+from collections import deque
+from collections.abc import Iterator
+from heapq import heapify, heappop, heappush
+from typing import Any, Final, cast
+
+from simpy.events import Event
 
 from raysim.faults.order import DELAYED, PCT, RANDOM, Order
 from raysim.tape import Tape
-from raysim_sim.clock import Call, Clock
+from raysim_sim.clock import Call, Clock, is_cancelled
 
 _PLACES: Final = 1 << 20
 """So many places in an instant are drawn among: two events seldom share one."""
@@ -36,6 +41,30 @@ class OrderedClock(Clock):
             at_ns = -(-at_ns // self._bound) * self._bound
         place = 0 if lane is None else self._in_lane(lane, at_ns)
         self.put(at_ns, place, event)
+
+    def put(self, at_ns: int, place: int, event: object) -> None:
+        """Into the queue at this moment, and there at this place."""
+        heappush(self._queue, (at_ns, cast(Any, place), next(self._eid), cast(Event, event)))
+
+    def _advance(self) -> "deque[Any]":
+        at_ns, _, _, event = heappop(self._queue)
+        self._now = cast(int, at_ns)
+        self._due.append(event)
+        return self._due
+
+    def _compact(self) -> None:
+        if 2 * self._cancelled > len(self._queue):
+            self._queue[:] = [entry for entry in self._queue if not is_cancelled(entry[3])]
+            heapify(self._queue)
+            self._cancelled = 0
+
+    def clear(self) -> None:
+        super().clear()
+        self._lanes.clear()
+
+    def planned(self) -> Iterator[Any]:
+        for entry in self._queue:
+            yield entry[3]
 
     def call(self, delay_ns: int, action: Any) -> Call:
         # What the world does itself: before what it does it to, in the order in which it said so.

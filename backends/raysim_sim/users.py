@@ -17,6 +17,7 @@ from raysim.protocol.host import RunnableTask, Waiter
 from raysim.runtime.core_worker import CoreWorker
 from raysim.runtime.current import set_current
 from raysim.spec.resources import GPU
+from raysim_sim.classes import Classes
 from raysim_sim.clock import Call, Clock
 from raysim_sim.event_loop import suspend
 from raysim_sim.outputs import Outputs
@@ -98,6 +99,7 @@ class Users:
         self.closed = Closed()
         self.places = Places()
         self.outputs = Outputs(log_to_driver)
+        self.classes = Classes()
         self.processes = 0
         """Made so far: each has its number for a pid."""
         self._resume = (self._on_resume,)
@@ -120,6 +122,7 @@ class Users:
         fiber = pool.pop() if pool else greenlet(self._serve, self.hub)
         self.tasks[fiber] = (host, event.task)
         host.gpus = visible_gpus(host.core_worker, event.task)
+        host.begin(event.task)
         self._enter(host, fiber, host, event.task)
 
     def beside(self, host: "UserHost", action: Callable[[], None]) -> None:
@@ -143,17 +146,24 @@ class Users:
         self._clock.call(0, start)
 
     def _enter(self, host: "UserHost", fiber: greenlet, *values: object) -> None:
-        self._clock.active_ns = self._clock._now
+        clock = self._clock
+        clock.active_ns = clock._now
+        clock.user_code_ran = True
         self.running = host
         set_current(host.core_worker)
         if host.gpus != self._shown_gpus:
             self._show_gpus(host.gpus)
         if host.place is not self.places.shown:
             self.places.show(host.place)
+        if host is self.driver:
+            fiber.switch(*values)
+            return
         self.outputs.enter(host)
+        self.classes.enter(host)
         try:
             fiber.switch(*values)
         finally:
+            self.classes.leave()
             self.outputs.leave(host)
 
     def _show_gpus(self, gpus: str | None) -> None:
@@ -207,7 +217,7 @@ class Users:
             raise GreenletExit
         if timeout_ns is not None:
             timeout_ns = max(timeout_ns, self._poll_ns)
-        if host is self.driver:
+        if host is self.driver and getcurrent() not in self.tasks:
             return self._block_driver(waiter, timeout_ns)
         return self._park(host, waiter, timeout_ns)
 
@@ -232,6 +242,7 @@ class Users:
                     self._forget(timer)
         finally:
             clock.active_ns = clock._now
+            clock.user_code_ran = True
             if suspended is not None:
                 suspended.restore()
             set_current(self.driver.core_worker)

@@ -1,8 +1,9 @@
 """The clock, sleep and chance of simulated programs: virtual and seeded. Never touched for other threads.
 
-While a world runs, the functions of `time`, the global ones of `random`, `os.urandom` (and with it `uuid`
-and `secrets`) answer for the simulated process whose code calls them. Names that a program imported from
-these modules beforehand (`from time import sleep`) are exchanged too. All is put back at the end.
+While a world runs, the functions of `time`, `datetime.now`, the global functions of `random` and of
+`numpy.random`, `os.urandom` (and with it `uuid` and `secrets`), and threads and their locks answer for the
+simulated process whose code calls them. Names that a program imported from these modules beforehand
+(`from time import sleep`) are exchanged too. All is put back at the end.
 """
 
 import atexit
@@ -10,15 +11,18 @@ import os
 import random
 import sys
 import sysconfig
-import threading
+import tempfile
 import time
+import uuid
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from functools import cache, partial
 from threading import get_ident
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
-from raysim_sim import chance
+from raysim_sim import chance, virtual_dates
+from raysim_sim.builtin_types import method_of, set_method
 from raysim_sim.chance import DRAWS
 
 if TYPE_CHECKING:
@@ -33,7 +37,7 @@ READS_AT_ONCE: Final = 1_000
 the clock would never end otherwise."""
 
 _REAL_CALLERS: Final = frozenset(
-    {"asyncio", "concurrent", "multiprocessing", "socketserver", "ssl"}
+    {"asyncio", "multiprocessing", "socketserver", "ssl"}
     | {"_pytest", "hypothesis", "pytest_timeout", "raysim", "rich"}
 )
 """Libraries that wait for the operating system, which would wait for ever by a clock that stands still;
@@ -68,42 +72,49 @@ class VirtualTime:
 
     def __init__(self, world: "SimWorld") -> None:
         self._world = world
-        self._changed: list[tuple[ModuleType, str, object]] = []
-        self._numpy = chance.SeededNumpy(world.streams)
+        self._changed: list[tuple[Any, str, object]] = []
+        self._methods: list[tuple[type, str, object]] = []
+        self._numpy = chance.SeededNumpy(world.streams, running_host)
 
     def install(self) -> None:
         """Raises RuntimeError while another world runs in this process."""
         global _world, _thread
-        from raysim_sim import virtual_locks  # It asks this module who runs.
+        # These ask this module who runs.
+        from raysim_sim import escapes, virtual_locks, virtual_threads
 
         if _world is not None:
             raise RuntimeError(
                 "a simulated cluster runs in this process already; stop it first with raysim.shutdown()"
             )
         _world, _thread = self._world, get_ident()
-        exchanged: dict[int, object] = {}
-        for module, name, virtual in _virtual():
-            real = getattr(module, name)
-            exchanged[id(real)] = virtual
-            self._set(module, name, virtual)
-        for name, make in virtual_locks.virtual():
-            exchanged[id(getattr(threading, name))] = make
-            self._set(threading, name, make)
+        exchanged = self._numpy.install()
+        changes = [*_virtual(), *virtual_locks.virtual(), *virtual_threads.virtual()]
+        for holder, name, virtual in changes:
+            exchanged[id(getattr(holder, name))] = virtual
+            self._set(holder, name, virtual)
+        for kind, name, virtual in [*_virtual_methods(), *virtual_locks.virtual_methods()]:
+            self._methods.append((kind, name, method_of(kind, name)))
+            set_method(kind, name, virtual)
         for module, name, value in _names_of_programs():
             if (virtual := exchanged.get(id(value))) is not None:
                 self._set(module, name, virtual)
-        self._numpy.seed()
+        for module, name in _MEMORIES:
+            self._set(module, name, None)
+        escapes.watch()
 
-    def _set(self, module: ModuleType, name: str, value: object) -> None:
-        self._changed.append((module, name, getattr(module, name)))
-        setattr(module, name, value)
+    def _set(self, holder: Any, name: str, value: object) -> None:
+        self._changed.append((holder, name, getattr(holder, name)))
+        setattr(holder, name, value)
 
     def restore(self) -> None:
         global _world, _thread
         if _world is not self._world:
             return
-        for module, name, value in reversed(self._changed):
-            setattr(module, name, value)
+        for kind, name, method in reversed(self._methods):
+            set_method(kind, name, method)
+        for holder, name, value in reversed(self._changed):
+            setattr(holder, name, value)
+        self._methods.clear()
         self._changed.clear()
         self._numpy.restore()
         _world, _thread = None, 0
@@ -126,18 +137,43 @@ def _names_of_programs() -> Iterator[tuple[ModuleType, str, object]]:
                 yield module, variable, value
 
 
-def _virtual() -> Iterator[tuple[ModuleType, str, object]]:
+def _virtual() -> Iterator[tuple[Any, str, object]]:
     for name, make in _CLOCKS.items():
         yield time, name, _like(time, name, make(getattr(time, name)))
+    for name, function in virtual_dates.of_time(_wall_ns):
+        yield time, name, _like(time, name, function)
     yield time, "sleep", _like(time, "sleep", _sleep_instead(time.sleep))
     for name in DRAWS:
         draw = chance.draw_instead(name, getattr(random, name), running_host)
         yield random, name, _like(random, name, draw)
+    yield random.Random, "seed", chance.seed_instead(random.Random.seed, running_host)
     urandom = _like(os, "urandom", chance.urandom_instead(os.urandom, running_host))
     yield os, "urandom", urandom
     yield random, "_urandom", urandom
+    if hasattr(os, "getrandom"):
+        getrandom = chance.urandom_instead(os.getrandom, running_host)
+        yield os, "getrandom", _like(os, "getrandom", getrandom)
+    yield uuid, "uuid1", _like(uuid, "uuid1", chance.uuid1_instead(uuid.uuid1, running_host))
     yield atexit, "register", _like(atexit, "register", _register_instead(atexit.register))
     yield os, "_exit", _like(os, "_exit", _exit_instead(os._exit))
+
+
+def _virtual_methods() -> Iterator[tuple[type, str, object]]:
+    for name, method in virtual_dates.of_datetime(_wall_ns):
+        yield datetime, name, method
+
+
+_MEMORIES: Final = [
+    (module, name)
+    for module, name in (
+        (uuid, "_last_timestamp"),
+        (uuid, "_last_timestamp_v6"),
+        (uuid, "_last_timestamp_v7"),
+        (tempfile, "_name_sequence"),
+    )
+    if hasattr(module, name)
+]
+"""What modules remember of earlier draws and readings: nothing, at the begin of a world."""
 
 
 def _like(module: ModuleType, name: str, virtual: Any) -> Any:
@@ -148,9 +184,9 @@ def _like(module: ModuleType, name: str, virtual: Any) -> Any:
     return virtual
 
 
-def _calls_the_real_one() -> bool:
-    """Whether the code that called the virtual function waits for the operating system."""
-    name = sys._getframe(2).f_globals.get("__name__")
+def _calls_the_real_one(frames: int = 2) -> bool:
+    """Whether the code that called the virtual function, so many frames up, waits for the operating system."""
+    name = sys._getframe(frames).f_globals.get("__name__")
     return (
         type(name) is str
         and name.partition(".")[0] in _REAL_CALLERS
@@ -163,8 +199,10 @@ def _read(world: "SimWorld") -> int:
     now = world.clock.now_ns
     if world.read_at == now:
         world.reads += 1
-        if world.reads > READS_AT_ONCE and world.users.running is not None:
+        host = world.users.running
+        if world.reads > READS_AT_ONCE and host is not None:
             world.users.sleep(world.costs.poll)
+            host.cpu_ns += world.costs.poll
             world.read_at = now = world.clock.now_ns
             world.reads = READS_AT_ONCE
     else:
@@ -178,6 +216,52 @@ def _shown(world: "SimWorld", offset_ns: int) -> int:
     now = offset_ns + _read(world)
     host = world.users.running
     return now if host is None or offset_ns != EPOCH_NS else now + host.node.skew_ns
+
+
+def _wall_ns() -> int | None:
+    """For the code that called the function which asks; None: it sees the real clock."""
+    world = running_world()
+    if world is None or _calls_the_real_one(3):
+        return None
+    return _shown(world, EPOCH_NS)
+
+
+def _cpu_ns(world: "SimWorld") -> int:
+    """Of the process: what it spent in loops that read a clock. All other code takes no time."""
+    _read(world)
+    host = world.users.running
+    return 0 if host is None else host.cpu_ns
+
+
+def _cpu_clock(unit: float | int) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
+    def make(real: Callable[[], Any]) -> Callable[[], Any]:
+        def virtual() -> Any:
+            world = running_world()
+            if world is None or _calls_the_real_one():
+                return real()
+            return _cpu_ns(world) * unit
+
+        return virtual
+
+    return make
+
+
+def _any_clock(unit: float | int) -> Callable[[Callable[[int], Any]], Callable[[int], Any]]:
+    def make(real: Callable[[int], Any]) -> Callable[[int], Any]:
+        def virtual(clk_id: int, /) -> Any:
+            world = running_world()
+            if world is None or _calls_the_real_one():
+                return real(clk_id)
+            if clk_id in _CPU_CLOCKS:
+                return _cpu_ns(world) * unit
+            return _shown(world, EPOCH_NS if clk_id == time.CLOCK_REALTIME else 0) * unit
+
+        return virtual
+
+    return make
+
+
+_CPU_CLOCKS: Final = (time.CLOCK_PROCESS_CPUTIME_ID, time.CLOCK_THREAD_CPUTIME_ID)
 
 
 def _ns_clock(offset_ns: int) -> Callable[[Callable[[], int]], Callable[[], int]]:
@@ -213,6 +297,12 @@ _CLOCKS: Final[dict[str, Callable[[Any], Any]]] = {
     "monotonic_ns": _ns_clock(0),
     "perf_counter": _s_clock(0),
     "perf_counter_ns": _ns_clock(0),
+    "process_time": _cpu_clock(1e-9),
+    "process_time_ns": _cpu_clock(1),
+    "thread_time": _cpu_clock(1e-9),
+    "thread_time_ns": _cpu_clock(1),
+    "clock_gettime": _any_clock(1e-9),
+    "clock_gettime_ns": _any_clock(1),
 }
 
 
@@ -240,6 +330,14 @@ def _register_instead(real: Callable[..., Any]) -> Callable[..., Any]:
         return func
 
     return register
+
+
+def is_program(frame: FrameType) -> bool:
+    """Whether this is code of a program: neither Python's, nor an installed library's, nor ours."""
+    name = frame.f_globals.get("__name__") or ""
+    ours = name.partition(".")[0] == "raysim" and not name.startswith(_CALLS_FOR_PROGRAMS)
+    file = frame.f_code.co_filename
+    return not ours and not file.startswith("<frozen ") and not is_installed(file)
 
 
 def is_installed(file: str) -> bool:

@@ -84,6 +84,8 @@ class SimWorld:
         self.read_at = -1
         """When the clock was read last, and how often at that instant: see virtual_time."""
         self.reads = 0
+        self.escapes: set[tuple[str, str]] = set()
+        """What simulated code did for real, and where: see escapes."""
         self._time = VirtualTime(self)
         self._loops = Loops()
         self._collects = gc.isenabled()
@@ -140,6 +142,7 @@ class SimWorld:
         finally:
             self.packages.close()
             self.clock.clear()
+            self.network.forget_all()
             self._time.restore()
             self._loops.restore()
             if suspended is not None:

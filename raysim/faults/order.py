@@ -16,6 +16,9 @@ PCT: Final = "pct"
 DELAYED: Final = "delayed"
 KINDS: Final = (FIFO, RANDOM, PCT, DELAYED)
 
+LENGTH: Final = 3_000
+"""Events of a run of some thirty tasks. Ours."""
+
 
 class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     """Never changes the order of what one process sends another, or of one process's timers."""
@@ -28,15 +31,14 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     """Of `pct` and `delayed`: a bug of this depth needs so many events in one certain order."""
     bound_ns: int = 0
     """Events so near to each other count as of one instant: arrivals and timers are put off to the next multiple."""
-    length: int = 3_000
-    """Of `pct` and `delayed`: among how many events, from the first, the places of change are drawn. Ours: what
-    a run of some thirty tasks has."""
+    length: int = LENGTH
+    """Of `pct` and `delayed`: among how many events, from the first, the places of change are drawn."""
 
     def __str__(self) -> str:
         given = [] if self.kind in (FIFO, RANDOM) else [f"depth={self.depth}"]
         if self.bound_ns:
             given.append(f"bound={format_duration(self.bound_ns)}")
-        if self.kind not in (FIFO, RANDOM) and self.length != Order.length:
+        if self.kind not in (FIFO, RANDOM) and self.length != LENGTH:
             given.append(f"length={self.length}")
         return f"{self.kind}({', '.join(given)})" if given else self.kind
 

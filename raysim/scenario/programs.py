@@ -19,6 +19,7 @@ import msgspec
 from raysim.api import alias
 from raysim.api.defaults import Defaults, set_defaults
 from raysim.api.session import shutdown
+from raysim.journal import Escaped
 from raysim.scenario.loading import Experiment
 from raysim.scenario.problems import Problem, ScenarioError
 from raysim.scenario.reading import read_text
@@ -73,8 +74,18 @@ def run_program(experiment: Experiment, options: RunOptions) -> ProgramRun:
     records = records_of_program(notes, notes.first_submitted_ns)
     outcome = _outcome(experiment, options, notes, wall_s)
     summary = summarise(outcome, records, None, experiment.scenario.expectations)
-    run = Run(experiment, summary, records, options.journal, what_differs(experiment, options))
+    told = what_differs(experiment, options) + _escapes(options)
+    run = Run(experiment, summary, records, options.journal, told)
     return ProgramRun(status, run)
+
+
+def _escapes(options: RunOptions) -> tuple[str, ...]:
+    """What the program did beyond the simulation."""
+    return tuple(
+        f"{note.place} {note.what}, which is not simulated: runs of one seed may differ"
+        for note in options.journal.notes(Escaped)
+        if isinstance(note, Escaped)
+    )
 
 
 def _check_program(experiment: Experiment, options: RunOptions) -> None:

@@ -60,7 +60,7 @@ class Run:
     records: Sequence[TaskRecord]
     journal: Journal
     notes: tuple[str, ...] = ()
-    """What the scenario asks for and this world does not have."""
+    """What the scenario asks for and this world does not have, and what a program did beyond the simulation."""
 
 
 class Stopwatch:

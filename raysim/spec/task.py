@@ -166,3 +166,6 @@ class TaskCall(msgspec.Struct, gc=False, array_like=True):
     """Of an actor call: the pickled tuple of exception classes that are retried; empty: all."""
     name: str = ""
     """Of an actor call, in place of its method's. Ray: the method option `name`."""
+    out_of_turn: bool = False
+    """Of an actor call that is made again for a return that was lost: its turn was before, and calls that
+    wait for that return may be ahead of it."""

@@ -52,12 +52,24 @@ def start(backend: str, **options: Any) -> ModuleType:
     return ray
 
 
+OWN_SESSION = {"cluster", "fresh", "standing"}
+"""Fixtures of tests that start what they run on."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    said = "starts a cluster of Ray for itself, which takes five to ten seconds"
+    config.addinivalue_line("markers", f"own_ray: {said}")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Ray leaves sockets to the garbage collector."""
     for item in items:
         params = getattr(item, "callspec", None)
-        if params is not None and params.params.get("backend") in (ON_RAY, JUDGE):
-            item.add_marker(pytest.mark.filterwarnings("ignore::ResourceWarning"))
+        if params is None or params.params.get("backend") not in (ON_RAY, JUDGE):
+            continue
+        # Ray leaves sockets to the garbage collector.
+        item.add_marker(pytest.mark.filterwarnings("ignore::ResourceWarning"))
+        if OWN_SESSION.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.own_ray)
 
 
 @pytest.fixture(scope="module", params=backends())

@@ -104,3 +104,51 @@ def test_returned_reference_is_not_followed(ray):
     ref = ray.get(give.remote(), timeout=PATIENCE)
     assert type(ref).__name__ == "ObjectRef"
     assert ray.get(ref, timeout=PATIENCE) == "inner"
+
+
+def test_attributes_of_a_class_belong_to_a_process(ray):
+    """A class that travels by value is another class in each process, with one state there."""
+
+    class Tally:
+        count = 0
+
+    @ray.remote(num_cpus=0)
+    class Member:
+        def add(self):
+            Tally.count += 1
+            return Tally.count
+
+    first, second = Member.remote(), Member.remote()
+    assert ray.get([first.add.remote(), first.add.remote(), second.add.remote()]) == [1, 2, 1]
+    assert Tally.count == 0
+
+
+def test_object_of_a_class_that_travelled_is_of_the_driver_s_class(ray):
+    class Point:
+        def __init__(self, x):
+            self.x = x
+
+    @ray.remote
+    def moved(point):
+        assert isinstance(point, Point)
+        return Point(point.x + 1)
+
+    back = ray.get(moved.remote(Point(1)))
+    assert isinstance(back, Point)
+    assert back.x == 2
+
+
+def test_class_of_the_driver_is_not_changed_by_those_who_unpickle_it(ray):
+    """Its methods go on looking at the driver's globals."""
+    space = {"SIGN": 1}
+    exec("class Signed:\n    def sign(self):\n        return SIGN\n", space)
+    signed = space["Signed"]
+    signed.__module__ = "__main__"
+
+    @ray.remote
+    def asks(one):
+        return one.sign()
+
+    assert ray.get(asks.remote(signed())) == 1
+    space["SIGN"] = 2
+    assert signed().sign() == 2

@@ -1,10 +1,10 @@
 """`ray.util.pdb` and `ray.util.ray_debugpy`: debuggers for code that has no terminal."""
 
+import _thread
 import logging
 import os
 import socket
 import sys
-import threading
 from collections.abc import Callable
 from importlib import import_module
 from types import ModuleType, SimpleNamespace
@@ -27,21 +27,33 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
-class Client(threading.Thread):
+class Client:
     """Whoever is at the other end of a debugger: says these lines, each at a prompt.
 
-    A thread: a simulated task that waits for its debugger stops the whole world.
+    A real thread: a simulated task that waits for its debugger stops the whole world, and with it those
+    threads that `threading` starts in simulated code.
     """
 
     def __init__(self, port: int, *lines: str) -> None:
-        super().__init__()
         self._port = port
         self._lines = lines
+        self._runs = _thread.allocate_lock()
+        self._runs.acquire()
         self.said: list[str] = []
         """What the debugger has said before each prompt."""
-        self.start()
+        _thread.start_new_thread(self._run, ())
 
-    def run(self) -> None:
+    def join(self) -> None:
+        with self._runs:
+            pass
+
+    def _run(self) -> None:
+        try:
+            self._speak()
+        finally:
+            self._runs.release()
+
+    def _speak(self) -> None:
         sock: list[socket.socket] = []
 
         def connected() -> bool:

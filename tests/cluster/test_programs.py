@@ -168,7 +168,9 @@ def test_a_worker_that_computes_still_serves_what_it_owns(start: Start) -> None:
     ray.get(spinning)
 
 
-def test_what_a_task_prints_is_shown_with_whose_it_is(start: Start, capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_a_task_prints_is_shown_with_whose_it_is(
+    start: Start, capfd: pytest.CaptureFixture[str]
+) -> None:
     start()
 
     @ray.remote

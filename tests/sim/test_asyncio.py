@@ -377,14 +377,3 @@ def test_lock_of_a_thread_that_never_lets_go_is_found(init):
     ray.get(actor.take.remote())
     with pytest.raises(ray.exceptions.RaySystemError, match=r"Deadlock.*Stuck\.take"):
         ray.get(actor.take.remote())
-
-
-def test_locks_of_other_programs_are_real(init):
-    init()
-
-    @ray.remote
-    def kind():
-        return type(threading.Lock()).__module__
-
-    assert ray.get(kind.remote()) == "_thread"
-    assert type(threading.Lock()).__module__ == "_thread"

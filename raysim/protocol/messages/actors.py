@@ -113,7 +113,7 @@ class KillWorker(Message):
 class ActorOutOfScope(Message):
     """Owner to GCS: nobody holds a handle any more; end it after its submitted calls.
 
-    Reply: none; ActorChanged follows. Lost: the actor ends with its owner.
+    Reply: ActorChanged, once it is dead. Lost: told again until then.
     """
 
     actor_id: ActorId

@@ -26,6 +26,8 @@ class NodeRegistered(Message):
 
     autoscales: bool = False
     """Somebody wants to know what waits: see ReportResources."""
+    dead: list[NodeId] = []
+    """Nodes that died before, the latest: what their processes owned may still be referred to."""
 
 
 class NodeRefused(Message):

@@ -80,7 +80,7 @@ class RemoveBorrowers(Message):
 class RequestExtent(Message):
     """Process to its raylet: lend me so much of the store to write in. Size in bytes.
 
-    Reply: ExtentLent or ExtentRefused. Lost: asked again with the same number.
+    Reply: ExtentLent or ExtentRefused. Lost: with the connection, and then the process ends.
     """
 
     number: int
@@ -90,7 +90,7 @@ class RequestExtent(Message):
 class ExtentLent(Message):
     """Raylet to process: write there; `handle` is the store's name for the place.
 
-    Lost: asked again; the same extent is lent.
+    Lost: with the connection; the extent is taken back with its process.
     """
 
     number: int
@@ -100,7 +100,7 @@ class ExtentLent(Message):
 class ExtentRefused(Message):
     """Raylet to process: it can never fit; the text names what fills the store.
 
-    Lost: asked again.
+    Lost: with the connection, and then the process ends.
     """
 
     number: int

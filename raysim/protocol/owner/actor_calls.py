@@ -56,6 +56,8 @@ class ActorClient(msgspec.Struct):
     in_flight: dict[TaskId, TaskRecord] = {}
     outbox: list[TaskRecord] = []
     next_sequence: int = 0
+    some_out_of_turn: bool = False
+    """Calls that are made again may be in `queue`."""
     connected: bool = False
     """The incarnation in `info` is alive as far as is known, and takes calls."""
     timer: Timer | None = None
@@ -223,6 +225,8 @@ class ActorCalls:
             return
         if actor.info.out_of_order:
             self._overtake(actor)
+        elif actor.some_out_of_turn:
+            self._let_pass(actor)
         queue = actor.queue
         while queue and (queue[0].missing == 0 or queue[0].cancelled):
             record = queue.popleft()
@@ -258,6 +262,16 @@ class ActorCalls:
                 [record for record in queue if not record.missing]
                 + [record for record in queue if record.missing]
             )
+
+    def _let_pass(self, actor: ActorClient) -> None:
+        """Those out of turn that are ready go first: what is ahead of them may wait for what they return."""
+        queue = actor.queue
+        ready = [record for record in queue if record.call.out_of_turn and not record.missing]
+        if ready:
+            others = [record for record in queue if record.missing or not record.call.out_of_turn]
+            actor.queue = deque(ready + others)
+        else:
+            actor.some_out_of_turn = any(record.call.out_of_turn for record in queue)
 
     def _send(self, actor: ActorClient) -> None:
         assert actor.info is not None
@@ -346,6 +360,8 @@ class ActorCalls:
         return True
 
     def _call_again(self, actor: ActorClient, record: TaskRecord) -> None:
+        actor.some_out_of_turn = True
+        record.call = msgspec.structs.replace(record.call, out_of_turn=True)
         self._requeue(actor, [record])
         self._drain(actor)
 
@@ -454,6 +470,7 @@ class ActorCalls:
                 call, attempt=call.attempt + 1, refs=list(call.refs), sequence=-1
             )
             actor.queue.appendleft(record)
+            actor.some_out_of_turn = actor.some_out_of_turn or call.out_of_turn
         for record in again:
             self._arguments.wait(record, lambda: self._drain(actor))
 

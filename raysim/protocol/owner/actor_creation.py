@@ -50,6 +50,8 @@ class Creation(msgspec.Struct):
     failure: Failure | None = None
     """Of an argument: it will never be."""
     timer: Timer | None = None
+    leaving: Timer | None = None
+    """Nobody has a handle any more, and the GCS is told so again and again."""
     holds_arguments: bool = True
     incarnation: int = 0
     starting: bool = True
@@ -203,6 +205,9 @@ class ActorCreation:
 
     def _end(self, made: Creation) -> None:
         self._stop_asking(made)
+        if made.leaving is not None:
+            made.leaving.cancel()
+            made.leaving = None
         self._release(made)
         self._made.pop(made.spec.actor_id, None)
         actor_id, out_of_scope = made.spec.actor_id, self._objects.on_out_of_scope
@@ -229,8 +234,15 @@ class ActorCreation:
         made = self._made.get(actor_id)
         if made is not None and not made.asked:
             self._end(made)  # Nobody will ever call it.
-        else:
-            self._host.send(self._gcs, ActorOutOfScope(actor_id))
+        elif made is not None:
+            self._leave(made)
+
+    def _leave(self, made: Creation) -> None:
+        """Until it is known to be dead: the GCS may have been away when it was told."""
+        self._host.send(self._gcs, ActorOutOfScope(made.spec.actor_id))
+        made.leaving = self._host.call_later(
+            self._host.config.request_retry_ns, lambda: self._leave(made)
+        )
 
 
 def constructor_row(made: Creation, state: str) -> TaskSeen:

@@ -104,6 +104,7 @@ class ObjectTable:
         self._on_node: dict[NodeId, dict[ObjectId, None]] = {}
         self._from_owner: dict[WorkerId, dict[ObjectId, None]] = {}
         self._epoch = 0
+        self._dead_nodes: dict[NodeId, None] = {}
         self._owned = 0
         self._when_nothing_owned: Callable[[], None] | None = None
         self._free = Batcher[ObjectId](host, lambda ids: FreeObjects(ids))
@@ -132,7 +133,14 @@ class ObjectTable:
                 self._fail(entry, FailureKind.OBJECT_FREED, "was freed by its owner")
             else:
                 self._belongs(entry, owner)
+                if owner.node_id in self._dead_nodes:
+                    # Nobody there answers, and nothing will break: no connection was ever made.
+                    self._owner_lost(entry, owner.worker_id)
         return entry
+
+    def _owner_lost(self, entry: Entry, owner: WorkerId) -> None:
+        text = f"cannot be had: its owner, process {owner.hex()[:8]}, is gone"
+        self._fail(entry, FailureKind.OWNER_DIED, text)
 
     def _belongs(self, entry: Entry, owner: Address) -> None:
         entry.owner = owner
@@ -410,6 +418,7 @@ class ObjectTable:
             self._fail(entry, FailureKind.OBJECT_LOST, f"was {reason}")
 
     def node_lost(self, node_id: NodeId) -> None:
+        self._dead_nodes[node_id] = None
         for object_id in list(self._on_node.pop(node_id, {})):
             entry = self.entries.get(object_id)
             if entry is not None:
@@ -489,12 +498,11 @@ class ObjectTable:
             self.cascade.run(partial(self._look_again, entry))
         for resolvers in self._resolvers.values():
             resolvers.pop(peer.worker_id, None)
-        text = f"cannot be had: its owner, process {peer.worker_id.hex()[:8]}, is gone"
         for object_id in list(self._from_owner.get(peer.worker_id, ())):
             # One failure may end calls that held the next of these.
             lost = self.entries.get(object_id)
             if lost is not None and _needs_owner(lost):
-                self._fail(lost, FailureKind.OWNER_DIED, text)
+                self._owner_lost(lost, peer.worker_id)
         self._acknowledgements.owner_lost(peer.worker_id)
 
     def peers_on(self, node_id: NodeId) -> list[Address]:

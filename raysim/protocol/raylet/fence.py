@@ -7,6 +7,10 @@ REMEMBERED = 10_000
 """Lost processes that are told apart, the latest ones. Their last messages are long delivered by then. Ours."""
 
 
+NODES_TOLD = 1_000
+"""Lost nodes that a new process is told of, the latest. Ray: `maximum_gcs_dead_node_cached_count`."""
+
+
 class Fence:
     """Ids are never used again, so that an entry can only be useless, never wrong."""
 
@@ -32,6 +36,10 @@ class Fence:
 
     def has(self, process: Address) -> bool:
         return process.worker_id in self._processes or process.node_id in self._nodes
+
+    def nodes(self) -> list[NodeId]:
+        """Lost ones, the latest last."""
+        return list(self._nodes)[-NODES_TOLD:]
 
     def has_node(self, node_id: NodeId) -> bool:
         return node_id in self._nodes

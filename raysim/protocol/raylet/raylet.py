@@ -159,6 +159,8 @@ class Raylet:
             self._host.call_later(self._host.config.request_retry_ns, self._register)
 
     def _on_registered(self, sender: Address, registered: NodeRegistered) -> None:
+        for node_id in registered.dead:
+            self._on_node_removed(sender, NodeRemoved(node_id, "it died before this one joined"))
         if not self._registered:
             self._registered = True
             if registered.autoscales:
@@ -253,6 +255,9 @@ class Raylet:
             self._welcome(sender)
 
     def _welcome(self, process: Address) -> None:
+        for node_id in self._fence.nodes():
+            # It may be given a reference whose owner was there, and would wait for an answer for ever.
+            self._host.send(process, NodeRemoved(node_id, "it died before this process began"))
         self._host.send(process, WorkerRegistered(self._gcs, self._info.name))
 
     def _on_exiting(self, sender: Address, exiting: WorkerExiting) -> None:

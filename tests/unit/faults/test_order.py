@@ -31,3 +31,8 @@ def test_an_order_is_read_and_shown(text, order):
 def test_a_wrong_order_is_refused_with_what_was_meant(text, says):
     with pytest.raises(ValueError, match=says):
         parse_order(text)
+
+
+def test_an_order_does_not_show_what_is_as_usual():
+    assert str(Order("pct")) == "pct(depth=3)"
+    assert str(Order("delayed", length=500)) == "delayed(depth=3, length=500)"

@@ -74,3 +74,23 @@ def test_what_is_under_way_keeps_the_watchdog_quiet():
     clock.expected = 1
     clock.run_until(finish(clock, 1_000))
     assert clock.now_ns == 1_000
+
+
+def test_an_event_may_let_time_go_on_and_the_rest_of_its_instant_still_runs_in_order():
+    """As `explain` does at a deadlock: the loop inside takes over the instant that the outer one is in."""
+    clock, order, inner, outer = Clock(), [], Waiter(), Waiter()
+
+    def nest():
+        order.append("first")
+        clock.call(0, lambda: order.append("third"))
+        clock.call(5, inner.finish)
+        clock.call(5, lambda: order.append("fourth"))
+        clock.run_until(inner)
+        order.append(("back", clock.now_ns))
+        clock.call(0, lambda: order.append("fifth"))
+        clock.call(1, outer.finish)
+
+    clock.call(10, nest)
+    clock.call(10, lambda: order.append("second"))
+    clock.run_until(outer)
+    assert order == ["first", "second", "third", ("back", 15), "fourth", "fifth"]

@@ -53,7 +53,7 @@ def test_it_is_placed_with_its_arguments_once_they_are_ready(head: Head) -> None
     spec = msgspec.structs.replace(early(head), args=b"filled")
     head.tell(DRIVER, CreateActor(spec))
     head.one(RequestWorkerLease)
-    living = head.gcs.actors.living(spec.actor_id)
+    living = head.gcs.actors.directory.live.get(spec.actor_id)
     assert living is not None
     assert living.spec.args == b"filled"
 
