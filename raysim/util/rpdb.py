@@ -65,6 +65,7 @@ class RemotePdb(Pdb):
         try:
             super().interaction(*args, **kwargs)
         except OSError:  # They went while they were told something.
+            self._hang_up()
             self.set_quit()
 
     def _hang_up(self) -> None:

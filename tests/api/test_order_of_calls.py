@@ -103,13 +103,15 @@ def test_failed_argument_lets_those_behind_go_on(ray, log_class):
         ray.get(failing, timeout=PATIENCE)
 
 
-def test_call_that_is_retried_gives_up_its_place(ray, log_class):
-    """Those behind it do not wait for its second attempt."""
+def test_call_that_is_retried_gives_up_its_place(ray, log_class, after, signal):
+    """Those behind it do not wait for its second attempt. Both wait for its argument at first: so they go together."""
     log = log_class.remote()
-    retried = log.add.options(max_task_retries=1, retry_exceptions=True).remote("first", fails=1)
+    again = log.add.options(max_task_retries=1, retry_exceptions=True)
+    retried = again.remote(after.remote(signal), fails=1)
     behind = log.add.remote("second")
-    assert ray.get(behind, timeout=PATIENCE)[:2] == ["first", "second"]
-    assert ray.get(retried, timeout=PATIENCE) == ["first", "second", "first"]
+    ray.get(signal.open.remote())
+    assert ray.get(behind, timeout=PATIENCE)[:2] == ["late", "second"]
+    assert ray.get(retried, timeout=PATIENCE) == ["late", "second", "late"]
 
 
 def test_threads_begin_with_whichever_call_is_ready(ray, after, signal):

@@ -5,6 +5,7 @@ import logging
 import os
 import socket
 import sys
+from bdb import BdbQuit
 from collections.abc import Callable
 from importlib import import_module
 from types import ModuleType, SimpleNamespace
@@ -175,6 +176,24 @@ def test_where_the_debugger_listens_is_said(
     pdb.set_trace()
     assert f"python -m raysim.util.rpdb 127.0.0.1 {port}" in said[0]
     sys._client.close()  # type: ignore[attr-defined]
+
+
+def test_connection_is_closed_when_they_went_while_they_were_told_something(
+    pdb: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = socket.socketpair()
+    monkeypatch.setenv("RAY_DEBUG", "legacy")
+    monkeypatch.setenv("REMOTE_PDB_QUIET", "1")
+    monkeypatch.setattr(socket.socket, "accept", lambda listener: (here, None))
+    there.close()
+
+    def stops() -> None:
+        pdb.set_trace()
+        raise AssertionError("nobody said that it may go on")
+
+    with pytest.raises(BdbQuit):
+        stops()
+    assert here.fileno() == -1
 
 
 def test_without_debugpy_nothing_stops(
