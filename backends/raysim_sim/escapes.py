@@ -8,6 +8,7 @@ Not seen: what a library reads in C, such as the clock of `numpy.datetime64("now
 import logging
 import os
 import sys
+from collections.abc import Callable
 from types import FrameType
 from typing import Final
 
@@ -45,18 +46,29 @@ def watch() -> None:
     global _watching
     if not _watching:
         _watching = True
-        sys.addaudithook(_heard)
+        sys.addaudithook(hook(_heard, sys.is_finalizing))
 
 
-def _heard(event: str, arguments: object) -> None:
-    what = _ACTS.get(event)
-    if what is None:
-        return
+def hook(
+    heard: Callable[[str, FrameType], None], ending: Callable[[], bool]
+) -> Callable[[str, object], None]:
+    """Calls `heard` with what an act means and with its frame; never when the interpreter is ending."""
+    acts = _ACTS  # Python goes on calling hooks when it has taken this module apart.
+
+    def told(event: str, arguments: object) -> None:
+        what = acts.get(event)
+        if what is not None and not ending():
+            heard(what, sys._getframe(1))
+
+    return told
+
+
+def _heard(what: str, frame: FrameType) -> None:
     world = running_world()
     host = None if world is None else world.users.running
     if world is None or host is None:
         return
-    place = _place(sys._getframe(1))
+    place = _place(frame)
     if place is None or (what, place) in world.escapes:
         return
     world.escapes.add((what, place))

@@ -10,6 +10,7 @@ from raysim.journal import Escaped
 from raysim.scenario.loading import load_experiment
 from raysim.scenario.programs import run_experiment
 from raysim.scenario.running import RunOptions
+from raysim_sim import escapes
 
 
 def line_of(text):
@@ -81,3 +82,15 @@ def test_a_run_tells_where_its_program_left_the_simulation(tmp_path):
     assert done.status == 0
     (note,) = done.run.notes
     assert f"{program.name}:3 starts a real process" in note
+
+
+def test_nothing_is_told_when_the_interpreter_ends(monkeypatch):
+    """Python goes on telling of acts when it has taken the modules apart."""
+    told = []
+    living = escapes.hook(lambda what, frame: told.append(what), lambda: False)
+    ending = escapes.hook(lambda what, frame: told.append(what), lambda: True)
+    monkeypatch.setattr(escapes, "_ACTS", None)
+    living("socket.bind", ())
+    living("open", ())
+    ending("socket.bind", ())
+    assert told == ["uses a real socket"]
