@@ -1,7 +1,7 @@
 # Every target sets up .venv by itself. `make help` lists them.
 #
 #   make PYTHON=python3.13 test    another interpreter (3.11 or newer)
-#   make test ARGS="-k lease -x"   arguments for pytest; then the part on Ray is left out
+#   make test ARGS="-k lease -x"   more arguments for pytest
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -41,11 +41,8 @@ demo: $(RUN_STAMP) ## a workflow that loses a node, then one program in two worl
 	@test -f $(OUT)/report.html || { echo 'make demo: the run left no $(OUT)/report.html' >&2; exit 1; }
 	@printf '\nThe report of the first run: %s\n' "$(CURDIR)/$(OUT)/report.html"
 
-test: $(DEV_STAMP) ## the whole suite, on Ray too where it can be installed (ARGS="..." goes to pytest)
+test: $(DEV_STAMP) ## the whole suite on sim and cluster (ARGS="..." goes to pytest)
 	@$(PY) -m pytest $(ARGS)
-ifeq ($(strip $(ARGS)),)
-	@$(MAKE) --no-print-directory test-ray ARGS='-m "not own_ray"'
-endif
 
 # Ray has a virtual environment of its own: nothing else is to depend on it. It loses an actor or a
 # group's room once in a thousand tests, so what fails is tried again, once, in a fresh process.
