@@ -11,7 +11,6 @@ from raysim.exceptions import PendingCallsLimitExceeded, from_failure
 from raysim.protocol.host import Waiter
 from raysim.protocol.messages import ContainedRef
 from raysim.protocol.owner.scheduling_class import SchedulingClass
-from raysim.runtime.class_copies import restore
 from raysim.runtime.object_ref import ObjectRef
 from raysim.runtime.object_ref_generator import ObjectRefGenerator
 from raysim.runtime.resources import actor_resources, placed, task_resources
@@ -137,7 +136,6 @@ class Calls:
         is_synthetic = options is not None and options.work is not None
         if self._worker.values.before_pickling is not None:
             self._worker.values.before_pickling()
-        restore(target.target)
         payload = b"" if is_synthetic else _dump(target.name, (target.target, None))
         exported = self._exports[target] = Exported(
             function_id(payload or target.name.encode()), payload
