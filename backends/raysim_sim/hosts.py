@@ -327,7 +327,8 @@ class UserHost(SimHost):
         self.users.beside(self, action)
 
     def soon(self, action: Callable[[], None]) -> None:
-        self.call_later(0, action)
+        if self.alive:  # References may outlive it, and be dropped when the interpreter ends.
+            self.call_later(0, action)
 
     def inbox(self, graph_id: TaskId) -> None:
         """All values are messages, and cost what messages cost."""

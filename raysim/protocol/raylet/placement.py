@@ -26,7 +26,7 @@ class Placement:
 
     def needs_view(self, request: RequestWorkerLease) -> bool:
         """Whether the other nodes have to be known to decide, and are not yet. They are asked for."""
-        if request.hops and fits(request.resources, self._view.local.available):
+        if self._chosen(request) and fits(request.resources, self._view.local.available):
             return False
         self._view.watch()
         return not self._view.ready
@@ -40,9 +40,7 @@ class Placement:
             named = self._named(request, wish)
             if named is not None or not request.strategy.soft:
                 return named
-        if request.hops and fits(need, view.local.available):
-            # Another raylet chose this node for its room, and for its labels, which do not change:
-            # judging again would send it round.
+        if self._chosen(request) and fits(need, view.local.available):
             return view.local_id
         if request.hops >= self._max_hops and wish.possible(view.local):
             return view.local_id
@@ -50,6 +48,14 @@ class Placement:
         if found is None and isinstance(request.strategy, InBundle):
             return self._groups.where(request)
         return found
+
+    def _chosen(self, request: RequestWorkerLease) -> bool:
+        """Whether another raylet chose this node for its room, and for its labels, which do not change.
+
+        Judging again would send it round. A request that was rejected elsewhere was not chosen for
+        here: it came back.
+        """
+        return request.hops > 0 and request.rejected_by is None
 
     def elsewhere(self, request: RequestWorkerLease) -> NodeId | None:
         """Another node that has room now for a request that waits here."""

@@ -9,6 +9,7 @@ from raysim.protocol.messages import (
     WorkerLeaseRejected,
     WorkerLeaseSpilled,
 )
+from raysim.spec.labels import parse_selector
 from raysim.spec.node import NodeView
 from raysim.spec.resources import fixed
 from raysim.spec.task import NodeAffinity
@@ -160,3 +161,13 @@ def test_a_request_for_one_node_waits_there() -> None:
     ((_, spilled),) = node.host.of(WorkerLeaseSpilled)
     assert spilled.grant_or_reject is False
     assert node.host.of(WorkerLeaseGranted) == []
+
+
+def test_a_rejected_request_does_not_run_where_its_labels_exclude_it() -> None:
+    """It came back: that it has been elsewhere does not mean that it was sent here."""
+    node = Node(cpus=1, others={"there": 1})
+    full = NodeView(THERE, fixed({"CPU": 1}), {"CPU": 0}, labels={"zone": "b"})
+    selectors = (parse_selector({"zone": "b"}),)
+    node.ask(OWNER, 1, hops=1, rejected_by=full, selectors=selectors)
+    assert not node.host.workers.started
+    assert node.spilled() == {1: THERE}
