@@ -306,7 +306,7 @@ class Calls:
         known = self._worker.retries_of.get(actor_id)
         if known is not None:
             return known
-        info = self._owner.actor_calls.client(actor_id).info
+        info = self._owner.actor_calls.clients.of(actor_id).info
         return info.max_task_retries if info is not None else 0
 
     def find_actor(self, name: str, namespace: str) -> ActorInfo | None:

@@ -3,7 +3,6 @@
 Never where an actor runs or whether it restarts: the GCS says so (ActorChanged).
 """
 
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 
@@ -11,18 +10,18 @@ import msgspec
 
 from raysim.journal import ObjectRebuilt
 from raysim.protocol.batching import Batcher
-from raysim.protocol.host import Host, Timer
+from raysim.protocol.host import Host
 from raysim.protocol.messages import (
     ActorChanged,
     CancelTasks,
     ContainedRef,
     PushActorCalls,
     ReleaseReturnHolds,
-    SubscribeActor,
     TaskResult,
     TasksDone,
     TaskStatus,
 )
+from raysim.protocol.owner.actor_clients import ActorClient, ActorClients, died, unavailable
 from raysim.protocol.owner.call_arguments import Arguments
 from raysim.protocol.owner.history import History
 from raysim.protocol.owner.leases import SEND_AFTER_NS, SEND_AT
@@ -39,31 +38,10 @@ from raysim.spec.ids import (
     NodeId,
     ObjectId,
     TaskId,
-    WorkerId,
     actor_handle_object,
     return_id,
 )
 from raysim.spec.task import TaskCall, returns_of
-
-
-class ActorClient(msgspec.Struct):
-    """One actor as this caller sees it."""
-
-    actor_id: ActorId
-    info: ActorInfo | None = None
-    queue: deque[TaskRecord] = msgspec.field(default_factory=deque)
-    """Not sent yet, in the order of the calls."""
-    in_flight: dict[TaskId, TaskRecord] = {}
-    outbox: list[TaskRecord] = []
-    next_sequence: int = 0
-    some_out_of_turn: bool = False
-    """Calls that are made again may be in `queue`."""
-    connected: bool = False
-    """The incarnation in `info` is alive as far as is known, and takes calls."""
-    timer: Timer | None = None
-    when_idle: Callable[[], None] | None = None
-    lost_incarnation: int = -1
-    """The incarnation whose process this caller saw go."""
 
 
 class ActorCalls:
@@ -76,111 +54,53 @@ class ActorCalls:
         self._history = history
         self._arguments = Arguments(objects)
         self._gcs = gcs
-        self._actors: dict[ActorId, ActorClient] = {}
-        self._by_worker: dict[WorkerId, ActorClient] = {}
+        self.clients = ActorClients(host, gcs, self._owner_of)
         self.records: dict[TaskId, TaskRecord] = {}
         self._dirty: dict[ActorId, ActorClient] = {}
         self._flush_timer = False
-        self._watchers: dict[ActorId, dict[TaskId, Callable[[ActorInfo], None]]] = {}
         self._release_holds = Batcher[TaskId](host, lambda ids: ReleaseReturnHolds(ids))
-
-    # Knowing actors
-
-    def client(self, actor_id: ActorId, subscribe: bool = True) -> ActorClient:
-        """The actor's client; asks the GCS to be told of its state the first time."""
-        found = self._actors.get(actor_id)
-        if found is None:
-            found = self._actors[actor_id] = ActorClient(actor_id)
-            if subscribe:
-                self._subscribe(found)
-        return found
 
     def record(self, task_id: TaskId) -> TaskRecord | None:
         """A call that has not ended."""
         return self.records.get(task_id)
 
-    def watch(self, actor_id: ActorId, who: TaskId, changed: Callable[[ActorInfo], None]) -> None:
-        """Run `changed` with the actor's state, as far as it is known, and whenever the GCS says more."""
-        self._watchers.setdefault(actor_id, {})[who] = changed
-        info = self.client(actor_id).info
-        if info is not None:
-            changed(info)
-
-    def unwatch(self, actor_id: ActorId, who: TaskId) -> None:
-        watchers = self._watchers.get(actor_id, {})
-        watchers.pop(who, None)
-        if not watchers:
-            self._watchers.pop(actor_id, None)
-
-    def _tell_watchers(self, info: ActorInfo) -> None:
-        for changed in list(self._watchers.get(info.actor_id, {}).values()):
-            changed(info)
-
     def _owner_of(self, actor_id: ActorId) -> Address:
-        """Who made it, as the counted handle says: should that process die first, the GCS never hears of it."""
+        """As the counted handle says."""
         handle = self._objects.entries.get(actor_handle_object(actor_id))
         return NOWHERE if handle is None or handle.owner is None else handle.owner
 
-    def _subscribe(self, actor: ActorClient) -> None:
-        """Ask until the GCS answers: calls wait for it."""
-        self._host.send(self._gcs, SubscribeActor(actor.actor_id, self._owner_of(actor.actor_id)))
-        actor.timer = self._host.call_later(
-            self._host.config.request_retry_ns, lambda: self._subscribe(actor)
-        )
-
-    def _gcs_lost(self) -> None:
-        """It remembers actors, and not who wants to hear of them: tell it again, once it is back."""
-        for actor in self._actors.values():
-            is_dead = actor.info is not None and actor.info.state == ActorState.DEAD
-            if actor.timer is None and not is_dead:
-                actor.timer = self._host.call_later(
-                    self._host.config.request_retry_ns, partial(self._subscribe, actor)
-                )
+    # What the GCS says of actors
 
     def on_changed(self, sender: Address, changed: ActorChanged) -> None:
         info = changed.info
-        actor = self._actors.get(info.actor_id)
+        actor = self.clients.answered(info)
         if actor is None:
-            return  # Late news of an actor that nobody here can call any more.
-        if actor.timer is not None:
-            actor.timer.cancel()
-            actor.timer = None
-        known = actor.info
-        if known is not None and info.version < known.version:
             return
-        if known is not None and info.incarnation != known.incarnation:
-            self._disconnect(actor)
+        if actor.info is not None and info.incarnation != actor.info.incarnation:
+            self.clients.disconnect(actor)
             actor.next_sequence = 0
         actor.info = info
         if info.state == ActorState.ALIVE and info.incarnation == actor.lost_incarnation:
-            # The GCS has not noticed yet what this caller saw: the process is gone. Ask again later.
-            actor.timer = self._host.call_later(
-                self._host.config.request_retry_ns, lambda: self._subscribe(actor)
-            )
+            # The GCS has not noticed yet what this caller saw: the process is gone.
+            self.clients.subscribe_later(actor)
         elif info.state == ActorState.ALIVE:
-            self._connect(actor, info)
+            self._connect(actor)
         elif info.state == ActorState.DEAD:
-            self._disconnect(actor)
+            self.clients.disconnect(actor)
             self._end(actor)
         else:
-            self._disconnect(actor)
+            self.clients.disconnect(actor)
             self._lose_in_flight(actor)
-        self._tell_watchers(info)
+        self.clients.tell_watchers(info)
 
-    def _connect(self, actor: ActorClient, info: ActorInfo) -> None:
+    def _connect(self, actor: ActorClient) -> None:
         if actor.connected:
             return
         if actor.in_flight:
             self._lose_in_flight(actor)
             actor.next_sequence = 0
-        actor.connected = True
-        self._by_worker[info.address.worker_id] = actor
+        self.clients.connect(actor)
         self._drain(actor)
-
-    def _disconnect(self, actor: ActorClient) -> None:
-        actor.connected = False
-        if actor.info is not None:
-            self._by_worker.pop(actor.info.address.worker_id, None)
 
     # Calling
 
@@ -194,7 +114,7 @@ class ActorCalls:
         parent: TaskId = NIL_TASK,
         hidden: bool | None = None,
     ) -> None:
-        actor = self.client(actor_id)
+        actor = self.clients.of(actor_id)
         record = TaskRecord(call, None, name, retries, nested, self._host.now_ns())
         record.actor_id = actor_id
         record.rebuilds = retries != 0
@@ -208,10 +128,10 @@ class ActorCalls:
             self._arguments.hold(record)
         info = actor.info
         if info is not None and info.state == ActorState.DEAD:
-            self._fail(record, _died(info))
+            self._fail(record, died(info))
             return
         if info is not None and info.state == ActorState.RESTARTING and retries == 0:
-            self._fail(record, _unavailable(info, "is restarting"))
+            self._fail(record, unavailable(info, "is restarting"))
             return
         actor.queue.append(record)
         if call.refs:
@@ -224,9 +144,9 @@ class ActorCalls:
         if not actor.connected or actor.info is None:
             return
         if actor.info.out_of_order:
-            self._overtake(actor)
+            actor.overtake()
         elif actor.some_out_of_turn:
-            self._let_pass(actor)
+            actor.let_pass()
         queue = actor.queue
         while queue and (queue[0].missing == 0 or queue[0].cancelled):
             record = queue.popleft()
@@ -253,25 +173,6 @@ class ActorCalls:
             if not self._flush_timer:
                 self._flush_timer = True
                 self._host.call_later(SEND_AFTER_NS, self._flush_late)
-
-    def _overtake(self, actor: ActorClient) -> None:
-        """The actor keeps no order: the calls that are ready go before those that wait."""
-        queue = actor.queue
-        if queue and queue[0].missing and not all(record.missing for record in queue):
-            actor.queue = deque(
-                [record for record in queue if not record.missing]
-                + [record for record in queue if record.missing]
-            )
-
-    def _let_pass(self, actor: ActorClient) -> None:
-        """Those out of turn that are ready go first: what is ahead of them may wait for what they return."""
-        queue = actor.queue
-        ready = [record for record in queue if record.call.out_of_turn and not record.missing]
-        if ready:
-            others = [record for record in queue if record.missing or not record.call.out_of_turn]
-            actor.queue = deque(ready + others)
-        else:
-            actor.some_out_of_turn = any(record.call.out_of_turn for record in queue)
 
     def _send(self, actor: ActorClient) -> None:
         assert actor.info is not None
@@ -300,7 +201,7 @@ class ActorCalls:
             if record is None or not record.running or record.call.attempt != result.attempt:
                 continue
             assert record.actor_id is not None
-            actor = self._actors[record.actor_id]
+            actor = self.clients.of(record.actor_id)
             del actor.in_flight[result.task_id]
             record.running = False
             self._result(actor, record, worker, done.raylet, result)
@@ -347,9 +248,8 @@ class ActorCalls:
         if task_id in self.records:
             record.items_missing = True
             return True
-        actor = self.client(actor_id)
-        dead = actor.info is not None and actor.info.state == ActorState.DEAD
-        if dead or not self._take_retry(record):
+        actor = self.clients.of(actor_id)
+        if actor.is_dead or not self._take_retry(record):
             return False
         self._host.note(ObjectRebuilt(lost))
         self.records[task_id] = record
@@ -371,7 +271,7 @@ class ActorCalls:
         if record.num_returns < 0:
             self._streams.over(record)
         assert record.actor_id is not None
-        self._look_idle(self._actors[record.actor_id])
+        self._look_idle(self.clients.of(record.actor_id))
 
     def cancel(self, task_id: TaskId, recursive: bool = False) -> None:
         """Drop the call if it was not sent yet; the actor deals with one that was."""
@@ -379,7 +279,7 @@ class ActorCalls:
         if record is None:
             return
         assert record.actor_id is not None
-        actor = self._actors[record.actor_id]
+        actor = self.clients.of(record.actor_id)
         if record.running:
             record.cancelled = True
             if actor.connected and actor.info is not None:
@@ -399,12 +299,12 @@ class ActorCalls:
 
     def pending(self, actor_id: ActorId) -> int:
         """Calls of this process to the actor that have no result yet."""
-        actor = self._actors.get(actor_id)
+        actor = self.clients.known(actor_id)
         return 0 if actor is None else len(actor.in_flight) + len(actor.queue)
 
     def when_idle(self, actor_id: ActorId, action: Callable[[], None]) -> None:
         """Run `action` once every call of this process to the actor was answered."""
-        actor = self.client(actor_id)
+        actor = self.clients.of(actor_id)
         actor.when_idle = action
         self._look_idle(actor)
 
@@ -420,21 +320,20 @@ class ActorCalls:
     # Losing actors
 
     def node_lost(self, node_id: NodeId) -> None:
-        for actor in list(self._by_worker.values()):
-            if actor.info is not None and actor.info.address.node_id == node_id:
-                self.worker_lost(actor.info.address)
+        for actor in self.clients.on_node(node_id):
+            self.worker_lost(actor.address)
 
     def worker_lost(self, worker: Address) -> None:
         """The actor's process is gone: what becomes of it, the GCS will say. Or the GCS itself is."""
         if worker.worker_id == self._gcs.worker_id:
-            self._gcs_lost()
+            self.clients.gcs_lost()
             return
-        actor = self._by_worker.get(worker.worker_id)
+        actor = self.clients.at(worker)
         if actor is not None and actor.info is not None:
-            self._disconnect(actor)
+            self.clients.disconnect(actor)
             actor.lost_incarnation = actor.info.incarnation
             if actor.timer is None:
-                self._subscribe(actor)
+                self.clients.subscribe(actor)
 
     def _lose_in_flight(self, actor: ActorClient) -> None:
         """What was sent may have run; what was only gathered has not, and waits for the next incarnation."""
@@ -443,7 +342,7 @@ class ActorCalls:
             record.running = False
             del actor.in_flight[record.call.task_id]
             actor.queue.appendleft(record)
-        lost = sorted(actor.in_flight.values(), key=lambda record: record.call.sequence)
+        lost = actor.sent()
         actor.in_flight = {}
         self._retry_or_fail(actor, lost)
 
@@ -454,11 +353,11 @@ class ActorCalls:
             if record.cancelled:
                 self._cancelled(record)
             elif self._take_retry(record):
-                self._note(record, "retried", _address(actor), reason="the actor went")
+                self._note(record, "retried", actor.address, reason="the actor went")
                 again.append(record)
             else:
                 assert actor.info is not None
-                self._fail(record, _unavailable(actor.info, "restarts; this call may have run"))
+                self._fail(record, unavailable(actor.info, "restarts; this call may have run"))
         self._requeue(actor, again)
 
     def _requeue(self, actor: ActorClient, again: list[TaskRecord]) -> None:
@@ -484,9 +383,8 @@ class ActorCalls:
     def _end(self, actor: ActorClient) -> None:
         """Dead for good: every call that waits or is out fails."""
         assert actor.info is not None
-        failure = _died(actor.info)
-        records = sorted(actor.in_flight.values(), key=lambda record: record.call.sequence)
-        records += [record for record in actor.queue if not record.cancelled]
+        failure = died(actor.info)
+        records = actor.sent() + [record for record in actor.queue if not record.cancelled]
         actor.in_flight, actor.outbox = {}, []
         actor.queue.clear()
         for record in records:
@@ -502,18 +400,10 @@ class ActorCalls:
 
     def refuse(self, actor_id: ActorId, failure: Failure) -> None:
         """The GCS does not make this actor."""
-        actor = self.client(actor_id, subscribe=False)
+        actor = self.clients.of(actor_id, subscribe=False)
         actor.info = ActorInfo(actor_id, ActorState.DEAD, 0, 0, death=failure)
         self._end(actor)
-        self._tell_watchers(actor.info)
-
-    def forget(self, actor_id: ActorId) -> None:
-        """It is dead, and the counted handles are gone. Who finds another one asks the GCS anew."""
-        actor = self._actors.get(actor_id)
-        if actor is not None and not actor.in_flight and not actor.queue:
-            if actor.timer is not None:
-                actor.timer.cancel()
-            del self._actors[actor_id]
+        self.clients.tell_watchers(actor.info)
 
     def _note(
         self,
@@ -528,7 +418,7 @@ class ActorCalls:
         self._host.note(note)
         if not self.is_hidden(record):
             assert record.actor_id is not None
-            actor = self._actors.get(record.actor_id)
+            actor = self.clients.known(record.actor_id)
             info = None if actor is None else actor.info
             self._history.add(record, note, info, result, failure)
 
@@ -536,24 +426,5 @@ class ActorCalls:
         if record.hidden is not None:
             return record.hidden
         assert record.actor_id is not None
-        actor = self._actors.get(record.actor_id)
+        actor = self.clients.known(record.actor_id)
         return actor is not None and actor.info is not None and actor.info.hidden
-
-
-def _address(actor: ActorClient) -> Address:
-    return actor.info.address if actor.info is not None else NOWHERE
-
-
-def _died(info: ActorInfo) -> Failure:
-    if info.death is not None:
-        return info.death
-    text = f"Actor {info.class_name} ({info.actor_id.hex()[:8]}) is dead."
-    return Failure(FailureKind.ACTOR_DIED, text, info.actor_id)
-
-
-def _unavailable(info: ActorInfo, what: str) -> Failure:
-    text = (
-        f"Actor {info.class_name} ({info.actor_id.hex()[:8]}) {what}. Set max_task_retries if its"
-        " calls may run twice."
-    )
-    return Failure(FailureKind.ACTOR_UNAVAILABLE, text, info.actor_id)

@@ -90,7 +90,7 @@ class ActorCreation:
             handle = actor_handle_object(spec.actor_id)
             self._objects.create(handle)
             self._objects.on_out_of_scope[handle] = lambda: self._out_of_scope(spec.actor_id)
-        self._calls.client(spec.actor_id, subscribe=False)
+        self._calls.clients.of(spec.actor_id, subscribe=False)
         self._arguments.wait(record, lambda: self._register(made))
         if spec.name and not made.ready and spec.actor_id in self._made:
             self._ask(made)
@@ -213,9 +213,9 @@ class ActorCreation:
         actor_id, out_of_scope = made.spec.actor_id, self._objects.on_out_of_scope
         handle = actor_handle_object(actor_id)
         if handle in out_of_scope:
-            out_of_scope[handle] = lambda: self._calls.forget(actor_id)
+            out_of_scope[handle] = lambda: self._calls.clients.forget(actor_id)
         else:
-            self._calls.forget(actor_id)
+            self._calls.clients.forget(actor_id)
 
     def kill(self, actor_id: ActorId, no_restart: bool) -> None:
         """Now, whatever it does. What was gathered for it goes first: it was called before the kill."""

@@ -94,7 +94,7 @@ class Graphs:
         self._graphs[graph_id] = graph
         for actor_id in plan.actors():
             if graph.failure is None:
-                self._calls.watch(actor_id, graph_id, partial(self._actor_changed, graph))
+                self._calls.clients.watch(actor_id, graph_id, partial(self._actor_changed, graph))
         return graph
 
     def _actor_changed(self, graph: Graph, info: ActorInfo) -> None:
@@ -236,7 +236,7 @@ class Graphs:
         graph.failure = failure
         del self._graphs[graph.graph_id]
         for actor_id in graph.plan.actors():
-            self._calls.unwatch(actor_id, graph.graph_id)
+            self._calls.clients.unwatch(actor_id, graph.graph_id)
         if graph.inputs:
             for address in graph.actors.values():
                 self._host.send(address, CloseGraph(graph.graph_id))

@@ -85,7 +85,7 @@ class TaskStates:
     def _call(self, record: TaskRecord) -> TaskSeen:
         assert record.actor_id is not None
         row = self._row(record)
-        info = self._calls.client(record.actor_id).info
+        info = self._calls.clients.of(record.actor_id).info
         class_name = self._creations.class_name(record.actor_id)
         if info is not None:
             class_name = info.class_name or class_name

@@ -72,7 +72,7 @@ class Testimony:
 
     def _of_actor_call(self, record: TaskRecord) -> ObjectStory:
         assert record.actor_id is not None
-        actor = self._calls.client(record.actor_id)
+        actor = self._calls.clients.of(record.actor_id)
         if record.running and actor.info is not None:
             story = ObjectStory(ObjectStage.PUSHED, worker=actor.info.address)
         elif missing := self._missing(record):

@@ -171,7 +171,7 @@ def test_last_handle_ends_the_actor_after_its_calls(rig):
     made.news(ActorState.DEAD, 2)
     rig.drop(result)
     rig.assert_nothing_left()
-    assert rig.owner.actor_calls._actors == {}
+    assert rig.owner.actor_calls.clients._actors == {}
 
 
 def test_handle_that_goes_after_the_actor_leaves_nothing(rig):
@@ -181,7 +181,7 @@ def test_handle_that_goes_after_the_actor_leaves_nothing(rig):
     made.drop_handle()
     assert rig.take(ActorOutOfScope) == []
     rig.assert_nothing_left()
-    assert rig.owner.actor_calls._actors == {}
+    assert rig.owner.actor_calls.clients._actors == {}
 
 
 def test_detached_actor_outlives_its_handles(rig):

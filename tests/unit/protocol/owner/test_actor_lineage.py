@@ -17,7 +17,7 @@ from tests.unit.protocol.owner.test_actor_calls import FIRST, SECOND, Client
 @pytest.fixture
 def actor(rig):
     actor = Client(rig)
-    rig.owner.actor_calls.client(actor.actor_id)
+    rig.owner.actor_calls.clients.of(actor.actor_id)
     actor.alive()
     return actor
 

@@ -119,7 +119,7 @@ def test_dead_actor_is_an_answer(rig, graph, actors, answers):
 
 
 def test_actor_that_is_known_to_be_dead(rig, plan, actors, answers):
-    rig.owner.actor_calls.client(actors[0])
+    rig.owner.actor_calls.clients.of(actors[0])
     changed(rig, actors[0], ActorState.DEAD, death=DIED)
     graph = rig.owner.graphs.open(rig.ids.task(), plan, answers.append)
     assert graph.failure == DIED
