@@ -184,4 +184,19 @@ MUTANTS = (
         "if False:",
         "a group may be removed while its Prepare is under way (Ray: #64693)",
     ),
+    # ends of processes
+    Mutant(
+        "leases_end_with_their_owner",
+        "owner.leases:Leases.leave",
+        "if not lease.in_flight:",
+        "if False:",
+        "an idle worker that leaves takes those it had leased with it; found by this campaign",
+    ),
+    Mutant(
+        "last_words_are_not_waited_for",
+        "raylet.raylet:Raylet.worker_ended",
+        "self._host.call_later(LAST_WORDS_NS, partial(self._worker_lost, worker, reason))",
+        "self._worker_lost(worker, reason)",
+        "the end of a process may be seen before what it said last; found by this campaign",
+    ),
 )

@@ -160,6 +160,7 @@ class Executor:
         self._results.flush()
         self.leaves = True
         self.before_leaving()
+        self._owner.leave()
         self._host.send(self._raylet, WorkerExiting(reason, intended=True))
         self._host.exit(reason)
 

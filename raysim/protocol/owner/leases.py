@@ -220,6 +220,13 @@ class Leases:
             self._idle_timer = True
             self._host.call_later(next_ns, self._return_idle)
 
+    def leave(self) -> None:
+        """This process ends: workers that run nothing for it go back, or they would be ended with it."""
+        for lease_id, cls in list(self._of_lease.items()):
+            lease = cls.leases[lease_id]
+            if not lease.in_flight:
+                self._return(cls, lease)
+
     def on_revoke(self, node_id: NodeId, for_ns: int) -> None:
         self._contended[node_id] = self._host.now_ns() + for_ns
         for cls, lease in self._idle_leases():

@@ -121,6 +121,10 @@ class Owner:
         self.actor_calls.flush()
         self.channels.flush()
 
+    def leave(self) -> None:
+        """This process is about to end, of its own accord."""
+        self.tasks.leases.leave()
+
     def cancel(self, task_id: TaskId, force: bool, recursive: bool) -> None:
         """A call of this process, whatever it has come to."""
         self.tasks.cancel(task_id, force, recursive)

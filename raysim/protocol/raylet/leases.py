@@ -441,7 +441,7 @@ class Leases:
                 self._pool.kill(worker, kill or "its lease as an actor was returned")
                 return
             self._release(lease, worker)
-            if not worker.exiting:
+            if not (worker.exiting or worker.ended):
                 self.worker_ready(worker)
             self._grant_queued()
         elif state is LeaseState.STARTING:

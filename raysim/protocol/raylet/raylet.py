@@ -4,6 +4,7 @@ Parts: placement and leases, workers, store and pulls, the view of the cluster, 
 """
 
 from collections.abc import Mapping
+from functools import partial
 
 import msgspec
 
@@ -75,6 +76,9 @@ from raysim.spec.ids import NodeId, WorkerId
 from raysim.spec.labels import of_node as labels_of_node
 from raysim.spec.node import NodeInfo, NodeView, StoreStats, offered
 from raysim.spec.resources import fits
+
+LAST_WORDS_NS = 50_000_000
+"""Nanoseconds after the end of a worker's process in which the end of its connection is waited for. Ours."""
 
 
 class Raylet:
@@ -321,15 +325,19 @@ class Raylet:
     def worker_ended(self, token: int, reason: str) -> None:
         """The host saw the end of a worker process that it started."""
         worker = self.pool.by_token(token)
-        if worker is not None:
-            self._worker_lost(worker, reason)
-        else:
+        if worker is None:
             self.pool.start_ended(token, reason)
+            return
+        # What it said last, such as that it returns its leases, may still be on its way; the end of
+        # its connection comes after that.
+        self.pool.silent(worker, reason)
+        self._host.call_later(LAST_WORDS_NS, partial(self._worker_lost, worker, reason))
 
     def peer_lost(self, peer: Address) -> None:
         worker = self.pool.get(peer)
         if worker is not None:
-            self._host.workers.kill(worker.token)  # If only its connection broke, it must end too.
+            if not worker.ended:
+                self._host.workers.kill(worker.token)  # Only its connection broke: it must end too.
             self._worker_lost(worker, "the connection to it broke")
             return
         if peer.worker_id == self._gcs.worker_id:
@@ -342,8 +350,10 @@ class Raylet:
         self._process_lost(peer, "the connection to it broke")
 
     def _worker_lost(self, worker: Worker, reason: str) -> None:
-        reason = worker.reason or reason
         address = worker.address
+        if self.pool.get(address) is None:
+            return
+        reason = worker.reason or worker.ended or reason
         self.pool.ended(worker)
         self.leases.worker_gone(worker, reason)
         seen = self.inspections.worker_ended(worker, reason)

@@ -43,6 +43,8 @@ class Worker(msgspec.Struct, gc=False):
     pid: int = 0
     since_ns: int = 0
     """When it registered."""
+    ended: str = ""
+    """How its process ended, once the host has seen that; what it had sent may still come."""
     ending: Ending = Ending.SYSTEM_ERROR
     """What its end counts as, as far as is known before it."""
 
@@ -229,6 +231,11 @@ class WorkerPool:
             worker.ending = Ending.INTENDED_SYSTEM_EXIT
         self._leave(worker, reason)
         self._host.workers.kill(worker.token)
+
+    def silent(self, worker: Worker, how: str) -> None:
+        """Its process has ended: it is not lent again, and counts as lost once its last words were heard."""
+        worker.ended = how
+        self._idle.pop(worker.address.worker_id, None)
 
     def ended(self, worker: Worker) -> None:
         del self.workers[worker.address.worker_id]

@@ -459,3 +459,14 @@ def test_one_class_keeps_no_worker_from_another(rig):
 def test_grant_for_a_lease_nobody_asked_for_is_returned(rig: OwnerRig):
     rig.tell(RAYLET, WorkerLeaseGranted(77, address("worker", "near")))
     assert rig.one(ReturnWorkerLease) == (RAYLET, ReturnWorkerLease(77))
+
+
+def test_idle_workers_are_returned_by_a_process_that_leaves(rig: OwnerRig) -> None:
+    """They would be ended with it, and may own what others refer to."""
+    learn_short_tasks(rig)
+    rig.submit(what=template(resources={"CPU": 20_000}))
+    rig.grant("busy")
+    rig.take(ReturnWorkerLease)
+    rig.owner.leave()
+    [(_, returned)] = rig.take(ReturnWorkerLease)
+    assert returned == ReturnWorkerLease(1)

@@ -13,6 +13,7 @@ from raysim.protocol.messages import (
     WorkerLeaseRefused,
     WorkerRegistered,
 )
+from raysim.protocol.raylet.raylet import LAST_WORDS_NS
 from raysim.spec.address import Address
 from raysim.spec.failure import FailureKind
 from raysim.spec.ids import job_id
@@ -221,3 +222,35 @@ def test_worker_whose_connection_breaks_is_killed(node: Node, owner: Address) ->
     worker = node.lease(owner, 1)
     node.lose(worker)
     assert node.host.workers.killed == [1]
+
+
+def test_what_a_worker_said_last_counts_though_its_end_was_seen_first(
+    node: Node, owner: Address
+) -> None:
+    """The return of its leases, say: else those whom it had leased would be ended."""
+    leaver = node.lease(owner, 1)
+    borrowed = node.lease(leaver, 7)
+    node.raylet.worker_ended(1, "exit code 0")
+    node.tell(leaver, ReturnWorkerLease(7))
+    node.lose(leaver)
+    assert node.host.workers.killed == []
+    assert node.raylet.pool.get(borrowed) is not None
+    assert deaths(node.host.sent) == [(GCS, WorkerDied(leaver, "exit code 0", False))]
+
+
+def test_a_worker_whose_end_was_seen_is_not_lent(node: Node, owner: Address) -> None:
+    node.lease(owner, 1)
+    node.raylet.worker_ended(1, "exit code 0")
+    node.tell(owner, ReturnWorkerLease(1))
+    node.ask(owner, 2)
+    assert node.host.workers.started == [1, 2]
+
+
+def test_an_ended_worker_is_lost_though_its_connection_does_not_break(
+    node: Node, owner: Address
+) -> None:
+    worker = node.lease(owner, 1)
+    node.raylet.worker_ended(1, "killed by signal 9")
+    assert deaths(node.host.take()) == []
+    node.host.advance(LAST_WORDS_NS)
+    assert deaths(node.host.sent) == [(GCS, WorkerDied(worker, "killed by signal 9", False))]
