@@ -1,5 +1,6 @@
 """What every test may ask for. Never starts a cluster: see the conftest of each folder."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,10 @@ ROOT = Path(__file__).resolve().parent.parent
 # A slow machine is no bug; a hang is caught by pytest-timeout.
 settings.register_profile("raysim", deadline=None)
 settings.load_profile("raysim")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # So a shell leaves it to what it starts in the background; the tests of Ctrl-C need Python's own.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -4,16 +4,19 @@ RAYSIM_TEST_RAY=1 adds Ray itself, the judge of what is right. RAYSIM_TEST_BACKE
 """
 
 import gc
+import logging
 import os
+import time
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 
-from tests.api.patience import until
+from tests.api.patience import Gate, until
 
 BACKENDS = ["sim", "cluster"]
 ON_RAY = "ray"
@@ -138,6 +141,36 @@ def cluster(backend: str) -> Iterator[Any]:
 def lib(backend: str) -> ModuleType:
     """The library under test, not connected."""
     return library(backend)
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Gate]:
+    """Shut; it opens with the end of the test, so that nobody stands at it for long."""
+    made = Gate(tmp_path / "open")
+    yield made
+    made.open()
+
+
+@pytest.fixture
+def said(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> Callable[..., bool]:
+    """Whether something is said of unhandled errors, or was since the last question."""
+
+    def said(within: float = 60) -> bool:
+        printed, deadline = "", time.monotonic() + within
+        while True:
+            printed += capfd.readouterr().err
+            if "Unhandled error (suppress with" in caplog.text + printed:
+                break
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+        caplog.clear()
+        return True
+
+    caplog.set_level(logging.ERROR)
+    return said
 
 
 @pytest.fixture

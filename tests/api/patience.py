@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 
 def until(true: Callable[[], object], seconds: float = 60) -> None:
@@ -9,3 +10,16 @@ def until(true: Callable[[], object], seconds: float = 60) -> None:
     while not true():
         assert time.monotonic() < deadline, "it never came to be"
         time.sleep(0.02)
+
+
+class Gate:
+    """Shut until somebody opens it. It is a file: a call that stands at it runs, and waits for no object."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def open(self) -> None:
+        self._path.touch()
+
+    def go_through(self) -> None:
+        until(self._path.exists)

@@ -193,9 +193,9 @@ def test_worker_goes_on_with_other_tasks(ray, waits, signal):
     refs = [waits.remote(signal) for _ in range(3)]
     ray.get(signal.until_waiting.remote(3), timeout=PATIENCE)
     ray.cancel(refs[1])
-    ray.get(signal.open.remote())
     with pytest.raises(ray.exceptions.TaskCancelledError):
         ray.get(refs[1], timeout=PATIENCE)
+    ray.get(signal.open.remote())
     assert ray.get([refs[0], refs[2]], timeout=PATIENCE) == ["not cancelled"] * 2
 
 

@@ -4,6 +4,8 @@ from importlib import import_module
 
 import pytest
 
+from tests.api.patience import until
+
 
 @pytest.fixture
 def affinity(lib):
@@ -112,9 +114,7 @@ def test_tasks_of_a_node_that_dies_run_again_elsewhere(cluster, lib, tmp_path):
         return 1
 
     ref = where_twice.remote()
-    with pytest.raises(lib.exceptions.GetTimeoutError):
-        lib.get(ref, timeout=3)
-    assert trace.read_text() == doomed_id + "\n"
+    until(lambda: trace.exists() and trace.read_text() == doomed_id + "\n")
     cluster.remove_node(doomed)
     other = cluster.add_node(num_cpus=1, resources={"spot": 1})
     assert lib.get(ref, timeout=120) == other.node_id

@@ -26,6 +26,10 @@ def worker(ray):
             time.sleep(SLOW_S)
             return x
 
+        def behind(self, gate, x):
+            gate.go_through()
+            return x
+
         def fail(self, x):
             raise KeyError(x)
 
@@ -57,16 +61,6 @@ def tenfold(ray):
         return 10 * x
 
     return tenfold
-
-
-@pytest.fixture(scope="module")
-def late(ray):
-    @ray.remote(num_cpus=0)
-    def late(x):
-        time.sleep(SLOW_S if x else 0)
-        return x
-
-    return late
 
 
 def double(actor, value):
@@ -104,11 +98,14 @@ def test_map_drops_results_that_were_not_taken(pool):
     assert not pool.has_next()
 
 
-def test_map_unordered_gives_what_is_ready_first(util, actors, pool):
+def test_map_unordered_gives_what_is_ready_first(pool, gate):
     def by_speed(actor, value):
-        return slowly(actor, value) if value == "slow" else double(actor, value)
+        return actor.behind.remote(gate, value) if value == "slow" else double(actor, value)
 
-    assert list(pool.map_unordered(by_speed, ["slow", 1, 2])) == [2, 4, "slow"]
+    results = pool.map_unordered(by_speed, ["slow", 1, 2])
+    assert [next(results), next(results)] == [2, 4]
+    gate.open()
+    assert list(results) == ["slow"]
 
 
 def test_work_is_shared_among_the_actors(pool):
@@ -122,10 +119,12 @@ def test_get_next_follows_the_order_of_submission(pool):
     assert [pool.get_next(), pool.get_next()] == ["first", 2]
 
 
-def test_get_next_unordered_follows_the_order_of_completion(pool):
-    pool.submit(slowly, "first")
+def test_get_next_unordered_follows_the_order_of_completion(pool, gate):
+    pool.submit(lambda actor, value: actor.behind.remote(gate, value), "first")
     pool.submit(double, 1)
-    assert [pool.get_next_unordered(), pool.get_next_unordered()] == [2, "first"]
+    assert pool.get_next_unordered() == 2
+    gate.open()
+    assert pool.get_next_unordered() == "first"
 
 
 def test_get_next_after_get_next_unordered_goes_on_with_what_is_left(pool):
@@ -228,9 +227,12 @@ def test_as_completed_gives_every_value_once(util, tenfold):
     assert sorted(values) == [10 * n for n in range(25)]
 
 
-def test_as_completed_gives_the_quick_ones_first(util, late):
-    refs = [late.remote(1), late.remote(0)]
-    assert list(util.as_completed(refs, chunk_size=1)) == [0, 1]
+def test_as_completed_gives_the_quick_ones_first(util, worker, tenfold, gate):
+    refs = [worker.remote().behind.remote(gate, "late"), tenfold.remote(1)]
+    values = util.as_completed(refs, chunk_size=1)
+    assert next(values) == 10
+    gate.open()
+    assert list(values) == ["late"]
 
 
 def test_as_completed_can_give_the_references(ray, util, tenfold):

@@ -137,12 +137,16 @@ def test_imap_unordered_gives_every_result_once(pool, chunksize):
     assert sorted(results) == [n * n for n in range(7)]
 
 
-def test_imap_unordered_gives_the_quick_ones_first(pool):
+def test_imap_unordered_gives_the_quick_ones_first(pool, gate):
     def late(x):
-        time.sleep(x)
+        if x == "late":
+            gate.go_through()
         return x
 
-    assert list(pool.imap_unordered(late, [0.5, 0.0])) == [0.0, 0.5]
+    results = pool.imap_unordered(late, ["late", "quick"])
+    assert next(results) == "quick"
+    gate.open()
+    assert list(results) == ["late"]
 
 
 def test_imap_goes_on_after_an_error(pool, backend):

@@ -1,10 +1,14 @@
 """What is still there of a cluster of processes: read from /proc, never asked of the cluster."""
 
 import os
+import signal
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from raysim_cluster.driver import DriverHost
 
 _GONE_SECONDS = 2.0
 """The promise: so long after the end nothing is left."""
@@ -53,6 +57,18 @@ def until(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
             return False
         time.sleep(0.01)
     return True
+
+
+def interrupt_when_blocked(host: DriverHost) -> threading.Thread:
+    """Ctrl-C once the main thread, which the caller is in, waits for something."""
+
+    def interrupt() -> None:
+        if until(lambda: host._guarded):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    return thread
 
 
 def assert_nothing_left(info: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ import pytest
 import raysim as ray
 from raysim.dag import InputNode
 from raysim.runtime.current import current
-from tests.cluster.inspection import until
+from tests.cluster.inspection import interrupt_when_blocked, until
 
 
 @ray.remote(num_cpus=0)
@@ -245,8 +245,8 @@ def test_fork_of_the_driver_takes_nothing_away(start):
 def test_interrupt_ends_the_wait_for_a_pass(start):
     start()
     graph, _ = chain(1, "sleep")
-    ref = graph.execute(0.5)
-    threading.Timer(0.1, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+    ref = graph.execute(2)
+    interrupt_when_blocked(current().host)
     with pytest.raises(KeyboardInterrupt):
         ray.get(ref)
     assert ray.get(graph.execute(0)) == 0

@@ -30,7 +30,7 @@ class Told:
 
 
 def begun(told: Any, word: str = "begun") -> None:
-    until(lambda: word in ray.get(told.heard.remote(), timeout=30))
+    assert until(lambda: word in ray.get(told.heard.remote(), timeout=30))
 
 
 @pytest.mark.parametrize("how", ["sleep", "wait", "compute", "read"])
@@ -132,7 +132,9 @@ def test_method_of_an_actor_is_not_interrupted(start: Start) -> None:
     class Sleeper:
         def sleep(self, told: Any) -> None:
             ray.get(told.say.remote("begun"))
-            time.sleep(0.5)
+            while not ray.get_runtime_context().is_canceled():
+                time.sleep(0.01)
+            time.sleep(0.1)
             ray.get(told.say.remote("ended"))
 
     sleeper = Sleeper.remote()
@@ -150,20 +152,21 @@ def test_force_kills_what_takes_no_notice(start: Start) -> None:
 
     @ray.remote(max_retries=3)
     def stubborn(told: Any) -> None:
-        ray.get(told.say.remote(str(os.getpid())))
+        word = str(os.getpid())
         while True:
             try:
+                told.say.remote(word)
                 time.sleep(600)
             except KeyboardInterrupt:
-                told.say.remote("took no notice")
+                word = "took no notice"
 
     ref = stubborn.remote(told)
-    until(lambda: len(ray.get(told.heard.remote(), timeout=30)) == 1)
+    assert until(lambda: len(ray.get(told.heard.remote(), timeout=30)) == 1)
     [pid] = ray.get(told.heard.remote())
     ray.cancel(ref)
     begun(told, "took no notice")
     ray.cancel(ref, force=True)
     with pytest.raises(TaskCancelledError):
         ray.get(ref, timeout=30)
-    until(lambda: not os.path.exists(f"/proc/{pid}"))
+    assert until(lambda: not os.path.exists(f"/proc/{pid}"))
     assert ray.get(told.heard.remote()) == [pid, "took no notice"]

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -79,15 +80,17 @@ def test_actors_on_different_nodes_talk(start: Start) -> None:
     assert ray.get(first.ping.remote(1), timeout=60) == [head, other]
 
 
-def test_more_tasks_than_one_node_can_hold_spill_over(start: Start) -> None:
+def test_more_tasks_than_one_node_can_hold_spill_over(start: Start, tmp_path: Path) -> None:
     start(nodes=2, num_cpus=2)
 
     @ray.remote
-    def stay(seconds: float) -> str:
-        time.sleep(seconds)
+    def stay(number: int) -> str:
+        """Until all of them run."""
+        (tmp_path / str(number)).touch()
+        assert until(lambda: len(list(tmp_path.iterdir())) == 4)
         return str(ray.get_runtime_context().get_node_id())
 
-    places = ray.get([stay.remote(0.5) for _ in range(4)], timeout=60)
+    places = ray.get([stay.remote(number) for number in range(4)], timeout=60)
     assert len(set(places)) == 2
 
 

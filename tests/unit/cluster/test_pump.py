@@ -11,6 +11,7 @@ from raysim.config import MS
 from raysim.protocol.host import Waiter
 from raysim.protocol.messages import CheckHealth, Healthy
 from raysim_cluster.driver import DriverHost
+from tests.cluster.inspection import interrupt_when_blocked
 from tests.unit.cluster.peers import Peers, Recorder
 
 SECOND = 1_000 * MS
@@ -177,11 +178,9 @@ def test_timers_run_while_nobody_waits(pair: tuple[Caller, Caller]) -> None:
 def test_ctrl_c_ends_a_wait_and_the_process_works_on(pair: tuple[Caller, Caller]) -> None:
     one, other = pair
     one.host.catch_interrupts()
-    timer = threading.Timer(0.03, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
+    interrupt_when_blocked(one.host)
     with pytest.raises(KeyboardInterrupt):
-        one.host.block(Waiter(), 20 * SECOND)
-    timer.join()
+        one.host.block(Waiter(), 60 * SECOND)
     assert one.ask(other)
 
 
