@@ -1,14 +1,16 @@
-"""Leases: each worker is lent once, to somebody who lives, and what runs holds one. Never when they are granted."""
+"""Leases: each worker is lent once, to somebody who lives, where its request may run. Never when they are granted."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from raysim.checks import insides
-from raysim.checks.cluster import Cluster
+from raysim.checks.cluster import Cluster, NodeSeen
 from raysim.checks.finding import Finding
 from raysim.protocol.raylet.lease import Lease, LeaseState
 from raysim.spec.ids import WorkerId
+from raysim.spec.labels import describe, matches
+from raysim.spec.task import NodeAffinity, NodeLabels
 
 
 def lent_once(cluster: Cluster) -> Iterator[Finding]:
@@ -46,6 +48,30 @@ def idle_is_idle(cluster: Cluster) -> Iterator[Finding]:
                     cluster.now_ns,
                     "an idle worker has calls",
                 )
+
+
+def placed(cluster: Cluster) -> Iterator[Finding]:
+    """At any moment: whoever has a node's resources may run there, by its labels and by the node that it names."""
+    for node in cluster.nodes:
+        for lease in node.raylet.leases.book.holding():
+            unmet = _unmet(node, lease)
+            if unmet:
+                whose = f"lease {lease.request.lease_id} of {cluster.name(lease.owner)}"
+                text = f"{node.name} has {whose}, which needs {unmet}"
+                yield Finding("lease-placed", text, cluster.now_ns, unmet.partition(" ")[0])
+
+
+def _unmet(node: NodeSeen, lease: Lease) -> str:
+    """What its request asks of a node and this one is not."""
+    request, labels = lease.request, node.raylet.view.local.labels
+    strategy, selectors = request.strategy, request.selectors
+    if selectors and not any(matches(one, labels) for one in selectors):
+        return f"labels {' or '.join(map(describe, selectors))}, not {labels}"
+    if type(strategy) is NodeLabels and not matches(strategy.hard, labels):
+        return f"labels {describe(strategy.hard)}, not {labels}"
+    if type(strategy) is NodeAffinity and not strategy.soft and strategy.node_id != node.node_id:
+        return f"node {strategy.node_id.hex()[:8]}"
+    return ""
 
 
 def owners_live(cluster: Cluster) -> Iterator[Finding]:

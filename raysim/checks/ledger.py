@@ -21,6 +21,7 @@ STEPS: Final[tuple[Check, ...]] = (
     resources.never_negative,
     leases.lent_once,
     leases.idle_is_idle,
+    leases.placed,
     actors.one_incarnation,
     objects.counts,
 )

@@ -55,6 +55,8 @@ class Swarm(msgspec.Struct, frozen=True, kw_only=True):
     """In half of the runs; None: in none."""
     small_stores: bool = True
     """Whether some runs have little room for objects."""
+    labels: tuple[Mapping[str, str], ...] = ()
+    """What nodes beside the head have for labels, in half of the runs; empty: in none."""
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +65,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     nodes: int = 1
     cpus: int = 1
     object_store_memory: int | None = None
+    labels: tuple[Mapping[str, str], ...] = ()
+    """Of each node, the head first; those beyond have none."""
     network: dict[str, Any] = {}
     """Changes to the costs of the network, as `init(world={"network": ...})` takes them."""
     connection_resets: bool = False
@@ -76,7 +80,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
         """For `raysim.init`; `world` holds more options of the simulated world."""
         return {
             "backend": "sim",
-            "nodes": self.nodes,
+            "nodes": self._labelled() if any(self.labels) else self.nodes,
             "num_cpus": self.cpus,
             "object_store_memory": self.object_store_memory,
             "_system_config": dict(self.knobs),
@@ -90,6 +94,11 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
             },
         }
 
+    def _labelled(self) -> list[dict[str, Any]]:
+        like_head = {"num_cpus": self.cpus, "object_store_memory": self.object_store_memory}
+        labels = [*self.labels, *({} for _ in range(self.nodes))]
+        return [{**like_head, "labels": labels[index]} for index in range(self.nodes)]
+
     def to_json(self) -> dict[str, Any]:
         """Plain values; `profile_from_json` makes the same profile of them again."""
         plain: dict[str, Any] = {
@@ -98,6 +107,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
                 "nodes",
                 "cpus",
                 "object_store_memory",
+                "labels",
                 "network",
                 "connection_resets",
                 "knobs",
@@ -113,6 +123,10 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
         lines = [f"cluster: {self.nodes} nodes with {self.cpus} CPUs"]
         if self.object_store_memory is not None:
             lines.append(f"stores: {self.object_store_memory} bytes")
+        for index, labels in enumerate(self.labels[: self.nodes]):
+            if labels:
+                shown = ", ".join(f"{key}={value}" for key, value in labels.items())
+                lines.append(f"labels of node {index}: {shown}")
         if self.network:
             lines.append(f"network: {', '.join(f'{k}={v}' for k, v in self.network.items())}")
         if self.connection_resets:
@@ -132,6 +146,7 @@ def profile_from_json(plain: Mapping[str, Any]) -> Profile:
     """Raises ValueError for a fault or an order that there is not."""
     values = dict(plain)
     rates = values.get("buggify")
+    values["labels"] = tuple(values.get("labels", ()))
     values["order"] = parse_order(values.get("order", FIFO))
     values["buggify"] = None if rates is None else Buggified(**rates)
     values["faults"] = tuple(fault_from_json(fault) for fault in values.get("faults", ()))
@@ -175,6 +190,7 @@ def sample(tape: Tape, swarm: Swarm | None = None) -> Profile:
         nodes=nodes,
         cpus=cluster.between(*swarm.cpus),
         object_store_memory=_store(cluster) if swarm.small_stores else None,
+        labels=_labels(Draws(tape, "swarm: labels"), swarm, nodes),
         network=_network(Draws(tape, "swarm: network")),
         connection_resets=cluster.chance(0.5),
         order=_order(Draws(tape, "swarm: order"), swarm),
@@ -186,6 +202,12 @@ def sample(tape: Tape, swarm: Swarm | None = None) -> Profile:
 
 def _store(draws: Draws) -> int | None:
     return draws.one_of(_STORES) if draws.chance(0.2) else None
+
+
+def _labels(draws: Draws, swarm: Swarm, nodes: int) -> tuple[Mapping[str, str], ...]:
+    if not swarm.labels or not draws.chance(0.5):
+        return ()
+    return ({}, *(draws.one_of(({}, *swarm.labels)) for _ in range(nodes - 1)))
 
 
 def _network(draws: Draws) -> dict[str, Any]:

@@ -120,7 +120,14 @@ class Shrinker:
 
     def _profile(self) -> None:
         simplest = Profile()
-        for name in ("buggify", "network", "connection_resets", "order", "object_store_memory"):
+        for name in (
+            "buggify",
+            "labels",
+            "network",
+            "connection_resets",
+            "order",
+            "object_store_memory",
+        ):
             value = getattr(simplest, name)
             if getattr(self.best.case.profile, name) != value:
                 self._try(self._with_profile(**{name: value}))
@@ -188,7 +195,7 @@ def _simpler_faults(fault: Fault) -> Iterator[Fault]:
 
 def _simpler_ops(op: Op) -> Iterator[Op]:
     simplest = Op(op.number, op.kind)
-    for name in ("picks", "seconds", "size", "count", "flag"):
+    for name in ("place", "picks", "seconds", "size", "count", "flag"):
         value = getattr(simplest, name)
         if getattr(op, name) != value:
             yield msgspec.structs.replace(op, **{name: value})

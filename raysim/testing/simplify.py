@@ -67,6 +67,8 @@ def _simpler(profile: Profile) -> Iterator[Profile]:
         yield replace(profile, buggify=None)
     if profile.object_store_memory is not None:
         yield replace(profile, object_store_memory=None)
+    if profile.labels:
+        yield replace(profile, labels=())
     if profile.network:
         yield replace(profile, network={})
     if profile.connection_resets:

@@ -62,6 +62,13 @@ MUTANTS = (
         "if False:",
         "a node that a request was sent to must not look full for ever (Ray: PR 12711)",
     ),
+    Mutant(
+        "rejected_request_is_not_judged",
+        "raylet.placement:Placement._chosen",
+        "return request.hops > 0 and request.rejected_by is None",
+        "return request.hops > 0",
+        "a request that another node rejected came back, and was not chosen for this one",
+    ),
     # the store
     Mutant(
         "pins_of_the_dead_stay",

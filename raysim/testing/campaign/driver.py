@@ -18,7 +18,7 @@ from raysim.faults.kinds import FAULTS
 from raysim.faults.swarm import Budget, Profile, Swarm
 from raysim.tape import Tape
 from raysim.testing.campaign import operations as ops
-from raysim.testing.campaign import remote
+from raysim.testing.campaign import places, remote
 from raysim.testing.campaign.operations import Op, Program, sample_program
 from raysim.testing.campaign.reference import Expected, expect, kept, kind_of, wrong
 from raysim.util.placement_group import placement_group, remove_placement_group
@@ -37,7 +37,10 @@ class ProtocolCampaign:
         self.name = "protocol"
         self.operations = operations
         self.swarm = swarm or Swarm(
-            nodes=(1, 5), budget=Budget(faults=8, kinds=KINDS), small_stores=False
+            nodes=(1, 5),
+            budget=Budget(faults=8, kinds=KINDS),
+            small_stores=False,
+            labels=places.LABELS,
         )
 
     def sample(self, tape: Tape) -> Program:
@@ -64,6 +67,7 @@ class _Run:
 
     def findings(self) -> list[Finding]:
         remote.out_of_order.clear()
+        self.places = places.Places(self.program)
         for op in self.program:
             _DO[op.kind](self, op)
         for group in self.groups:
@@ -83,14 +87,17 @@ class _Run:
         return [self.refs[pick] for pick in op.picks if pick in self.refs]
 
     def _task(self, op: Op) -> None:
-        call = remote.add.options(max_retries=0) if op.flag else remote.add
+        options = {"max_retries": 0} if op.flag else {}
+        call = remote.add.options(**options, **self.places.options(op))
         self.refs[op.number] = call.remote(op.number, op.seconds, op.size, *self._picked(op))
 
     def _nested(self, op: Op) -> None:
-        self.refs[op.number] = remote.nested.remote(op.number, op.seconds, self._picked(op))
+        call = remote.nested.options(**self.places.options(op))
+        self.refs[op.number] = call.remote(op.number, op.seconds, self._picked(op))
 
     def _tree(self, op: Op) -> None:
-        self.refs[op.number] = remote.tree.remote(op.number, op.seconds, op.count, op.flag)
+        below = self.places.options(op)
+        self.refs[op.number] = remote.tree.remote(op.number, op.seconds, op.count, op.flag, below)
 
     def _put(self, op: Op) -> None:
         self.refs[op.number] = ray.put((op.number, bytes(op.size)))
@@ -99,7 +106,8 @@ class _Run:
         self.refs[op.number] = remote.boom.remote(op.number, *self._picked(op))
 
     def _actor(self, op: Op) -> None:
-        self.actors[op.number] = (remote.threaded if op.flag else remote.ordered).remote()
+        cls = remote.threaded if op.flag else remote.ordered
+        self.actors[op.number] = cls.options(**self.places.options(op)).remote()
 
     def _call(self, op: Op) -> None:
         actor = self.actors.get(op.actor)
@@ -128,7 +136,8 @@ class _Run:
             ray.kill(actor, no_restart=op.flag)
 
     def _stream(self, op: Op) -> None:
-        items = remote.stream.remote(op.number, op.count, op.seconds, op.size)
+        call = remote.stream.options(**self.places.options(op))
+        items = call.remote(op.number, op.count, op.seconds, op.size)
         if op.flag and not self.groups:  # Which may hold all that it needs, until the end.
             self._compare_items(op, items)
         else:

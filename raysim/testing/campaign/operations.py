@@ -31,6 +31,14 @@ _WEIGHTS: Final = {
 }  # fmt: skip
 """How often each is drawn. The first is the simplest."""
 
+PLACED: Final = (TASK, NESTED, TREE, ACTOR, STREAM)
+"""Operations that may say where."""
+
+PLACES: Final = {
+    "": 18, "no hdd": 2, "not in b": 2, "hard labels": 2, "best in b": 1, "spread": 1, "head": 1, "near": 1,
+}  # fmt: skip
+"""How often each is drawn."""
+
 STRATEGIES: Final = ("PACK", "SPREAD", "STRICT_PACK", "STRICT_SPREAD")
 
 
@@ -50,14 +58,18 @@ class Op(msgspec.Struct, frozen=True, omit_defaults=True):
     flag: bool = False
     """Fragile task, tree of two levels, forced cancellation, kill for good, threaded actor, consumed at once."""
     word: str = ""
+    """Of a group: its strategy."""
+    place: str = ""
+    """Where it may run, or the children of a tree: see places. Empty: anywhere."""
 
 
 Program = tuple[Op, ...]
 
 
 class _Sampler:
-    def __init__(self, draws: Draws) -> None:
+    def __init__(self, draws: Draws, places: Draws) -> None:
         self.draws = draws
+        self.places = places
         self.numbers: list[int] = []
         """Operations that give a number."""
         self.actors: list[int] = []
@@ -68,6 +80,8 @@ class _Sampler:
         made = _MAKE[kind](self, number)
         if made is None:
             made = self._task(number)
+        if made.kind in PLACED:
+            made = msgspec.structs.replace(made, place=self.places.weighted(PLACES))
         if made.kind in GIVES_NUMBER:
             self.numbers.append(number)
         return made
@@ -200,5 +214,5 @@ _MAKE: Final[dict[str, Callable[[_Sampler, int], Op | None]]] = {
 
 def sample_program(tape: Tape, operations: int) -> Program:
     """So many operations."""
-    sampler = _Sampler(Draws(tape, "workload"))
+    sampler = _Sampler(Draws(tape, "workload"), Draws(tape, "workload: places"))
     return tuple(sampler.op(number) for number in range(operations))

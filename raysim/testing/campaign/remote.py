@@ -38,11 +38,14 @@ def _nested(number: int, seconds: float, refs: list[Any]) -> Value:
     return number + total(ray.get(refs)), b""
 
 
-def _tree(number: int, seconds: float, width: int, deep: bool) -> Value:
+def _tree(number: int, seconds: float, width: int, deep: bool, below: dict[str, Any]) -> Value:
+    """`below`: where its children may run, as options."""
     if deep:
-        children = [tree.remote(number, seconds, width, False) for _ in range(width)]
+        call = tree.options(**below)
+        children = [call.remote(number, seconds, width, False, below) for _ in range(width)]
     else:
-        children = [add.remote(number, seconds, 10) for _ in range(width)]
+        call = add.options(**below)
+        children = [call.remote(number, seconds, 10) for _ in range(width)]
     return number + total(ray.get(children)), b""
 
 

@@ -3,6 +3,7 @@
 import time
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
 import raysim as ray
@@ -15,7 +16,8 @@ from raysim.protocol.owner.objects import Entry, ObjectState
 from raysim.protocol.raylet.lease import Lease, LeaseOwner, LeaseState
 from raysim.spec.address import Address
 from raysim.spec.ids import NodeId, ObjectId, WorkerId, job_id, named_node_id, named_worker_id
-from raysim.spec.task import Default
+from raysim.spec.labels import parse_selector
+from raysim.spec.task import Default, NodeAffinity, NodeLabels
 from raysim.util.placement_group import placement_group
 
 LARGE = 300_000
@@ -133,6 +135,36 @@ def test_an_idle_worker_that_runs_something(cluster):
     assert names(leases.idle_is_idle, cluster) == set()
     busy.executor.stages = lambda: [SimpleNamespace(state="RUNNING")]
     assert names(leases.idle_is_idle, cluster) == {"idle-worker-busy"}
+
+
+@pytest.mark.parametrize(
+    ("strategy", "selectors", "needs"),
+    [
+        (Default(), ({"zone": "b"}, {"zone": "c"}), "labels zone=b or zone=c"),
+        (NodeLabels(parse_selector({"zone": "b"})), (), "labels zone=b"),
+        (NodeAffinity(GHOST.node_id), (), "node "),
+    ],
+)
+def test_a_lease_where_its_request_must_not_run(cluster, strategy, selectors, needs):
+    lease = lease_of(cluster)
+    lease.request = msgspec.structs.replace(
+        lease.request, strategy=strategy, selectors=tuple(map(parse_selector, selectors))
+    )
+    lend(cluster, lease, 1 << 40)
+    (found,) = leases.placed(cluster)
+    assert found.invariant == "lease-placed"
+    assert f"which needs {needs}" in found.text
+
+
+def test_a_lease_where_one_of_its_labels_and_a_soft_wish_allow_it(cluster):
+    lease = lease_of(cluster)
+    lease.request = msgspec.structs.replace(
+        lease.request,
+        strategy=NodeAffinity(GHOST.node_id, soft=True),
+        selectors=(parse_selector({"zone": "b"}), parse_selector({"zone": "!b"})),
+    )
+    lend(cluster, lease, 1 << 40)
+    assert names(leases.placed, cluster) == set()
 
 
 def test_a_lease_of_somebody_who_is_gone(cluster):

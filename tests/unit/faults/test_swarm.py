@@ -2,6 +2,7 @@
 
 import json
 
+import msgspec
 import pytest
 
 from raysim.config import Config
@@ -35,6 +36,33 @@ def test_the_same_tape_gives_the_same_profile():
 def test_a_profile_is_written_and_read_as_it_was(seed):
     profile = sample(SeededTape(seed))
     assert profile_from_json(json.loads(json.dumps(profile.to_json()))) == profile
+
+
+LABELLED = Swarm(nodes=(2, 4), small_stores=False, labels=({"zone": "b"}, {"disk": "hdd"}))
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_nodes_beside_the_head_have_labels_in_some_runs(seed):
+    profile = sample(SeededTape(seed), LABELLED)
+    assert profile_from_json(json.loads(json.dumps(profile.to_json()))) == profile
+    nodes = profile.init_arguments()["nodes"]
+    if any(profile.labels):
+        assert [node["labels"] for node in nodes] == list(profile.labels)
+        assert nodes[0] == {"num_cpus": profile.cpus, "object_store_memory": None, "labels": {}}
+        assert "labels of node" in str(profile)
+    else:
+        assert nodes == profile.nodes
+
+
+def test_labels_are_sampled_and_do_not_change_what_else_is():
+    profiles = [sample(SeededTape(seed), LABELLED) for seed in SEEDS]
+    assert {str(one) for profile in profiles for one in profile.labels} == {
+        "{}", "{'zone': 'b'}", "{'disk': 'hdd'}",
+    }  # fmt: skip
+    without = [
+        sample(SeededTape(seed), msgspec.structs.replace(LABELLED, labels=())) for seed in SEEDS
+    ]
+    assert [msgspec.structs.replace(one, labels=()) for one in profiles] == without
 
 
 def test_a_profile_is_shown_with_all_that_is_not_the_simplest():
