@@ -11,7 +11,7 @@ from raysim.testing.bundle import read_bundle
 from raysim.testing.replay import replay
 from raysim.testing.target import find_target
 from tests.mutants.catalogue import MUTANTS
-from tests.mutants.mutate import applied
+from tests.mutants.mutate import without
 
 FAILURES = sorted((Path(__file__).parent / "failures").glob("*.json"))
 failures = pytest.mark.parametrize("path", FAILURES, ids=lambda path: path.stem)
@@ -31,5 +31,5 @@ def test_a_failure_that_was_mended_stays_mended(path):
 @failures
 def test_a_failure_comes_back_without_its_mend(path):
     (mutant,) = [mutant for mutant in MUTANTS if mutant.name == path.stem]
-    with applied(mutant):
+    with without(mutant):
         assert findings_of(path)

@@ -159,8 +159,8 @@ MUTANTS = (
     Mutant(
         "call_for_another_incarnation_runs",
         "executor.actor_queue:ActorQueue.push",
-        " or push.incarnation != self.incarnation",
-        "",
+        "if spec is None or spec.actor_id != push.actor_id or push.incarnation != self.incarnation:",
+        "if spec is None or spec.actor_id != push.actor_id:",
         "sequence numbers belong to one incarnation (Ray: PR 52833, #51904)",
     ),
     Mutant(

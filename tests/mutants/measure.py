@@ -1,4 +1,8 @@
-"""`make mutants`: how many seeds find each mutant, by mode. Never part of the test suite."""
+"""`make mutants`: how many seeds find each mutant, by mode. Never part of the test suite.
+
+Each seed runs as it is first, which tells what safeguards it needs. Only where it needs one can its mutant
+make a difference, and only there it is run without.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ import logging
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from statistics import median
 
 import msgspec
@@ -18,7 +23,7 @@ from raysim.testing.campaign.driver import CAMPAIGN, ProtocolCampaign
 from raysim.testing.case import Case
 from raysim.testing.hunt import run_guarded
 from tests.mutants.catalogue import MUTANTS
-from tests.mutants.mutate import Mutant, applied
+from tests.mutants.mutate import Mutant, Patch, Watch, without
 
 _SWARM = CAMPAIGN.swarm
 MODES = {
@@ -34,39 +39,89 @@ MODES = {
 class Measured(msgspec.Struct):
     """Of one mutant in one mode."""
 
-    runs: int
-    seconds: float
-    found: list[int]
-    """Seeds."""
-    invariants: Counter[str]
+    name: str
+    runs: int = 0
+    """Seeds that were tried."""
+    needed: int = 0
+    """Of these, how many needed the safeguard."""
+    found: list[int] = []
+    """Of these, which failed without it."""
+    invariants: Counter[str] = msgspec.field(default_factory=Counter)
 
-    def row(self, mutant: str, mode: str) -> str:
-        rate = 1000 * len(self.found) / self.runs
+    def row(self, mode: str, seconds: float) -> str:
+        """`seconds` of a run."""
         gaps = [b - a for a, b in zip([-1, *self.found], self.found, strict=False)]
         first = f"{median(gaps):g}" if gaps else f"> {self.runs}"
-        wall = f"{median(gaps) * self.seconds / self.runs:.1f}" if gaps else "-"
+        wall = f"{median(gaps) * seconds:.1f}" if gaps else "-"
         caught = ", ".join(f"{name} {count}" for name, count in self.invariants.most_common(3))
-        return f"| {mutant} | {mode} | {rate:.0f} | {first} | {wall} | {caught} |"
+        rates = f"{_of_1000(self.needed, self.runs)} | {_of_1000(len(self.found), self.runs)}"
+        return f"| {self.name} | {mode} | {self.runs} | {rates} | {first} | {wall} | {caught} |"
 
 
-def measure(mutant: Mutant, mode: str, first: int, seeds: int, enough: int) -> Measured:
-    """Until so many seeds have found it."""
-    target = ProtocolCampaign(CAMPAIGN.operations, MODES[mode])
-    found: list[int] = []
-    invariants: Counter[str] = Counter()
-    began, runs = time.process_time(), 0
-    with applied(mutant):
-        for seed in range(first, first + seeds):
-            verdict = run_guarded(target, Case.sampled(target, SeededTape(seed), seed), 20)
-            runs += 1
+HEAD = """\
+| mutant | mode | seeds | needed by, of 1,000 | found by, of 1,000 | median seeds | median s | caught by |
+|---|---|---|---|---|---|---|---|"""
+
+
+class Measurement:
+    """All of these mutants in one mode. Each is left alone when `enough` seeds have found it."""
+
+    def __init__(self, mutants: Sequence[Mutant], mode: str, enough: int) -> None:
+        self.target = ProtocolCampaign(CAMPAIGN.operations, MODES[mode])
+        self.mode = mode
+        self.by_name = {mutant.name: Measured(mutant.name) for mutant in mutants}
+        self.plain_runs = 0
+        self.plain_s = 0.0
+        self.failed: list[int] = []
+        """Seeds that fail as the protocol is: to be mended."""
+        self._enough = enough
+        self._without: dict[str, Patch] = {mutant.name: without(mutant) for mutant in mutants}
+        self._watch = Watch(mutants)
+
+    def open(self) -> list[Measured]:
+        """Those that not enough seeds have found."""
+        return [one for one in self.by_name.values() if len(one.found) < self._enough]
+
+    def seed(self, seed: int) -> None:
+        case = Case.sampled(self.target, SeededTape(seed), seed)
+        began = time.process_time()
+        with self._watch.over() as arose:
+            verdict = run_guarded(self.target, case)
+        self.plain_s += time.process_time() - began
+        self.plain_runs += 1
+        needed = set(arose)
+        if not verdict.ok:
+            self.failed.append(seed)
+        for measured in self.open():
+            measured.runs += 1
+            if measured.name not in needed:
+                continue
+            measured.needed += 1
+            with self._without[measured.name]:
+                verdict = run_guarded(self.target, case)
             if not verdict.ok:
-                found.append(seed - first)
-                invariants[verdict.findings[0].invariant] += 1
-                if len(found) >= enough:
-                    break
-            if runs % 32 == 0:
-                gc.collect()
-    return Measured(runs, time.process_time() - began, found, invariants)
+                measured.found.append(measured.runs - 1)
+                measured.invariants[verdict.findings[0].invariant] += 1
+
+    def rows(self) -> list[str]:
+        seconds = self.plain_s / max(1, self.plain_runs)
+        return [one.row(self.mode, seconds) for one in self.by_name.values()]
+
+
+def measure(mutants: Sequence[Mutant], mode: str, seeds: range, enough: int) -> Measurement:
+    """Until enough seeds have found each."""
+    measurement = Measurement(mutants, mode, enough)
+    for number, seed in enumerate(seeds):
+        if not measurement.open():
+            break
+        measurement.seed(seed)
+        if number % 32 == 0:
+            gc.collect()
+    return measurement
+
+
+def _of_1000(count: int, runs: int) -> str:
+    return f"{1000 * count / max(1, runs):.3g}"
 
 
 def main(arguments: list[str]) -> None:
@@ -80,14 +135,16 @@ def main(arguments: list[str]) -> None:
     logging.disable(logging.CRITICAL)
     gc.freeze()
     gc.disable()
-    print("| mutant | mode | found by, of 1,000 seeds | median seeds | median s | caught by |")
-    print("|---|---|---|---|---|---|")
-    for mutant in MUTANTS:
-        if asked.names and mutant.name not in asked.names:
-            continue
-        for mode in asked.modes or MODES:
-            measured = measure(mutant, mode, asked.first, asked.seeds, asked.enough)
-            print(measured.row(mutant.name, mode), flush=True)
+    chosen = [mutant for mutant in MUTANTS if not asked.names or mutant.name in asked.names]
+    print(HEAD)
+    failed: list[str] = []
+    for mode in asked.modes or MODES:
+        seeds = range(asked.first, asked.first + asked.seeds)
+        measured = measure(chosen, mode, seeds, asked.enough)
+        print(*measured.rows(), sep="\n", flush=True)
+        failed += [f"{mode} {seed}" for seed in measured.failed]
+    if failed:
+        sys.exit(f"seeds that fail with no safeguard taken away: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

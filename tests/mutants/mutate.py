@@ -1,13 +1,16 @@
-"""Takes one safeguard out of a class of the protocol, and puts it back. Never touches a file."""
+"""Takes one safeguard out of a class of the protocol, or watches it, and puts it back. Never touches a file."""
 
 from __future__ import annotations
 
 import importlib
 import inspect
+import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+_DECIDES = re.compile(r"(if |return |\w+ = )(.*?)(:?)")
 
 
 class Mutant(NamedTuple):
@@ -20,25 +23,71 @@ class Mutant(NamedTuple):
     why: str
     """What the safeguard is for; the thread of Ray's where one tells of it."""
 
+    def watching(self) -> str:
+        """The safeguard as it is, which tells where the run would be another without it."""
+        one, other = _DECIDES.fullmatch(self.old), _DECIDES.fullmatch(self.new)
+        if one is None or other is None or one[1] != other[1]:
+            return f"_arose({self.name!r}); {self.old}"
+        return f"{one[1]}_asked({self.name!r}, {one[2]}, {other[2]}){one[3]}"
 
-@contextmanager
-def applied(mutant: Mutant) -> Iterator[None]:
-    """Raises AssertionError where the safeguard is not where it was: the mutant has to be written anew."""
-    module_name, _, path = mutant.place.partition(":")
-    class_name, _, method_name = path.partition(".")
-    module = importlib.import_module(f"raysim.protocol.{module_name}")
-    cls = getattr(module, class_name)
-    original = cls.__dict__[method_name]
-    source = textwrap.dedent(inspect.getsource(original))
-    assert source.count(mutant.old) == 1, f"{mutant.name}: {mutant.old!r} is not once in\n{source}"
-    names: dict[str, object] = {}
-    exec(  # The source is this repository's own.
-        compile(source.replace(mutant.old, mutant.new), f"<mutant {mutant.name}>", "exec"),
-        module.__dict__,
-        names,
-    )
-    setattr(cls, method_name, names[method_name])
-    try:
-        yield
-    finally:
-        setattr(cls, method_name, original)
+
+class Patch:
+    """A method, as it is and as it shall be. Raises AssertionError where a text is not in its source once."""
+
+    def __init__(
+        self, place: str, changes: Iterable[tuple[str, str]], names: dict[str, Any] | None = None
+    ) -> None:
+        module_name, _, path = place.partition(":")
+        class_name, _, self._method = path.partition(".")
+        module = importlib.import_module(f"raysim.protocol.{module_name}")
+        self._cls = getattr(module, class_name)
+        self._original = self._cls.__dict__[self._method]
+        source = original = textwrap.dedent(inspect.getsource(self._original))
+        for old, new in changes:
+            assert original.count(old) == 1, f"{place}: {old!r} is not once in\n{original}"
+            source = source.replace(old, new)
+        made: dict[str, Any] = {}
+        known = module.__dict__ if names is None else {**module.__dict__, **names}
+        # The source is this repository's own.
+        exec(compile(source, f"<{place}>", "exec"), known, made)
+        self._changed = made[self._method]
+
+    def __enter__(self) -> None:
+        setattr(self._cls, self._method, self._changed)
+
+    def __exit__(self, *_: object) -> None:
+        setattr(self._cls, self._method, self._original)
+
+
+def without(mutant: Mutant) -> Patch:
+    """The safeguard is gone while it is entered; made while no other patch is."""
+    return Patch(mutant.place, [(mutant.old, mutant.new)])
+
+
+class Watch:
+    """Which safeguards a run came to need: in a run that needs none of them, nobody notices that it is gone."""
+
+    def __init__(self, mutants: Iterable[Mutant]) -> None:
+        self.arose: set[str] = set()
+        changes: dict[str, list[tuple[str, str]]] = {}
+        for mutant in mutants:
+            changes.setdefault(mutant.place, []).append((mutant.old, mutant.watching()))
+        names: dict[str, Callable[..., Any]] = {"_arose": self.arose.add, "_asked": self._asked}
+        self._patches = [Patch(place, pairs, names) for place, pairs in changes.items()]
+
+    def _asked(self, name: str, as_it_is: Any, as_mutated: Any) -> Any:
+        if bool(as_it_is) != bool(as_mutated):
+            self.arose.add(name)
+        return as_it_is
+
+    @contextmanager
+    def over(self) -> Iterator[set[str]]:
+        """One run."""
+        self.arose.clear()
+        for patch in self._patches:
+            patch.__enter__()
+        try:
+            yield self.arose
+        finally:
+            for patch in self._patches:
+                patch.__exit__()
