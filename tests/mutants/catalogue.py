@@ -21,11 +21,11 @@ MUTANTS = (
         "a worker whose owner was lost may still run (Ray: PR 55469)",
     ),
     Mutant(
-        "cancelled_request_is_granted",
+        "crossed_grant_is_kept",
         "raylet.leases:Leases.on_cancel",
-        "if owner.answered.get(cancelled.lease_id) is None:",
-        "if False:",
-        "a cancellation may overtake its request (Ray: #13545)",
+        "if lease is None:",
+        "if lease is None or lease.state is LeaseState.GRANTED:",
+        "a cancellation may cross the grant, which may be lost besides (Ray: #13545, PR 17634)",
     ),
     Mutant(
         "lost_worker_keeps_its_resources",
@@ -42,11 +42,11 @@ MUTANTS = (
         "a request may arrive after its sender was lost (Ray: PR 17634)",
     ),
     Mutant(
-        "late_unblock_takes_cpus",
-        "raylet.leases:Leases.worker_unblocked",
-        "if number != worker.blocked or lease is None:",
-        "if lease is None:",
-        "an unblock may belong to a lease that has been returned since",
+        "blocked_lease_gives_its_cpus_twice",
+        "raylet.leases:Leases._release",
+        "if lease.lent:",
+        "if False:",
+        "a lease may end while its worker waits and others have its CPUs",
     ),
     Mutant(
         "blocked_worker_keeps_its_cpus",
@@ -68,6 +68,20 @@ MUTANTS = (
         "return request.hops > 0 and request.rejected_by is None",
         "return request.hops > 0",
         "a request that another node rejected came back, and was not chosen for this one",
+    ),
+    Mutant(
+        "unheard_node_is_refused",
+        "raylet.leases:Leases._still_unknown",
+        "if self._view.told:",
+        "if True:",
+        "while the GCS does not answer, nobody can say that there is no such node; found by this campaign",
+    ),
+    Mutant(
+        "dead_node_is_preferred",
+        "owner.lease_requests:LeaseRequests.ask_for",
+        "if raylet.node_id in self._lost_nodes:",
+        "if False:",
+        "a call may wait for longer than the node of its arguments lives; found by this campaign",
     ),
     # the store
     Mutant(

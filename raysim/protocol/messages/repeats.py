@@ -43,6 +43,7 @@ from raysim.protocol.messages import (
     ReturnBundles,
     WorkerLeaseGranted,
     WorkerLeaseRefused,
+    WorkerLeaseRejected,
     WorkerLeaseSpilled,
     WorkerRegistered,
 )
@@ -54,7 +55,12 @@ REPLIES: Final[dict[type[Message], tuple[type[Message], ...]]] = {
     RegisterJob: (JobRegistered,),
     CheckHealth: (Healthy,),
     GetNodes: (Nodes,),
-    RequestWorkerLease: (WorkerLeaseGranted, WorkerLeaseSpilled, WorkerLeaseRefused),
+    RequestWorkerLease: (
+        WorkerLeaseGranted,
+        WorkerLeaseSpilled,
+        WorkerLeaseRejected,
+        WorkerLeaseRefused,
+    ),
     CreateActor: (ActorRegistered, ActorRefused),
     GetNamedActor: (NamedActor,),
     ListNamedActors: (NamedActors,),

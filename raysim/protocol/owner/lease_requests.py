@@ -59,6 +59,10 @@ class LeaseRequests:
             record = cls.queue[len(cls.asked)]
             self._next_id += 1
             raylet = self._prefer(record) or self._raylet
+            if raylet.node_id in self._lost_nodes:
+                raylet = (
+                    self._raylet
+                )  # The call has waited since before the loss, and says where its arguments were.
             retry_ns = self._config.request_retry_ns
             request = LeaseRequest(self._next_id, cls, raylet, retry_ns)
             cls.asked[request.lease_id] = None

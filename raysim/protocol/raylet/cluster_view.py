@@ -48,6 +48,8 @@ class ClusterView:
         self.nodes = Nodes(self.local)
         self.ready = False
         """The others are known. If the GCS does not answer, they are not, and this node does what it can."""
+        self.told = False
+        """The GCS has told of all nodes: one that is not among them is not in the cluster."""
         self._watching = False
         self._used_ns = 0
         self._removed: dict[NodeId, None] = {}
@@ -72,6 +74,7 @@ class ClusterView:
     def on_view(self, sender: Address, view: ResourceView) -> None:
         taken = self._update(view.nodes)
         came = view.whole and not self.ready
+        self.told = self.told or view.whole
         self.ready = self.ready or view.whole
         if taken or came:
             self._on_room(taken)
@@ -98,7 +101,7 @@ class ClusterView:
         if left_ns > 0:
             self._host.call_later(left_ns, self._end_watch)
             return
-        self._watching = self.ready = False
+        self._watching = self.ready = self.told = False
         self.nodes.forget_others()
         self._deducted.clear()
         self._host.send(self._gcs, WatchNodes(False))

@@ -348,10 +348,13 @@ class Leases:
         self._homeless[lease_key(lease)] = lease
         self._count_queued()
         if self._placement.unknown_node(lease.request):
-            # Word of a node that has just joined may still be under way.
-            self._host.call_later(
-                self._host.config.request_retry_ns, partial(self._still_unknown, lease)
-            )
+            self._expect_node(lease)
+
+    def _expect_node(self, lease: Lease) -> None:
+        """Word of a node that has just joined may still be under way."""
+        self._host.call_later(
+            self._host.config.request_retry_ns, partial(self._still_unknown, lease)
+        )
 
     def _spill(self, owner: LeaseOwner, lease: Lease, to: NodeId) -> None:
         request = lease.request
@@ -420,8 +423,14 @@ class Leases:
         self._host.send(lease.owner, WorkerLeaseRefused(lease.request.lease_id, failure))
 
     def _still_unknown(self, lease: Lease) -> None:
-        if lease_key(lease) in self._homeless and self._placement.unknown_node(lease.request):
+        if lease_key(lease) not in self._homeless or not self._placement.unknown_node(
+            lease.request
+        ):
+            return
+        if self._view.told:
             self._refuse(lease, self._placement.unknown_node_failure(lease.request))
+        else:
+            self._expect_node(lease)  # The GCS does not answer: nobody knows what nodes there are.
 
     # --- ending -----------------------------------------------------------------------------------
 

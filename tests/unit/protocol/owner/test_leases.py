@@ -115,6 +115,20 @@ def test_requests_on_a_dead_node_are_asked_again(rig):
     assert rig.one(RequestWorkerLease)[0] == RAYLET
 
 
+def test_a_call_that_waits_since_before_its_arguments_node_died_asks_the_own_raylet(rig):
+    """Where its arguments were was written into the call when they were ready."""
+    near, far = rig.put_stored(1000, RAYLET), rig.put_stored(2000, FAR)
+    calls = rig.host.config.max_pending_lease_requests + 1
+    for _ in range(calls):
+        rig.submit(near, far)
+    requests = rig.take(RequestWorkerLease)
+    assert {to for to, _ in requests} == {FAR}
+    rig.tell(RAYLET, NodeRemoved(FAR.node_id, "no answer"))
+    rig.host.take()
+    rig.granted(requests[0][1])
+    assert {to for to, _ in rig.take(RequestWorkerLease)} == {RAYLET}
+
+
 def test_a_grant_that_was_under_way_when_its_node_died_is_void(rig):
     """Nobody would ever answer there, and the news of the node's death is over."""
     rig.submit()

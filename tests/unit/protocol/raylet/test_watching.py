@@ -6,6 +6,7 @@ from raysim.protocol.messages import (
     NodeRegistered,
     WatchNodes,
     WorkerLeaseGranted,
+    WorkerLeaseRefused,
     WorkerLeaseRejected,
     WorkerLeaseSpilled,
 )
@@ -161,6 +162,25 @@ def test_a_request_for_one_node_waits_there() -> None:
     ((_, spilled),) = node.host.of(WorkerLeaseSpilled)
     assert spilled.grant_or_reject is False
     assert node.host.of(WorkerLeaseGranted) == []
+
+
+def test_a_request_for_a_node_that_only_the_gcs_could_tell_of_waits_for_the_gcs() -> None:
+    """It answers nothing for a while: nobody can say that there is no such node."""
+    node = fresh()
+    node.ask(OWNER, 1, strategy=NodeAffinity(THERE.node_id))
+    node.host.advance(10 * node.host.config.request_retry_ns)
+    assert node.host.of(WorkerLeaseRefused) == []
+    node.tell(GCS, joined(node.info, info("there", 1), whole=True))
+    assert node.spilled() == {1: THERE}
+
+
+def test_a_request_for_a_node_is_refused_when_the_gcs_has_told_of_all_others() -> None:
+    node = fresh()
+    node.ask(OWNER, 1, strategy=NodeAffinity(THERE.node_id))
+    node.host.advance(3 * node.host.config.request_retry_ns)
+    node.tell(GCS, joined(node.info, whole=True))
+    node.host.advance(node.host.config.request_retry_ns)
+    assert [to for to, _ in node.host.of(WorkerLeaseRefused)] == [OWNER]
 
 
 def test_a_rejected_request_does_not_run_where_its_labels_exclude_it() -> None:
