@@ -29,7 +29,7 @@ def gcs_address(raylet: Raylet) -> Address:
 
 def watches(raylet: Raylet) -> bool:
     """Whether it hears of the other nodes, and has been told of all."""
-    return raylet.view._watching and raylet.view.ready and not raylet.view._deducted
+    return raylet.view._watching and raylet.view.ready
 
 
 def bundles(raylet: Raylet) -> Iterator[tuple[PlacementGroupId, int, Resources, bool]]:

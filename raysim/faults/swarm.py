@@ -163,6 +163,7 @@ _KNOBS: Final[dict[str, tuple[int, ...]]] = {
     "health_check_timeout_ns": (1_000 * MS, 3_000 * MS),
     "health_check_failure_threshold": (1, 2, 3),
     "resource_report_period_ns": (1 * MS, 10 * MS, 1_000 * MS),
+    "node_watch_keep_ns": (1 * MS, 1_000_000 * MS),
     "request_retry_ns": (50 * MS, 200 * MS, 3_000 * MS),
     "max_spillback_hops": (1, 2, 64),
     "max_pending_lease_requests": (1, 2, 100),

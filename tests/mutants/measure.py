@@ -13,6 +13,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from statistics import median
 
 import msgspec
@@ -22,6 +23,7 @@ from raysim.tape import SeededTape
 from raysim.testing.campaign.driver import CAMPAIGN, ProtocolCampaign
 from raysim.testing.case import Case
 from raysim.testing.hunt import run_guarded
+from tests.mutants import shrinking
 from tests.mutants.catalogue import MUTANTS
 from tests.mutants.mutate import Mutant, Patch, Watch, without
 
@@ -130,16 +132,22 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--enough", type=int, default=1_000, help="go on to the next at so many")
     parser.add_argument("--mode", dest="modes", action="append", choices=list(MODES))
+    parser.add_argument("--shrink", action="store_true", help="instead, shrink a failure of each")
+    parser.add_argument("--seconds", type=float, default=60.0, help="to shrink one")
+    parser.add_argument("--out", type=Path, help="folder for what was shrunk")
     parser.add_argument("names", nargs="*", metavar="MUTANT")
     asked = parser.parse_args(arguments)
     logging.disable(logging.CRITICAL)
     gc.freeze()
     gc.disable()
     chosen = [mutant for mutant in MUTANTS if not asked.names or mutant.name in asked.names]
+    seeds = range(asked.first, asked.first + asked.seeds)
+    if asked.shrink:
+        shrinking.report(chosen, seeds, asked.seconds, asked.out)
+        return
     print(HEAD)
     failed: list[str] = []
     for mode in asked.modes or MODES:
-        seeds = range(asked.first, asked.first + asked.seeds)
         measured = measure(chosen, mode, seeds, asked.enough)
         print(*measured.rows(), sep="\n", flush=True)
         failed += [f"{mode} {seed}" for seed in measured.failed]
