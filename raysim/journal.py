@@ -135,11 +135,17 @@ class Journal:
         sink: BinaryIO | None = None,
         keep: bool = True,
         digest: bool = True,
+        most_attempts: int | None = None,
     ) -> None:
+        """`most_attempts`: of those of tasks, only the first so many are kept in memory."""
         self.level = level
         self.records: list[Record] = []
         self._sink = sink
         self._keep = keep
+        self._most_attempts = most_attempts
+        self.attempts = 0
+        """Of tasks, also those that are not kept."""
+        self._followers: list[Callable[[object], None]] = []
         self._digest = blake2b(digest_size=16) if digest else None
         self._encode: Callable[[object], bytes] = msgspec.msgpack.Encoder(enc_hook=repr).encode
         self.count = 0
@@ -147,7 +153,10 @@ class Journal:
     def write(self, time_ns: int, process: str, kind: str, what: object) -> None:
         self.count += 1
         record = (time_ns, process, kind, what)
-        if self._keep:
+        if kind == "note":
+            for follower in self._followers:
+                follower(what)
+        if self._keep and (type(what) is not TaskEnded or self._keeps_one_more()):
             self.records.append(record)
         if self._digest is not None or self._sink is not None:
             line = self._encode(record)
@@ -155,6 +164,22 @@ class Journal:
                 self._digest.update(line)
             if self._sink is not None:
                 self._sink.write(len(line).to_bytes(4, "little") + line)
+
+    def _keeps_one_more(self) -> bool:
+        self.attempts += 1
+        return self._most_attempts is None or self.attempts <= self._most_attempts
+
+    def forget(self) -> None:
+        """What was written so far was preparation; the digest, the sink and followers have had it."""
+        self.records.clear()
+        self.attempts = 0
+
+    def follow(self, follower: Callable[[object], None]) -> None:
+        """Tell it of each note that is kept, and of each that is yet to come."""
+        for _, _, kind, what in self.records:
+            if kind == "note":
+                follower(what)
+        self._followers.append(follower)
 
     def digest(self) -> str | None:
         """Hex digest of all records so far, or None if it is not kept."""

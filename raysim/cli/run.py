@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 WENT_WRONG: Final = 1
 BAD_INPUT: Final = 2
 
+MOST_ATTEMPTS: Final = 50_000
+"""Of tasks, that a run's journal and its pictures hold; the summary and `tasks.csv` are of all. A picture of more
+is slow to open, and a million notes would take 400 MB. `--trace` writes, and keeps, everything."""
+
 
 @dataclass(frozen=True)
 class Output:
@@ -89,7 +93,7 @@ def _prepare(folder: Path | None, trace: Path | None, files: ExitStack) -> Journ
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
         if trace is None:
-            return Journal(Level.NOTES)
+            return Journal(Level.NOTES, most_attempts=MOST_ATTEMPTS)
         at = trace
         return Journal(Level.ALL, sink=files.enter_context(trace.open("wb")))
     except OSError as error:

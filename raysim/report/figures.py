@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from heapq import nsmallest
+from typing import Final
 
 import msgspec
 
-from raysim.scenario.summary import TaskRecord
+from raysim.scenario.task_records import Records, TaskRecord
 
-MOST_STAGES = 8
+MOST_STAGES: Final = 8
 """As many colours as can be told apart; the rest of the names share grey."""
+
+MOST_STEPS: Final = 10_000
+"""Of the curve of cores in use: a screen has fewer columns."""
 
 
 class Stage(msgspec.Struct, frozen=True):
@@ -22,38 +26,47 @@ class Stage(msgspec.Struct, frozen=True):
     longest_s: float
 
 
-def stages(records: Sequence[TaskRecord], stage_of: Callable[[str], str]) -> list[Stage]:
-    """The completed tasks by the stage that their name tells, the most time first."""
-    times: dict[str, list[float]] = {}
-    for record in records:
-        lengths = times.setdefault(stage_of(record.name), [])
-        if record.ran is not None:
-            lengths.append(record.ran.length_s)
+def stages(records: Records) -> list[Stage]:
+    """The completed tasks by their stage, the most time first."""
+    counts = [0] * len(records.stages)
+    totals = [0.0] * len(records.stages)
+    longest = [0.0] * len(records.stages)
+    for stage, start_s, end_s in zip(records.stage, records.start_s, records.end_s, strict=True):
+        length_s = end_s - start_s
+        if length_s == length_s:  # It completed: else this is not a number.
+            counts[stage] += 1
+            totals[stage] += length_s
+            longest[stage] = max(longest[stage], length_s)
     found = [
-        Stage(name, len(lengths), sum(lengths), sum(lengths) / len(lengths), max(lengths))
-        for name, lengths in times.items()
-        if lengths
+        Stage(name, count, total_s, total_s / count, longest_s)
+        for name, count, total_s, longest_s in zip(
+            records.stages, counts, totals, longest, strict=True
+        )
+        if count
     ]
     return sorted(found, key=lambda stage: (-stage.total_s, stage.name))
 
 
-def slowest(records: Sequence[TaskRecord], count: int) -> list[TaskRecord]:
-    """The completed tasks that ran longest, the longest first."""
-    done = [record for record in records if record.ran is not None]
-    done.sort(key=lambda record: (-record.ran.length_s if record.ran else 0.0, record.id))
-    return done[:count]
+def slowest(records: Records, count: int) -> list[TaskRecord]:
+    """The completed tasks that ran longest, the longest first; of equal ones, those that stand first."""
+    start_s, end_s = records.start_s, records.end_s
+    done = (index for index in range(len(records)) if end_s[index] == end_s[index])
+    longest = nsmallest(count, done, key=lambda index: start_s[index] - end_s[index])
+    return [records[index] for index in longest]
 
 
-def busy_cores(records: Sequence[TaskRecord]) -> list[tuple[float, float]]:
-    """(from when, cores in use): a step for each moment at which that changes."""
+def busy_cores(records: Records, most: int = MOST_STEPS) -> list[tuple[float, float]]:
+    """(from when, cores in use): a step for each moment at which that changes, or for `most` moments."""
     changes: dict[float, float] = {}
-    for record in records:
-        if record.ran is not None:
-            changes[record.ran.start_s] = changes.get(record.ran.start_s, 0.0) + record.cores
-            changes[record.ran.end_s] = changes.get(record.ran.end_s, 0.0) - record.cores
+    for start_s, end_s, cores in records.completed():
+        changes[start_s] = changes.get(start_s, 0.0) + cores
+        changes[end_s] = changes.get(end_s, 0.0) - cores
+    moments = sorted(changes)
+    every = max(1, -(-len(moments) // most))
     steps: list[tuple[float, float]] = []
     busy = 0.0
-    for at_s in sorted(changes):
+    for index, at_s in enumerate(moments, 1):
         busy += changes[at_s]
-        steps.append((at_s, busy))
+        if index % every == 0 or index == len(moments):
+            steps.append((at_s, busy))
     return steps

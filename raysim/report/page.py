@@ -17,7 +17,6 @@ from raysim.report import figures
 from raysim.report.text import count, seconds
 from raysim.report.view import Attempt, View, rows_of
 from raysim.scenario.running import Run
-from raysim.scenario.submission import stage
 from raysim.scenario.summary import Summary
 from raysim.spec.units import format_size
 
@@ -42,7 +41,7 @@ def page(run: Run, view: View) -> str:
             "subtitle": escape(_subtitle(run.summary)),
             "tiles": "".join(_tiles(run.summary)),
             "expectations": _expectations(run),
-            "left-out": _left_out(view),
+            "left-out": _left_out(run, view),
             "stages": _stages(run),
             "slowest": _slowest(run),
             "marks": _marks(view),
@@ -56,8 +55,7 @@ def page(run: Run, view: View) -> str:
 
 def chart_data(run: Run, view: View) -> dict[str, Any]:
     """What the page's script draws: rows by node, bars as short lists, cores in use."""
-    stage_of = _stage_of(run)
-    names = [found.name for found in figures.stages(run.records, stage_of)]
+    names = [found.name for found in figures.stages(run.records)]
     number = {name: index for index, name in enumerate(names)}
     rows, bars = _rows_and_bars(view, number)
     end_s = max(view.end_s, run.summary.makespan_s or 0.0)
@@ -112,8 +110,11 @@ def _drawn(view: View) -> list[Attempt]:
     return sorted(placed[:MOST_BARS], key=lambda attempt: attempt.start_s)
 
 
-def _left_out(view: View) -> str:
+def _left_out(run: Run, view: View) -> str:
     notes = []
+    later = run.journal.attempts - len(view.attempts)
+    if later > 0:
+        notes.append(f"The {later} later executions are not drawn: the journal keeps no more.")
     placed = sum(attempt.node >= 0 for attempt in view.attempts)
     if placed > MOST_BARS:
         notes.append(f"The {placed - MOST_BARS} shortest executions are not drawn.")
@@ -176,7 +177,7 @@ def _expectations(run: Run) -> str:
 
 
 def _stages(run: Run) -> str:
-    found = figures.stages(run.records, _stage_of(run))
+    found = figures.stages(run.records)
     rows = [
         (
             f'<i class="swatch" data-name="{index}"></i>{escape(group.name)}',
@@ -229,11 +230,6 @@ def _table(heads: Iterable[str], rows: Iterable[tuple[str, ...]], numbers: int =
         for row in rows
     )
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-
-
-def _stage_of(run: Run) -> Any:
-    """A workflow's task is numbered, and runs under the name of its stage; a program's is not."""
-    return stage if run.experiment.workflow is not None else str
 
 
 def _short(at_s: float) -> float:

@@ -64,11 +64,16 @@ class Expectation(msgspec.Struct, frozen=True):
 
     text: str
 
+    @property
+    def names(self) -> list[str]:
+        """The figures that it speaks of."""
+        return _names(_parse(self.text))
+
     def judge(self, figures: Mapping[str, Figure]) -> Judgement:
         """Whether it holds for these figures; one that has no value here cannot hold."""
         tree = _parse(self.text)
         used = {name: figures.get(name) for name in _names(tree)}
-        missing = [name for name, value in used.items() if value is None or value in ((), [])]
+        missing = [name for name, value in used.items() if _is_missing(value)]
         if missing:
             return Judgement(self.text, False, f"{', '.join(missing)} has no value in this run")
         try:
@@ -185,6 +190,10 @@ def _evaluate(node: ast.expr, figures: Mapping[str, Figure]) -> float:
         case ast.Call(func=ast.Name(id=function), args=[ast.Name(id=name)]):
             return FUNCTIONS[function](_sample(name, figures[name]))
     raise AssertionError(f"unchecked expression {ast.unparse(node)}")
+
+
+def _is_missing(value: Figure) -> bool:
+    return value is None or (isinstance(value, Sequence) and not len(value))
 
 
 def _number(name: str, value: Figure) -> float:

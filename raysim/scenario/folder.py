@@ -10,7 +10,7 @@ import msgspec
 
 from raysim.journal import Journal, Record
 from raysim.scenario.running import Run
-from raysim.scenario.summary import TaskRecord
+from raysim.scenario.task_records import TaskRecord
 
 SUMMARY = "summary.json"
 TASKS = "tasks.csv"
@@ -32,7 +32,7 @@ def _write_tasks(run: Run, file: Path) -> None:
     with file.open("w", newline="", encoding="utf-8") as stream:
         rows = csv.writer(stream)
         rows.writerow(_COLUMNS)
-        rows.writerows(_row(record) for record in run.records)
+        rows.writerows(map(_row, run.records))
 
 
 def _row(record: TaskRecord) -> tuple[object, ...]:

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from raysim.faults import Fault, parse_fault, plan_faults
-from raysim.scenario.bag import bag_of_tasks
+from raysim.scenario.bag import Bag
 from raysim.scenario.document import Document
 from raysim.scenario.document import Path as DocumentPath
 from raysim.scenario.model import ProgramWorkload, Scenario, TasksWorkload, WorkflowWorkload
@@ -138,7 +138,7 @@ def _open_workload(
 ) -> tuple[Workflow | None, Path | None]:
     workload = scenario.workload
     if isinstance(workload, TasksWorkload):
-        return bag_of_tasks(workload), None
+        return Bag(workload), None
     inner = file.parent / workload.file
     if not inner.is_file():
         meant = nearest_file(inner)
@@ -162,7 +162,7 @@ def _misfits(scenario: Scenario, workflow: Workflow | None) -> Iterator[tuple[Do
     """What each part says that another part cannot have."""
     groups = scenario.cluster.node_groups()
     largest = max(group.cpus for group in groups)
-    if workflow is not None:
+    if workflow is not None and workflow.max_cores > largest:
         for task in workflow.order:
             if task.cores > largest:
                 needs = f"task {task.id!r} needs {task.cores:g} cores"

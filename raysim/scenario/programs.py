@@ -64,13 +64,13 @@ def run_program(experiment: Experiment, options: RunOptions) -> ProgramRun:
     check_world(experiment, options)
     _check_program(experiment, options)
     watch = Stopwatch()
+    notes = Notes(options.journal)
     try:
         with _preset(experiment, options):
             status = _execute(experiment, options.backend != RAY_ITSELF)
     finally:
         shutdown()
     wall_s = watch.seconds()  # After shutdown: until then a simulated clock may stand in its place.
-    notes = Notes(options.journal)
     records = records_of_program(notes, notes.first_submitted_ns)
     outcome = _outcome(experiment, options, notes, wall_s)
     summary = summarise(outcome, records, None, experiment.scenario.expectations)
@@ -181,7 +181,7 @@ def _status(error: SystemExit) -> int:
 
 def _outcome(experiment: Experiment, options: RunOptions, notes: Notes, wall_s: float) -> Outcome:
     """The cluster is the one that came to be, where the journal tells it, or else the one asked for."""
-    outcome = outcome_of(experiment, options, notes, wall_s, makespan_s(notes, notes.ended))
+    outcome = outcome_of(experiment, options, notes, wall_s, makespan_s(notes, notes.ended.rows))
     if notes.nodes:
         return msgspec.structs.replace(outcome, nodes=len(notes.nodes), cpus=notes.cpus)
     if not _describes_nodes(experiment):

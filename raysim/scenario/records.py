@@ -1,38 +1,80 @@
-"""A run's journal -> a record for each task. Never asks a world, never changes the journal."""
+"""A run's journal -> how each task went. Never asks a world, never changes the journal, keeps no note of a task."""
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Sequence
+from math import nan
 
 from raysim.journal import Journal, NodeJoined, ObjectGone, ObjectMoved, TaskEnded
-from raysim.scenario.summary import Span, TaskRecord
+from raysim.scenario.task_records import Records
 from raysim.scenario.workflow import Workflow
 from raysim.spec.ids import TaskId
 from raysim.spec.units import NANOSECONDS
 
 
+class Ended:
+    """What the attempts of tasks came to, in columns: a row for each task, in the order in which they first ended.
+
+    The first attempt that finished counts, or else the last one.
+    """
+
+    def __init__(self) -> None:
+        self.rows: dict[bytes, int] = {}
+        self.submitted_ns = array("q")
+        self.start_ns = array("q")
+        self.end_ns = array("q")
+        self.attempts = array("i")
+        self.node_id: list[bytes] = []
+        self.name: list[str] = []
+        self.reason: list[str | None] = []
+        """Why it did not finish; None: it did."""
+
+    def take(self, note: TaskEnded) -> None:
+        row = self.rows.get(note.task_id)
+        if row is None:
+            self.rows[note.task_id] = len(self.rows)
+            self.submitted_ns.append(note.submitted_ns)
+            self.start_ns.append(note.start_ns)
+            self.end_ns.append(note.end_ns)
+            self.attempts.append(1)
+            self.node_id.append(note.node_id)
+            self.name.append(note.name)
+            self.reason.append(_reason(note))
+            return
+        self.attempts[row] += 1
+        if self.reason[row] is not None:
+            self.start_ns[row] = note.start_ns
+            self.end_ns[row] = note.end_ns
+            self.node_id[row] = note.node_id
+            self.reason[row] = _reason(note)
+
+
+def _reason(note: TaskEnded) -> str | None:
+    return None if note.status == "finished" else note.reason or note.status
+
+
 class Notes:
-    """The notes of a journal that records are made of, gathered in one pass."""
+    """The notes of a journal that records are made of: those it has, and those that are yet to come."""
 
     def __init__(self, journal: Journal) -> None:
-        self.ended: dict[bytes, list[TaskEnded]] = {}
+        self.ended = Ended()
         self.nodes: dict[bytes, str] = {}
         """Names by id."""
         self.cpus = 0.0
         self.bytes_moved = 0
         self.lost_objects = 0
-        for _, _, _, what in journal.records:
-            self._take(what)
+        journal.follow(self._take)
 
     @property
     def first_submitted_ns(self) -> int:
         """When the first task was submitted, on the world's clock; 0 where there was none."""
-        return min((attempts[0].submitted_ns for attempts in self.ended.values()), default=0)
+        return min(self.ended.submitted_ns, default=0)
 
     def _take(self, what: object) -> None:
         match what:
-            case TaskEnded(task_id=task_id):
-                self.ended.setdefault(task_id, []).append(what)
+            case TaskEnded():
+                self.ended.take(what)
             case NodeJoined(node_id=node_id, name=name, cpus=cpus):
                 self.nodes[node_id] = name
                 self.cpus += cpus
@@ -50,69 +92,67 @@ def records_of_workflow(
     notes: Notes,
     start_ns: int,
     time_scale: float = 1.0,
-) -> list[TaskRecord]:
+) -> Records:
     """A record for each task, in the workflow's order; world times are divided by `time_scale`."""
-    clock = _Clock(start_ns, time_scale)
-    return [
-        _record(task.id, task.name, task.cores, notes.ended.get(task_id, []), notes, clock)
-        for task, task_id in zip(workflow.order, task_ids, strict=True)
-    ]
+    records = Records(workflow.ids, workflow.names)
+    reader = _Reader(notes, records, start_ns, time_scale)
+    rows = notes.ended.rows
+    for task_id, cores in zip(task_ids, workflow.cores, strict=True):
+        reader.add(rows.get(task_id), cores)
+    return records
 
 
-def records_of_program(notes: Notes, start_ns: int, time_scale: float = 1.0) -> list[TaskRecord]:
+def records_of_program(notes: Notes, start_ns: int, time_scale: float = 1.0) -> Records:
     """A record for each task that the program ran, in the order in which they first ended."""
-    clock = _Clock(start_ns, time_scale)
-    return [
-        _record(task_id.hex(), ended[0].name, 1, ended, notes, clock)
-        for task_id, ended in notes.ended.items()
-    ]
+    ids = [task_id.hex() for task_id in notes.ended.rows]
+    records = Records(ids, notes.ended.name)
+    reader = _Reader(notes, records, start_ns, time_scale)
+    for row in range(len(ids)):
+        reader.add(row, 1)
+    return records
 
 
 def makespan_s(notes: Notes, task_ids: Iterable[bytes], time_scale: float = 1.0) -> float | None:
     """From the first submission to the last first completion; None where no task completed."""
-    ended = [notes.ended[task_id] for task_id in task_ids if task_id in notes.ended]
-    ends = [finished.end_ns for attempts in ended if (finished := _first_finished(attempts))]
+    ended = notes.ended
+    rows = [row for task_id in task_ids if (row := ended.rows.get(task_id)) is not None]
+    ends = [ended.end_ns[row] for row in rows if ended.reason[row] is None]
     if not ends:
         return None
-    first_ns = min(attempts[0].submitted_ns for attempts in ended)
+    first_ns = min(ended.submitted_ns[row] for row in rows)
     return (max(ends) - first_ns) / (time_scale * NANOSECONDS["s"])
 
 
-def _first_finished(attempts: Iterable[TaskEnded]) -> TaskEnded | None:
-    return next((attempt for attempt in attempts if attempt.status == "finished"), None)
+class _Reader:
+    """Rows of the world's clock in nanoseconds -> records in seconds of the workload."""
 
-
-class _Clock:
-    """From nanoseconds of the world's clock to seconds of the workload."""
-
-    def __init__(self, start_ns: int, time_scale: float) -> None:
+    def __init__(self, notes: Notes, records: Records, start_ns: int, time_scale: float) -> None:
+        self._ended = notes.ended
+        self._nodes = notes.nodes
+        self._add = records.add
         self._start_ns = start_ns
         self._second_ns = time_scale * NANOSECONDS["s"]
 
-    def seconds(self, at_ns: int) -> float:
-        return (at_ns - self._start_ns) / self._second_ns
-
-
-def _record(
-    task_id: str, name: str, cores: float, ended: list[TaskEnded], notes: Notes, clock: _Clock
-) -> TaskRecord:
-    """What its attempts come to: the first that finished counts, or else the last one's reason."""
-    if not ended:
-        return TaskRecord(
-            id=task_id, name=name, submitted_s=0.0, cores=cores, attempts=1, error="it never ended"
+    def add(self, row: int | None, cores: float) -> None:
+        if row is None:
+            self._add(0.0, cores=cores, error="it never ended")
+            return
+        ended = self._ended
+        start_s = end_s = nan
+        reason = ended.reason[row]
+        if reason is None:
+            start_s, end_s = self._seconds(ended.start_ns[row]), self._seconds(ended.end_ns[row])
+        node_id = ended.node_id[row]
+        self._add(
+            self._seconds(ended.submitted_ns[row]),
+            start_s,
+            end_s,
+            cores,
+            ended.attempts[row],
+            self._nodes.get(node_id) or node_id.hex()[:8],
+            reason,
+            ended.name[row],
         )
-    finished = _first_finished(ended)
-    told = finished or ended[-1]
-    ran = None
-    if finished is not None:
-        ran = Span(clock.seconds(finished.start_ns), clock.seconds(finished.end_ns))
-    return TaskRecord(
-        id=task_id,
-        name=name,
-        submitted_s=clock.seconds(ended[0].submitted_ns),
-        ran=ran,
-        cores=cores,
-        node=notes.nodes.get(told.node_id, told.node_id.hex()[:8]),
-        attempts=len(ended),
-        error=None if finished else told.reason or told.status,
-    )
+
+    def _seconds(self, at_ns: int) -> float:
+        return (at_ns - self._start_ns) / self._second_ns

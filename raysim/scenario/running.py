@@ -8,6 +8,7 @@ perform) or told in `Run.notes` (a network that is what it is).
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -25,14 +26,15 @@ from raysim.scenario.preparation import await_nodes, start_workers
 from raysim.scenario.problems import Problem, ScenarioError
 from raysim.scenario.records import Notes, makespan_s, records_of_workflow
 from raysim.scenario.submission import submit_workflow
-from raysim.scenario.summary import Outcome, Summary, TaskRecord, summarise
+from raysim.scenario.summary import Outcome, Summary, summarise
+from raysim.scenario.task_records import Records
 from raysim.spec.units import NANOSECONDS
 
 SIMULATED = frozenset({"sim"})
 """Worlds in virtual time: they take `network` and `faults` themselves, and their digest repeats."""
 
 _STEPS_OF_PROGRESS = 50
-"""How often a run tells how far it is. Each telling costs a pass over the waiting tasks."""
+"""How often a run tells how far it is."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Run:
 
     experiment: Experiment
     summary: Summary
-    records: Sequence[TaskRecord]
+    records: Records
     journal: Journal
     notes: tuple[str, ...] = ()
     """What the scenario asks for and this world does not have, and what a program did beyond the simulation."""
@@ -83,6 +85,7 @@ def run_workflow(experiment: Experiment, options: RunOptions) -> Run:
     try:
         backend = world.connect()
         nodes = _prepare(experiment, options, backend)
+        notes = Notes(options.journal)
         watch = _Watch(world, backend, options, kills_of(experiment, options), nodes)
         submitted = submit_workflow(workflow, backend, options.time_scale)
         watch.until_all_ended(submitted.tokens)
@@ -92,7 +95,6 @@ def run_workflow(experiment: Experiment, options: RunOptions) -> Run:
     finally:
         world.stop()
     wall_s = stopwatch.seconds()  # After stop: until then a simulated clock may stand in its place.
-    notes = Notes(options.journal)
     records = records_of_workflow(workflow, task_ids, notes, watch.start_ns, options.time_scale)
     makespan = makespan_s(notes, task_ids, options.time_scale)
     outcome = outcome_of(experiment, options, notes, wall_s, makespan, pulled)
@@ -116,7 +118,7 @@ def _note_nodes(
     journal: Journal, backend: Backend, node_ids: Sequence[str], groups: Sequence[NodeGroup]
 ) -> None:
     """Real nodes are noted by a GCS in another process: say it here. What stood before was preparation."""
-    journal.records.clear()
+    journal.forget()
     for index, (node_id, group) in enumerate(zip(node_ids, groups, strict=True)):
         _note(journal, backend, NodeJoined(bytes.fromhex(node_id), f"node-{index}", group.cpus))
 
@@ -286,17 +288,23 @@ class _Watch:
         """When the workload began, on the world's clock."""
         return round(self._start_s * NANOSECONDS["s"])
 
-    def until_all_ended(self, tokens: Sequence[Any]) -> None:
-        """Return when every token is ready: its task ended, well or not."""
-        waiting = list(tokens)
-        step = max(1, len(tokens) // _STEPS_OF_PROGRESS)
-        while waiting:
+    def until_all_ended(self, tokens: deque[Any]) -> None:
+        """Take every token that is ready, its task having ended well or not, until none is left.
+
+        Only so many are waited for at a time, the first ones, or each step would look at all.
+        """
+        count = len(tokens)
+        step = max(1, count // _STEPS_OF_PROGRESS)
+        waiting: list[Any] = []
+        while tokens or waiting:
+            while tokens and len(waiting) < 2 * step:
+                waiting.append(tokens.popleft())
             _, waiting = self._backend.wait(
                 waiting, min(step, len(waiting)), self._seconds_to_next_kill(), False
             )
             self._kill_what_is_due()
             if self._options.progress is not None:
-                self._options.progress(len(tokens) - len(waiting), len(tokens))
+                self._options.progress(count - len(tokens) - len(waiting), count)
 
     def _seconds_to_next_kill(self) -> float | None:
         if not self._kills:

@@ -9,12 +9,13 @@ results and are kept. Files that no task writes stand on shared storage and move
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, deque
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from raysim.backend import Backend, RemoteTarget, TaskOptions
+from raysim.scenario.bag import Bag
 from raysim.scenario.workflow import Workflow, WorkflowTask
 from raysim.spec.ids import ObjectId, TaskId, task_of_object
 from raysim.spec.task import Work
@@ -30,8 +31,8 @@ _NUMBERING: Final = re.compile(r"[_\-.]?(?:ID)?\d[\d_\-.]*$")
 class Submitted:
     """A workflow under way: a token for each task, and what must be kept until the end."""
 
-    tokens: Sequence[ObjectRef]
-    """In the order of the workflow; ready when the task ended."""
+    tokens: deque[ObjectRef]
+    """In the order of the workflow; ready when the task ended. Whoever waits takes them out."""
     results: Sequence[ObjectRef]
     """Files that no task reads."""
     task_ids: Sequence[TaskId]
@@ -43,6 +44,8 @@ def submit_workflow(workflow: Workflow, backend: Backend, time_scale: float = 1.
     Sizes as well: at the bandwidth that there is, a transfer then takes its share of the time.
     """
     target = RemoteTarget(_never_called, "workflow_task")
+    if isinstance(workflow, Bag):
+        return _submit_bag(workflow, backend, target, time_scale)
     readers = Counter(file for task in workflow.order for file in task.inputs)
     tokens: dict[str, ObjectRef] = {}
     files: dict[str, ObjectRef] = {}
@@ -61,9 +64,24 @@ def submit_workflow(workflow: Workflow, backend: Backend, time_scale: float = 1.
             readers[file] -= 1
             if not readers[file]:
                 files.pop(file, None)
-    submitted = list(tokens.values())
-    task_ids = [task_of_object(ObjectId(token.binary())) for token in submitted]
-    return Submitted(submitted, results, task_ids)
+    return _submitted(tokens.values(), results)
+
+
+def _submit_bag(bag: Bag, backend: Backend, target: RemoteTarget, time_scale: float) -> Submitted:
+    """Its tasks are equal: they share their options, and nothing is read."""
+    options = _options(bag, bag.order[0], time_scale)
+    tokens: list[ObjectRef] = []
+    results: list[ObjectRef] = []
+    for _ in range(bag.count):
+        token, *written = backend.submit_task(target, options, (), {})
+        tokens.append(token)
+        results += written
+    return _submitted(tokens, results)
+
+
+def _submitted(tokens: Collection[ObjectRef], results: list[ObjectRef]) -> Submitted:
+    task_ids = [task_of_object(ObjectId(token.binary())) for token in tokens]
+    return Submitted(deque(tokens), results, task_ids)
 
 
 def stage(name: str) -> str:
@@ -86,7 +104,7 @@ def _arguments(
 
 
 def _options(workflow: Workflow, task: WorkflowTask, time_scale: float) -> TaskOptions:
-    sizes = tuple(round(workflow.files[file].size_bytes * time_scale) for file in task.outputs)
+    sizes = tuple(round(workflow.size_of(file) * time_scale) for file in task.outputs)
     duration_ns = round(task.runtime_s * time_scale * NANOSECONDS["s"])
     return TaskOptions(
         num_cpus=task.cores,

@@ -6,37 +6,16 @@ a Python program has no critical path that is known beforehand.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Sequence
+from math import isnan
 
 import msgspec
 
 from raysim.scenario.expectation import Expectation, Figure, Judgement
+from raysim.scenario.figures import SAMPLES
+from raysim.scenario.task_records import Records
 from raysim.scenario.workflow import Workflow
-
-
-class Span(msgspec.Struct, frozen=True):
-    """From when to when, in seconds from the workload's start."""
-
-    start_s: float
-    end_s: float
-
-    @property
-    def length_s(self) -> float:
-        """Seconds between the two."""
-        return self.end_s - self.start_s
-
-
-class TaskRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """How one task of the workload went; `ran` is the execution that completed, if one did."""
-
-    id: str
-    name: str
-    submitted_s: float
-    ran: Span | None = None
-    cores: float = 1
-    node: str | None = None
-    attempts: int = 1
-    error: str | None = None
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,19 +65,19 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 def summarise(
     outcome: Outcome,
-    records: Sequence[TaskRecord],
+    records: Records,
     workflow: Workflow | None = None,
     expectations: Iterable[Expectation] = (),
 ) -> Summary:
     """The summary of a run, its expectations judged."""
-    busy_s = sum(record.ran.length_s * record.cores for record in records if record.ran)
+    busy_s = sum((end_s - start_s) * cores for start_s, end_s, cores in records.completed())
     capacity_s = (outcome.cpus or 0) * (outcome.makespan_s or 0)
     summary = Summary(
         backend=outcome.backend,
         seed=outcome.seed,
         tasks=len(records),
         edges=workflow.edges if workflow else None,
-        failed=sum(record.ran is None for record in records),
+        failed=records.failed,
         work_s=workflow.work_s if workflow else None,
         critical_path_s=workflow.critical_path_s if workflow else None,
         lower_bound_s=workflow.lower_bound_s(outcome.cpus) if workflow and outcome.cpus else None,
@@ -107,31 +86,61 @@ def summarise(
         bytes_moved=outcome.bytes_moved,
         wall_s=outcome.wall_s,
         digest=outcome.digest,
-        retried=sum(record.attempts - 1 for record in records),
+        retried=sum(records.attempts) - len(records),
         lost_objects=outcome.lost_objects,
         nodes=outcome.nodes,
         cpus=outcome.cpus,
         command=outcome.command,
     )
-    figures = {**msgspec.structs.asdict(summary), **samples(records, workflow)}
-    judged = tuple(expectation.judge(figures) for expectation in expectations)
+    judged = _judged(summary, records, workflow, expectations)
     return msgspec.structs.replace(summary, expectations=judged)
 
 
-def samples(
-    records: Sequence[TaskRecord], workflow: Workflow | None = None
-) -> Mapping[str, Figure]:
-    """The figures that have one value for each completed task, in seconds."""
-    done = [(record, record.ran) for record in records if record.ran]
-    ends = {record.id: ran.end_s for record, ran in done}
-    return {
-        "task_wait": [ran.start_s - _ready_s(record, ends, workflow) for record, ran in done],
-        "task_run": [ran.length_s for _, ran in done],
-        "task_time": [ran.end_s - record.submitted_s for record, ran in done],
-    }
+def _judged(
+    summary: Summary,
+    records: Records,
+    workflow: Workflow | None,
+    expectations: Iterable[Expectation],
+) -> tuple[Judgement, ...]:
+    """Figures that have a value for each task are computed only where somebody asks for them."""
+    asked = list(expectations)
+    figures: dict[str, Figure] = msgspec.structs.asdict(summary)
+    for name in dict.fromkeys(name for one in asked for name in one.names if name in SAMPLES):
+        figures[name] = sample(name, records, workflow)
+    return tuple(expectation.judge(figures) for expectation in asked)
 
 
-def _ready_s(record: TaskRecord, ends: Mapping[str, float], workflow: Workflow | None) -> float:
-    """When the last thing that the task waits for was there."""
-    parents = workflow.tasks[record.id].parents if workflow else ()
-    return max([record.submitted_s, *(ends.get(parent, 0.0) for parent in parents)])
+def sample(name: str, records: Records, workflow: Workflow | None = None) -> Sequence[float]:
+    """The values of one of SAMPLES, one for each completed task, in seconds."""
+    since: Iterable[float]
+    until: Iterable[float] = records.end_s
+    match name:
+        case "task_wait":
+            since, until = _ready_s(records, workflow), records.start_s
+        case "task_run":
+            since = records.start_s
+        case "task_time":
+            since = records.submitted_s
+        case _:
+            raise ValueError(f"{name!r} is not one of {', '.join(SAMPLES)}")
+    pairs = zip(until, since, records.end_s, strict=True)
+    return array("d", (to_s - from_s for to_s, from_s, end_s in pairs if end_s == end_s))
+
+
+def _ready_s(records: Records, workflow: Workflow | None) -> Iterable[float]:
+    """When the last thing that each task waits for was there."""
+    if workflow is None or not workflow.edges:
+        return records.submitted_s
+    ends = dict(zip(records.ids, records.end_s, strict=True))
+    return array(
+        "d",
+        (
+            max([submitted_s, *(_end_s(ends[parent]) for parent in task.parents)])
+            for submitted_s, task in zip(records.submitted_s, workflow.order, strict=True)
+        ),
+    )
+
+
+def _end_s(end_s: float) -> float:
+    """Of a parent that never completed: nobody waited for it."""
+    return 0.0 if isnan(end_s) else end_s

@@ -8,7 +8,7 @@ schedule on `c` cores ends before max(critical path, core-seconds / c).
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TypeVar
 
@@ -58,7 +58,7 @@ class Workflow:
         self.tasks: Mapping[str, WorkflowTask] = _by_id("task", tasks)
         self.files: Mapping[str, WorkflowFile] = _by_id("file", files)
         self._check_names()
-        self.order: tuple[WorkflowTask, ...] = _in_order(self.tasks)
+        self.order: Sequence[WorkflowTask] = _in_order(self.tasks)
         """Every task after its parents; among those that are ready, in the order of the file."""
 
     def _check_names(self) -> None:
@@ -69,6 +69,21 @@ class Workflow:
             for file in (*task.inputs, *task.outputs):
                 if file not in self.files:
                     raise ValueError(f"task {task.id!r} names the unknown file {file!r}")
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """Of its tasks, in their order."""
+        return [task.id for task in self.order]
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Of its tasks, in their order."""
+        return [task.name for task in self.order]
+
+    @property
+    def cores(self) -> Sequence[float]:
+        """Of its tasks, in their order."""
+        return [task.cores for task in self.order]
 
     @cached_property
     def edges(self) -> int:
@@ -93,6 +108,10 @@ class Workflow:
             start = max((end[parent] for parent in task.parents), default=0)
             end[task.id] = start + _ns(task)
         return max(end.values(), default=0) / _SECOND
+
+    def size_of(self, file: str) -> int:
+        """Of one of its files, in bytes."""
+        return self.files[file].size_bytes
 
     @cached_property
     def file_bytes(self) -> int:

@@ -4,7 +4,7 @@ from io import BytesIO
 
 import msgspec
 
-from raysim.journal import Journal, NodeJoined, NodeLost, ObjectRebuilt
+from raysim.journal import Journal, NodeJoined, NodeLost, ObjectRebuilt, TaskEnded
 
 JOINED = NodeJoined(b"n" * 28, "node-0", 4.0)
 LOST = NodeLost(b"n" * 28, "node-0", "no answer")
@@ -46,6 +46,31 @@ def test_notes_of_one_kind_are_found_in_order():
     journal = write(Journal(), JOINED, LOST, again, JOINED)
     assert journal.notes(NodeJoined) == [JOINED, JOINED]
     assert journal.notes(ObjectRebuilt) == [again]
+
+
+def test_only_the_first_attempts_are_kept_and_all_are_digested():
+    attempts = [TaskEnded(bytes([n]), "f", 0, "finished", 0, 0, 0, n, b"n", b"w") for n in range(4)]
+    some = write(Journal(most_attempts=2), JOINED, *attempts, LOST)
+    assert [what for *_, what in some.records] == [JOINED, *attempts[:2], LOST]
+    assert (some.attempts, some.count) == (4, 6)
+    assert some.digest() == write(Journal(), JOINED, *attempts, LOST).digest()
+
+
+def test_a_follower_hears_of_notes_before_and_after_and_of_nothing_else():
+    heard = []
+    journal = write(Journal(), JOINED)
+    journal.follow(heard.append)
+    journal.write(1, "head", "timer", "due")
+    write(journal, LOST)
+    assert heard == [JOINED, LOST]
+
+
+def test_what_was_preparation_is_forgotten_but_not_by_the_digest():
+    journal = write(Journal(), JOINED)
+    journal.forget()
+    assert journal.records == []
+    assert journal.digest() == write(Journal(), JOINED).digest()
+    assert write(journal, LOST).notes(NodeLost) == [LOST]
 
 
 def test_sink_gets_each_record_with_its_length():

@@ -2,19 +2,23 @@
 
 from raysim.report.figures import Stage, busy_cores, slowest, stages
 from raysim.report.text import count, seconds
-from raysim.scenario.summary import Span, TaskRecord
+from raysim.scenario.task_records import Records
 
 
-def record(name, start_s, end_s, cores=1.0):
-    ran = None if end_s is None else Span(start_s, end_s)
-    return TaskRecord(id=f"{name}-{start_s}", name=name, submitted_s=0.0, ran=ran, cores=cores)
+def records(*rows):
+    ids = [f"{name}-{start_s}" for name, start_s, *_ in rows]
+    found = Records(ids, [name for name, *_ in rows])
+    for name, start_s, end_s, *cores in rows:
+        found.add(0.0, start_s, end_s, *cores, stage=name)
+    return found
 
 
-RECORDS = [record("a", 0, 2), record("b", 0, 5, cores=2), record("a", 2, 6), record("c", 1, None)]
+NEVER = float("nan")
+RECORDS = records(("a", 0, 2), ("b", 0, 5, 2), ("a", 2, 6), ("c", NEVER, NEVER))
 
 
 def test_stages_come_by_total_time_without_what_never_ran():
-    assert stages(RECORDS, str) == [Stage("a", 2, 6, 3, 4), Stage("b", 1, 5, 5, 5)]
+    assert stages(RECORDS) == [Stage("a", 2, 6, 3, 4), Stage("b", 1, 5, 5, 5)]
 
 
 def test_the_slowest_come_first():
@@ -23,6 +27,11 @@ def test_the_slowest_come_first():
 
 def test_cores_in_use_count_each_task_s_cores():
     assert busy_cores(RECORDS) == [(0, 3), (2, 3), (5, 1), (6, 0)]
+
+
+def test_a_curve_of_more_steps_than_a_screen_has_columns_is_thinned_and_ends_at_zero():
+    assert busy_cores(RECORDS, most=2) == [(2, 3), (6, 0)]
+    assert busy_cores(RECORDS, most=3) == [(2, 3), (6, 0)]
 
 
 def test_seconds_keep_four_figures_below_an_hour():

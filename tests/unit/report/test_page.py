@@ -101,6 +101,11 @@ def test_more_bars_than_a_page_holds_leave_the_longest_and_say_so(run, journal, 
     assert "The 1 shortest executions are not drawn." in page(run, view)
 
 
+def test_executions_that_the_journal_does_not_keep_are_told(run, journal):
+    journal.attempts += 7
+    assert "The 7 later executions are not drawn" in page(run, view_of(journal))
+
+
 def test_a_run_s_folder_holds_the_page_and_all_it_is_made_of(run, tmp_path):
     report = write_report(run, tmp_path / "out")
     assert report == tmp_path / "out" / "report.html"

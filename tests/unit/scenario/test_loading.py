@@ -12,6 +12,7 @@ from raysim.scenario.loading import (
 )
 from raysim.scenario.model import NodeGroup
 from raysim.scenario.problems import ScenarioError
+from raysim.scenario.workflow import Workflow
 
 WORK = "workload: {kind: tasks, count: 10, duration: 2s}\n"
 FOUR = "cluster: {nodes: 4, cpus: 2}\n"
@@ -57,9 +58,19 @@ def test_groups_of_nodes_are_numbered_in_order():
 
 def test_a_bag_of_tasks_is_a_workflow_without_edges():
     experiment = parse("workload: {kind: tasks, count: 11, duration: 500ms, result_size: 1kB}")
-    assert experiment.workflow.edges == 0
-    assert experiment.workflow.work_s == 5.5
-    assert experiment.workflow.file_bytes == 11_000
+    bag = experiment.workflow
+    listed = Workflow("tasks", bag.order, bag.files.values())
+    assert [listed.order[0].id, listed.order[-1].id] == ["task_00", "task_10"]
+    for figure in (
+        *("edges", "work_s", "core_seconds", "critical_path_s", "file_bytes", "max_cores"),
+        *("tasks", "ids", "names", "cores"),
+    ):
+        found, same = getattr(bag, figure), getattr(listed, figure)
+        assert (list(found) == list(same)) if hasattr(same, "__len__") else (found == same)
+    assert (bag.edges, bag.work_s, bag.file_bytes) == (0, 5.5, 11_000)
+    assert bag.size_of("task_00.result") == listed.size_of("task_00.result") == 1_000
+    with pytest.raises(IndexError):
+        bag.order[11]
 
 
 def test_faults_are_written_as_text_or_as_mapping():

@@ -1,6 +1,6 @@
 from raysim.journal import Journal, NodeJoined, ObjectGone, ObjectMoved, TaskEnded
 from raysim.scenario.records import Notes, makespan_s, records_of_program, records_of_workflow
-from raysim.scenario.summary import Span
+from raysim.scenario.task_records import Span
 from raysim.scenario.workflow import Workflow, WorkflowTask
 
 S = 1_000_000_000
@@ -26,9 +26,13 @@ def ended(task_id, status, start_s, end_s, attempt=0, node=b"n0", reason=""):
 
 def notes(*what):
     journal = Journal()
-    for note in what:
+    early = what[: len(what) // 2]
+    for note in early:
         journal.write(0, "driver", "note", note)
-    return Notes(journal)
+    found = Notes(journal)  # Which follows what is written later.
+    for note in what[len(early) :]:
+        journal.write(0, "driver", "note", note)
+    return found
 
 
 def test_times_count_from_the_start_in_the_workload_s_seconds():

@@ -186,6 +186,23 @@ def test_progress_is_told_until_all_ended(worlds):
     assert told == [(done, 10) for done in range(1, 11)]
 
 
+def test_a_step_looks_at_a_bounded_part_of_the_tasks(worlds, monkeypatch):
+    """Each of which would otherwise be looked at in every step."""
+    looked_at = []
+    wait = World.wait
+
+    def counted(world, refs, *rest):
+        looked_at.append(len(refs))
+        return wait(world, refs, *rest)
+
+    monkeypatch.setattr(World, "wait", counted)
+    text = TEN.replace("count: 10,", "count: 1000,")
+    run = run_workflow(parse_scenario(text, Path("many.yaml")), RunOptions())
+    assert run.summary.failed == 0
+    assert max(looked_at) == 40
+    assert sum(looked_at) < 3 * 1000
+
+
 def test_the_world_is_stopped_when_the_run_breaks(worlds):
     def stop_here(done, tasks):
         raise KeyboardInterrupt

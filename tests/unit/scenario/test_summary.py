@@ -3,7 +3,8 @@ import pytest
 
 from raysim.scenario.expectation import parse_expectation
 from raysim.scenario.figures import FIGURES, SAMPLES
-from raysim.scenario.summary import Outcome, Span, Summary, TaskRecord, samples, summarise
+from raysim.scenario.summary import Outcome, Summary, sample, summarise
+from raysim.scenario.task_records import Records
 from raysim.scenario.workflow import Workflow, WorkflowTask
 
 PAIR = Workflow("pair", [WorkflowTask("a", "a", 2), WorkflowTask("b", "b", 4, 2, ("a",))])
@@ -12,11 +13,16 @@ OUTCOME = Outcome(
 )
 
 
-def record(name, start_s, end_s, **rest):
-    return TaskRecord(id=name, name=name, submitted_s=1.0, ran=Span(start_s, end_s), **rest)
+def records(*rows):
+    names = "ab"[: len(rows)]
+    found = Records(names, names)
+    for row in rows:
+        found.add(1.0, **row)
+    return found
 
 
-DONE = [record("a", 1.5, 3.5), record("b", 4.0, 8.0, cores=2, attempts=2)]
+A = {"start_s": 1.5, "end_s": 3.5}
+DONE = records(A, {"start_s": 4.0, "end_s": 8.0, "cores": 2, "attempts": 2})
 
 
 def test_figures_of_a_run():
@@ -28,20 +34,24 @@ def test_figures_of_a_run():
 
 
 def test_a_task_that_never_ended_failed():
-    lost = TaskRecord(id="b", name="b", submitted_s=1.0, error="lost", attempts=4)
-    summary = summarise(OUTCOME, [DONE[0], lost], PAIR)
+    summary = summarise(OUTCOME, records(A, {"error": "lost", "attempts": 4}), PAIR)
     assert (summary.failed, summary.retried) == (1, 3)
 
 
 def test_a_run_without_an_end_has_no_makespan():
-    summary = summarise(msgspec.structs.replace(OUTCOME, makespan_s=None), [])
+    summary = summarise(msgspec.structs.replace(OUTCOME, makespan_s=None), records())
     assert (summary.makespan_s, summary.utilisation, summary.work_s) == (None, None, None)
 
 
 def test_waiting_counts_from_when_the_parents_ended():
-    waits = samples(DONE, PAIR)
-    assert waits == {"task_wait": [0.5, 0.5], "task_run": [2.0, 4.0], "task_time": [2.5, 7.0]}
-    assert samples(DONE)["task_wait"] == [0.5, 3.0]
+    assert [list(sample(name, DONE, PAIR)) for name in SAMPLES] == [[0.5, 0.5], [2, 4], [2.5, 7]]
+    assert list(sample("task_wait", DONE)) == [0.5, 3.0]
+
+
+def test_nobody_waited_for_a_parent_that_never_ended():
+    b = {"start_s": 4.0, "end_s": 8.0}
+    found = records({"error": "lost"}, b)
+    assert list(sample("task_wait", found, PAIR)) == [3.0]
 
 
 def test_expectations_are_judged_by_the_figures():
@@ -53,7 +63,7 @@ def test_expectations_are_judged_by_the_figures():
 
 def test_every_figure_that_may_be_expected_is_in_the_summary():
     assert set(FIGURES) <= set(Summary.__struct_fields__)
-    assert set(SAMPLES) == set(samples(DONE, PAIR))
+    assert all(len(sample(name, DONE, PAIR)) == 2 for name in SAMPLES)
 
 
 def test_a_summary_is_one_json_object():
