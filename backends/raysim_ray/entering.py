@@ -14,7 +14,7 @@ import msgspec
 import ray
 
 from raysim.runtime.current import current, set_current
-from raysim.runtime.items import OPTIONS_ATTRIBUTE
+from raysim.spec.actor import METHOD_OPTIONS
 from raysim.spec.task import Work
 from raysim_ray.errors import known_to_ray
 from raysim_ray.handles import description
@@ -88,7 +88,7 @@ def entered_class(cls: type, class_name: str, method_meta: bytes, named: bool) -
     if named:
         members[description(class_name, method_meta)] = _described
     for _, method in inspect.getmembers(cls, inspect.isfunction):
-        per_yield = getattr(method, OPTIONS_ATTRIBUTE, {}).get("_num_objects_per_yield")
+        per_yield = getattr(method, METHOD_OPTIONS, {}).get("_num_objects_per_yield")
         if per_yield is not None:
             # The one option of methods that Ray does not take with a call.
             ray.method(_num_objects_per_yield=per_yield)(method)

@@ -15,7 +15,7 @@ from raysim.api.options import DECORATED_METHOD_OPTIONS, unknown_name
 from raysim.api.resolve import call_options
 from raysim.api.signature import Signature
 from raysim.backend import CallOptions
-from raysim.runtime.items import OPTIONS_ATTRIBUTE
+from raysim.spec.actor import METHOD_OPTIONS
 
 M = TypeVar("M", bound=Callable[..., Any])
 
@@ -92,7 +92,7 @@ def _method(cls: type, name: str, function: Callable[..., Any]) -> Method:
     return Method(
         name,
         Signature.of(function, skip_first=is_plain and not is_static),
-        call_options(getattr(function, OPTIONS_ATTRIBUTE, {}), is_generator),
+        call_options(getattr(function, METHOD_OPTIONS, {}), is_generator),
         is_generator,
     )
 
@@ -120,7 +120,7 @@ def method(*args: Any, **options: Any) -> Any:
             raise AssertionError(unknown_name(name, DECORATED_METHOD_OPTIONS, "@method"))
 
     def annotate(function: M) -> M:
-        setattr(function, OPTIONS_ATTRIBUTE, options)
+        setattr(function, METHOD_OPTIONS, options)
         return function
 
     return annotate

@@ -10,14 +10,12 @@ from raysim.protocol.owner.streams import item_id
 from raysim.runtime.object_ref import ObjectRef
 from raysim.runtime.object_ref_generator import DynamicObjectRefGenerator
 from raysim.runtime.serialization import serialize
+from raysim.spec.actor import METHOD_OPTIONS
 from raysim.spec.task import DYNAMIC
 
 if TYPE_CHECKING:
     from raysim.runtime.core_worker import CoreWorker
 
-
-OPTIONS_ATTRIBUTE = "__ray_method_options__"
-"""Of a method: the options that `@method` gave it."""
 
 END = object()
 """In place of a value: the generator has no more."""
@@ -94,7 +92,7 @@ class Items:
         if task.template is not None:
             return task.template.per_yield if task.template.num_returns != DYNAMIC else 1
         method = getattr(self._worker.execution.instance, task.call.method, None)
-        count: int | None = getattr(method, OPTIONS_ATTRIBUTE, {}).get("_num_objects_per_yield")
+        count: int | None = getattr(method, METHOD_OPTIONS, {}).get("_num_objects_per_yield")
         return count or 1
 
     def _give_all(self, task: RunnableTask, name: str, values: Sequence[Any]) -> Production | None:

@@ -11,6 +11,9 @@ from raysim.spec.labels import Selector
 from raysim.spec.resources import Resources
 from raysim.spec.task import Default, Strategy, TaskArg
 
+METHOD_OPTIONS = "__ray_method_options__"
+"""The attribute of a method that has the options which `@method` gave it."""
+
 
 class ActorState(StrEnum):
     """Ray's `ActorTableData.ActorState`."""
