@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from raysim.cli.run import BAD_INPUT, WENT_WRONG
+from raysim.report.text import count
 
 if TYPE_CHECKING:
     from raysim.testing.hunt import HuntOptions, Progress
@@ -50,17 +51,21 @@ def hunt_command(options: HuntOptions) -> int:
     if interrupted:
         click.echo("Interrupted. The same command with --resume goes on.", err=True)
         raise KeyboardInterrupt
-    return WENT_WRONG if progress.failures else 0
+    return WENT_WRONG if progress.failures or progress.never_hit() else 0
 
 
 def summary(progress: Progress, folder: Path) -> str:
     """What a hunt came to: each cause with its seeds, and the line that looks at the first."""
     rate = progress.runs / progress.seconds if progress.seconds else 0.0
     head = f"{progress.runs} seeds in {progress.seconds:.1f} s ({rate:.0f}/s): "
+    never = [
+        f"sometimes: never true in any of {progress.runs} runs: {label}"
+        for label in progress.never_hit()
+    ]
     if not progress.failures:
-        return f"{head}no failure"
-    count = len(progress.failures)
-    lines = [f"{head}{progress.failed} failures of {count} {'cause' if count == 1 else 'causes'}"]
+        return "\n".join([f"{head}no failure", *never])
+    failed = count(progress.failed, "failure")
+    lines = [f"{head}{failed} of {count(len(progress.failures), 'cause')}", *never]
     by_count = sorted(progress.failures.items(), key=lambda item: -len(item[1]))
     for cause, seeds in by_count:
         shown = ", ".join(str(seed) for seed in seeds[:SHOWN_SEEDS])
@@ -87,7 +92,11 @@ def _bar(options: HuntOptions) -> Iterator[Callable[[Progress], None]]:
         TimeElapsedColumn(),
         TextColumn("{task.fields[failed]}"),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    # What runs prints goes nowhere; the bar keeps the terminal.
+    console = Console(file=sys.stderr)
+    with Progress(
+        *columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False
+    ) as bar:
         row = bar.add_task(options.target or "protocol", total=options.seeds, failed="")
 
         def told(progress: object) -> None:

@@ -24,7 +24,7 @@ def load(path: Path) -> tuple[Bundle, Target] | None:
 
     try:
         bundle = read_bundle(path)
-        return bundle, find_target(bundle.target)
+        return bundle, find_target(bundle.target, bundle.module)
     except (BundleError, TargetError) as error:
         click.echo(str(error), err=True)
         return None
@@ -80,7 +80,7 @@ def shrink_command(path: Path, seconds: float, out: Path | None) -> int:
     shrunk = Shrinker(target, bundle.case, verdict, seconds, told).run()
     if sys.stderr.isatty():
         click.echo(err=True)
-    smaller = bundle_of(bundle.target, shrunk.case, shrunk.verdict)
+    smaller = bundle_of(bundle.target, shrunk.case, shrunk.verdict, bundle.module)
     out = out or path.with_name(f"{path.stem}.small.json")
     smaller.write(out)
     case = bundle.case

@@ -120,7 +120,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         """A line for each part that is not the simplest."""
-        lines = [f"cluster: {self.nodes} nodes with {self.cpus} CPUs"]
+        lines = [f"cluster: {_count(self.nodes, 'node')} with {_count(self.cpus, 'CPU')}"]
         if self.object_store_memory is not None:
             lines.append(f"stores: {self.object_store_memory} bytes")
         for index, labels in enumerate(self.labels[: self.nodes]):
@@ -151,6 +151,10 @@ def profile_from_json(plain: Mapping[str, Any]) -> Profile:
     values["buggify"] = None if rates is None else Buggified(**rates)
     values["faults"] = tuple(fault_from_json(fault) for fault in values.get("faults", ()))
     return Profile(**values)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 # --- sampling ---

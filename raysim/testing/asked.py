@@ -16,8 +16,6 @@ class Asked:
     """A seed, or a file of a failure: only that run."""
     test: str = ""
     """The test that runs, as pytest names it."""
-    failures: tuple[type[BaseException], ...] = (Exception,)
-    """What a test raises when it fails. Anything else (a skip, an interrupt) ends the campaign at once."""
     begin_run: Callable[[], None] | None = None
     """Called before each run: forget what earlier runs printed."""
 

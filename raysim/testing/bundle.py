@@ -23,13 +23,14 @@ class BundleError(ValueError):
 
 
 class Bundle(msgspec.Struct, frozen=True):
-    """`target`: as the command line named it."""
+    """`target`: as the command line named it; `module`: the name that its file was loaded under, if it is a file."""
 
     target: str
     case: Case
     findings: list[Finding]
     digest: str
     versions: dict[str, str]
+    module: str = ""
 
     @property
     def group(self) -> str:
@@ -39,6 +40,7 @@ class Bundle(msgspec.Struct, frozen=True):
         plain = {
             "format": FORMAT,
             "target": self.target,
+            "module": self.module,
             "finding": str(self.findings[0]),
             "findings": msgspec.to_builtins(self.findings),
             **self.case.to_json(),
@@ -56,8 +58,8 @@ class Bundle(msgspec.Struct, frozen=True):
         return "\n".join(lines).rstrip()
 
 
-def bundle_of(target: str, case: Case, verdict: Verdict) -> Bundle:
-    return Bundle(target, case, verdict.findings, verdict.digest, versions())
+def bundle_of(target: str, case: Case, verdict: Verdict, module: str = "") -> Bundle:
+    return Bundle(target, case, verdict.findings, verdict.digest, versions(), module)
 
 
 def versions() -> dict[str, str]:
@@ -79,14 +81,21 @@ def read_bundle(path: Path) -> Bundle:
             raise BundleError(f"{path} has format {plain['format']}; this raysim reads {FORMAT}")
         findings = msgspec.convert(plain["findings"], list[Finding])
         case = case_from_json(plain)
-        return Bundle(plain["target"], case, findings, plain["digest"], plain["versions"])
+        return Bundle(
+            plain["target"],
+            case,
+            findings,
+            plain["digest"],
+            plain["versions"],
+            plain.get("module", ""),
+        )
     except OSError as error:
         raise BundleError(f"{path} cannot be read: {error.strerror}") from error
     except BundleError:
         raise
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise BundleError(
-            f"{path} is no failure of `raysim hunt`: {error}. Give one of the files that it leaves in failures/"
+            f"{path} is no failure: {error}. Give a file that `raysim hunt` leaves in failures/, or a test in .raysim/"
         ) from error
 
 

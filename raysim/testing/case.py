@@ -12,24 +12,45 @@ from typing import Any, Protocol, runtime_checkable
 import msgspec
 
 from raysim.checks.finding import Finding
-from raysim.faults.swarm import Profile, Swarm, profile_from_json
+from raysim.faults.swarm import Profile, profile_from_json
 from raysim.journal import Journal
 from raysim.tape import Recording, Tape
 from raysim.testing.campaign.operations import Program
 
 
-class Target(Protocol):
-    """What runs in a campaign."""
+class Sampled(Protocol):
+    """What runs in a campaign, as far as all of them are alike."""
 
     name: str
     """As a command line names it."""
-    swarm: Swarm
+    module: str
+    """The name of the module that its file was loaded as; empty where it is of no file."""
+    labels: tuple[str, ...]
+    """Of each `sometimes` and `reachable` that a run could come to."""
+
+    def profile(self, tape: Tape) -> Profile:
+        """Of one run."""
 
     def sample(self, tape: Tape) -> Program:
         """The program as data; empty where it is code that is not sampled."""
 
+
+class OnCluster(Sampled, Protocol):
+    """A target that runs on a cluster that is made for it."""
+
     def run(self, program: Program, profile: Profile) -> list[Finding]:
         """On the cluster at hand. What it raises is a finding as well."""
+
+
+@runtime_checkable
+class Alone(Sampled, Protocol):
+    """A target that makes its own cluster, and judges its run itself."""
+
+    def run_alone(self, case: Case, journal: Journal, tape: Tape | None) -> Verdict:
+        """`tape`: where the draws of the run come from, instead of the seed."""
+
+
+Target = OnCluster | Alone
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,9 +64,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def sampled(cls, target: Target, tape: Tape, seed: int) -> Case:
-        from raysim.faults.swarm import sample
-
-        return cls(seed=seed, profile=sample(tape, target.swarm), program=target.sample(tape))
+        return cls(seed=seed, profile=target.profile(tape), program=target.sample(tape))
 
     def changed(self, **changes: Any) -> Case:
         return msgspec.structs.replace(self, **changes)
@@ -70,13 +89,6 @@ def case_from_json(plain: Mapping[str, Any]) -> Case:
         )
     except (KeyError, TypeError, msgspec.ValidationError) as error:
         raise ValueError(f"this is no case of a campaign: {error!r}") from error
-
-
-@runtime_checkable
-class Alone(Protocol):
-    """A target that makes its own cluster: nothing of a profile is for it."""
-
-    def run_alone(self, case: Case, journal: Journal) -> Verdict: ...
 
 
 class Verdict(msgspec.Struct, frozen=True):

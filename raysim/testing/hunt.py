@@ -7,10 +7,12 @@ hunt that was broken off goes on.
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import redirect_stderr, redirect_stdout
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +23,7 @@ from raysim.checks.finding import Finding
 from raysim.tape import SeededTape
 from raysim.testing.bundle import Bundle, bundle_of
 from raysim.testing.case import Case, Target, Verdict
+from raysim.testing.properties import begin_campaign
 from raysim.testing.running import run_case
 from raysim.testing.target import find_target
 
@@ -58,16 +61,41 @@ class Progress(msgspec.Struct):
     failures: dict[str, list[int]] = {}
     """By cause, the seeds."""
     seconds: float = 0.0
+    hits: dict[str, int] = {}
+    """How often each `sometimes` and `reachable` was true."""
+    whole: bool = False
+    """All seeds that were asked for have run."""
 
     @property
     def failed(self) -> int:
         return sum(map(len, self.failures.values()))
 
+    def never_hit(self) -> list[str]:
+        """What a whole campaign should have come to, and did not."""
+        return [label for label, hits in self.hits.items() if not hits] if self.whole else []
+
+    def add(self, part: Part) -> None:
+        self.runs += part.seeds
+        self.next_seed = max(self.next_seed, part.first + part.seeds)
+        for label, hits in part.hits.items():
+            self.hits[label] = self.hits.get(label, 0) + hits
+        for bundle in part.failed:
+            self.failures.setdefault(bundle.group, []).append(bundle.case.seed)
+
+
+class Part(msgspec.Struct, frozen=True):
+    """Some seeds, one after the other, that one process ran."""
+
+    first: int
+    seeds: int
+    failed: list[Bundle]
+    hits: dict[str, int]
+
 
 def hunt(options: HuntOptions, told: Callable[[Progress], None] = lambda _: None) -> Progress:
-    """Run the seeds. `told` hears of the progress after each part. Ctrl-C ends it, with what there is."""
-    find_target(options.target)  # What there is not is told here, not in a process of the pool.
-    progress = _begin(options)
+    """Run the seeds. `told` hears of the progress after each part. Ctrl-C ends it: what there is, is in the folder."""
+    target = find_target(options.target)
+    progress = _begin(options, target)
     began, before_s = time.monotonic(), progress.seconds
     saved_s = before_s
 
@@ -76,19 +104,19 @@ def hunt(options: HuntOptions, told: Callable[[Progress], None] = lambda _: None
         late = options.seconds is not None and time.monotonic() - began > options.seconds
         return enough or late
 
+    told(progress)
     try:
-        for first, count, failed in _results(options, progress.next_seed, over):
-            progress.runs += count
-            progress.next_seed = max(progress.next_seed, first + count)
-            for bundle in failed:
+        for part in _parts(options, target, progress.next_seed, over):
+            for bundle in part.failed:
                 bundle.write(options.folder / "failures" / f"seed-{bundle.case.seed}.json")
-                progress.failures.setdefault(bundle.group, []).append(bundle.case.seed)
+            progress.add(part)
             progress.seconds = before_s + time.monotonic() - began
             if progress.seconds - saved_s > SAVE_EVERY_S:
                 saved_s = progress.seconds
                 _save(options.folder, progress)
             told(progress)
     finally:
+        progress.whole = progress.next_seed >= options.first + options.seeds
         _save(options.folder, progress)
     return progress
 
@@ -98,64 +126,68 @@ def _save(folder: Path, progress: Progress) -> None:
     (folder / "progress.json").write_bytes(msgspec.json.encode(progress))
 
 
-def _begin(options: HuntOptions) -> Progress:
-    if options.resume:
-        try:
-            found = msgspec.json.decode(
-                (options.folder / "progress.json").read_bytes(), type=Progress
-            )
-        except FileNotFoundError:
-            return Progress(options.target, options.first)
-        if found.target != options.target:
-            raise ValueError(
-                f"{options.folder} holds a hunt of {found.target or 'the shipped campaign'}, which cannot go on as "
-                "another; give the same target, or another --out"
-            )
-        return found
-    return Progress(options.target, options.first)
+def _begin(options: HuntOptions, target: Target) -> Progress:
+    fresh = Progress(options.target, options.first, hits=dict.fromkeys(target.labels, 0))
+    if not options.resume:
+        return fresh
+    try:
+        found = msgspec.json.decode((options.folder / "progress.json").read_bytes(), type=Progress)
+    except FileNotFoundError:
+        return fresh
+    if found.target != options.target:
+        raise ValueError(
+            f"{options.folder} holds a hunt of {found.target or 'the shipped campaign'}, which cannot go on as "
+            "another; give the same target, or another --out"
+        )
+    return found
 
 
-def _results(
-    options: HuntOptions, first: int, over: Callable[[], bool]
-) -> Iterator[tuple[int, int, list[Bundle]]]:
-    """First seed, number of seeds, failures: of each part, in the order of the seeds."""
+def _parts(
+    options: HuntOptions, target: Target, first: int, over: Callable[[], bool]
+) -> Iterator[Part]:
+    """In the order of the seeds."""
     end = options.first + options.seeds
-    parts = iter([(at, min(CHUNK, end - at)) for at in range(first, end, CHUNK)])
+    begins = iter([(at, min(CHUNK, end - at)) for at in range(first, end, CHUNK)])
     if options.jobs == 1:
         with _quiet_collector():
-            for at, count in parts:
+            for at, count in begins:
                 if over():
                     return
-                yield at, count, run_seeds(options.target, at, count)
+                yield run_part(target, at, count)
         return
-    pool = ProcessPoolExecutor(options.jobs, get_context("fork"), _prepare, (options.target,))
-    waiting: dict[Future[list[Bundle]], tuple[int, int]] = {}
-    ready: dict[int, tuple[int, list[Bundle]]] = {}
+    # Forked: the processes of the pool have the target, and what it imported, from here.
+    pool = ProcessPoolExecutor(options.jobs, get_context("fork"), _prepare, (target,))
+    waiting: dict[Future[Part], int] = {}
+    ready: dict[int, Part] = {}
     at = first
     try:
         while True:
             while len(waiting) + len(ready) < 2 * options.jobs and not over():
-                part = next(parts, None)
-                if part is None:
+                begun = next(begins, None)
+                if begun is None:
                     break
-                waiting[pool.submit(run_seeds, options.target, *part)] = part
+                waiting[pool.submit(_run_part, *begun)] = begun[0]
             if not waiting:
                 return
             for future in wait(waiting, return_when=FIRST_COMPLETED).done:
-                begun, count = waiting.pop(future)
-                ready[begun] = count, future.result()
+                ready[waiting.pop(future)] = future.result()
             while at in ready:
-                count, failed = ready.pop(at)
-                yield at, count, failed
-                at += count
+                part = ready.pop(at)
+                yield part
+                at += part.seeds
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _prepare(target: str) -> None:
-    """In a process of the pool: everything imported and out of the collector's sight, Ctrl-C left to the parent."""
+_target: Target | None = None
+"""Of a process of the pool."""
+
+
+def _prepare(target: Target) -> None:
+    """In a process of the pool: out of the collector's sight what it has, Ctrl-C left to the parent."""
+    global _target
+    _target = target
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    find_target(target)
     gc.collect()
     gc.freeze()
     gc.disable()
@@ -174,18 +206,24 @@ class _quiet_collector:
             gc.enable()
 
 
-def run_seeds(target_name: str, first: int, count: int) -> list[Bundle]:
-    """The failures among these seeds."""
-    target = find_target(target_name)
+def _run_part(first: int, count: int) -> Part:
+    assert _target is not None, "a process of the pool was not prepared"
+    return run_part(_target, first, count)
+
+
+def run_part(target: Target, first: int, count: int) -> Part:
+    """What these seeds come to, without what they print."""
     failed: list[Bundle] = []
-    for seed in range(first, first + count):
-        case = Case.sampled(target, SeededTape(seed), seed)
-        verdict = run_guarded(target, case)
-        if not verdict.ok:
-            failed.append(bundle_of(target_name, case, verdict))
-        if seed % _COLLECT_EVERY == 0:
-            gc.collect()
-    return failed
+    hits = begin_campaign(target.labels).hits
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+        for seed in range(first, first + count):
+            case = Case.sampled(target, SeededTape(seed), seed)
+            verdict = run_guarded(target, case)
+            if not verdict.ok:
+                failed.append(bundle_of(target.name, case, verdict, target.module))
+            if seed % _COLLECT_EVERY == 0:
+                gc.collect()
+    return Part(first, count, failed, hits)
 
 
 class _StuckError(Exception):

@@ -5,6 +5,7 @@ Loaded into every session of pytest where raysim is installed, so it imports not
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
@@ -46,7 +47,6 @@ def pytest_configure(config: Config) -> None:
         raise pytest.UsageError(f"--raysim-seeds {seeds}: at least 1")
     asked.seeds = seeds
     asked.replay = config.getoption("--raysim-replay")
-    asked.failures = (Exception, pytest.fail.Exception)
     asked.begin_run = _forget_output(config)
     if config.getoption("--raysim-as-ray") or config.getini("raysim_as_ray"):
         from raysim.api import alias
@@ -61,11 +61,17 @@ def pytest_unconfigure() -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
-    asked.test = item.nodeid
+    asked.test = _here(item)
     try:
         return (yield)
     finally:
         asked.test = ""
+
+
+def _here(item: pytest.Item) -> str:
+    """The test as it can be given to pytest in this folder; its own id is relative to the root of the tests."""
+    file = os.path.relpath(item.path, item.config.invocation_params.dir)
+    return f"{file}::{item.nodeid.partition('::')[2]}"
 
 
 def pytest_enter_pdb(pdb: Any) -> None:

@@ -22,7 +22,7 @@ from raysim.checks.ledger import AT_REST, EMPTY, LOOK_EVERY, Check, Ledger
 from raysim.faults.convergence import NotConvergedError
 from raysim.journal import Journal, Level, ObjectRebuilt
 from raysim.tape import Tape
-from raysim.testing.case import Alone, Case, Target, Verdict
+from raysim.testing.case import Alone, Case, OnCluster, Target, Verdict
 
 HEAL_S: Final = 15
 """Virtual seconds after which faults stop. They strike within the first 10 s: see Swarm.window_ns."""
@@ -53,10 +53,10 @@ def run_case(
 ) -> Verdict:
     """`tape`: where the draws of the run come from instead of the case's recording, or its seed."""
     journal = journal or Journal(Level.NOTES)
-    if isinstance(target, Alone):
-        return target.run_alone(case, journal)
     if tape is None and case.recording is not None:
         tape = case.recording.tape()
+    if isinstance(target, Alone):
+        return target.run_alone(case, journal, tape)
     world: dict[str, Any] = {
         "heal_ns": HEAL_S * 10**9,
         "converge_ns": BOUND_S * 10**9,
@@ -92,7 +92,7 @@ def _without_rebuilds(findings: list[Finding], journal: Journal) -> list[Finding
 class _Watched:
     """A run on the cluster at hand. Whatever ends it becomes a finding."""
 
-    def __init__(self, target: Target, case: Case, look_every: int) -> None:
+    def __init__(self, target: OnCluster, case: Case, look_every: int) -> None:
         self._target = target
         self._case = case
         self._world: Any = current_world()
@@ -103,11 +103,7 @@ class _Watched:
     def run(self) -> list[Finding]:
         try:
             return self._run()
-        except BrokenInvariantError as broken:
-            return [broken.finding]
-        except NotConvergedError as error:
-            return [Finding("convergence", str(error), self._world.clock.now_ns, _stuck(error))]
-        except (Exception, AssertionError) as error:  # noqa: BLE001  (any error of a run is what we look for)
+        except Exception as error:  # noqa: BLE001  (any error of a run is what we look for)
             return [of_error(error, self._world.clock.now_ns)]
 
     def _run(self) -> list[Finding]:
@@ -133,6 +129,10 @@ class _Watched:
 
 def of_error(error: BaseException, now_ns: int) -> Finding:
     """A finding, with the place that raised it."""
+    if isinstance(error, BrokenInvariantError):
+        return error.finding
+    if isinstance(error, NotConvergedError):
+        return Finding("convergence", str(error), now_ns, _stuck(error))
     if str(error).startswith("Deadlock"):
         return Finding("deadlock", str(error), now_ns, "nothing is under way")
     place, is_program = _place(traceback.extract_tb(error.__traceback__))

@@ -10,7 +10,7 @@ from pathlib import Path
 from raysim.checks import ledger
 from raysim.checks.finding import Finding
 from raysim.exceptions import RayError
-from raysim.faults.swarm import Budget, Profile, Swarm
+from raysim.faults.swarm import Profile
 from raysim.journal import Journal
 from raysim.scenario.loading import load_experiment
 from raysim.scenario.problems import ScenarioError
@@ -27,19 +27,20 @@ class ScenarioTarget:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.swarm = Swarm(nodes=(1, 1), cpus=(1, 1), budget=Budget(faults=0), small_stores=False)
+        self.module = ""
+        self.labels: tuple[str, ...] = ()
         try:
             self._experiment = load_experiment(Path(name))
         except ScenarioError as error:
             raise TargetError("\n".join(map(str, error.problems))) from error
 
+    def profile(self, tape: Tape) -> Profile:
+        return Profile()
+
     def sample(self, tape: Tape) -> Program:
         return ()
 
-    def run(self, program: Program, profile: Profile) -> list[Finding]:
-        raise NotImplementedError(f"{self.name} makes its own cluster: see run_alone")
-
-    def run_alone(self, case: Case, journal: Journal) -> Verdict:
+    def run_alone(self, case: Case, journal: Journal, tape: Tape | None) -> Verdict:
         experiment = self._experiment.varied(seed=case.seed)
         findings: list[Finding] = []
         try:

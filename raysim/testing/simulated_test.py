@@ -11,17 +11,19 @@ from typing import Any, Final, ParamSpec, TypeVar, overload
 
 from raysim.faults import Order
 from raysim.faults.swarm import Profile
+from raysim.journal import Journal
 from raysim.tape import Tape
 from raysim.testing.asked import asked
+from raysim.testing.bundle import read_bundle
 from raysim.testing.catalogue import labels_of
-from raysim.testing.failures import Failure, read_failure, write_failure
+from raysim.testing.failures import write_failure
 from raysim.testing.frames import shorten
 from raysim.testing.properties import PropertyError, Seen, begin_campaign
 from raysim.testing.settings import FaultsAsked, settings_of
 from raysim.testing.simplify import simplify
 from raysim.testing.simulation import Outcome, Simulation
-from raysim.testing.target import SWARM_OF
-from raysim.testing.telling import nearest, replay_line, report
+from raysim.testing.target import SIMULATION_OF
+from raysim.testing.telling import again, nearest, report
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -78,7 +80,7 @@ def simulate(
             _Campaign(simulation, chosen, args, kwargs).run()
 
         # What `raysim hunt` looks for.
-        setattr(campaign, SWARM_OF, simulation.settings.swarm)
+        setattr(campaign, SIMULATION_OF, simulation)
         return campaign
 
     return decorate if function is None else decorate(function)
@@ -122,42 +124,58 @@ class _Campaign:
         if self._whole:
             _check_hits(seen, len(self._seeds))
 
-    def _one(self, seed: int, profile: Profile | None = None, tape: Tape | None = None) -> Outcome:
+    def _one(
+        self,
+        seed: int,
+        profile: Profile | None = None,
+        tape: Tape | None = None,
+        journal: Journal | None = None,
+    ) -> Outcome:
         if asked.begin_run is not None:
             asked.begin_run()
         return self._simulation.run(
-            seed, profile=profile, tape=tape, args=self._args, kwargs=self._kwargs
+            seed,
+            profile=profile,
+            tape=tape,
+            journal=journal,
+            args=self._args,
+            kwargs=self._kwargs,
         )
 
     def _replay(self, what: str) -> None:
         __tracebackhide__ = True
-        failure = Failure(seed=int(what)) if what.isdigit() else read_failure(Path(what))
         begin_campaign()
-        outcome = self._one(failure.seed, failure.of_profile(), failure.tape())
+        if what.isdigit():
+            outcome = self._one(int(what))
+        else:
+            case = read_bundle(Path(what)).case
+            tape = None if case.recording is None else case.recording.tape()
+            outcome = self._one(case.seed, case.profile, tape)
         if outcome.error is not None:
-            raise self._noted(outcome, report(outcome, replay=self._line(what)))
+            raise self._noted(outcome, report(outcome, again=self._again(what)))
 
     def _told(self, outcome: Outcome, passed: int) -> BaseException:
         """The error of the simplest run that fails in this way, with all that is known of it."""
         run = functools.partial(self._one, outcome.seed)
         shrunk, passing = simplify(outcome, run)
         # What was printed last is shown: it has to be of the run that is told of.
-        last = self._one(shrunk.seed, shrunk.profile)
-        shrunk = last if last.error is not None else shrunk
-        what: int | str = outcome.seed
-        if shrunk.profile != outcome.profile:
-            what = write_failure(asked.test or self._simulation.name, shrunk)
+        last = self._one(shrunk.seed, shrunk.profile, journal=Journal())
+        what = str(outcome.seed)
+        if last.error is not None:
+            test = asked.test or self._simulation.name
+            shrunk, what = last, str(write_failure(test, self._simulation, last))
         text = report(
             outcome,
             passed=passed,
             shrunk=shrunk,
             passing=nearest(shrunk, [*passing, *self._passing]),
-            replay=self._line(what),
+            fails_again=last.error is not None,
+            again=self._again(what),
         )
         return self._noted(shrunk, text)
 
-    def _line(self, what: int | str) -> str:
-        return replay_line(asked.test or self._simulation.name, what)
+    def _again(self, what: str) -> list[str]:
+        return again(asked.test or self._simulation.name, what)
 
     @staticmethod
     def _noted(outcome: Outcome, text: str) -> BaseException:

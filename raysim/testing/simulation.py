@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
@@ -15,7 +16,6 @@ from raysim.api.session import current_world
 from raysim.faults.swarm import Profile
 from raysim.journal import Journal, Level
 from raysim.tape import Recorder, Recording, SeededTape, Tape
-from raysim.testing.asked import asked
 from raysim.testing.properties import seen
 from raysim.testing.settings import Settings
 
@@ -75,6 +75,8 @@ class Outcome(msgspec.Struct, frozen=True):
     journal: Journal
     recording: Recording | None = None
     """Every choice of the run, if it was asked for."""
+    ended_ns: int = 0
+    """On the run's clock, when the test ended."""
 
 
 class Simulation:
@@ -92,32 +94,46 @@ class Simulation:
         profile: Profile | None = None,
         tape: Tape | None = None,
         record: bool = False,
-        level: Level = Level.NOTES,
+        journal: Journal | None = None,
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Outcome:
         """Run the function once. The same seed and profile (and tape) give the same run.
 
-        Without a profile one is drawn. Whatever is no failure (a skip, an interrupt) is raised.
+        Without a profile one is drawn. `journal`: instead of one that has the notes, and no digest. Whatever is
+        no failure (a skip, an interrupt) is raised.
         """
         drawn: Tape = tape or SeededTape(seed)
         recorder = Recorder(drawn, seed) if record else None
         source = recorder or drawn
         profile = self.settings.profile(source) if profile is None else profile
-        journal = Journal(level, digest=level == Level.ALL)
+        journal = journal or Journal(Level.NOTES, digest=False)
         taped = None if recorder is None and tape is None else source
         error: BaseException | None = None
+        ended_ns = 0
         seen().begin_run()
         try:
             with simulated(
                 profile, seed=seed, tape=taped, journal=journal, **self.settings.limits()
-            ):
-                self.function(*args, **(kwargs or {}))
-                _raise_caught()
-        except asked.failures as raised:
+            ) as world:
+                try:
+                    self.function(*args, **(kwargs or {}))
+                    _raise_caught()
+                finally:
+                    ended_ns = world.clock.now_ns
+        except _failures() as raised:
             error = raised
         recording = None if recorder is None else recorder.recording()
-        return Outcome(seed, profile, error, journal, recording)
+        return Outcome(seed, profile, error, journal, recording, ended_ns)
+
+
+def _failures() -> tuple[type[BaseException], ...]:
+    """What a test raises when it fails. Anything else, a skip or an interrupt, ends the campaign at once.
+
+    What `pytest.fail` raises is no Exception. A program that raises it has imported pytest.
+    """
+    pytest = sys.modules.get("pytest")
+    return (Exception,) if pytest is None else (Exception, pytest.fail.Exception)
 
 
 def _raise_caught() -> None:

@@ -80,6 +80,12 @@ def told(journal: Journal) -> Iterator[Told]:
             yield Told(at_ns, who, tell(what), isinstance(what, FaultInjected), aside)
 
 
+_NOT_OF_THE_SEED: Final = (
+    "The same run, once more, did not fail: it depends on something besides its seed, such as a global that",
+    "an earlier run changed, a file, or the machine's clock.",
+)
+
+
 class Difference(msgspec.Struct, frozen=True):
     """Where two runs begin to tell of different things, whenever those happened."""
 
@@ -116,10 +122,11 @@ def nearest(failing: Outcome, passing: list[Outcome]) -> Outcome | None:
 def report(
     outcome: Outcome,
     *,
-    replay: str,
+    again: list[str],
     passed: int = 0,
     shrunk: Outcome | None = None,
     passing: Outcome | None = None,
+    fails_again: bool = True,
 ) -> str:
     """What is shown below the error of a failing test. `shrunk`: the simplest run that fails like it."""
     before = f", after {passed} that passed" if passed else ""
@@ -136,7 +143,9 @@ def report(
     lines += ["", "Faults that struck:" if strikes else "No fault struck.", *_indented(strikes)]
     if passing is not None:
         lines += _difference(shrunk, passing)
-    return "\n".join([*lines, "", "Replay it:", f"  {replay}"])
+    if not fails_again:
+        lines += ["", *_NOT_OF_THE_SEED]
+    return "\n".join([*lines, "", *again])
 
 
 def _difference(failing: Outcome, passing: Outcome) -> list[str]:
@@ -168,6 +177,9 @@ def _indented(lines: list[str]) -> list[str]:
     return [f"  {line}" for line in lines]
 
 
-def replay_line(test: str, what: int | str) -> str:
-    """The one line that runs this run again, and nothing else."""
-    return shlex.join(["pytest", test, "--raysim-replay", str(what)])
+def again(test: str, what: str) -> list[str]:
+    """What to do next. `what`: a seed, or the file of a failure, which other commands read as well."""
+    lines = ["Replay it:", "  " + shlex.join(["pytest", test, "--raysim-replay", what])]
+    if not what.isdigit():
+        lines += ["What led to it:", "  " + shlex.join(["raysim", "why", what])]
+    return lines

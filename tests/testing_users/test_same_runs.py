@@ -3,7 +3,7 @@
 import time
 
 import raysim as ray
-from raysim.journal import Level
+from raysim.journal import Journal, Level
 from raysim.testing.settings import settings_of
 from raysim.testing.simulation import Simulation
 
@@ -33,7 +33,7 @@ def program():
 
 def digest(seed, **how):
     simulation = Simulation(program, settings_of(faults="all"))
-    return simulation.run(seed, level=Level.ALL, **how).journal.digest()
+    return simulation.run(seed, journal=Journal(Level.ALL), **how).journal.digest()
 
 
 def test_the_first_run_of_a_process_is_like_any_later_one():
@@ -44,7 +44,7 @@ def test_the_first_run_of_a_process_is_like_any_later_one():
 
 def test_a_run_whose_choices_are_written_down_is_the_same_run():
     simulation = Simulation(program, settings_of(faults="all"))
-    recorded = simulation.run(3, record=True, level=Level.ALL)
+    recorded = simulation.run(3, record=True, journal=Journal(Level.ALL))
     assert recorded.journal.digest() == digest(3)
     assert recorded.recording.length > 50
     tape = recorded.recording.tape()

@@ -15,7 +15,7 @@ import raysim as ray
 from raysim.checks.finding import Finding
 from raysim.exceptions import GetTimeoutError, RayError
 from raysim.faults.kinds import FAULTS
-from raysim.faults.swarm import Budget, Profile, Swarm
+from raysim.faults.swarm import Budget, Profile, Swarm, sample
 from raysim.tape import Tape
 from raysim.testing.campaign import operations as ops
 from raysim.testing.campaign import places, remote
@@ -35,6 +35,8 @@ class ProtocolCampaign:
 
     def __init__(self, operations: int = 30, swarm: Swarm | None = None) -> None:
         self.name = "protocol"
+        self.module = ""
+        self.labels: tuple[str, ...] = ()
         self.operations = operations
         self.swarm = swarm or Swarm(
             nodes=(1, 5),
@@ -42,6 +44,9 @@ class ProtocolCampaign:
             small_stores=False,
             labels=places.LABELS,
         )
+
+    def profile(self, tape: Tape) -> Profile:
+        return sample(tape, self.swarm)
 
     def sample(self, tape: Tape) -> Program:
         return sample_program(tape, self.operations)

@@ -74,7 +74,7 @@ def test_a_profile_is_shown_with_all_that_is_not_the_simplest():
         profile.order if profile.order != Order() else "",
     ):
         assert str(part) in text
-    assert str(Profile()) == "cluster: 1 nodes with 1 CPUs"
+    assert str(Profile()) == "cluster: 1 node with 1 CPU"
 
 
 def test_kinds_are_switched_off_and_on_as_a_whole():

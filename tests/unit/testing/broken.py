@@ -4,6 +4,7 @@ import time
 
 import raysim as ray
 from raysim.faults.swarm import Budget, Swarm
+from raysim.testing import simulate, sometimes
 
 
 @ray.remote(max_retries=0)
@@ -12,14 +13,37 @@ def once():
     return 1
 
 
+@simulate(
+    seeds=200,
+    faults=Swarm(
+        nodes=(1, 3),
+        budget=Budget(faults=6, kinds=("kill_worker", "delay", "slow_node")),
+        kinds_on=1.0,
+    ),
+)
 def forgets_retries():
     """Fails whenever a worker is killed while it works."""
+    print("this is not to be seen in a hunt")
     assert ray.get([once.remote() for _ in range(4)]) == [1] * 4
 
 
-forgets_retries.__raysim_swarm__ = Swarm(
-    nodes=(1, 3), budget=Budget(faults=6, kinds=("kill_worker", "delay", "slow_node")), kinds_on=1.0
+@simulate(
+    nodes=3, num_cpus=1, faults=["kill_node(at=1s, node=1)"], order="fifo", network={}, within=3
 )
+def within_three_seconds():
+    """What strikes it is listed, and how long it may take."""
+    time.sleep(30)
+
+
+@simulate
+def never_comes_to_all():
+    sometimes(True, "always so")
+    sometimes(False, "never so")
+
+
+@simulate
+def takes(tmp_path):
+    """What only pytest can give it."""
 
 
 def fine():

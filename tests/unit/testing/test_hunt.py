@@ -122,6 +122,37 @@ def test_a_hunt_tells_causes_and_exits_with_1(tmp_path, capsys):
     assert "no failure" in capsys.readouterr().out
 
 
+def test_a_hunt_runs_a_simulated_test_within_the_limits_that_it_sets(tmp_path):
+    """The listed fault, the order, the network and the time: as when pytest runs it."""
+    progress = hunt(
+        HuntOptions(BROKEN.replace("forgets_retries", "within_three_seconds"), 2, folder=tmp_path)
+    )
+    (cause,) = progress.failures
+    assert cause.startswith("convergence: ")
+    bundle = read_bundle(tmp_path / "failures" / "seed-0.json")
+    profile = bundle.case.profile
+    assert [str(fault) for fault in profile.faults] == ["kill_node(at=1s, node=1)"]
+    assert (profile.nodes, profile.cpus, profile.network, str(profile.order)) == (3, 1, {}, "fifo")
+    assert 6 <= bundle.findings[0].at_ns / 1e9 < 7, "faults stop after 3 s, and it has 3 s more"
+
+
+def test_what_a_whole_hunt_never_came_to_is_told(tmp_path, capsys):
+    target = BROKEN.replace("forgets_retries", "never_comes_to_all")
+    arguments = ["hunt", target, "--seeds", "20", "--out", str(tmp_path), "--jobs", "2"]
+    assert run_command([*arguments, "--time", "0s"]) == 0
+    assert "never true" not in capsys.readouterr().out, "it was not whole"
+    assert run_command(arguments) == 1
+    said = capsys.readouterr().out
+    assert "sometimes: never true in any of 20 runs: never so" in said
+    assert "always so" not in said
+
+
+def test_what_runs_print_is_not_seen_in_a_hunt(tmp_path, capfd):
+    hunt(HuntOptions(BROKEN, seeds=3, folder=tmp_path))
+    out, error = capfd.readouterr()
+    assert out == error == ""
+
+
 def test_the_commands_on_a_failure(failure, tmp_path, capsys):
     assert run_command(["replay", str(failure)]) == 1
     assert "It fails again, event for event" in capsys.readouterr().out
@@ -149,6 +180,8 @@ def test_a_failure_of_a_program_that_was_mended_is_said_to_be_gone(failure, tmp_
         ("no.such.module:test", "cannot be imported"),
         (f"{Path(__file__).parent / 'broken.py'}:nobody", "there is no function 'nobody'"),
         (f"{Path(__file__).parent / 'absent.py'}", "there is no file"),
+        (f"{Path(__file__).parent / 'broken.py'}", "has several: name one of"),
+        (f"{Path(__file__).parent / 'broken.py'}::takes", "takes tmp_path, and only pytest gives"),
     ],
 )
 def test_a_target_that_is_none(name, problem):
@@ -184,7 +217,7 @@ def test_each_seed_of_a_scenario_is_held_to_what_it_expects(tmp_path, repository
 def test_a_file_that_is_no_failure(tmp_path):
     path = tmp_path / "other.json"
     path.write_text('{"format": 1}')
-    with pytest.raises(BundleError, match="no failure of `raysim hunt`"):
+    with pytest.raises(BundleError, match="is no failure: "):
         read_bundle(path)
     with pytest.raises(BundleError, match="cannot be read"):
         read_bundle(tmp_path / "absent.json")

@@ -5,7 +5,7 @@ from raysim.faults.swarm import Profile
 from raysim.journal import ActorNoted, FaultInjected, Journal, NodeJoined, TaskEnded
 from raysim.spec.actor import ActorState
 from raysim.testing.simulation import Outcome
-from raysim.testing.telling import first_difference, nearest, replay_line, report, told
+from raysim.testing.telling import again, first_difference, nearest, report, told
 
 KILL = parse_fault("kill_worker(at=1s)")
 
@@ -64,14 +64,14 @@ def test_a_report_has_all_that_a_person_needs():
         FaultInjected("kill_worker", "node-1/worker-0"), ended("b"), seed=7, faults=(KILL,)
     )
     passing = outcome(ended("c"), seed=7)
-    text = report(failing, passed=3, shrunk=shrunk, passing=passing, replay="pytest it")
+    text = report(failing, passed=3, shrunk=shrunk, passing=passing, again=["pytest it"])
     assert (
         text
         == """
 raysim: it fails with seed 7, after 3 that passed.
 
 The simplest run found that fails like it (1 of 2 faults):
-  cluster: 1 nodes with 1 CPUs
+  cluster: 1 node with 1 CPU
   kill_worker(at=1s)
 
 Faults that struck:
@@ -81,16 +81,27 @@ The first difference from the same run without kill_worker(at=1s), which passes:
   fails:     0.001000 s  node-0/driver-0: b finished
   passes:    0.000000 s  node-0/driver-0: c finished
 
-Replay it:
-  pytest it"""
+pytest it"""
     )
 
 
 def test_a_run_without_faults_says_so():
-    assert "\nNo fault struck.\n" in report(outcome(seed=2), replay="pytest it")
+    assert "\nNo fault struck.\n" in report(outcome(seed=2), again=["pytest it"])
 
 
-def test_the_line_can_be_pasted_into_a_shell():
-    assert (
-        replay_line("test_a.py::test[x y]", 5) == "pytest 'test_a.py::test[x y]' --raysim-replay 5"
-    )
+def test_a_run_that_did_not_fail_again_is_said_to_depend_on_something_else():
+    text = report(outcome(seed=2), again=["pytest it"], fails_again=False)
+    assert "The same run, once more, did not fail" in text
+
+
+def test_the_lines_can_be_pasted_into_a_shell():
+    test = "test_a.py::test[x y]"
+    assert again(test, "5") == [
+        "Replay it:",
+        "  pytest 'test_a.py::test[x y]' --raysim-replay 5",
+    ]
+    assert again(test, ".raysim/a b.json")[1:] == [
+        "  pytest 'test_a.py::test[x y]' --raysim-replay '.raysim/a b.json'",
+        "What led to it:",
+        "  raysim why '.raysim/a b.json'",
+    ]
