@@ -3,7 +3,6 @@
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import cloudpickle
 import msgspec
 
 from raysim.backend import ActorOptions, ActorRecord, CallOptions, RemoteTarget, TaskOptions
@@ -13,6 +12,7 @@ from raysim.protocol.messages import ContainedRef
 from raysim.protocol.owner.scheduling_class import SchedulingClass
 from raysim.runtime.object_ref import ObjectRef
 from raysim.runtime.object_ref_generator import ObjectRefGenerator
+from raysim.runtime.pickler import dumps
 from raysim.runtime.resources import actor_resources, placed, task_resources
 from raysim.runtime.serialization import is_plain
 from raysim.spec.actor import ActorInfo, ActorSpec
@@ -335,7 +335,7 @@ def record_of(info: ActorInfo) -> ActorRecord:
 
 def _dump(name: str, what: object) -> bytes:
     try:
-        payload: bytes = cloudpickle.dumps(what, protocol=5)
+        payload: bytes = dumps(what)
     except Exception as error:
         raise TypeError(
             f"Could not serialize {name}: {type(error).__name__}: {error}. "

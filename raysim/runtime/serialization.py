@@ -15,11 +15,10 @@ from io import BytesIO
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import cloudpickle
-
 from raysim.protocol.messages import ContainedRef
 from raysim.runtime.current import current
 from raysim.runtime.object_ref import ObjectRef, deserialised, serialised
+from raysim.runtime.pickler import Pickler, dumps
 
 ALIGNMENT = 64
 """Bytes; a cache line, and what numpy's vector code likes best."""
@@ -51,8 +50,8 @@ class Custom:
 
     def __init__(self) -> None:
         self.reducers: dict[type, Callable[[Any], tuple[Any, ...]]] = {}
-        table = ChainMap(self.reducers, cloudpickle.Pickler.dispatch_table)
-        self.pickler: type[Any] = type("Pickler", (cloudpickle.Pickler,), {"dispatch_table": table})
+        table = ChainMap(self.reducers, Pickler.dispatch_table)
+        self.pickler: type[Any] = type("Pickler", (Pickler,), {"dispatch_table": table})
 
 
 _custom: WeakKeyDictionary[object, Custom] = WeakKeyDictionary()
@@ -98,7 +97,7 @@ def serialize(value: object) -> Serialized:
             data = pickle.dumps(value, 5, buffer_callback=buffers.append)
         else:
             file = BytesIO()
-            kind = cloudpickle.Pickler if own is None else own.pickler
+            kind = Pickler if own is None else own.pickler
             pickler = kind(file, protocol=5, buffer_callback=buffers.append)
             pickler.dump(value)
             data = file.getvalue()
@@ -110,7 +109,7 @@ def serialize(value: object) -> Serialized:
 
 
 def serialize_error(error: BaseException) -> Serialized:
-    return Serialized([_ERROR + cloudpickle.dumps(error, protocol=5)], [])
+    return Serialized([_ERROR + dumps(error)], [])
 
 
 def _is_plain_array(value: Any) -> bool:

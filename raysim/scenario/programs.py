@@ -154,9 +154,7 @@ def _execute(experiment: Experiment, as_ray: bool) -> int:
 @contextmanager
 def _as_main(program: Path, args: list[str], as_ray: bool) -> Iterator[ModuleType]:
     main = ModuleType("__main__")
-    # One string with `co_filename`, which CPython 3.13 interns: a pickled function refers to both,
-    # and its size, so what it takes to send, would depend on what this process had compiled before.
-    main.__file__ = sys.intern(str(program))
+    main.__file__ = str(program)
     main.__dict__["__builtins__"] = __builtins__
     before = (sys.argv, sys.path, sys.modules["__main__"])
     sys.argv = [str(program), *args]

@@ -37,8 +37,7 @@ def _root(path: Path) -> Path:
 
 
 def _compiled(path: Path) -> CodeType:
-    # One string with `co_filename`, which a pickled function refers to: its size depends on that.
-    filename = sys.intern(str(path))
+    filename = str(path)
     source = path.read_bytes()
     tree = ast.parse(source, filename)
     try:

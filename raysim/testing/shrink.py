@@ -49,7 +49,7 @@ class Shrinker:
         told: Callable[[Shrunk], None] = lambda _: None,
     ) -> None:
         self._target = target
-        self._invariant = verdict.findings[0].invariant
+        self._alike = _alike(verdict)
         self._until = time.monotonic() + seconds
         self._told = told
         self.best = Shrunk(case, verdict)
@@ -84,7 +84,7 @@ class Shrinker:
                 return (
                     False  # No cluster can be made of it: a fault needs a node that was taken out.
                 )
-            if any(finding.invariant == self._invariant for finding in verdict.findings[:1]):
+            if _alike(verdict) == self._alike:
                 self.best.case, self.best.verdict = candidate, verdict
                 self._told(self.best)
                 return True
@@ -164,7 +164,7 @@ class Shrinker:
             return
         recorder = Recorder(SeededTape(case.seed), case.seed)
         verdict = run_case(self._target, case, tape=recorder)
-        if verdict.findings[:1] and verdict.findings[0].invariant == self._invariant:
+        if _alike(verdict) == self._alike:
             self._edit(recorder.recording())
 
     def _edit(self, recording: Recording) -> None:
@@ -181,6 +181,14 @@ class Shrinker:
     def _with_profile(self, **changes: Any) -> Case:
         case = self.best.case
         return case.changed(profile=msgspec.structs.replace(case.profile, **changes))
+
+
+def _alike(verdict: Verdict) -> str:
+    """Equal for runs that fail in one way: by one invariant, and of errors by one."""
+    if verdict.ok:
+        return ""
+    finding = verdict.findings[0]
+    return finding.group() if finding.invariant == "error" else finding.invariant
 
 
 def _simpler_faults(fault: Fault) -> Iterator[Fault]:

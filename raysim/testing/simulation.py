@@ -110,18 +110,21 @@ class Simulation:
         journal = journal or Journal(Level.NOTES, digest=False)
         taped = None if recorder is None and tape is None else source
         error: BaseException | None = None
-        ended_ns = 0
+        began, ended_ns = False, 0
         seen().begin_run()
         try:
             with simulated(
                 profile, seed=seed, tape=taped, journal=journal, **self.settings.limits()
             ) as world:
+                began = True
                 try:
                     self.function(*args, **(kwargs or {}))
                     _raise_caught()
                 finally:
                     ended_ns = world.clock.now_ns
         except _failures() as raised:
+            if not began:
+                raise  # There can be no such cluster: that is no failure of the test.
             error = raised
         recording = None if recorder is None else recorder.recording()
         return Outcome(seed, profile, error, journal, recording, ended_ns)

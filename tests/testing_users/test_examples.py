@@ -37,6 +37,14 @@ def test_what_is_broken_is_found_and_replays(repository, tmp_path, name, broken,
     again = run_example(repository, tmp_path, name, broken, "--raysim-replay", what)
     assert again.returncode == 1, again.stdout
     assert _errors(again) == _errors(found)
+    replayed = run_raysim(tmp_path, "replay", what)
+    assert "It fails again, event for event:" in replayed.stdout, replayed.stdout
+    assert replayed.returncode == 1
+
+
+def run_raysim(folder, *arguments):
+    command = [sys.executable, "-m", "raysim", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=200)
 
 
 def _errors(done):

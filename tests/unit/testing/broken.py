@@ -35,6 +35,15 @@ def within_three_seconds():
     time.sleep(30)
 
 
+@simulate(faults="kill_raylet")
+def needs_all_nodes():
+    """Fails whenever a node is lost, which takes a second node. So does none that has one alone."""
+    time.sleep(30)
+    alive = [node["Alive"] for node in ray.nodes()]
+    assert len(alive) > 1, "another error"
+    assert all(alive)
+
+
 @simulate
 def never_comes_to_all():
     sometimes(True, "always so")

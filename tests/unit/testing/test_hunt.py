@@ -60,6 +60,17 @@ def test_a_failure_shrinks_to_what_it_needs(failure):
     assert run_case(target, shrunk.case).group == bundle.group
 
 
+def test_what_a_failure_shrinks_to_fails_by_the_same_error(tmp_path):
+    """Not because there can be no such cluster, and not by another assert."""
+    target = find_target(BROKEN.replace("forgets_retries", "needs_all_nodes"))
+    hunt(HuntOptions(target.name, seeds=20, folder=tmp_path, stop_after=1))
+    bundle = read_bundle(next((tmp_path / "failures").iterdir()))
+    verdict, _ = replay(bundle, target)
+    shrunk = Shrinker(target, bundle.case, verdict, seconds=30).run()
+    assert shrunk.case.profile.nodes == 2
+    assert run_case(target, shrunk.case).group == bundle.group
+
+
 def test_the_chain_behind_an_event_ends_where_the_run_began(failure):
     bundle = read_bundle(failure)
     journal = trace_of(bundle, find_target(bundle.target))
