@@ -93,7 +93,8 @@ class WorkerLauncher(Protocol):
 
     def start(self, token: int, env: str = "") -> None:
         """Begin to start a process, which will send RegisterWorker with this token. If that fails, or when
-        the process ends, the host calls `Raylet.worker_ended(token, reason)`.
+        the process ends, the host calls `Raylet.worker_ended(token, reason)`; what the process said last may
+        arrive after that.
 
         `env`: its runtime environment, ready by then (see Environments); empty: the plain one."""
 

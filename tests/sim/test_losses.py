@@ -86,6 +86,24 @@ def see(what):
     SEEN.append(what)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_an_actor_that_leaves_is_not_restarted_whatever_arrives_first(init, seed):
+    """What it said, and what its node saw of its end."""
+
+    @ray.remote(max_restarts=-1)
+    class Leaves:
+        def leave(self):
+            ray.actor.exit_actor()
+
+    init(seed=seed, world={"order": "random(bound=2ms)"})
+    actor = Leaves.remote()
+    with pytest.raises(ray.exceptions.ActorDiedError):
+        ray.get(actor.leave.remote())
+    time.sleep(1)
+    with pytest.raises(ray.exceptions.ActorDiedError):
+        ray.get(actor.__ray_ready__.remote())
+
+
 def test_user_code_of_a_killed_worker_ends_without_reaching_the_cluster(init):
     @ray.remote(max_retries=0)
     def waits():

@@ -8,6 +8,7 @@ from functools import partial
 
 import msgspec
 
+from raysim.config import MS
 from raysim.journal import WorkerLost
 from raysim.policies.base import Policy
 from raysim.protocol.host import RayletHost
@@ -77,8 +78,9 @@ from raysim.spec.labels import of_node as labels_of_node
 from raysim.spec.node import NodeInfo, NodeView, StoreStats, offered
 from raysim.spec.resources import fits
 
-LAST_WORDS_NS = 50_000_000
-"""Nanoseconds after the end of a worker's process in which the end of its connection is waited for. Ours."""
+LAST_WORDS_NS = 1_000 * MS
+"""Nanoseconds that the end of its connection is waited for once a worker's process ended: a child that it left behind
+may keep the connection open. Ours."""
 
 
 class Raylet:
@@ -328,8 +330,8 @@ class Raylet:
         if worker is None:
             self.pool.start_ended(token, reason)
             return
-        # What it said last, such as that it returns its leases, may still be on its way; the end of
-        # its connection comes after that.
+        # What it said last, such as that it meant to end, may still be on its way; the end of its
+        # connection comes behind that.
         self.pool.silent(worker, reason)
         self._host.call_later(LAST_WORDS_NS, partial(self._worker_lost, worker, reason))
 

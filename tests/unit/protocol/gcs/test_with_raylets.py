@@ -138,6 +138,7 @@ class Cluster:
         while (wire := self.wires.get((worker.worker_id, raylet.worker_id))) and wire:
             self.arrive(*wire.popleft())
         self.raylets[raylet.worker_id].worker_ended(token, reason)
+        self.processes[raylet.worker_id].peer_lost(worker)
         if self.rng.random() < 0.5:
             self.processes[HEAD.worker_id].peer_lost(worker)
 

@@ -80,12 +80,11 @@ class Node:
         return self.host.sent[before:]
 
     def end_worker(self, token: int, reason: str = "exit code 1") -> list[tuple[Address, Message]]:
-        """Its process ends, and with it its connection, if it had one by then."""
         before = len(self.host.sent)
         worker = self.raylet.pool.by_token(token)
         self.raylet.worker_ended(token, reason)
         if worker is not None:
-            self.raylet.peer_lost(worker.address)
+            self.process.peer_lost(worker.address)
         return self.host.sent[before:]
 
     def ask(

@@ -41,6 +41,40 @@ def test_registration_that_arrives_after_the_end_of_its_process_is_refused(
     assert node.granted(owner) == {}
 
 
+def test_what_a_worker_said_counts_though_its_end_is_reported_first(
+    node: Node, owner: Address
+) -> None:
+    """An actor that left would be taken for one that crashed, and restarted."""
+    worker = node.lease(owner, 1)
+    node.raylet.worker_ended(1, "exit code 0")
+    node.tell(worker, WorkerExiting("it left", intended=True))
+    assert deaths(node.lose(worker)) == [(GCS, WorkerDied(worker, "it left", True))]
+
+
+def test_worker_whose_connection_outlives_it_is_lost_all_the_same(
+    node: Node, owner: Address
+) -> None:
+    """It has left a child behind, which has the connection too."""
+    worker = node.lease(owner, 1)
+    node.raylet.worker_ended(1, "killed by signal 9")
+    node.host.take()
+    node.host.advance(LAST_WORDS_NS)
+    died = WorkerDied(worker, "killed by signal 9", False)
+    assert deaths(node.host.take()) == [(GCS, died)]
+    assert node.lose(worker) == []
+
+
+def test_worker_whose_end_was_reported_is_lent_to_nobody(node: Node, owner: Address) -> None:
+    node.lease(owner, 1)
+    node.lease(owner, 2)
+    node.tell(owner, ReturnWorkerLease(1))
+    node.raylet.worker_ended(1, "exit code 1")
+    node.raylet.worker_ended(2, "exit code 1")
+    node.tell(owner, ReturnWorkerLease(2))
+    node.ask(owner, 3)
+    assert node.host.workers.started == [1, 2, 3]
+
+
 def test_repeated_registration_is_answered_again(node: Node, owner: Address) -> None:
     worker = node.lease(owner, 1)
     registered = WorkerRegistered(GCS, "here")
@@ -236,21 +270,3 @@ def test_what_a_worker_said_last_counts_though_its_end_was_seen_first(
     assert node.host.workers.killed == []
     assert node.raylet.pool.get(borrowed) is not None
     assert deaths(node.host.sent) == [(GCS, WorkerDied(leaver, "exit code 0", False))]
-
-
-def test_a_worker_whose_end_was_seen_is_not_lent(node: Node, owner: Address) -> None:
-    node.lease(owner, 1)
-    node.raylet.worker_ended(1, "exit code 0")
-    node.tell(owner, ReturnWorkerLease(1))
-    node.ask(owner, 2)
-    assert node.host.workers.started == [1, 2]
-
-
-def test_an_ended_worker_is_lost_though_its_connection_does_not_break(
-    node: Node, owner: Address
-) -> None:
-    worker = node.lease(owner, 1)
-    node.raylet.worker_ended(1, "killed by signal 9")
-    assert deaths(node.host.take()) == []
-    node.host.advance(LAST_WORDS_NS)
-    assert deaths(node.host.sent) == [(GCS, WorkerDied(worker, "killed by signal 9", False))]
