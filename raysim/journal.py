@@ -7,7 +7,7 @@ plain tuples; a digest over them tells two runs apart.
 from collections.abc import Callable
 from enum import IntEnum
 from hashlib import blake2b
-from typing import BinaryIO, TypeAlias, dataclass_transform
+from typing import BinaryIO, TypeAlias, TypeVar, dataclass_transform
 
 import msgspec
 
@@ -25,6 +25,9 @@ class Level(IntEnum):
 @dataclass_transform(frozen_default=True, field_specifiers=(msgspec.field,))
 class Note(msgspec.Struct, frozen=True, gc=False, tag=True):
     """Something that a role did or learned, worth a place in reports and checks."""
+
+
+_N = TypeVar("_N", bound=Note)
 
 
 class TaskEnded(Note):
@@ -122,6 +125,10 @@ class FaultInjected(Note):
     target: str
 
 
+class CommitBroken(Note):
+    """The GCS ended in a commit: what it noted at this instant has not happened, or in part only."""
+
+
 Record: TypeAlias = tuple[int, str, str, object]
 """Time in ns, process name, kind (`note`, `send`, `deliver`, `drop`, `timer`), and the note or message."""
 
@@ -185,5 +192,5 @@ class Journal:
         """Hex digest of all records so far, or None if it is not kept."""
         return self._digest.hexdigest() if self._digest is not None else None
 
-    def notes(self, kind: type[Note]) -> list[Note]:
+    def notes(self, kind: type[_N]) -> list[_N]:
         return [what for _, _, _, what in self.records if isinstance(what, kind)]

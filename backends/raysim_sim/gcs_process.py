@@ -6,6 +6,7 @@ Only where a fault strikes the GCS and not the head's raylet; else both are one 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from raysim.journal import CommitBroken
 from raysim.protocol.host import ControlStore
 from raysim.protocol.messages import Message
 from raysim.protocol.process import Process, Role
@@ -99,5 +100,6 @@ class GcsProcess:
         try:
             action()
         except CommitBrokenError:
+            self.host.note(CommitBroken())
             self.crash("a commit broke")
             self._node.world.faults.expect(self.down_ns, self.start_again)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from raysim.checks.cluster import Cluster
 from raysim.checks.finding import Finding
-from raysim.journal import ActorNoted, FaultInjected, ObjectRebuilt, Record, TaskEnded
+from raysim.journal import ActorNoted, CommitBroken, ObjectRebuilt, Record, TaskEnded
 from raysim.spec.actor import ActorState
 from raysim.spec.ids import ObjectId, task_of_object
 
@@ -55,15 +55,23 @@ def end_once(records: Iterable[Record]) -> Iterator[Finding]:
 def incarnations_grow(records: Iterable[Record]) -> Iterator[Finding]:
     """Over a whole run: an actor's incarnations are numbered upwards, and none comes after its death.
 
-    What a GCS noted and then failed to commit has not happened: a fault of the commit starts over.
+    What a GCS noted in the instant in which a commit broke has not happened.
     """
     last: dict[bytes, ActorNoted] = {}
+    instant_ns, replaced = -1, dict[bytes, ActorNoted | None]()
     for at_ns, _, _, what in records:
-        if isinstance(what, FaultInjected) and what.kind in ("lose_gcs_commit", "tear_gcs_commit"):
-            return
+        if isinstance(what, CommitBroken) and at_ns == instant_ns:
+            for actor_id, earlier in replaced.items():
+                del last[actor_id]
+                if earlier is not None:
+                    last[actor_id] = earlier
+            replaced = {}
         if not isinstance(what, ActorNoted):
             continue
+        if at_ns != instant_ns:
+            instant_ns, replaced = at_ns, {}
         before = last.get(what.actor_id)
+        replaced.setdefault(what.actor_id, before)
         last[what.actor_id] = what
         if before is None:
             continue

@@ -84,7 +84,6 @@ def _escapes(options: RunOptions) -> tuple[str, ...]:
     return tuple(
         f"{note.place} {note.what}, which is not simulated: runs of one seed may differ"
         for note in options.journal.notes(Escaped)
-        if isinstance(note, Escaped)
     )
 
 

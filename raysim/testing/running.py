@@ -20,7 +20,7 @@ from raysim.checks import ledger
 from raysim.checks.finding import BrokenInvariantError, Finding
 from raysim.checks.ledger import AT_REST, EMPTY, LOOK_EVERY, Check, Ledger
 from raysim.faults.convergence import NotConvergedError
-from raysim.journal import Journal, Level, ObjectRebuilt
+from raysim.journal import Journal, Level
 from raysim.tape import Tape
 from raysim.testing.case import Alone, Case, OnCluster, Target, Verdict
 
@@ -70,7 +70,7 @@ def run_case(
     try:
         ray.init(seed=case.seed, journal=journal, **arguments)
         try:
-            findings = _without_rebuilds(_Watched(target, case, look_every).run(), journal)
+            findings = _Watched(target, case, look_every).run()
             now_ns = current_world().clock.now_ns  # type: ignore[union-attr]
         finally:
             ray.shutdown()
@@ -78,15 +78,6 @@ def run_case(
         sys.argv = before
     findings += ledger.in_journal(journal.records)
     return Verdict(findings, journal.digest() or "", now_ns / 1e9, journal.count)
-
-
-def _without_rebuilds(findings: list[Finding], journal: Journal) -> list[Finding]:
-    """A method that is called again because its return was lost comes after calls that were made later."""
-    if not any(finding.invariant == "actor-order" for finding in findings):
-        return findings
-    if not journal.notes(ObjectRebuilt):
-        return findings
-    return [finding for finding in findings if finding.invariant != "actor-order"]
 
 
 class _Watched:

@@ -12,15 +12,19 @@ from functools import partial
 from typing import Any
 
 import raysim as ray
+from raysim.api.session import current_world
+from raysim.checks.cluster import journal_of
 from raysim.checks.finding import Finding
 from raysim.exceptions import GetTimeoutError, RayError
 from raysim.faults.kinds import FAULTS
 from raysim.faults.swarm import Budget, Profile, Swarm, sample
+from raysim.journal import ObjectRebuilt
+from raysim.spec.ids import ObjectId, TaskId, task_of_object
 from raysim.tape import Tape
 from raysim.testing.campaign import operations as ops
 from raysim.testing.campaign import places, remote
 from raysim.testing.campaign.operations import Op, Program, sample_program
-from raysim.testing.campaign.reference import Expected, expect, kept, kind_of, wrong
+from raysim.testing.campaign.reference import Expected, expect, kept, kind_of, out_of_order, wrong
 from raysim.util.placement_group import placement_group, remove_placement_group
 from raysim.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
@@ -65,13 +69,15 @@ class _Run:
         self.expected = expect(program, faults)
         self.refs: dict[int, Any] = {}
         """By operation: what it gave, until it is dropped."""
+        self.calls: dict[int, TaskId] = {}
+        """By operation: its call of an actor."""
         self.actors: dict[int, Any] = {}
         self.groups: list[Any] = []
         self.found: list[Finding] = []
         self.by_number = {op.number: op for op in program}
 
     def findings(self) -> list[Finding]:
-        remote.out_of_order.clear()
+        remote.ran.clear()
         self.places = places.Places(self.program)
         for op in self.program:
             _DO[op.kind](self, op)
@@ -80,11 +86,17 @@ class _Run:
         for op in self.program:
             if op.number in self.refs:
                 self._compare(op, self.refs[op.number])
-        for number, later in remote.out_of_order:
+        for number, later in out_of_order(remote.ran, self._made_again()):
             op = self.by_number[number]
             text = f"ran on actor {op.actor} after call {later}"
             self._note(op, "actor-order", text, "a later call ran first")
         return self.found
+
+    def _made_again(self) -> set[int]:
+        """Operations whose results were lost: a call that is made again comes after calls that were made later."""
+        lost = journal_of(current_world()).notes(ObjectRebuilt)
+        tasks = {task_of_object(ObjectId(note.object_id)) for note in lost}
+        return {number for number, task_id in self.calls.items() if task_id in tasks}
 
     # --- operations ---
 
@@ -118,12 +130,16 @@ class _Run:
         actor = self.actors.get(op.actor)
         if actor is not None:
             parts = self._picked(op)
-            self.refs[op.number] = actor.call.remote(op.number, op.seconds, op.size, *parts)
+            self._called(op, actor.call.remote(op.number, op.seconds, op.size, *parts))
+
+    def _called(self, op: Op, ref: Any) -> None:
+        self.refs[op.number] = ref
+        self.calls[op.number] = task_of_object(ObjectId(ref.binary()))
 
     def _keep(self, op: Op) -> None:
         actor = self.actors.get(op.actor)
         if actor is not None:
-            self.refs[op.number] = actor.keep.remote(op.number, self._kept(op))
+            self._called(op, actor.keep.remote(op.number, self._kept(op)))
 
     def _kept(self, op: Op) -> list[Any]:
         """Nothing that an actor made: it may have to make it again while another waits for it."""
@@ -133,7 +149,7 @@ class _Run:
     def _give(self, op: Op) -> None:
         actor = self.actors.get(op.actor)
         if actor is not None:
-            self.refs[op.number] = actor.give.remote(op.number)
+            self._called(op, actor.give.remote(op.number))
 
     def _kill(self, op: Op) -> None:
         actor = self.actors.get(op.actor)

@@ -5,7 +5,7 @@ An error is named by its kind. One that an operation may end in, those that take
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -144,3 +144,19 @@ def kept(program: Program, expected: Mapping[int, Expected], actor: int) -> dict
         for op in program
         if op.kind == ops.KEEP and op.actor == actor and op.number in expected
     }
+
+
+def out_of_order(
+    ran: Iterable[Sequence[int]], made_again: Collection[int]
+) -> Iterator[tuple[int, int]]:
+    """Calls that an actor ran after a later one, with that one. `made_again`: calls that may come at any time.
+
+    A call that one process of the actor ran twice was tried again.
+    """
+    for numbers in ran:
+        in_turn = [number for number in dict.fromkeys(numbers) if number not in made_again]
+        latest = -1
+        for number in in_turn:
+            if number < latest:
+                yield number, latest
+            latest = max(latest, number)

@@ -2,7 +2,7 @@
 
 from raysim.checks import tasks
 from raysim.checks.finding import Finding, without_values
-from raysim.journal import ActorNoted, FaultInjected, ObjectRebuilt, TaskEnded
+from raysim.journal import ActorNoted, CommitBroken, ObjectRebuilt, TaskEnded
 
 TASK = b"t" * 24
 
@@ -12,8 +12,8 @@ def ended(status, attempt=0):
     return (1, "driver", "note", note)
 
 
-def noted(state, incarnation=0):
-    return (1, "gcs", "note", ActorNoted(b"actor", "Counter", state, incarnation, b"n"))
+def noted(state, incarnation=0, at_ns=1):
+    return (at_ns, "gcs", "note", ActorNoted(b"actor", "Counter", state, incarnation, b"n"))
 
 
 def causes(check, *records):
@@ -48,8 +48,14 @@ def test_incarnations_grow_until_death():
 
 
 def test_what_was_never_committed_has_not_happened():
-    lost = (1, "world", "note", FaultInjected("lose_gcs_commit", "head"))
-    assert causes(tasks.incarnations_grow, lost, noted("DEAD"), noted("ALIVE")) == []
+    alive, dead, broken = noted("ALIVE", 1), noted("DEAD", 1, 2), (2, "gcs", "note", CommitBroken())
+    again, first = noted("ALIVE", 1, 3), noted("ALIVE", 0, 3)
+    assert causes(tasks.incarnations_grow, dead, broken, first) == []
+    assert causes(tasks.incarnations_grow, alive, dead, broken, again) == []
+    # What was committed before it stays.
+    assert causes(tasks.incarnations_grow, alive, dead, broken, first) == ["a lower number"]
+    later = (3, "gcs", "note", CommitBroken())
+    assert causes(tasks.incarnations_grow, dead, later, again) == ["ALIVE after DEAD"]
 
 
 def test_findings_of_one_bug_are_one_group():

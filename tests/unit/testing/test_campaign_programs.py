@@ -10,7 +10,7 @@ from raysim.task_error import RayTaskError
 from raysim.testing.campaign import CAMPAIGN
 from raysim.testing.campaign import operations as ops
 from raysim.testing.campaign.operations import Op, sample_program
-from raysim.testing.campaign.reference import expect, kind_of, wrong
+from raysim.testing.campaign.reference import expect, kind_of, out_of_order, wrong
 from raysim.testing.campaign.remote import Boom
 from raysim.testing.case import Case
 from raysim.testing.running import run_case
@@ -54,6 +54,17 @@ def test_errors_run_down_to_those_that_take_the_result():
     assert wrong(expected[3], "boom") == ""
     assert "had to end in an error" in wrong(expected[3], 6)
     assert "allowed are: cancelled, lost" in wrong(expected[2], "boom")
+
+
+def test_calls_of_an_actor_run_in_their_order_in_each_of_its_processes():
+    assert list(out_of_order([[1, 2, 5], [2, 5, 6]], ())) == []
+    assert list(out_of_order([[1, 5, 2, 7], []], ())) == [(2, 5)]
+
+
+def test_a_call_that_was_tried_or_made_again_may_come_later():
+    assert list(out_of_order([[1, 2, 5, 2]], ())) == []
+    assert list(out_of_order([[5, 2, 6], [6, 3, 4]], {2, 6})) == []
+    assert list(out_of_order([[6, 4, 3]], {6})) == [(3, 4)]
 
 
 def test_only_where_workers_may_end_is_a_fragile_task_expected_to_fail():
