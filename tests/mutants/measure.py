@@ -12,7 +12,7 @@ import logging
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -110,8 +110,14 @@ class Measurement:
         return [one.row(self.mode, seconds) for one in self.by_name.values()]
 
 
-def measure(mutants: Sequence[Mutant], mode: str, seeds: range, enough: int) -> Measurement:
-    """Until enough seeds have found each."""
+def measure(
+    mutants: Sequence[Mutant],
+    mode: str,
+    seeds: range,
+    enough: int,
+    told: Callable[[Measurement], None] = lambda _: None,
+) -> Measurement:
+    """Until enough seeds have found each. `told` hears of it now and then."""
     measurement = Measurement(mutants, mode, enough)
     for number, seed in enumerate(seeds):
         if not measurement.open():
@@ -119,7 +125,16 @@ def measure(mutants: Sequence[Mutant], mode: str, seeds: range, enough: int) -> 
         measurement.seed(seed)
         if number % 32 == 0:
             gc.collect()
+        if number % 250 == 249:
+            told(measurement)
     return measurement
+
+
+def _tell(measurement: Measurement) -> None:
+    left = ", ".join(f"{one.name} {len(one.found)}" for one in measurement.open())
+    print(
+        f"{measurement.mode}, {measurement.plain_runs} seeds: {left}", file=sys.stderr, flush=True
+    )
 
 
 def _of_1000(count: int, runs: int) -> str:
@@ -148,7 +163,7 @@ def main(arguments: list[str]) -> None:
     print(HEAD)
     failed: list[str] = []
     for mode in asked.modes or MODES:
-        measured = measure(chosen, mode, seeds, asked.enough)
+        measured = measure(chosen, mode, seeds, asked.enough, _tell)
         print(*measured.rows(), sep="\n", flush=True)
         failed += [f"{mode} {seed}" for seed in measured.failed]
     if failed:
