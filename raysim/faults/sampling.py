@@ -24,6 +24,7 @@ _LATE: Final = (
     "TasksDone", "PushTasks", "PushActorCalls", "WorkerLeaseGranted", "ReturnWorkerLease", "NodeRemoved",
     "ResourceView", "ReportResources", "AddBorrowers", "RemoveBorrowers", "FreeObjects", "ObjectsResolved",
     "ActorChanged", "WorkerDied", "LeaseLost", "StartActor", "ActorStarted", "CopyAdded",
+    "SealObject", "RequestWorkerLease",
 )  # fmt: skip
 """Kinds of message that are in most races."""
 
