@@ -72,7 +72,7 @@ class _Run:
         self.calls: dict[int, TaskId] = {}
         """By operation: its call of an actor."""
         self.actors: dict[int, Any] = {}
-        self.groups: list[Any] = []
+        self.groups: dict[int, Any] = {}
         self.found: list[Finding] = []
         self.by_number = {op.number: op for op in program}
 
@@ -81,7 +81,7 @@ class _Run:
         self.places = places.Places(self.program)
         for op in self.program:
             _DO[op.kind](self, op)
-        for group in self.groups:
+        for group in self.groups.values():
             remove_placement_group(group)
         for op in self.program:
             if op.number in self.refs:
@@ -174,10 +174,16 @@ class _Run:
 
     def _group(self, op: Op) -> None:
         group = placement_group([{"CPU": 1}] * op.count, strategy=op.word)
-        self.groups.append(group)
+        self.groups[op.number] = group
         strategy = PlacementGroupSchedulingStrategy(group)
         call = remote.add.options(scheduling_strategy=strategy)
         self.refs[op.number] = call.remote(op.number, op.seconds, op.size)
+
+    def _ungroup(self, op: Op) -> None:
+        for pick in op.picks:
+            group = self.groups.pop(pick, None)
+            if group is not None:
+                remove_placement_group(group)
 
     def _cancel(self, op: Op) -> None:
         for pick in op.picks:

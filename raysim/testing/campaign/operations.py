@@ -15,7 +15,8 @@ from raysim.tape import Draws, Tape
 
 TASK, NESTED, TREE, PUT, BOOM = "task", "nested", "tree", "put", "boom"
 ACTOR, CALL, KEEP, GIVE, KILL = "actor", "call", "keep", "give", "kill"
-STREAM, INNER, RELAY, GROUP, CANCEL = "stream", "inner", "relay", "group", "cancel"
+STREAM, INNER, RELAY, CANCEL = "stream", "inner", "relay", "cancel"
+GROUP, UNGROUP = "group", "ungroup"
 GET, WAIT, DROP, SLEEP = "get", "wait", "drop", "sleep"
 
 GIVES_NUMBER: Final = (TASK, NESTED, TREE, PUT, BOOM, CALL)
@@ -27,7 +28,7 @@ _SIZES: Final = (10, 10, 150_000, 400_000)
 
 _WEIGHTS: Final = {
     TASK: 16, NESTED: 6, TREE: 7, PUT: 4, BOOM: 1, ACTOR: 3, CALL: 9, KEEP: 3, GIVE: 3, KILL: 1,
-    STREAM: 2, INNER: 2, RELAY: 2, GROUP: 1, CANCEL: 2, GET: 3, WAIT: 2, DROP: 3, SLEEP: 4,
+    STREAM: 2, INNER: 2, RELAY: 2, GROUP: 2, UNGROUP: 1, CANCEL: 2, GET: 3, WAIT: 2, DROP: 3, SLEEP: 4,
 }  # fmt: skip
 """How often each is drawn. The first is the simplest."""
 
@@ -74,6 +75,7 @@ class _Sampler:
         """Operations that give a number."""
         self.actors: list[int] = []
         self.inner: list[int] = []
+        self.groups: list[int] = []
 
     def op(self, number: int) -> Op:
         kind = self.draws.weighted(_WEIGHTS)
@@ -178,8 +180,13 @@ class _Sampler:
         draws = self.draws
         return Op(number, RELAY, (draws.one_of(self.inner),), seconds=draws.one_of(_SECONDS))
 
+    def _ungroup(self, number: int) -> Op | None:
+        """Perhaps before it has its bundles."""
+        return Op(number, UNGROUP, (self.groups[-1],)) if self.groups else None
+
     def _group(self, number: int) -> Op:
         draws = self.draws
+        self.groups.append(number)
         return Op(
             number,
             GROUP,
