@@ -125,13 +125,13 @@ def measure(
         measurement.seed(seed)
         if number % 32 == 0:
             gc.collect()
-        if number % 250 == 249:
+        if number % 100 == 99:
             told(measurement)
     return measurement
 
 
 def _tell(measurement: Measurement) -> None:
-    left = ", ".join(f"{one.name} {len(one.found)}" for one in measurement.open())
+    left = ", ".join(f"{one.name} {len(one.found)}/{one.needed}" for one in measurement.open())
     print(
         f"{measurement.mode}, {measurement.plain_runs} seeds: {left}", file=sys.stderr, flush=True
     )
