@@ -1,7 +1,7 @@
 """`python -m bench`: runs the contenders in turn, each in a fresh process, and prints one table of ratios.
 
 Ray takes part where `import ray` works, or where RAYSIM_BENCH_RAY_PYTHON names an interpreter that
-has it. Writes `runs/bench/results.json` and `runs/bench/results.md`.
+has it. Then come the bars of the simulator. Writes `runs/bench/results.json` and `runs/bench/results.md`.
 """
 
 import argparse
@@ -13,6 +13,8 @@ import statistics
 import subprocess
 import sys
 from pathlib import Path
+
+from bench.simulated import measured
 
 HERE = Path(__file__).parent
 ROUNDS = 3
@@ -117,9 +119,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--out", type=Path, default=Path("runs/bench"))
+    parser.add_argument("--long", action="store_true", help="a million simulated tasks, too")
     given = parser.parse_args()
     results = measure(given.rounds)
-    text = table(results)
+    text = f"{table(results)}\n\n{measured(given.long)}"
     given.out.mkdir(parents=True, exist_ok=True)
     machine = {"python": platform.python_version(), "cores": os.cpu_count()}
     (given.out / "results.json").write_text(

@@ -1,6 +1,6 @@
 """Virtual time on simpy's event queue, in nanoseconds from 0. Never runs unless somebody waits.
 
-Events are duck-typed simpy events: they share one tuple of callbacks and are no tracked objects, which
+Events are duck-typed simpy events: they share one tuple with one callback and are no tracked objects, which
 makes them cheaper than a bare heap: the queue holds one entry for all events of an instant, which run in
 the order of their scheduling. Instants that many events share are the rule.
 """
@@ -9,11 +9,11 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from gc import collect
 from heapq import heappop, heappush
-from typing import Any, ClassVar, Final, Protocol, cast
+from typing import Any, ClassVar, Final, Protocol
 
 import msgspec
 from simpy import Environment
-from simpy.events import NORMAL, Event
+from simpy.events import NORMAL
 
 COLLECT_EVERY: Final = 1 << 18
 """Events between two collections of young garbage: a count, so that finalizers run at the same point of
@@ -87,17 +87,17 @@ class Clock(Environment):
         instant = self._instants.get(at_ns)
         if instant is None:
             self._instants[at_ns] = instant = deque((event,))
-            heappush(self._queue, (at_ns, NORMAL, next(self._eid), cast(Event, instant)))
+            entry: Any = instant
+            heappush(self._queue, (at_ns, NORMAL, next(self._eid), entry))
         else:
             instant.append(event)
 
     def _advance(self) -> "deque[Any]":
         """To the next moment for which something is planned."""
         self._instants.pop(self._now, None)
-        at_ns, _, _, instant = heappop(self._queue)
-        self._now = cast(int, at_ns)
-        self._due = due = cast("deque[Any]", instant)
-        return due
+        entry: Any = heappop(self._queue)
+        self._now, self._due = entry[0], entry[3]
+        return self._due
 
     def call(self, delay_ns: int, action: Callable[[], None]) -> Call:
         call = self.make_call(action)
@@ -117,9 +117,7 @@ class Clock(Environment):
             while not due:  # An event may have run others, and time with them: see SimWorld.why.
                 due = self._due or self._advance()
             event = due.popleft()
-            callbacks, event.callbacks = event.callbacks, cast(Any, None)
-            for callback in callbacks:
-                callback(event)
+            event.callbacks[0](event)
             left -= 1
             if not left:
                 left = COLLECT_EVERY
@@ -146,9 +144,7 @@ class Clock(Environment):
         while not self._due:
             self._advance()
         event = self._due.popleft()
-        callbacks, event.callbacks = event.callbacks, None
-        for callback in callbacks:
-            callback(event)
+        event.callbacks[0](event)
 
     def _collect(self) -> None:
         """Where no user code ran there is hardly any garbage: the protocol makes no cycles but of what ends."""

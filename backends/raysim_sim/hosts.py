@@ -62,7 +62,7 @@ def _on_timer(timer: Timer) -> None:
     if not host.runs:
         if not host.alive:
             timer.action = None
-        host.hold(timer, _ON_TIMER)
+        host.hold(timer)
         return
     timer.action = None
     if host.trace:
@@ -99,7 +99,7 @@ class SimHost:
         self.runs = True
         """Alive, and not paused by a fault."""
         self._pauses = 0
-        self._held: list[tuple[Any, Any]] = []
+        self._held: list[object] = []
         """What happened to it while it was paused."""
         self.outgoing: dict[bytes, Connection] = {}
         self.incoming: dict[bytes, Connection] = {}
@@ -157,14 +157,13 @@ class SimHost:
             return
         self.runs = True
         held, self._held = self._held, []
-        for event, callbacks in held:
-            event.callbacks = callbacks  # Which the queue has taken from it.
+        for event in held:
             self.clock.after(0, event)
 
-    def hold(self, event: object, callbacks: object) -> None:
+    def hold(self, event: object) -> None:
         """It is due, and this process does not run: for later, if it is only paused."""
         if self.alive:
-            self._held.append((event, callbacks))
+            self._held.append(event)
 
 
 class NodeHost(SimHost):
@@ -193,7 +192,7 @@ class _Synthetic(msgspec.Struct, gc=False):
 def _on_synthetic(event: _Synthetic) -> None:
     host, task = event.host, event.task
     if not host.runs and host.alive:
-        host.hold(event, _ON_SYNTHETIC)
+        host.hold(event)
         return
     clock = host.clock
     clock.expected -= 1

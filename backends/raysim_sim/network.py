@@ -16,7 +16,7 @@ from raysim.spec.address import Address
 from raysim_sim.clock import Clock
 from raysim_sim.costs import NO_LIMIT, Costs
 from raysim_sim.flows import SECOND_NS, Fabric, Flow, Link
-from raysim_sim.sizes import SMALL_BYTES, size_of
+from raysim_sim.sizes import ENVELOPE_BYTES, SIZES, SMALL_BYTES
 from raysim_sim.sketch import sketch
 
 if TYPE_CHECKING:
@@ -58,8 +58,8 @@ class Connection:
         """Whether bytes take time on it."""
         self.last_ns = 0
         """When the last of what was sent arrives."""
-        self.queue: deque[tuple[Message, int]] = deque()
-        """The message that is transferred, and what waits behind it."""
+        self.queue: deque[tuple[Message, int]] | tuple[()] = ()
+        """The message that is transferred, and what waits behind it; a deque once there was one: it takes 600 bytes."""
         self.flow: Flow | None = None
         self.refused = False
         """Whether the source is about to learn that nobody is there."""
@@ -72,6 +72,7 @@ class Network:
         self, clock: Clock, costs: Costs, journal: "Journal", trace: bool, wire: bool
     ) -> None:
         self._clock = clock
+        self._after = clock.after
         self._costs = costs
         self._journal = journal
         self._trace = trace
@@ -146,7 +147,6 @@ class Network:
         return connection
 
     def send(self, connection: Connection, message: Message) -> None:
-        clock = self._clock
         if self._watched and self._is_kept(connection, message):
             return
         size = 0
@@ -156,18 +156,22 @@ class Network:
         if not connection.target.alive:
             self._refuse(connection, message)
             return
-        if not connection.remote:
-            clock.after(connection.latency, Delivery(connection, message, self._deliver))
-            return
-        size = size or size_of(message)
-        if connection.queue or size > SMALL_BYTES:
-            self._transfer(connection, message, size)
-            return
-        now = clock._now
-        arrival = now + connection.latency + int(size * self._ns_per_byte)
-        arrival = max(arrival, connection.last_ns)
-        connection.last_ns = arrival
-        clock.after(arrival - now, Delivery(connection, message, self._deliver))
+        delay_ns = connection.latency
+        if connection.remote:
+            if not size:
+                measure = SIZES.get(type(message))
+                size = ENVELOPE_BYTES if measure is None else measure(message)
+            if connection.queue or size > SMALL_BYTES:
+                self._transfer(connection, message, size)
+                return
+            now_ns = self._clock._now
+            arrival_ns = now_ns + delay_ns + int(size * self._ns_per_byte)
+            if arrival_ns < connection.last_ns:
+                arrival_ns = connection.last_ns
+            else:
+                connection.last_ns = arrival_ns
+            delay_ns = arrival_ns - now_ns
+        self._after(delay_ns, Delivery(connection, message, self._deliver))
 
     def _is_kept(self, connection: Connection, message: Message) -> bool:
         """By the disturbance, which releases it later, or never."""
@@ -187,21 +191,25 @@ class Network:
     # --- large messages ---
 
     def _transfer(self, connection: Connection, message: Message, size: int) -> None:
-        connection.queue.append((message, size))
-        if len(connection.queue) == 1:
+        queue = connection.queue
+        if not isinstance(queue, deque):
+            queue = connection.queue = deque()
+        queue.append((message, size))
+        if len(queue) == 1:
             links = (connection.source.node.link_out, connection.target.node.link_in)
             flow = Flow(size, links, lambda: self._on_transferred(connection))
             connection.flow = flow
             self.fabric.begin(flow)
 
     def _on_transferred(self, connection: Connection) -> None:
-        clock, flow = self._clock, connection.flow
+        clock, flow, queue = self._clock, connection.flow, connection.queue
         assert flow is not None
-        message, _ = connection.queue.popleft()
+        assert isinstance(queue, deque), "a transfer ended that never began"
+        message, _ = queue.popleft()
         connection.last_ns = max(connection.last_ns, clock.now_ns + connection.latency)
         clock.after(connection.last_ns - clock.now_ns, Delivery(connection, message, self._deliver))
-        if connection.queue:
-            self.fabric.go_on(flow, connection.queue[0][1])
+        if queue:
+            self.fabric.go_on(flow, queue[0][1])
         else:
             connection.flow = None
             self.fabric.end(flow)
@@ -215,7 +223,7 @@ class Network:
             connection.flow = None
         for message, _ in connection.queue:
             self.drop(connection, message)
-        connection.queue.clear()
+        connection.queue = ()
 
     # --- arrivals ---
 
@@ -224,13 +232,15 @@ class Network:
         target = connection.target
         if not target.runs:
             if target.alive:
-                target.hold(event, self._deliver)
+                target.hold(event)
             else:
                 self.drop(connection, event.message)
             return
         if self._trace:
             self._record(target, "deliver", connection.source, event.message)
-        target.process.receive(connection.source.address, event.message)
+        message, process = event.message, target.process
+        handler = process.handlers.get(type(message)) or process.receive
+        handler(connection.source.address, message)
 
     def drop(self, connection: Connection, message: Message) -> None:
         if self._trace:
@@ -285,7 +295,7 @@ class Network:
     def _on_loss(self, event: PeerLoss) -> None:
         host = event.host
         if not host.runs:
-            host.hold(event, self._lose)
+            host.hold(event)
             return
         outgoing = host.outgoing.get(event.peer.worker_id)
         if outgoing is not None:

@@ -100,7 +100,7 @@ def _actor_changed(message: ActorChanged) -> int:
     return ENVELOPE_BYTES + len(message.info.method_meta) + (_len(death.payload) if death else 0)
 
 
-_SIZES: Final[dict[type[Message], Callable[[Any], int]]] = {
+SIZES: Final[dict[type[Message], Callable[[Any], int]]] = {
     PushTasks: _push_tasks,
     PushActorCalls: _push_actor_calls,
     TasksDone: _tasks_done,
@@ -113,8 +113,4 @@ _SIZES: Final[dict[type[Message], Callable[[Any], int]]] = {
     ActorStarted: _actor_started,
     ActorChanged: _actor_changed,
 }
-
-
-def size_of(message: Message) -> int:
-    measure = _SIZES.get(type(message))
-    return ENVELOPE_BYTES if measure is None else measure(message)
+"""How to measure those that may be long; the others are an envelope."""

@@ -116,7 +116,7 @@ class Users:
     def _start(self, event: Any) -> None:
         host: UserHost = event.host
         if not host.runs:
-            host.hold(event, self.on_start)
+            host.hold(event)
             return
         pool = self._pool
         fiber = pool.pop() if pool else greenlet(self._serve, self.hub)
@@ -181,7 +181,7 @@ class Users:
         if parked.host.runs:
             self._enter(parked.host, parked.greenlet)
         else:
-            parked.host.hold(parked, self._resume)
+            parked.host.hold(parked)
 
     def _serve(self, host: "UserHost", task: RunnableTask) -> None:
         """The life of a greenlet: one task after another."""

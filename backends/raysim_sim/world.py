@@ -10,7 +10,7 @@ from typing import ClassVar, Final
 from raysim.backend import Backend, InitOptions, NodeOptions
 from raysim.exceptions import RaySystemError
 from raysim.faults import Fault, Order
-from raysim.journal import Infeasible, Journal, Level, NodeJoined, Note
+from raysim.journal import Infeasible, Journal, Level, NodeJoined, Note, TaskEnded
 from raysim.protocol.host import Waiter
 from raysim.runtime.core_worker import CoreWorker
 from raysim.spec.explanation import Explanation
@@ -211,14 +211,17 @@ class SimWorld:
 
     def noted(self, host: SimHost, note: Note) -> None:
         """A role notes something."""
+        if self.journal.level >= Level.NOTES:
+            self.journal.write(self.clock._now, host.name, "note", note)
+        self.faults.noted(note)
+        if isinstance(note, TaskEnded):
+            return
         if isinstance(note, NodeJoined):
             self._joined[note.node_id] = None
             if self._joining is not None and len(self._joined) >= self._joining[0]:
                 self._joining[1].finish()
         elif isinstance(note, Infeasible):
             logging.getLogger("raysim").warning("%s", note.text)
-        self.journal_note(host.name, note)
-        self.faults.noted(note)
 
     def journal_note(self, who: str, note: Note) -> None:
         if self.journal.level >= Level.NOTES:

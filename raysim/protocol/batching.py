@@ -14,6 +14,8 @@ Item = TypeVar("Item")
 class Batcher(Generic[Item]):
     """One kind of plural message: `add` as often as there are items, one message a peer and turn."""
 
+    __slots__ = ("_batches", "_host", "_make")
+
     def __init__(self, host: Host, make: Callable[[list[Item]], Message]) -> None:
         self._host = host
         self._make = make

@@ -16,7 +16,7 @@ class Role(Protocol):
     """A state machine: told of messages, lost peers and timers; asks its host for everything else."""
 
     def handlers(self) -> Mapping[type[Message], Handler]:
-        """Which messages this role handles; no other role of the process handles the same."""
+        """Which messages this role handles, the same ones in each of its class; no other role of the process does."""
 
     def start(self) -> None:
         """Called once, when the host can send."""
@@ -30,22 +30,44 @@ class Process:
 
     def __init__(self, roles: Sequence[Role]) -> None:
         self.roles = tuple(roles)
-        self._handlers: dict[type[Message], Handler] = {}
-        for role in self.roles:
-            for kind, handler in role.handlers().items():
-                assert kind not in self._handlers, f"two roles handle {kind.__name__}"
-                self._handlers[kind] = handler
+        self.handlers: dict[type[Message], Handler] = {}
+        """Of the roles that have been sent something: a worker that runs tasks hears of few kinds. A host may
+        call one instead of `receive`."""
 
     def start(self) -> None:
         for role in self.roles:
             role.start()
 
     def receive(self, sender: Address, message: Message) -> None:
-        handler = self._handlers.get(type(message))
+        handler = self.handlers.get(type(message)) or self._find(type(message))
         # A late answer to a role that this process no longer has, or never had, is nobody's business here.
         if handler is not None:
             handler(sender, message)
 
+    def _find(self, kind: type[Message]) -> Handler | None:
+        role = _places(self.roles).get(kind)
+        if role is None:
+            return None
+        self.handlers.update(self.roles[role].handlers())
+        return self.handlers[kind]
+
     def peer_lost(self, peer: Address) -> None:
         for role in self.roles:
             role.peer_lost(peer)
+
+
+_PLACES: dict[tuple[type[Role], ...], dict[type[Message], int]] = {}
+
+
+def _places(roles: tuple[Role, ...]) -> dict[type[Message], int]:
+    """Which of such roles handles what: the same in every process that has them."""
+    classes = tuple(type(role) for role in roles)
+    found = _PLACES.get(classes)
+    if found is None:
+        found = {}
+        for number, role in enumerate(roles):
+            for kind in role.handlers():
+                assert kind not in found, f"two roles handle {kind.__name__}"
+                found[kind] = number
+        _PLACES[classes] = found
+    return found

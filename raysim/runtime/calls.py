@@ -1,5 +1,6 @@
 """Submitting tasks, actors and actor calls: from Python arguments to the owner's records. Never scheduling."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -144,10 +145,10 @@ class Calls:
 
     def _pack(
         self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[bytes, list[TaskArg], list[ContainedRef]]:
+    ) -> tuple[bytes, Sequence[TaskArg], Sequence[ContainedRef]]:
         """Serialise arguments now; top-level references apart, values too large for a message put first."""
         if not args and not kwargs:
-            return NO_ARGUMENTS, [], []
+            return NO_ARGUMENTS, (), ()
         refs: list[TaskArg] = []
         values = [self._argument(i, value, refs) for i, value in enumerate(args)]
         named = {key: self._argument(key, value, refs) for key, value in kwargs.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import msgspec
 
 from raysim.journal import Journal, Record
 from raysim.scenario.running import Run
-from raysim.scenario.task_records import TaskRecord
+from raysim.scenario.task_records import Records
 
 SUMMARY = "summary.json"
 TASKS = "tasks.csv"
@@ -32,15 +33,22 @@ def _write_tasks(run: Run, file: Path) -> None:
     with file.open("w", newline="", encoding="utf-8") as stream:
         rows = csv.writer(stream)
         rows.writerow(_COLUMNS)
-        rows.writerows(map(_row, run.records))
+        rows.writerows(_rows(run.records))
 
 
-def _row(record: TaskRecord) -> tuple[object, ...]:
-    start, end = (record.ran.start_s, record.ran.end_s) if record.ran else (None, None)
-    times = (record.submitted_s, start, end)
-    shown = tuple("" if time is None else f"{time:.9g}" for time in times)
-    head = (record.id, record.name, record.node, f"{record.cores:g}", record.attempts)
-    return (*head, *shown, record.error)
+def _rows(records: Records) -> Iterator[tuple[object, ...]]:
+    """Of the columns: there may be a million."""
+    columns = zip(
+        *(records.ids, records.names, records.nodes(), records.cores, records.attempts),
+        *(records.submitted_s, records.start_s, records.end_s, records.errors()),
+        strict=True,
+    )
+    for task_id, name, node, cores, attempts, submitted_s, start_s, end_s, error in columns:
+        start, end = (f"{start_s:.9g}", f"{end_s:.9g}") if end_s == end_s else ("", "")
+        yield (
+            *(task_id, name, node, f"{cores:g}", attempts),
+            *(f"{submitted_s:.9g}", start, end, error),
+        )
 
 
 def _write_journal(journal: Journal, file: Path) -> None:

@@ -36,6 +36,9 @@ SIMULATED = frozenset({"sim"})
 _STEPS_OF_PROGRESS = 50
 """How often a run tells how far it is."""
 
+_SHARE_LATE = 4
+"""One in so many of the tasks of a step may take longer than those behind them, and hold up no step."""
+
 
 @dataclass(frozen=True)
 class RunOptions:
@@ -297,7 +300,7 @@ class _Watch:
         step = max(1, count // _STEPS_OF_PROGRESS)
         waiting: list[Any] = []
         while tokens or waiting:
-            while tokens and len(waiting) < 2 * step:
+            while tokens and len(waiting) < step + step // _SHARE_LATE:
                 waiting.append(tokens.popleft())
             _, waiting = self._backend.wait(
                 waiting, min(step, len(waiting)), self._seconds_to_next_kill(), False

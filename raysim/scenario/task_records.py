@@ -115,6 +115,14 @@ class Records(Sequence[TaskRecord]):
     def __iter__(self) -> Iterator[TaskRecord]:
         return (self[index] for index in range(len(self)))
 
+    def nodes(self) -> Iterator[str | None]:
+        """Of each task, where it ran; None: nowhere that is known."""
+        return (None if node == NOWHERE else self._nodes[node] for node in self._node)
+
+    def errors(self) -> Iterator[str | None]:
+        """Of each task, why it did not complete; None: it did."""
+        return (self._errors.get(index) for index in range(len(self)))
+
     @property
     def failed(self) -> int:
         """Tasks of which no execution completed."""

@@ -1,5 +1,6 @@
 """What an actor is and which states it has. Never where it runs: see gcs."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 import msgspec
@@ -34,7 +35,7 @@ class ActorSpec(msgspec.Struct, frozen=True, gc=False):
     class_payload: bytes
     """The pickled class, so that a restart needs no living owner process."""
     args: bytes
-    refs: list[TaskArg]
+    refs: Sequence[TaskArg]
     owner: Address
     placement: Resources
     """What must be free on a node to place it (Ray: 1 CPU by default)."""

@@ -40,6 +40,9 @@ _STEP_BACK = pow(_STEP, -1, 1 << 64)
 _CHILDREN_LIMIT = 1 << 28
 """Ids that one attempt gives and that are known to be its own afterwards."""
 
+_SUFFIXES = [(index + 1).to_bytes(4, "little") for index in range(16)]
+"""Of the first returns of a task: nearly all there are."""
+
 _PUT_BIT = 1 << 31
 _PUT_ATTEMPT_SHIFT = 27
 _PUT_INDEX_LIMIT = 1 << _PUT_ATTEMPT_SHIFT
@@ -73,7 +76,8 @@ def task_of_object(object_id: ObjectId) -> TaskId:
 
 def return_id(task: TaskId, index: int) -> ObjectId:
     """The object id of a task's return value; `index` counts from 0, the id's index from 1 as in Ray."""
-    return ObjectId(task + (index + 1).to_bytes(4, "little"))
+    suffix = _SUFFIXES[index] if index < len(_SUFFIXES) else (index + 1).to_bytes(4, "little")
+    return ObjectId(task + suffix)
 
 
 def is_put(object_id: ObjectId) -> bool:

@@ -1,5 +1,6 @@
 """What a task is: the part that calls share (template) and the part of each call. Never its state: see owner."""
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import msgspec
@@ -149,7 +150,7 @@ class TaskCall(msgspec.Struct, gc=False, array_like=True):
     attempt: int
     args: bytes
     """The serialised `(args, kwargs)`, references of `refs` left out."""
-    refs: list[TaskArg] = []
+    refs: Sequence[TaskArg] = ()
     work: Work | None = None
     method: str = ""
     """The actor's method; empty for a normal task."""

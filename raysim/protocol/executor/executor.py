@@ -272,7 +272,8 @@ class Executor:
         queued = running.queued
         if self._blocked and not self._running:
             self._end_block()
-        self._arguments.release(queued)
+        if queued.pins:
+            self._arguments.release(queued)
         outcome.items = self._generators.ended(task)
         if task.template is not None and task.template.max_calls:
             self._tasks.count_run(task.template)

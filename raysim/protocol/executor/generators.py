@@ -147,6 +147,8 @@ class Generators:
 
     def ended(self, task: RunnableTask) -> int:
         """The call is over; how many items it gave."""
+        if not self._running:
+            return 0
         given = self.given(task)
         self._running.pop(task.call.task_id, None)
         return given

@@ -59,6 +59,13 @@ class Results:
             items=outcome.items,
         )
         self.under_way += 1
+        inline = self._all_inline(outcome.returns)
+        if inline:
+            result.returns = [self._inline(value) for value in outcome.returns]
+            self._hold_contained(task, outcome.returns)
+            if not self._owner.objects.unacknowledged:
+                self._report(task.caller, result)
+                return True
         late = False
 
         def report() -> None:
@@ -66,9 +73,7 @@ class Results:
             if late:
                 self.flush()  # Nobody settles any more: the turn in which the call ended is over.
 
-        if self._all_inline(outcome.returns):
-            result.returns = [self._inline(value) for value in outcome.returns]
-            self._hold_contained(task, outcome.returns)
+        if inline:
             self._owner.objects.after_acknowledgements(report)
             late = True
             return True
@@ -99,7 +104,11 @@ class Results:
         return value.is_error or value.size <= self._host.config.max_inline_bytes
 
     def _all_inline(self, values: list[ReturnValue]) -> bool:
-        return all(self.fits(value) for value in values)
+        most = self._host.config.max_inline_bytes
+        for value in values:  # noqa: SIM110  (a generator costs twice as much here)
+            if value.size > most and not value.is_error:
+                return False
+        return True
 
     def _inline(self, value: ReturnValue) -> Return:
         return Return(b"".join(value.parts), value.size, value.contained, value.is_error)
@@ -126,7 +135,10 @@ class Results:
     def _hold_contained(self, task: RunnableTask, values: list[ReturnValue]) -> None:
         """References inside returns, held since they were serialised, stay so until the caller says that it
         holds them."""
-        contained = [ref for value in values if value.held for ref in value.contained]
+        contained: list[ContainedRef] = []
+        for value in values:
+            if value.contained and value.held:
+                contained += value.contained
         if contained:
             # Of an attempt before, whose result nobody heard of: its caller has asked again.
             self.release_holds([task.call.task_id])

@@ -3,7 +3,7 @@
 Never where an actor runs or whether it restarts: the GCS says so (ActorChanged).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import msgspec
@@ -58,7 +58,7 @@ class ActorCalls:
         self.records: dict[TaskId, TaskRecord] = {}
         self._dirty: dict[ActorId, ActorClient] = {}
         self._flush_timer = False
-        self._release_holds = Batcher[TaskId](host, lambda ids: ReleaseReturnHolds(ids))
+        self._release_holds: Batcher[TaskId] = Batcher(host, ReleaseReturnHolds)
 
     def record(self, task_id: TaskId) -> TaskRecord | None:
         """A call that has not ended."""
@@ -108,7 +108,7 @@ class ActorCalls:
         self,
         actor_id: ActorId,
         call: TaskCall,
-        nested: list[ContainedRef],
+        nested: Sequence[ContainedRef],
         name: str,
         retries: int,
         parent: TaskId = NIL_TASK,
@@ -196,6 +196,8 @@ class ActorCalls:
     # Results
 
     def on_done(self, worker: Address, done: TasksDone) -> None:
+        if not self.records:
+            return
         for result in done.results:
             record = self.records.get(result.task_id)
             if record is None or not record.running or record.call.attempt != result.attempt:

@@ -3,7 +3,7 @@
 Never calls them: see actor_calls.py.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
@@ -73,7 +73,7 @@ class ActorCreation:
     def create(
         self,
         spec: ActorSpec,
-        nested: list[ContainedRef],
+        nested: Sequence[ContainedRef],
         answer: Answer,
         parent: TaskId = NIL_TASK,
     ) -> None:

@@ -1,7 +1,7 @@
 """Who borrows what from this process, and which of its own borrows their owners know. Never an object's state."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from raysim.protocol.messages import BorrowEpoch
 from raysim.spec.address import Address
@@ -70,16 +70,23 @@ class Acknowledgements:
     def __init__(self) -> None:
         self._open: dict[int, Address] = {}
         """Epoch to owner, in the order of the epochs."""
-        self._after: deque[tuple[int, Callable[[], None]]] = deque()
+        self._after: deque[tuple[int, Callable[[], None]]] | None = None
+        """Made when it is first needed: an empty one takes 600 bytes."""
         self._latest = 0
 
     def expect(self, epoch: int, owner: Address) -> None:
         self._open[epoch] = owner
         self._latest = epoch
 
+    def under_way(self) -> Collection[int]:
+        """The epochs of those that are on their way: a live view."""
+        return self._open.keys()
+
     def after(self, action: Callable[[], None]) -> None:
         """Run `action` once all borrows that are on their way now are known to their owners."""
         if self._open:
+            if self._after is None:
+                self._after = deque()
             self._after.append((self._latest, action))
         else:
             action()
@@ -97,11 +104,12 @@ class Acknowledgements:
         self._go_on()
 
     def _go_on(self) -> None:
-        while self._after:
+        after = self._after
+        while after:
             first = next(iter(self._open), None)
-            if first is not None and first <= self._after[0][0]:
+            if first is not None and first <= after[0][0]:
                 return
-            self._after.popleft()[1]()
+            after.popleft()[1]()
 
     def owners_on(self, node_id: NodeId) -> list[Address]:
         return [owner for owner in self._open.values() if owner.node_id == node_id]

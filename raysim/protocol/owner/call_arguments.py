@@ -41,8 +41,8 @@ class Arguments:
             inside = objects.entries[arg.object_id].contained
             for ref in inside:
                 objects.borrow(ref.object_id, ref.owner).uses += 1
-            record.nested.extend(inside)
-        record.lineage = places + [ref.object_id for ref in record.nested]
+            record.nested = [*record.nested, *inside]
+        record.lineage = [*places, *(ref.object_id for ref in record.nested)]
         for object_id in record.lineage:
             objects.hold_lineage(objects.entries[object_id])
 
@@ -57,7 +57,7 @@ class Arguments:
 
     def let_go(self, record: TaskRecord) -> None:
         """It will not run again."""
-        lineage, record.lineage = record.lineage, []
+        lineage, record.lineage = record.lineage, ()
         for object_id in lineage:
             self._objects.drop_lineage(object_id)
 
@@ -83,14 +83,15 @@ class Arguments:
 
     def fill(self, record: TaskRecord) -> Entry | None:
         """Put values and places into the call. The first argument that is an error, if one is."""
-        refs = record.call.refs
-        for index, arg in enumerate(refs):
+        filled: list[TaskArg] = []
+        for arg in record.call.refs:
             entry = self._objects.entries[arg.object_id]
             if entry.failure is not None or entry.is_error:
                 entry.seen = True
                 return entry
             payload = entry.payload if entry.state == ObjectState.INLINE else None
-            refs[index] = TaskArg(
-                arg.slot, arg.object_id, arg.owner, payload, list(entry.holders), entry.size
-            )
+            holders = list(entry.holders)
+            filled.append(TaskArg(arg.slot, arg.object_id, arg.owner, payload, holders, entry.size))
+        if filled:
+            record.call.refs = filled
         return None

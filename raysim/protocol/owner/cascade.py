@@ -9,18 +9,24 @@ from collections.abc import Callable
 
 
 class Cascade:
+    __slots__ = ("_due", "_running")
+
     def __init__(self) -> None:
-        self._due: deque[Callable[[], None]] = deque()
+        self._due: deque[Callable[[], None]] | None = None
+        """Made when it is first needed: an empty one takes 600 bytes, and a large cluster has many processes."""
         self._running = False
 
     def run(self, action: Callable[[], None]) -> None:
         """Now, with all that it sets off; from inside another action, after that one."""
-        self._due.append(action)
+        due = self._due
+        if due is None:
+            due = self._due = deque()
+        due.append(action)
         if self._running:
             return
         self._running = True
         try:
-            while self._due:
-                self._due.popleft()()
+            while due:
+                due.popleft()()
         finally:
             self._running = False

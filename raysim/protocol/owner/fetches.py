@@ -48,9 +48,9 @@ class Fetches:
         self._waiting: dict[ObjectId, list[tuple[Callable[[], None], Gone | None]]] = {}
         self._reasons: dict[ObjectId, FetchReason] = {}
         self._refused: dict[ObjectId, Failure] = {}
-        self._release = Batcher[ObjectId](host, lambda ids: ReleasePins(ids))
+        self._release: Batcher[ObjectId] = Batcher(host, ReleasePins)
         self._asks = {
-            reason: Batcher[FetchObject](host, lambda objects, r=reason: FetchObjects(r, objects))  # type: ignore[misc]
+            reason: Batcher(host, lambda objects, r=reason: FetchObjects(r, objects))  # type: ignore[misc]
             for reason in FetchReason
         }
 

@@ -64,7 +64,9 @@ class Ended(msgspec.Struct, gc=False):
 
 class History:
     def __init__(self, limit: int) -> None:
-        self._ended: deque[Ended | TaskSeen] = deque(maxlen=limit)
+        self._limit = limit
+        self._ended: deque[Ended | TaskSeen] | tuple[()] = ()
+        """Made with the first: most workers never submit a call, and an empty one takes 600 bytes."""
         self._errors: dict[tuple[bytes, int], bytes] = {}
 
     def __len__(self) -> int:
@@ -92,11 +94,16 @@ class History:
             ended.error = _word(note, result, failure)
             if result is not None and failure is None:
                 self._keep_error(note, result)
-        self._ended.append(ended)
+        self._add(ended)
 
     def add_row(self, row: TaskSeen) -> None:
         """An actor's constructor ended."""
-        self._ended.append(row)
+        self._add(row)
+
+    def _add(self, ended: Ended | TaskSeen) -> None:
+        if not isinstance(self._ended, deque):
+            self._ended = deque(maxlen=self._limit)
+        self._ended.append(ended)
 
     def _keep_error(self, note: TaskEnded, result: TaskResult) -> None:
         payload = result.returns[-1].payload if result.returns else None

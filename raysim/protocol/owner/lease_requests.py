@@ -51,9 +51,10 @@ class LeaseRequests:
         """As many requests as calls wait, within a bound that grows with what was granted.
 
         Doubling at most every round trip, a large cluster fills fast, and a small one is not flooded
-        with requests that would only queue.
+        with requests that would only queue. Where they only queue the bound shrinks again: see `_ask_again`.
         """
-        most = max(self._config.max_pending_lease_requests, len(cls.leases) // 2)
+        least = self._config.max_pending_lease_requests
+        most = max(least, min(cls.most_asked, len(cls.leases) // 2))
         wanted = min(len(cls.queue), most)
         while len(cls.asked) < wanted:
             record = cls.queue[len(cls.asked)]
@@ -93,11 +94,28 @@ class LeaseRequests:
         request.timer = self._host.call_later(wait_ns, lambda: self._ask_again(request))
 
     def _ask_again(self, request: LeaseRequest) -> None:
-        """The request, or its answer, may be lost; or all is busy, for which ever longer waits are right."""
-        if request.lease_id in self._open:
-            longest_ns = LONGEST_RETRY * self._config.request_retry_ns
-            request.wait_ns = min(2 * request.wait_ns, longest_ns)
-            self._ask(request)
+        """The request, or its answer, may be lost; or all is busy, for which ever longer waits are right.
+
+        The whole cluster is, if as many as there ever were wait for long: a few of them hold the place
+        of all, and each that is granted lets one more be asked for.
+        """
+        if request.lease_id not in self._open:
+            return
+        cls = request.cls
+        longest_ns = LONGEST_RETRY * self._config.request_retry_ns
+        if (
+            request.wait_ns == longest_ns
+            and len(cls.asked) > self._config.max_pending_lease_requests
+        ):
+            self._give_up(request)
+            cls.most_asked = len(cls.asked)
+            return
+        request.wait_ns = min(2 * request.wait_ns, longest_ns)
+        self._ask(request)
+
+    def _give_up(self, request: LeaseRequest) -> None:
+        self.answered(request.lease_id)
+        self._host.send(request.raylet, CancelWorkerLease(request.lease_id))
 
     def _ask_elsewhere(
         self,
@@ -131,9 +149,7 @@ class LeaseRequests:
     def cancel(self, cls: SchedulingClass) -> None:
         """Nothing waits any more."""
         for lease_id in list(cls.asked):
-            raylet = self._open[lease_id].raylet
-            self.answered(lease_id)
-            self._host.send(raylet, CancelWorkerLease(lease_id))
+            self._give_up(self._open[lease_id])
 
     def on_spilled(self, sender: Address, spilled: WorkerLeaseSpilled) -> None:
         request = self._open.get(spilled.lease_id)

@@ -1,6 +1,7 @@
 """The leases of an owner: filled with calls, kept a while, given back. Never what a call is or becomes: see tasks."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
 
 from raysim.protocol.host import Host
 from raysim.protocol.messages import PushTasks, ReturnWorkerLease
@@ -18,6 +19,8 @@ SEND_AT = 64
 
 SEND_AFTER_NS = 200_000
 """Nanoseconds that a gathered call may wait for company. Measured: submit-to-start stays under 1 ms."""
+
+NO_LEASES: Final[Mapping[int, Lease]] = {}
 
 
 class Leases:
@@ -98,7 +101,9 @@ class Leases:
     def _send(self, cls: SchedulingClass, lease: Lease) -> None:
         calls = [record.call for record in lease.outbox]
         lease.outbox = []
-        sent = self._sent_functions.setdefault(lease.worker.worker_id, set())
+        sent = self._sent_functions.get(lease.worker.worker_id)
+        if sent is None:
+            sent = self._sent_functions[lease.worker.worker_id] = set()
         function = None
         if cls.template.function_id not in sent:
             sent.add(cls.template.function_id)
@@ -141,6 +146,7 @@ class Leases:
                 # The cancellation crossed the grant, or a raylet that was asked before grants as well.
                 self._host.send(raylet, ReturnWorkerLease(lease_id))
             return
+        cls.most_asked += 1
         lease = Lease(lease_id, worker, raylet, accelerators)
         cls.leases[lease_id] = cls.roomy[lease_id] = lease
         self._of_lease[lease_id] = cls
@@ -162,7 +168,7 @@ class Leases:
         self, worker: Address, task_id: TaskId, handed_back: bool
     ) -> SchedulingClass | None:
         """A call left the worker; the class it belongs to, or None where it was not expected."""
-        for lease in self._by_worker.get(worker.worker_id, {}).values():
+        for lease in self._by_worker.get(worker.worker_id, NO_LEASES).values():
             if lease.in_flight.pop(task_id, None) is not None:
                 lease.open = not handed_back and not lease.retires
                 return self._of_lease[lease.lease_id]
@@ -176,7 +182,7 @@ class Leases:
 
     def settle(self, worker: Address) -> None:
         """After a batch of results from this worker: fill its leases again, or let them idle."""
-        for lease in list(self._by_worker.get(worker.worker_id, {}).values()):
+        for lease in list(self._by_worker.get(worker.worker_id, NO_LEASES).values()):
             cls = self._of_lease[lease.lease_id]
             window = cls.window(self._config.push_window_ns, self._config.push_window_max)
             self._fill(cls, lease, window)

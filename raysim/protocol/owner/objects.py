@@ -100,6 +100,8 @@ class ObjectTable:
         self._borrowers = Borrowers()
         self._acknowledgements = Acknowledgements()
         self.after_acknowledgements = self._acknowledgements.after
+        self.unacknowledged = self._acknowledgements.under_way()
+        """Borrows of this process that their owners may not know yet."""
         self.cascade = Cascade()
         self._on_node: dict[NodeId, dict[ObjectId, None]] = {}
         self._from_owner: dict[WorkerId, dict[ObjectId, None]] = {}
@@ -107,11 +109,11 @@ class ObjectTable:
         self._dead_nodes: dict[NodeId, None] = {}
         self._owned = 0
         self._when_nothing_owned: Callable[[], None] | None = None
-        self._free = Batcher[ObjectId](host, lambda ids: FreeObjects(ids))
-        self._add = Batcher[BorrowEpoch](host, lambda borrows: AddBorrowers(borrows))
-        self._remove = Batcher[BorrowEpoch](host, lambda borrows: RemoveBorrowers(borrows))
-        self._resolve = Batcher[ObjectId](host, lambda ids: ResolveObjects(ids))
-        self._resolved = Batcher[ObjectStatus](host, lambda statuses: ObjectsResolved(statuses))
+        self._free: Batcher[ObjectId] = Batcher(host, FreeObjects)
+        self._add: Batcher[BorrowEpoch] = Batcher(host, AddBorrowers)
+        self._remove: Batcher[BorrowEpoch] = Batcher(host, RemoveBorrowers)
+        self._resolve: Batcher[ObjectId] = Batcher(host, ResolveObjects)
+        self._resolved: Batcher[ObjectStatus] = Batcher(host, ObjectsResolved)
 
     # Entries
 
@@ -344,7 +346,7 @@ class ObjectTable:
 
     def _set_ready(self, entry: Entry, state: ObjectState) -> None:
         entry.state = state
-        resolvers = self._resolvers.pop(entry.object_id, None)
+        resolvers = self._resolvers.pop(entry.object_id, None) if self._resolvers else None
         if resolvers is not None:
             status = self._status(entry)
             for borrower in resolvers.values():

@@ -1,5 +1,7 @@
 """What an owner remembers of each call. Never what it does with it: see tasks and actor_calls."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from raysim.journal import TaskEnded
@@ -24,7 +26,7 @@ class TaskRecord(msgspec.Struct, gc=False):
     name: str
     retries_left: int
     """-1: for ever."""
-    nested: list[ContainedRef]
+    nested: Sequence[ContainedRef]
     """References inside the arguments' values, held until the call ended."""
     submitted_ns: int
     pushed_ns: int = 0
@@ -35,7 +37,7 @@ class TaskRecord(msgspec.Struct, gc=False):
     """Pushed to a worker, and not heard of since."""
     retained: int = 0
     """Stored returns in scope that this call could make again."""
-    lineage: list[ObjectId] = []
+    lineage: Sequence[ObjectId] = ()
     """What `retained` keeps: it would be needed again."""
     function: bytes | None = None
     actor_id: ActorId | None = None

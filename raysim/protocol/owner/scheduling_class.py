@@ -1,6 +1,7 @@
 """Calls of one template, their queue and their leases. Never asks for a lease, never sends: see leases.py."""
 
 from collections import deque
+from typing import Final
 
 import msgspec
 
@@ -9,6 +10,8 @@ from raysim.spec.address import Address
 from raysim.spec.ids import TaskId
 from raysim.spec.resources import Accelerators
 from raysim.spec.task import TaskTemplate
+
+NO_BOUND: Final = 1 << 62
 
 
 class Lease(msgspec.Struct):
@@ -39,6 +42,8 @@ class SchedulingClass:
         """Leases that can take a call, least recently served first."""
         self.asked: dict[int, None] = {}
         """Lease requests under way, by id."""
+        self.most_asked = NO_BOUND
+        """So many of them are worth while, as far as is known."""
         self.mean_ns = -1.0
         self._cancelled = 0
 

@@ -54,8 +54,10 @@ class Streams:
         self._streams: dict[TaskId, Stream] = {}
         self._running: dict[TaskId, TaskRecord] = {}
         """Calls of generators that have not ended, with or without a consumer."""
-        self._consumed = Batcher[Consumed](host, lambda calls: GeneratorConsumed(calls))
-        self._release_holds = Batcher[ObjectId](host, lambda ids: ReleaseReturnHolds([], ids))
+        self._consumed: Batcher[Consumed] = Batcher(host, GeneratorConsumed)
+        self._release_holds: Batcher[ObjectId] = Batcher(
+            host, lambda ids: ReleaseReturnHolds([], ids)
+        )
 
     # The call
 

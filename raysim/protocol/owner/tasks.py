@@ -1,6 +1,6 @@
 """The calls of this owner's tasks: dependencies, results, retries, lineage. Never which worker: see leases.py."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -21,7 +21,7 @@ from raysim.protocol.owner.history import History
 from raysim.protocol.owner.leases import Leases
 from raysim.protocol.owner.objects import Entry, ObjectTable
 from raysim.protocol.owner.records import OutOfMemory, TaskRecord, ended
-from raysim.protocol.owner.returns import fail_returns, fail_returns_like, take_returns
+from raysim.protocol.owner.returns import carries, fail_returns, fail_returns_like, take_returns
 from raysim.protocol.owner.scheduling_class import SchedulingClass
 from raysim.protocol.owner.streams import Streams
 from raysim.spec.address import NOWHERE, Address
@@ -52,7 +52,7 @@ class Tasks:
         self.leases = Leases(host, raylet, self._prefer, self._fail, self._lost)
         self.records: dict[TaskId, TaskRecord] = {}
         self._classes: dict[TaskId, SchedulingClass] = {}
-        self._release_holds = Batcher[TaskId](host, lambda ids: ReleaseReturnHolds(ids))
+        self._release_holds: Batcher[TaskId] = Batcher(host, ReleaseReturnHolds)
         self.rebuild_method: Callable[[TaskRecord, ObjectId], bool] = lambda record, lost: False
         """Set by those who call actors."""
         objects.rebuild = self._rebuild
@@ -64,7 +64,7 @@ class Tasks:
         self,
         cls: SchedulingClass,
         call: TaskCall,
-        nested: list[ContainedRef],
+        nested: Sequence[ContainedRef],
         name: str,
         parent: TaskId = NIL_TASK,
     ) -> None:
@@ -150,9 +150,10 @@ class Tasks:
         for cls, record in reversed(back):
             cls.queue.appendleft(record)
         self.leases.settle(worker)
-        # Elsewhere: the worker that handed them back waits for something, perhaps for these very calls.
-        for cls in {id(cls): cls for cls, _ in back}.values():
-            self.leases.dispatch(cls)
+        if back:
+            # Elsewhere: the worker that handed them back waits for something, perhaps for these very calls.
+            for cls in {id(cls): cls for cls, _ in back}.values():
+                self.leases.dispatch(cls)
 
     def _await_lost(self, record: TaskRecord, lost: dict[ObjectId, list[NodeId]]) -> None:
         """Arguments turned out to be gone: the call runs once they were made again, wherever that is."""
@@ -172,9 +173,13 @@ class Tasks:
         raylet: Address,
         result: TaskResult,
     ) -> None:
+        if result.status is TaskStatus.OK:
+            self._note(record, "finished", worker, result)
+            self._complete(record, worker, raylet, result)
+            return
         if result.status == TaskStatus.RETRIABLE_ERROR and self._take_retry(record):
             self._note(record, "retried", worker, result)
-            if any(value.contained for value in result.returns):
+            if carries(result.returns):
                 self._release_holds.add(worker, record.call.task_id)
             self._run_again(record)
             return
@@ -190,8 +195,7 @@ class Tasks:
                 self._note(record, "failed", worker, result)
                 self._end_with_failure(record, result.failure)
             return
-        status = "finished" if result.status == TaskStatus.OK else "failed"
-        self._note(record, status, worker, result)
+        self._note(record, "failed", worker, result)
         self._complete(record, worker, raylet, result)
 
     def _complete(
@@ -202,7 +206,7 @@ class Tasks:
             self._streams.result(record, worker, raylet, result)
             returns = returns[:1]
         stored = take_returns(self._objects, call.task_id, returns, raylet)
-        if any(value.contained for value in returns):
+        if carries(returns):
             self._objects.after_acknowledgements(
                 lambda: self._release_holds.add(worker, call.task_id)
             )

@@ -30,10 +30,14 @@ class Revocation:
 
     def request_waits(self, starved: LeaseOwner) -> None:
         """A request waits for resources: nobody shall keep them idle, the one who asks neither."""
+        judged: Lease | None = None
         for worker in self._pool.workers.values():  # Far fewer than requests.
             lease = worker.lease
             if lease is None or not _may_idle(lease):
                 continue
+            if judged is not None and _alike(lease, judged):
+                continue  # The rule: one owner has most of a node.
+            judged = lease
             owner = self._owners.get(lease.owner.worker_id)
             if owner is None or not self._due(owner):
                 continue
@@ -65,6 +69,12 @@ class Revocation:
         owner.revoked_ns = self._host.now_ns()
         node_id = self._host.address.node_id
         self._host.send(owner.address, RevokeIdleLeases(node_id, self._for_ns))
+
+
+def _alike(lease: Lease, other: Lease) -> bool:
+    """Whether what waits means the same for both."""
+    need, others = lease.request.resources, other.request.resources
+    return lease.owner.worker_id == other.owner.worker_id and (need is others or need == others)
 
 
 def _may_idle(lease: Lease) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from raysim.config import Config
-from raysim.protocol.messages import Message, ObjectChunk
+from raysim.protocol.messages import MESSAGES, Message, ObjectChunk
 from raysim.protocol.process import Process
 from raysim.spec.address import Address
 from raysim.spec.ids import NodeId, WorkerId, named_node_id
@@ -27,7 +27,7 @@ class Recorder:
         self.on_message: Callable[[Address, Any], None] = lambda sender, message: None
 
     def handlers(self) -> dict[type[Message], Callable[[Address, Any], None]]:
-        return dict.fromkeys(self.kinds, self._hear)
+        return dict.fromkeys(MESSAGES, self._hear)
 
     def start(self) -> None:
         pass
@@ -39,6 +39,8 @@ class Recorder:
         return [message for _, message in self.heard]
 
     def _hear(self, sender: Address, message: Message) -> None:
+        if not isinstance(message, self.kinds):
+            return
         if isinstance(message, ObjectChunk):
             # Its bytes are the role's only while its handler runs.
             message = msgspec.structs.replace(message, data=bytes(message.data))

@@ -199,8 +199,8 @@ def test_a_step_looks_at_a_bounded_part_of_the_tasks(worlds, monkeypatch):
     text = TEN.replace("count: 10,", "count: 1000,")
     run = run_workflow(parse_scenario(text, Path("many.yaml")), RunOptions())
     assert run.summary.failed == 0
-    assert max(looked_at) == 40
-    assert sum(looked_at) < 3 * 1000
+    assert max(looked_at) == 25
+    assert sum(looked_at) < 2 * 1000
 
 
 def test_the_world_is_stopped_when_the_run_breaks(worlds):

@@ -23,6 +23,7 @@ class Recorder:
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
+        self.handlers: dict[type, object] = {}
         self.seen: list[tuple[int, object]] = []
         self.lost: list[tuple[int, Address]] = []
         self.answer = None

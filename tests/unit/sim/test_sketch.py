@@ -1,7 +1,7 @@
 from raysim.protocol.messages import PushTasks
 from raysim.spec.ids import FunctionId, TaskId
 from raysim.spec.task import TaskCall, TaskTemplate
-from raysim_sim.sizes import size_of
+from raysim_sim.sizes import SIZES
 from raysim_sim.sketch import sketch
 
 
@@ -21,4 +21,7 @@ def test_ids_are_seen():
 
 
 def test_a_message_weighs_what_it_carries():
-    assert size_of(push(b"f" * 5_000, b"a")) - size_of(push(b"f", b"a")) == 4_999
+    def weight(function: bytes) -> int:
+        return SIZES[PushTasks](push(function, b"a"))
+
+    assert weight(b"f" * 5_000) - weight(b"f") == 4_999

@@ -441,6 +441,41 @@ def test_result_of_a_worker_that_was_given_up_is_ignored(rig):
     assert rig.found(result).payload == b"fresh"
 
 
+def saturate(rig: OwnerRig, leases: int, calls: int) -> int:
+    """All these leases are granted and busy, more calls wait; how many requests are under way then."""
+    for _ in range(leases + calls):
+        rig.submit()
+    asked = [request for _, request in rig.take(RequestWorkerLease)]
+    for number in range(leases):
+        rig.granted(asked.pop(0), f"worker-{number}")
+        asked += [request for _, request in rig.take(RequestWorkerLease)]
+    return len(asked)
+
+
+def test_requests_grow_with_what_is_granted(rig):
+    assert saturate(rig, leases=100, calls=100) == 50
+
+
+def test_of_requests_that_wait_for_long_only_a_few_are_kept(rig):
+    """Each would be asked again for ever: on a large cluster most of what its processes say."""
+    waiting = saturate(rig, leases=100, calls=100)
+    rig.host.advance(120 * SECOND_NS)
+    least = rig.host.config.max_pending_lease_requests
+    assert len(rig.take(CancelWorkerLease)) == waiting - least
+    rig.host.advance(60 * SECOND_NS)
+    assert len(rig.take(RequestWorkerLease)) == 2 * least
+
+
+def test_requests_grow_again_once_some_are_granted(rig):
+    saturate(rig, leases=100, calls=100)
+    rig.host.advance(120 * SECOND_NS)
+    rig.take(RequestWorkerLease)
+    rig.host.advance(30 * SECOND_NS)
+    (_, first), *_ = rig.take(RequestWorkerLease)
+    rig.granted(first, "free")
+    assert len(rig.take(RequestWorkerLease)) == 2
+
+
 # Cancelling.
 
 

@@ -479,6 +479,21 @@ def test_owner_that_only_wants_more_of_the_same_is_not_told(owner: Address) -> N
     assert node.ask(owner, 2) == []
 
 
+def test_each_owner_with_a_lease_is_told_and_each_shape_looked_at(
+    owner: Address, other: Address
+) -> None:
+    """Those that are alike are looked at once; those between them are not alike."""
+    node = Node(cpus=6)
+    for lease_id, need in ((1, CPU1), (2, CPU1), (3, CPU2)):
+        node.lease(owner, lease_id, need)
+    node.lease(other, 4, CPU1)
+    node.lease(owner, 5, CPU1)
+    assert node.ask(owner, 6, CPU1) == [
+        (to, RevokeIdleLeases(node.info.address.node_id, 10 * node.host.config.idle_lease_keep_ns))
+        for to in (owner, other)
+    ]
+
+
 def test_owner_that_gets_a_lease_while_others_wait_is_told(owner: Address, other: Address) -> None:
     node = Node(cpus=1)
     node.lease(owner, 1)
