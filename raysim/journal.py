@@ -130,7 +130,9 @@ class CommitBroken(Note):
 
 
 Record: TypeAlias = tuple[int, str, str, object]
-"""Time in ns, process name, kind (`note`, `send`, `deliver`, `drop`, `timer`), and the note or message."""
+"""Time in ns, process name, kind, and what it is of: a `note`; of a `send`, `deliver` or `drop` the other process and
+the message; of a `timer` its name and how many records there were when it was set; of an `end` its reason, and who
+brought it about when there were how many records; of a `peer_lost` the peer and the record of its end."""
 
 
 class Journal:

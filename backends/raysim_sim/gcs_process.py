@@ -13,7 +13,7 @@ from raysim.protocol.process import Process, Role
 from raysim.spec.address import Address
 from raysim.spec.ids import named_worker_id
 from raysim_sim.control_store import CommitBrokenError, MemoryControlStore
-from raysim_sim.hosts import SimHost, Timer
+from raysim_sim.hosts import Origin, SimHost, Timer
 
 if TYPE_CHECKING:
     from raysim_sim.node import SimNode
@@ -84,9 +84,9 @@ class GcsProcess:
         host.process.start()
         return host
 
-    def crash(self, reason: str) -> None:
+    def crash(self, reason: str, origin: Origin | None) -> None:
         """The process ends; what it had committed stays."""
-        self.host.end()
+        self.host.end(reason, origin)
         self.storage.crash()
 
     def start_again(self) -> None:
@@ -101,5 +101,5 @@ class GcsProcess:
             action()
         except CommitBrokenError:
             self.host.note(CommitBroken())
-            self.crash("a commit broke")
+            self.crash("a commit broke", self.host.origin())
             self._node.world.faults.expect(self.down_ns, self.start_again)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, MutableMapping
 from contextlib import AbstractContextManager
 from random import Random
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 import msgspec
 from greenlet import GreenletExit
@@ -37,6 +37,13 @@ if TYPE_CHECKING:
     from raysim.runtime.core_worker import CoreWorker
     from raysim_sim.node import SimNode
     from raysim_sim.world import SimWorld
+
+
+class Origin(NamedTuple):
+    """Who had a process end, and how many records the journal had then: what had it do so is near there."""
+
+    by: str
+    records: int
 
 
 class Timer(msgspec.Struct, gc=False):
@@ -96,6 +103,8 @@ class SimHost:
         self.trace = world.trace
         self.journal = world.journal
         self.alive = True
+        self.ended_at: int | None = None
+        """The record of its end, in a journal that has all."""
         self.runs = True
         """Alive, and not paused by a fault."""
         self._pauses = 0
@@ -132,9 +141,16 @@ class SimHost:
         buggify = self.world.buggify
         return buggify is not None and buggify.strikes(place)
 
-    def end(self, resets: bool = True) -> None:
+    def origin(self) -> Origin:
+        """Of an end that this process has decided just now."""
+        return Origin(self.name, self.journal.count)
+
+    def end(self, reason: str, origin: Origin | None = None, resets: bool = True) -> None:
         """This process is no more. `resets`: its peers see their connections break."""
         if self.alive:
+            if self.trace:
+                self.ended_at = self.journal.count
+                self.journal.write(self.clock.now_ns, self.name, "end", (reason, origin))
             self.alive = self.runs = False
             self._held.clear()
             self._network.ended(self, resets)
@@ -177,7 +193,8 @@ class NodeHost(SimHost):
 
     def stop_node(self, reason: str) -> None:
         # Not from inside the role that asks: it is one of those that end.
-        self.clock.call(0, lambda: self.node.stop(reason))
+        origin = self.origin()
+        self.clock.call(0, lambda: self.node.stop(reason, origin))
 
 
 class _Synthetic(msgspec.Struct, gc=False):
@@ -343,7 +360,7 @@ class UserHost(SimHost):
 
     def _end_soon(self, reason: str) -> None:
         """Behind the timers of this process that are due: what they still send has left then."""
-        self.call_later(0, lambda: self.node.process_ended(self, reason))
+        self.call_later(0, lambda: self.node.process_ended(self, reason, self.origin()))
 
     def _leave(self, reason: str) -> None:
         """In user context: what is to be done at the end of a process, then that."""
@@ -352,8 +369,8 @@ class UserHost(SimHost):
             self.at_exit.pop()()
         self._end_soon(reason)
 
-    def end(self, resets: bool = True) -> None:
+    def end(self, reason: str, origin: Origin | None = None, resets: bool = True) -> None:
         if self.alive:
-            super().end(resets)
+            super().end(reason, origin, resets)
             self.lock = self.users.closed
             self.users.abandon(self)

@@ -40,7 +40,7 @@ class PeerLoss(msgspec.Struct, gc=False):
     """A process learns that another is gone."""
 
     host: "SimHost"
-    peer: Address
+    peer: "SimHost"
     callbacks: Any
     _ok: ClassVar[bool] = True
 
@@ -281,7 +281,7 @@ class Network:
             return
         disturbance = self._disturbance
         if disturbance is None or not disturbance.keeps_loss(host, peer):
-            self._clock.after(delay_ns, PeerLoss(host, peer.address, self._lose))
+            self._clock.after(delay_ns, PeerLoss(host, peer, self._lose))
 
     def tell_loss(self, connection: Connection) -> None:
         """That its source has ended: what the disturbance has kept, behind what it released before."""
@@ -289,7 +289,7 @@ class Network:
             return  # The end of the transfer tells.
         now = self._clock.now_ns
         arrival = max(now + connection.latency, connection.last_ns)
-        loss = PeerLoss(connection.target, connection.source.address, self._lose)
+        loss = PeerLoss(connection.target, connection.source, self._lose)
         self._clock.after(arrival - now, loss)
 
     def _on_loss(self, event: PeerLoss) -> None:
@@ -297,10 +297,11 @@ class Network:
         if not host.runs:
             host.hold(event)
             return
-        outgoing = host.outgoing.get(event.peer.worker_id)
+        peer = event.peer
+        outgoing = host.outgoing.get(peer.address.worker_id)
         if outgoing is not None:
             outgoing.refused = False
         if self._trace:
-            peer = self._hosts[event.peer.worker_id]
-            self._journal.write(self._clock.now_ns, host.name, "peer_lost", peer.name)
-        host.process.peer_lost(event.peer)
+            lost = (peer.name, peer.ended_at)
+            self._journal.write(self._clock.now_ns, host.name, "peer_lost", lost)
+        host.process.peer_lost(peer.address)

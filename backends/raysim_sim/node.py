@@ -17,7 +17,7 @@ from raysim.spec.resources import CPU, GPU, MEMORY, fixed
 from raysim_sim.control_store import MemoryControlStore
 from raysim_sim.envs import SimEnvironments, place_of
 from raysim_sim.gcs_process import GcsProcess
-from raysim_sim.hosts import NodeHost, SimHost, UserHost
+from raysim_sim.hosts import NodeHost, Origin, SimHost, UserHost
 from raysim_sim.store import SimObjectStore
 
 if TYPE_CHECKING:
@@ -143,29 +143,29 @@ class SimNode:
 
     # --- ends ---
 
-    def process_ended(self, host: UserHost, reason: str) -> None:
+    def process_ended(self, host: UserHost, reason: str, origin: Origin | None) -> None:
         """A process of user code ended or was killed; its peers see it, and its raylet is told."""
         if host.alive:
             self.users.remove(host)
-            host.end()
+            host.end(reason, origin)
             self.launcher.ended(host, reason)
 
-    def lose_power(self, resets: bool) -> None:
+    def lose_power(self, resets: bool, origin: Origin | None = None) -> None:
         """All processes vanish. `resets`: others see their connections break; else nobody is told."""
         self.alive = False
-        self._end_all(resets)
+        self._end_all("its machine lost power", origin, resets)
 
-    def stop(self, reason: str) -> None:
+    def stop(self, reason: str, origin: Origin | None = None) -> None:
         """The GCS fenced this node: all its processes end, as on a machine that lives."""
         if self.host.alive:
-            self._end_all(resets=True)
+            self._end_all(reason, origin, resets=True)
 
-    def _end_all(self, resets: bool) -> None:
+    def _end_all(self, reason: str, origin: Origin | None, resets: bool) -> None:
         for host in self.users:
-            host.end(resets)
+            host.end(reason, origin, resets)
         self.users.clear()
         for own in self.own_hosts():
-            own.end(resets)
+            own.end(reason, origin, resets)
 
 
 class Launcher:
@@ -217,9 +217,10 @@ class Launcher:
 
     def kill(self, token: int) -> None:
         """Takes effect soon: never from inside the role that asks."""
-        self._later(lambda: self._kill(token))
+        origin = self._node.host.origin()
+        self._later(lambda: self._kill(token, origin))
 
-    def _kill(self, token: int) -> None:
+    def _kill(self, token: int, origin: Origin) -> None:
         if token not in self._hosts:
             return
         host = self._hosts[token]
@@ -227,7 +228,7 @@ class Launcher:
             del self._hosts[token]
             self._report(token, "killed while it started")
         else:
-            self._node.process_ended(host, "killed by its raylet")
+            self._node.process_ended(host, "killed by its raylet", origin)
 
     def ended(self, host: UserHost, reason: str) -> None:
         """The host's process is gone."""

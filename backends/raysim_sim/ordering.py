@@ -94,7 +94,7 @@ def _lane_of(event: Any) -> tuple[Any, bool]:
     peer = getattr(event, "peer", None)
     if peer is not None:
         # Behind what the peer sent.
-        return host.incoming.get(peer.worker_id, host), True
+        return host.incoming.get(peer.address.worker_id, host), True
     return host, hasattr(event, "action")
 
 

@@ -124,7 +124,7 @@ class SimWorld:
         if driver is not None:
             driver.core_worker.leave()
             self.users.driver_leaves()
-            self.nodes[0].process_ended(driver, "its program disconnected")
+            self.nodes[0].process_ended(driver, "its program disconnected", driver.origin())
             self._loops.let_go()
 
     def stop(self) -> None:

@@ -7,54 +7,15 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Final
 
 import msgspec
 
-from raysim.journal import (
-    ActorNoted,
-    FaultInjected,
-    Infeasible,
-    Journal,
-    NodeJoined,
-    NodeLost,
-    Note,
-    ObjectGone,
-    ObjectMoved,
-    ObjectRebuilt,
-    PlacementGroupNoted,
-    TaskEnded,
-    WorkerLost,
-)
+from raysim.journal import FaultInjected, Journal, NodeJoined, Note
+from raysim.testing.notes import tell
 from raysim.testing.simulation import Outcome
-
-_TOLD: Final[dict[type[Note], Callable[..., str]]] = {
-    TaskEnded: lambda note: f"{note.name} {note.status}" + _attempt(note) + _why(note.reason),
-    NodeJoined: lambda note: f"node {note.name} joined",
-    NodeLost: lambda note: f"node {note.name} was lost{_why(note.reason)}",
-    WorkerLost: lambda note: f"worker {note.worker_id.hex()[:8]} was lost{_why(note.reason)}",
-    ActorNoted: lambda note: f"actor {note.name} is {note.state}" + _incarnation(note),
-    Infeasible: lambda note: note.text,
-    PlacementGroupNoted: lambda note: f"placement group {note.name} is {note.state}",
-    ObjectMoved: lambda note: f"object {note.object_id.hex()[:8]} was copied to another node",
-    ObjectRebuilt: lambda note: f"object {note.object_id.hex()[:8]} is made again",
-    ObjectGone: lambda note: f"object {note.object_id.hex()[:8]} is gone{_why(note.reason)}",
-    FaultInjected: lambda note: f"{note.kind} {note.target}",
-}
-
-
-def _why(reason: str) -> str:
-    return f": {reason.partition(chr(10))[0]}" if reason else ""
-
-
-def _attempt(note: TaskEnded) -> str:
-    return f" (attempt {note.attempt})" if note.attempt else ""
-
-
-def _incarnation(note: ActorNoted) -> str:
-    return f" (incarnation {note.incarnation})" if note.incarnation else ""
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -75,7 +36,6 @@ def told(journal: Journal) -> Iterator[Told]:
     """The notes of a run, in order."""
     for at_ns, who, kind, what in journal.records:
         if kind == "note" and isinstance(what, Note):
-            tell = _TOLD.get(type(what), repr)
             aside = isinstance(what, FaultInjected | NodeJoined)
             yield Told(at_ns, who, tell(what), isinstance(what, FaultInjected), aside)
 

@@ -97,7 +97,8 @@ def _end_latest(node: "SimNode") -> str | None:
     if not busy:
         return None
     victim = max(busy, key=lambda host: host.began_ns)
-    node.process_ended(victim, "killed by the system, which is out of memory")
+    reason = "killed by the system, which is out of memory"
+    node.process_ended(victim, reason, node.world.faults.origin())
     return victim.name
 
 

@@ -33,7 +33,7 @@ def kill_node(world: "SimWorld", planned: PlannedFault, fault: KillNode) -> Effe
     node = world.nodes[planned.node]
     if not node.alive:
         return Effect(f"{node.name}, which was dead already")
-    node.lose_power(world.options.connection_resets)
+    node.lose_power(world.options.connection_resets, world.faults.origin())
     return Effect(node.name)
 
 
@@ -41,7 +41,7 @@ def restart_node(world: "SimWorld", planned: PlannedFault, fault: RestartNode) -
     node = world.nodes[planned.node]
     if not node.alive:
         return Effect(f"{node.name}, which was dead already")
-    node.lose_power(world.options.connection_resets)
+    node.lose_power(world.options.connection_resets, world.faults.origin())
     # Not what `heal` ends, nor what is left out once it did: the machine comes back in any case.
     world.faults.expect(fault.lasting, lambda: world.come_back(node))
     return Effect(node.name)
@@ -52,7 +52,7 @@ def kill_raylet(world: "SimWorld", planned: PlannedFault, fault: KillRaylet) -> 
     if not node.host.alive:
         return Effect(f"{node.name}/raylet, which was dead already")
     node.alive = False
-    node.stop("its raylet was killed by a fault")
+    node.stop("its raylet was killed by a fault", world.faults.origin())
     return Effect(node.host.name)
 
 
@@ -61,7 +61,7 @@ def kill_worker(world: "SimWorld", planned: PlannedFault, fault: KillWorker) -> 
     victim = _worker(world, node)
     if victim is None:
         return Effect(f"{node.name}, which had no worker")
-    node.process_ended(victim, "killed by a fault")
+    node.process_ended(victim, "killed by a fault", world.faults.origin())
     return Effect(victim.name)
 
 
@@ -69,7 +69,7 @@ def kill_actor(world: "SimWorld", planned: PlannedFault, fault: KillActor) -> Ef
     victim = _actor(world, fault.actor)
     if victim is None:
         return Effect("nobody, as no such actor lived")
-    victim.node.process_ended(victim, "killed by a fault")
+    victim.node.process_ended(victim, "killed by a fault", world.faults.origin())
     return Effect(victim.name)
 
 
@@ -127,7 +127,7 @@ def fail_constructor(
 def restart_gcs(world: "SimWorld", planned: PlannedFault, fault: RestartGcs) -> Effect:
     gcs = world.gcs_process
     assert gcs is not None
-    gcs.crash("killed by a fault")
+    gcs.crash("killed by a fault", world.faults.origin())
     world.faults.expect(fault.lasting, gcs.start_again)
     return Effect(gcs.name)
 

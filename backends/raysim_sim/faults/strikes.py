@@ -15,6 +15,7 @@ from raysim_sim.disturbance import Disturbance
 from raysim_sim.faults import links, machines, processes
 from raysim_sim.faults.constructors import Constructors
 from raysim_sim.faults.effect import Effect, Perform
+from raysim_sim.hosts import Origin
 
 if TYPE_CHECKING:
     from raysim_sim.world import SimWorld
@@ -24,6 +25,9 @@ PERFORMED: Final[dict[type[Fault], Perform]] = {
     **links.PERFORMED,
     **machines.PERFORMED,
 }
+
+FAULTS: Final = "faults"
+"""Whose notes in the journal say what struck."""
 
 _OF_GCS: Final = (RestartGcs, PauseGcs, LoseGcsCommit, TearGcsCommit)
 
@@ -130,6 +134,10 @@ class Faults:
         (planned,) = self._decide([at_once])
         self.strike(planned)
 
+    def origin(self) -> Origin:
+        """Of an end that the fault brings about which is being performed: its note is the next of its kind."""
+        return Origin(FAULTS, self._world.journal.count)
+
     def strike(self, planned: PlannedFault) -> None:
         """Now, if the cluster has not been healed for good."""
         if self._healed:
@@ -141,7 +149,7 @@ class Faults:
         else:
             effect = PERFORMED[type(fault)](self._world, planned, fault)
         note = FaultInjected(fault.tag(), effect.target)
-        self._world.journal_note("faults", note)
+        self._world.journal_note(FAULTS, note)
         if effect.undo is not None:
             self._in_force.append(effect.undo)
             lasting_ns: int | None = getattr(fault, "lasting", None)

@@ -50,4 +50,6 @@ class Outbox:
             action()
             self.settle()
 
+        # As a trace is to name it.
+        run.__qualname__ = getattr(action, "__qualname__", type(action).__name__)
         return self.host.call_later(delay_ns, run)

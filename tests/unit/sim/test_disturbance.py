@@ -100,7 +100,7 @@ def test_the_end_of_a_process_is_heard_of_behind_what_it_sent(size):
     disturbance.begin(rule)
     a.send(b.address, CheckHealth(1))
     a.send(b.address, chunk(2, size))
-    at(cluster, MS, a.end)
+    at(cluster, MS, lambda: a.end("it ended"))
     at(cluster, 10 * MS, lambda: disturbance.end(rule))
     cluster.run()
     assert numbers(b) == [1, 2]
@@ -113,7 +113,7 @@ def test_the_end_of_a_process_is_not_heard_of_through_a_cut():
     b.send(a.address, CheckHealth(1))
     cluster.run(MS)
     disturbance.begin(rules.cut([a.node], [b.node], one_way=False))
-    a.end()
+    a.end("it ended")
     cluster.run(10**9)
     assert b.process.lost == []
 
@@ -123,7 +123,7 @@ def test_what_a_machine_without_power_had_sent_into_a_cut_is_gone():
     rule = rules.cut([a.node], [b.node], one_way=False)
     disturbance.begin(rule)
     a.send(b.address, CheckHealth(1))
-    at(cluster, MS, lambda: a.end(resets=False))
+    at(cluster, MS, lambda: a.end("it ended", resets=False))
     at(cluster, 10 * MS, lambda: disturbance.end(rule))
     cluster.run()
     assert b.process.seen == b.process.lost == []

@@ -145,7 +145,7 @@ def test_peers_see_a_process_end_behind_what_it_sent():
     cluster, a, b = pair()
     a.send(b.address, chunk(1, 125 * MB))
     a.send(b.address, CheckHealth(2))
-    a.end()
+    a.end("it ended")
     cluster.run()
     assert [what for _, what in b.process.seen] == [1, 2]
     assert [peer for _, peer in b.process.lost] == [a.address]
@@ -157,7 +157,7 @@ def test_who_sent_to_a_process_sees_its_end_too():
     a.send(b.address, CheckHealth(1))
     cluster.run()
     at_ns = cluster.clock.now_ns
-    b.end()
+    b.end("it ended")
     cluster.run()
     assert a.process.lost == [(at_ns + LAN.latency, b.address)]
 
@@ -167,14 +167,14 @@ def test_a_process_that_talked_both_ways_is_reported_once():
     b.process.answer = lambda sender, ping: b.send(sender, Healthy(1))
     a.send(b.address, CheckHealth(1))
     cluster.run()
-    b.end()
+    b.end("it ended")
     cluster.run()
     assert len(a.process.lost) == 1
 
 
 def test_a_message_to_a_dead_process_of_a_live_node_is_refused_after_a_round_trip():
     cluster, a, b = pair()
-    b.end()
+    b.end("it ended")
     a.send(b.address, CheckHealth(1))
     a.send(b.address, CheckHealth(2))
     cluster.run()
@@ -183,7 +183,7 @@ def test_a_message_to_a_dead_process_of_a_live_node_is_refused_after_a_round_tri
 
 def test_each_later_attempt_is_refused_again():
     cluster, a, b = pair()
-    b.end()
+    b.end("it ended")
     a.send(b.address, CheckHealth(1))
     cluster.run()
     a.send(b.address, CheckHealth(2))
@@ -196,7 +196,7 @@ def test_a_loss_of_power_is_silent_and_what_waited_to_leave_is_gone():
     a.send(b.address, CheckHealth(1))
     a.send(b.address, chunk(2, 125 * MB))
     a.node.alive = False
-    a.end(resets=False)
+    a.end("it ended", resets=False)
     b.send(a.address, CheckHealth(3))
     cluster.run()
     assert [what for _, what in b.process.seen] == [1]
@@ -208,7 +208,7 @@ def test_a_dead_process_sends_nothing_and_hears_no_timer():
     cluster, a, b = pair()
     rung: list[int] = []
     a.call_later(5, lambda: rung.append(1))
-    a.end()
+    a.end("it ended")
     a.send(b.address, CheckHealth(1))
     cluster.run()
     assert (rung, b.process.seen) == ([], [])
