@@ -4,12 +4,13 @@ Only where a fault strikes the GCS and not the head's raylet; else both are one 
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from raysim.journal import CommitBroken
 from raysim.protocol.host import ControlStore
 from raysim.protocol.messages import Message
-from raysim.protocol.process import Process, Role
+from raysim.protocol.process import Handler, Process, Role
 from raysim.spec.address import Address
 from raysim.spec.ids import named_worker_id
 from raysim_sim.control_store import CommitBrokenError, MemoryControlStore
@@ -53,13 +54,16 @@ class _GuardedProcess(Process):
     def start(self) -> None:
         self._owner.run(super().start)
 
-    def receive(self, sender: Address, message: Message) -> None:
-        receive = super().receive
-        self._owner.run(lambda: receive(sender, message))
+    def _find(self, kind: type[Message]) -> Handler | None:
+        if super()._find(kind) is None:
+            return None
+        # One role, whose handlers are found together: hosts call them directly from now on.
+        guarded = {of: partial(self._owner.run, handler) for of, handler in self.handlers.items()}
+        self.handlers.update(guarded)
+        return self.handlers[kind]
 
     def peer_lost(self, peer: Address) -> None:
-        lost = super().peer_lost
-        self._owner.run(lambda: lost(peer))
+        self._owner.run(super().peer_lost, peer)
 
 
 class GcsProcess:
@@ -95,10 +99,10 @@ class GcsProcess:
             self._node.world.network.forget(self.host)
             self._start()
 
-    def run(self, action: Callable[[], None]) -> None:
+    def run(self, action: Callable[..., None], *args: object) -> None:
         """Under its roof: a commit that breaks is its end."""
         try:
-            action()
+            action(*args)
         except CommitBrokenError:
             self.host.note(CommitBroken())
             self.crash("a commit broke", self.host.origin())
