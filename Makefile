@@ -25,7 +25,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-ray check format bench mutants constraints clean python
+.PHONY: help demo test test-ray check format bench mutants replays constraints clean python
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ bench: $(DEV_STAMP) ## rates of the real backend and of the simulator
 
 mutants: $(DEV_STAMP) ## how soon the campaign finds each safeguard that is taken away
 	@$(PY) -m tests.mutants.measure $(ARGS)
+
+replays: $(DEV_STAMP) ## 200 runs, failing and passing ones, again in fresh processes: each has to be the same
+	@$(PY) -m tests.campaign.replays $(ARGS)
 
 constraints: ## take the newest versions and write them to constraints.txt
 	@$(PYTHON) tools/set_up_venv.py --newest constraints.txt

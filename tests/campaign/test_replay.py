@@ -1,32 +1,14 @@
-"""A seed's run is the same in every process, whatever strings hash to there."""
+"""A run is the same in every process, whatever ran there before and however strings hash. `make replays` has 200."""
 
-import os
-import subprocess
-import sys
+from tests.campaign.replays import again, first_time
 
-SEEDS = 24
-DIGESTS = f"""
-from raysim.journal import Journal, Level
-from raysim.tape import SeededTape
-from raysim.testing.campaign import CAMPAIGN
-from raysim.testing.case import Case
-from raysim.testing.running import run_case
-
-for seed in range({SEEDS}):
-    case = Case.sampled(CAMPAIGN, SeededTape(seed), seed)
-    print(run_case(CAMPAIGN, case, Journal(Level.ALL, keep=False)).digest)
-"""
+RUNS = 8
+"""About 15 s on a free core."""
 
 
-def digests(hash_seed):
-    environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
-    command = [sys.executable, "-c", DIGESTS]
-    return subprocess.run(
-        command, env=environment, capture_output=True, text=True, check=True
-    ).stdout.split()
-
-
-def test_runs_of_the_campaign_are_the_same_in_fresh_processes():
-    one = digests("1")
-    assert len(set(one)) == SEEDS
-    assert digests("2") == one
+def test_runs_that_fail_and_runs_that_pass_are_the_same_in_fresh_processes():
+    runs = list(first_time(RUNS))
+    assert len({result.digest for _, result in runs}) == len(runs) == RUNS
+    assert sum(bool(result.cause) for _, result in runs) == RUNS // 2
+    for run, result in runs:
+        assert again(run) == result, run
