@@ -83,7 +83,7 @@ _ON_TIMER: Final = (_on_timer,)
 
 _LEADS_ON: Final = (
     "world", "node", "process", "core_worker", "executor", "outgoing", "incoming", "_network", "_held",
-    "owner",
+    "owner", "workers", "envs", "storage",
 )  # fmt: skip
 """What a host has of its world."""
 
@@ -372,5 +372,5 @@ class UserHost(SimHost):
     def end(self, reason: str, origin: Origin | None = None, resets: bool = True) -> None:
         if self.alive:
             super().end(reason, origin, resets)
-            self.lock = self.users.closed
+            self.lock = self.users.lock_of(self, reason)
             self.users.abandon(self)

@@ -19,6 +19,7 @@ from raysim.runtime.current import set_current
 from raysim.spec.resources import GPU
 from raysim_sim.classes import Classes
 from raysim_sim.clock import Call, Clock
+from raysim_sim.closed import Closed
 from raysim_sim.event_loop import suspend
 from raysim_sim.outputs import Outputs
 from raysim_sim.places import Places
@@ -57,16 +58,6 @@ class Parked:
             self.clock.after(0, self)
 
 
-class Closed(AbstractContextManager[object]):
-    """The lock of a process that is no more: whatever calls into its roles ends."""
-
-    def __enter__(self) -> object:
-        raise GreenletExit
-
-    def __exit__(self, *error: object) -> None:
-        pass
-
-
 class _TimeOut:
     """What the driver waits for, or the end of its patience."""
 
@@ -96,7 +87,8 @@ class Users:
         """What each greenlet that is not in the pool runs, in the order of their starts; None: no task."""
         self._parked: dict[greenlet, Parked] = {}
         self.on_start = (self._start,)
-        self.closed = Closed()
+        self._awaited: Waiter | None = None
+        """By the driver."""
         self.places = Places()
         self.outputs = Outputs(log_to_driver)
         self.classes = Classes()
@@ -214,14 +206,21 @@ class Users:
     def block(self, host: "UserHost", waiter: Waiter, timeout_ns: int | None) -> bool:
         """Wait until the waiter is done; False on time-out. Asking without waiting costs a little time too."""
         if not host.alive:
-            raise GreenletExit
+            with host.lock:
+                raise AssertionError(f"{host.name} has ended, and its lock is open")
         if timeout_ns is not None:
             timeout_ns = max(timeout_ns, self._poll_ns)
         if host is self.driver and getcurrent() not in self.tasks:
-            return self._block_driver(waiter, timeout_ns)
+            self._awaited = waiter
+            try:
+                self._block_driver(waiter, timeout_ns)
+            finally:
+                self._awaited = None
+            with host.lock:  # It may have ended meanwhile.
+                return waiter.done
         return self._park(host, waiter, timeout_ns)
 
-    def _block_driver(self, waiter: Waiter, timeout_ns: int | None) -> bool:
+    def _block_driver(self, waiter: Waiter, timeout_ns: int | None) -> None:
         if getcurrent() is not self.hub:
             raise RuntimeError(
                 "On the backend 'sim' a driver's blocking calls come from the thread that called init(); "
@@ -248,7 +247,6 @@ class Users:
             set_current(self.driver.core_worker)
             self.running = self.driver
             self._show_nothing()
-        return waiter.done
 
     def _park(self, host: "UserHost", waiter: Waiter, timeout_ns: int | None) -> bool:
         fiber = getcurrent()
@@ -292,7 +290,9 @@ class Users:
     def sleep(self, delay_ns: int) -> None:
         """Of the process whose user code runs, or of a program that is between two drivers."""
         host = self.running
-        if host is not None:
+        if host is not None and host is self.driver and getcurrent() not in self.tasks:
+            self._block_driver(Waiter(), max(delay_ns, self._poll_ns))
+        elif host is not None:
             self.block(host, Waiter(), delay_ns)
         else:
             self.rest(Waiter(), delay_ns)
@@ -330,6 +330,14 @@ class Users:
         """Nobody drives: until another driver comes, the program's own code belongs to no process."""
         self.driver = self.running = None
         set_current(None)
+
+    def lock_of(self, host: "UserHost", reason: str) -> AbstractContextManager[object]:
+        """Of a process that has just ended. A driver's program goes on, and is told."""
+        if host is not self.driver:
+            return Closed()
+        if self._awaited is not None:
+            self._awaited.finish()
+        return Closed(reason)
 
     def abandon(self, host: "UserHost") -> None:
         """Its user code ends where it waits: `finally` blocks run, calls into the cluster do not."""

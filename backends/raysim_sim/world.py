@@ -122,7 +122,8 @@ class SimWorld:
     def disconnect(self) -> None:
         driver = self.users.driver
         if driver is not None:
-            driver.core_worker.leave()
+            if driver.alive:
+                driver.core_worker.leave()
             self.users.driver_leaves()
             self.nodes[0].process_ended(driver, "its program disconnected", driver.origin())
             self._loops.let_go()

@@ -1,7 +1,7 @@
 """Says now and then, to whoever waits, that no node could ever run what they asked for. Decides nothing."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
 from raysim.policies.choice import Wish
 from raysim.protocol.host import Timer
@@ -22,6 +22,20 @@ class Telling(Protocol):
     def send(self, to: Address, message: Message) -> None: ...
 
 
+_RAREST: Final = 64
+"""Periods between two times that the same is said, at most: each time there are twice as many. Ours."""
+
+
+class _Told:
+    """`due`: the look at which it is said again. `gap`: looks between the last time and that."""
+
+    __slots__ = ("due", "gap")
+
+    def __init__(self, due: int, gap: int) -> None:
+        self.due = due
+        self.gap = gap
+
+
 class InfeasibleWatch:
     """`waiting`: whom to tell, and of what. Nothing is said of what waits for less than a period."""
 
@@ -37,6 +51,9 @@ class InfeasibleWatch:
         self._nodes = nodes
         self._waiting = waiting
         self._armed = False
+        self._looks = 0
+        self._told: dict[tuple[bytes, str], _Told] = {}
+        """What still waits, by its owner and the words."""
 
     def look(self) -> None:
         """Something waits."""
@@ -46,16 +63,26 @@ class InfeasibleWatch:
 
     def _tell(self) -> None:
         self._armed = False
-        told: dict[tuple[bytes, str], None] = {}
+        self._looks += 1
+        told: dict[tuple[bytes, str], _Told] = {}
         for owner, wish in self._waiting():
             if isinstance(wish.strategy, InBundle):
                 continue  # It waits for its placement group, which may only be late.
             text = self._text(wish)
-            if (owner.worker_id, text) not in told:
-                told[owner.worker_id, text] = None
-                self._host.send(owner, WorkInfeasible(text))
+            key = owner.worker_id, text
+            if key not in told:
+                told[key] = self._say(owner, text, self._told.get(key))
+        self._told = told
         if told:
             self.look()
+
+    def _say(self, owner: Address, text: str, last: _Told | None) -> _Told:
+        """At once, and then more and more rarely."""
+        if last is not None and self._looks < last.due:
+            return last
+        self._host.send(owner, WorkInfeasible(text))
+        gap = 1 if last is None else min(2 * last.gap, _RAREST)
+        return _Told(self._looks + gap, gap)
 
     def _text(self, wish: Wish) -> str:
         labels = [describe_labels(selector) for selector in wish.selectors]

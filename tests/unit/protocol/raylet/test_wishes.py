@@ -259,7 +259,7 @@ def warnings(node: Node) -> list[str]:
     return [message.text for _, message in node.host.of(WorkInfeasible)]
 
 
-def test_owner_is_warned_now_and_then_of_what_no_node_could_ever_run():
+def test_owner_is_warned_more_and_more_rarely_of_what_no_node_could_ever_run():
     node = Node()
     period_ns = node.host.config.infeasible_warning_period_ns
     for lease_id in (1, 2, 3):
@@ -269,8 +269,22 @@ def test_owner_is_warned_now_and_then_of_what_no_node_could_ever_run():
     node.host.advance(1)
     (text,) = warnings(node)
     assert "GPU=1" in text
+    said = []
+    for _ in range(15):
+        node.host.advance(period_ns)
+        said.append(len(warnings(node)))
+    assert said == [2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4, 5]
+
+
+def test_what_is_asked_for_anew_is_warned_of_after_one_period():
+    node = Node()
+    period_ns = node.host.config.infeasible_warning_period_ns
+    node.ask(OWNER, 1, fixed({"GPU": 1}))
+    node.host.advance(20 * period_ns)
+    before = len(warnings(node))
+    node.ask(OWNER, 2, fixed({"GPU": 2}))
     node.host.advance(period_ns)
-    assert len(warnings(node)) == 2
+    assert ["GPU=2" in text for text in warnings(node)[before:]] == [True]
 
 
 def test_warnings_end_when_a_node_joins_that_can_run_it():
