@@ -79,6 +79,38 @@ class Config(msgspec.Struct, frozen=True, gc=False):
     seal_grace_ns: int = 50 * MS
     """Nanoseconds that a request for an object which is not in the store waits for a seal that it overtook. Ours."""
 
+    automatic_object_spilling_enabled: bool = True
+    """Whether objects go to disk when the store is short of room. Ray: `automatic_object_spilling_enabled`."""
+
+    object_spilling_threshold: float = 0.8
+    """Part of the store in use above which objects are written to disk, for when its room is needed.
+    Ray: `object_spilling_threshold`."""
+
+    min_spilling_size: int = 100 * 1024 * 1024
+    """Bytes of one spilled file, at least, or a quarter of the store where that is less; 0: each object has its
+    own. Ray: `min_spilling_size`."""
+
+    max_fused_object_count: int = 2_000
+    """Number of objects in one spilled file, at most. Ray: `max_fused_object_count`."""
+
+    max_io_workers: int = 4
+    """Number of spilled files that are written at a time. Ray: `max_io_workers`."""
+
+    local_fs_capacity_threshold: float = 0.95
+    """Part of the disk in use above which nothing is spilled to it. Ray: `local_fs_capacity_threshold`."""
+
+    object_spilling_directories: tuple[str, ...] = ()
+    """Folders for spilled files, taken in turn; none: the session's. Ray: `object_spilling_config`."""
+
+    object_spilling_quota_bytes: int = 0
+    """Bytes that the spilled files of one node may have in all; 0: what its disk has room for. Ours."""
+
+    spill_retry_ns: int = 1_000 * MS
+    """Nanoseconds after the disk took no file until the next one is tried. Ours."""
+
+    spill_stuck_ns: int = 60_000 * MS
+    """Nanoseconds after which nobody waits for a file that is still being written. Ours."""
+
     infeasible_warning_period_ns: int = 30_000 * MS
     """Nanoseconds between two warnings that no node could ever run something; 0: never. Ours (Ray: about 35 s)."""
 

@@ -239,6 +239,7 @@ _WITH_TEXT: dict[FailureKind, type[RayError]] = {
     FailureKind.WORKER_CRASHED: WorkerCrashedError,
     FailureKind.NODE_DIED: NodeDiedError,
     FailureKind.OBJECT_STORE_FULL: ObjectStoreFullError,
+    FailureKind.OUT_OF_DISK: OutOfDiskError,
     FailureKind.OUT_OF_MEMORY: OutOfMemoryError,
     FailureKind.TASK_UNSCHEDULABLE: TaskUnschedulableError,
     FailureKind.ACTOR_UNSCHEDULABLE: ActorUnschedulableError,

@@ -99,6 +99,24 @@ class ObjectMoved(Note):
     start_ns: int
 
 
+class ObjectsSpilled(Note):
+    """A node has written objects to one file of its disk. Size in bytes."""
+
+    node_id: bytes
+    objects: int
+    size: int
+    start_ns: int
+
+
+class ObjectRestored(Note):
+    """A node has read an object back from its disk. Size in bytes."""
+
+    object_id: bytes
+    node_id: bytes
+    size: int
+    start_ns: int
+
+
 class ObjectRebuilt(Note):
     """All copies were lost; the task that made it runs again."""
 

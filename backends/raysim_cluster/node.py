@@ -14,6 +14,7 @@ from typing import Final
 
 from raysim import policies
 from raysim.config import MS
+from raysim.protocol.disk import SpillDisk
 from raysim.protocol.gcs import Gcs
 from raysim.protocol.host import ControlStore, Environments, ObjectStore, WorkerLauncher
 from raysim.protocol.process import Process, Role
@@ -33,6 +34,7 @@ from raysim_cluster.control import (
     WorkerEnded,
     log_file,
 )
+from raysim_cluster.disk import NodeDisk
 from raysim_cluster.envs import NodeEnvironments
 from raysim_cluster.host import LoopHost
 from raysim_cluster.linux import allow_many_files, name_process, watch_process
@@ -64,6 +66,7 @@ class NodeHost(LoopHost):
     """RayletHost and GcsHost of a node process, which has one thread."""
 
     store: ObjectStore
+    disk: SpillDisk
     workers: WorkerLauncher
     envs: Environments
     storage: ControlStore
@@ -91,6 +94,10 @@ class Node:
         )
         host.journal_keeper = settings.journal_keeper
         host.store = ArenaStore(arena)
+        config = settings.config
+        directories = config.object_spilling_directories or (settings.folder,)
+        self._disk = NodeDisk(arena, host.poller, directories, config.max_io_workers)
+        host.disk = self._disk
         self._envs = NodeEnvironments(
             Path(settings.folder, f"envs-{settings.node_id.hex()[:12]}"),
             host.poller,
@@ -100,16 +107,16 @@ class Node:
         host.workers = ForkLauncher(forks, self._envs)
         self.host = host
         gcs = settings.head or host.address
-        policy = policies.create(settings.config.policy, settings.config)
+        policy = policies.create(config.policy, config)
         self._raylet = Raylet(host, self._info(), gcs, policy)
         self._gauge = Gauge(
-            settings.config,
+            config,
             lambda: {worker.token: worker.pid for worker in self._raylet.pool.workers.values()},
         )
         roles: list[Role] = [self._raylet]
         if settings.head is None:
             host.storage = SqliteControlStore(Path(settings.folder, "gcs.sqlite"))
-            roles.insert(0, Gcs(host, policies.create(settings.config.policy, settings.config)))
+            roles.insert(0, Gcs(host, policies.create(config.policy, config)))
         host.attach(Process(roles))
         forks.send(SetUp(host.address, gcs))
 
@@ -132,6 +139,7 @@ class Node:
         while not host.ending:
             self._turn()
         self._envs.close()
+        self._disk.close()
         logging.getLogger(__name__).info("ending: %s", host.ending)
 
     def _look_at_memory_later(self) -> None:

@@ -19,6 +19,7 @@ from raysim.spec.address import Address
 from raysim.spec.ids import UNIQUE_ID_BYTES, NodeId, WorkerId
 from raysim.spec.resources import CPU, GPU, MEMORY, fixed
 from raysim_cluster.arena import Arena, ArenaAccess
+from raysim_cluster.disk import make_folders, remove_folders
 from raysim_cluster.driver import DriverHost
 from raysim_cluster.launch import NodePlan, NodeProcess
 from raysim_cluster.logs import SessionLogs
@@ -70,6 +71,7 @@ class ClusterWorld:
         head = self._plan(0, options.nodes[0], len(options.nodes))
         # Made by the nodes, which outlive this process by the moment that removing it takes.
         self._folder = _temporary_folder() / f"raysim-{self._session.session_id}"
+        self._spill_folders = make_folders(options.config.object_spilling_directories)
         self._nodes: list[NodeProcess] = []
         self._drivers = 0
         self._head_id = head.node_id
@@ -143,6 +145,7 @@ class ClusterWorld:
         if self._keeping is not None:
             self._keeping.close_after(0)
         shutil.rmtree(self._folder, ignore_errors=True)
+        remove_folders(self._spill_folders)
 
     def address_info(self) -> dict[str, str]:
         """`address`, `node_id` and `session_dir` as Ray names them; per node its id and its process."""

@@ -81,6 +81,9 @@ def _of_node(
             for entry in list(raylet.store.objects.values())[:3]
         )
         yield f"{node.name} stores {format_size(used)}{f': {kept}' if kept else ', unsealed'}"
+    if stores and node.disk.files:
+        size = sum(file.size for file in node.disk.files.values())
+        yield f"{node.name} has {len(node.disk.files)} spilled files of {format_size(size)}"
 
 
 def _name(names: dict[WorkerId, str], worker_id: WorkerId) -> str:

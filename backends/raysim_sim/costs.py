@@ -33,6 +33,12 @@ class Costs(msgspec.Struct, frozen=True):
     env_install: int = 4_000_000_000
     """Of making one with a virtual environment. Source: measured, `venv` and `pip install` of one wheel, 4 s."""
 
+    disk_latency: int = 100_000
+    """Of one read or write of a node's disk. Source: data sheets of SSDs, 0.1 ms."""
+
+    disk_bandwidth: int = 500_000_000
+    """Of a node's disk, reads and writes together; 0: no limit. Source: data sheets of SATA SSDs, 500 MB/s."""
+
     poll: int = 50_000
     """Of asking whether something is there without waiting. Source: measured `wait(timeout=0)`, 50 us.
     Never 0: a program that polls in a loop would stop the clock."""
@@ -40,7 +46,14 @@ class Costs(msgspec.Struct, frozen=True):
 
 LAN: Final = Costs()
 FREE: Final = Costs(
-    latency=0, local_latency=0, bandwidth=NO_LIMIT, worker_start=0, env_files=0, env_install=0
+    latency=0,
+    local_latency=0,
+    bandwidth=NO_LIMIT,
+    worker_start=0,
+    env_files=0,
+    env_install=0,
+    disk_latency=0,
+    disk_bandwidth=NO_LIMIT,
 )
 
 _NAMED: Final = {"lan": LAN, "free": FREE}
@@ -51,6 +64,8 @@ _PARSERS: Final[dict[str, Callable[[str], int]]] = {
     "worker_start": parse_duration,
     "env_files": parse_duration,
     "env_install": parse_duration,
+    "disk_latency": parse_duration,
+    "disk_bandwidth": parse_bandwidth,
     "poll": parse_duration,
 }
 

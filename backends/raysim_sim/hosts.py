@@ -10,6 +10,7 @@ from greenlet import GreenletExit
 
 from raysim.config import Config
 from raysim.journal import Note
+from raysim.protocol.disk import SpillDisk
 from raysim.protocol.host import (
     ControlStore,
     Environments,
@@ -186,6 +187,7 @@ class NodeHost(SimHost):
     """The host of a node process: raylet, and GCS on the head."""
 
     store: ObjectStore
+    disk: SpillDisk
     workers: WorkerLauncher
     envs: Environments
     storage: ControlStore

@@ -15,6 +15,7 @@ from raysim.spec.ids import named_node_id, named_worker_id
 from raysim.spec.node import NodeInfo
 from raysim.spec.resources import CPU, GPU, MEMORY, fixed
 from raysim_sim.control_store import MemoryControlStore
+from raysim_sim.disk import SimDisk
 from raysim_sim.envs import SimEnvironments, place_of
 from raysim_sim.gcs_process import GcsProcess
 from raysim_sim.hosts import NodeHost, Origin, SimHost, UserHost
@@ -56,6 +57,7 @@ class SimNode:
         address = Address(self.node_id, named_worker_id(f"{name}/raylet"))
         self.host = NodeHost(world, self, f"{name}/raylet", address)
         self.host.store = self.store
+        self.host.disk = self.disk = SimDisk(self.host, self.store)
         self.host.workers = self.launcher = Launcher(self)
         self.host.envs = SimEnvironments(self)
         self.gcs: Address = address if head is None else head.gcs
@@ -166,6 +168,7 @@ class SimNode:
         self.users.clear()
         for own in self.own_hosts():
             own.end(reason, origin, resets)
+        self.disk.clear()
 
 
 class Launcher:

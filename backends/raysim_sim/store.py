@@ -3,7 +3,7 @@
 Synthetic objects have a size and no bytes. Real ones are kept once a node; views share them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from ctypes import c_char
 from typing import Any
 from weakref import ref
@@ -55,6 +55,14 @@ class SimObjectStore:
     def read_chunk(self, handle: int, offset: int, length: int) -> bytes:
         place = self._bytes.get(handle)
         return b"" if place is None else bytes(memoryview(place)[offset : offset + length])
+
+    def content(self, handle: int) -> bytearray | None:
+        """None where there is a size only."""
+        return self._bytes.get(handle)
+
+    def handles(self) -> Collection[int]:
+        """Of all places that are handed out."""
+        return self._sizes.keys()
 
     def used(self) -> int:
         return self._used

@@ -16,6 +16,8 @@ from raysim.journal import (
     ObjectGone,
     ObjectMoved,
     ObjectRebuilt,
+    ObjectRestored,
+    ObjectsSpilled,
     TaskEnded,
     WorkerLost,
 )
@@ -27,6 +29,8 @@ _EVENTS: Final[dict[type[Note], str]] = {
     NodeLost: "node_lost",
     WorkerLost: "worker_lost",
     ObjectMoved: "object_moved",
+    ObjectsSpilled: "objects_spilled",
+    ObjectRestored: "object_restored",
     ObjectRebuilt: "object_rebuilt",
     ObjectGone: "object_lost",
     FaultInjected: "fault",

@@ -13,6 +13,7 @@ import msgspec
 
 from raysim.config import Config
 from raysim.journal import Note
+from raysim.protocol.disk import SpillDisk
 from raysim.protocol.messages.base import Message
 from raysim.protocol.messages.channels import ChannelWrite
 from raysim.protocol.messages.tasks import ContainedRef, TaskStatus
@@ -120,6 +121,7 @@ class Environments(Protocol):
 
 class RayletHost(Host, Protocol):
     store: ObjectStore
+    disk: SpillDisk
     workers: WorkerLauncher
     envs: Environments
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from raysim.exceptions import ObjectStoreFullError
+from raysim.exceptions import from_failure
 from raysim.protocol.executor.generators import Production
 from raysim.protocol.host import ReturnValue, RunnableTask, Waiter
 from raysim.protocol.owner.streams import item_id
@@ -33,7 +33,7 @@ class Items:
     def run(self, task: RunnableTask, name: str, generator: Any) -> list[ReturnValue]:
         """Until the generator ends, or nobody is left to take what it yields. What the call returns.
 
-        Raises what user code raises, ValueError where that is no generator, ObjectStoreFullError.
+        Raises what user code raises, ValueError where that is no generator, and what `check` does.
         """
         if not isinstance(generator, Iterator):
             raise ValueError(
@@ -147,6 +147,6 @@ def _parts(value: Any, count: int) -> Sequence[Any]:
 
 
 def check(production: Production) -> None:
-    """Raises ObjectStoreFullError where the last item could not be stored."""
+    """Raises ObjectStoreFullError or OutOfDiskError where the last item could not be stored."""
     if production.failure is not None:
-        raise ObjectStoreFullError(production.failure.text)
+        raise from_failure(production.failure)

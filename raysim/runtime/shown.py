@@ -25,6 +25,9 @@ def node_table(state: NodeState) -> dict[str, Any]:
         else {},
         "Labels": dict(info.labels),
         "BytesPulled": state.stats.bytes_pulled,
+        "BytesSpilled": state.stats.bytes_spilled,
+        "BytesRestored": state.stats.bytes_restored,
+        "BytesOnDisk": state.stats.bytes_on_disk,
     }
 
 

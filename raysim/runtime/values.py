@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from raysim.exceptions import (
     GetTimeoutError,
-    ObjectStoreFullError,
     RayError,
     RaySystemError,
     RayTaskError,
@@ -63,7 +62,7 @@ class Values:
         return ref
 
     def _store(self, entry: Entry, serialized: Serialized) -> None:
-        """Write into a lent extent of the node's store. Raises ObjectStoreFullError."""
+        """Write into a lent extent of the node's store. Raises ObjectStoreFullError, OutOfDiskError."""
         waiter = Waiter()
         answer: list[tuple[int, int, Failure | None]] = []
 
@@ -77,7 +76,7 @@ class Values:
         self._host.block(waiter, None)
         number, handle, failure = answer[0]
         if failure is not None:
-            raise ObjectStoreFullError(failure.text)
+            raise from_failure(failure)
         self._host.store.write(handle, serialized.parts)
         with self._host.lock:
             self._owner.extents.seal(number, entry.object_id, serialized.size, self._host.address)

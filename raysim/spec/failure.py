@@ -20,6 +20,7 @@ class FailureKind(StrEnum):
     OWNER_DIED = "OwnerDiedError"
     RECONSTRUCTION_FAILED = "ObjectReconstructionFailedError"
     OBJECT_STORE_FULL = "ObjectStoreFullError"
+    OUT_OF_DISK = "OutOfDiskError"
     OUT_OF_MEMORY = "OutOfMemoryError"
     TASK_UNSCHEDULABLE = "TaskUnschedulableError"
     ACTOR_UNSCHEDULABLE = "ActorUnschedulableError"

@@ -38,12 +38,15 @@ def offered(info: NodeInfo) -> Resources:
 
 
 class StoreStats(msgspec.Struct, frozen=True, gc=False):
-    """Counters of a node's object store since its start, in bytes and objects."""
+    """A node's object store, in bytes and objects: what it has now, and counters since its start."""
 
     used_bytes: int = 0
     objects: int = 0
     bytes_pulled: int = 0
     bytes_spilled: int = 0
+    bytes_restored: int = 0
+    bytes_on_disk: int = 0
+    """Now."""
 
 
 class NodeView(msgspec.Struct, gc=False):

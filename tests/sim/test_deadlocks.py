@@ -2,6 +2,7 @@
 
 import time
 
+import numpy
 import pytest
 
 import raysim as ray
@@ -90,7 +91,7 @@ def test_a_driver_that_is_refused_again_and_again_is_not_stuck(init):
         time.sleep(0.1)
         return bytes(20_000_000)
 
-    held = [ray.put(bytes(20_000_000)) for _ in range(2)]
+    held = [ray.get(ray.put(numpy.zeros(20_000_000, numpy.uint8))) for _ in range(2)]
     far = [make.remote(0), make.remote(1)]
     ray.wait(far, num_returns=2, fetch_local=False, timeout=100)
     refused = 0

@@ -98,7 +98,7 @@ class ExtentLent(Message):
 
 
 class ExtentRefused(Message):
-    """Raylet to process: it can never fit; the text names what fills the store.
+    """Raylet to process: there is no room for it; the text names what fills the store.
 
     Lost: with the connection, and then the process ends.
     """
@@ -207,13 +207,14 @@ class CopyAdded(Message):
 
 
 class CopyRemoved(Message):
-    """Raylet to owner: this node's copy was evicted or lost.
+    """Raylet to owner: this node's copy was evicted or lost. `why`: how it was lost; empty: it was evicted.
 
     Lost: found out by the next pull.
     """
 
     object_id: ObjectId
     raylet: Address
+    why: str = ""
 
 
 class PullChunk(Message):

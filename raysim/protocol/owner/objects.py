@@ -409,13 +409,15 @@ class ObjectTable:
         if on_node is not None:
             on_node.pop(object_id, None)
 
-    def _copy_lost(self, entry: Entry, node_id: NodeId) -> None:
+    def _copy_lost(self, entry: Entry, node_id: NodeId, why: str = "") -> None:
         entry.holders = tuple(h for h in entry.holders if h.node_id != node_id)
         self._unindex(entry.object_id, node_id)
         if entry.holders or entry.state != ObjectState.STORED:
             return
         if entry.in_use() and not self.rebuild(entry):
-            reason = f"lost with node {node_id.hex()[:8]}; no other copy, and no task to run again"
+            on = f"node {node_id.hex()[:8]}"
+            how = f"lost on {on}: {why}" if why else f"lost with {on}"
+            reason = f"{how}; no other copy, and no task to run again"
             self._host.note(ObjectGone(entry.object_id, reason))
             self._fail(entry, FailureKind.OBJECT_LOST, f"was {reason}")
 
@@ -437,7 +439,7 @@ class ObjectTable:
     def on_copy_removed(self, sender: Address, removed: CopyRemoved) -> None:
         entry = self.entries.get(removed.object_id)
         if entry is not None and entry.owner is None:
-            self._copy_lost(entry, removed.raylet.node_id)
+            self._copy_lost(entry, removed.raylet.node_id, removed.why)
 
     # Owners and borrowers
 

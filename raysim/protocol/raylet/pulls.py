@@ -22,9 +22,11 @@ from raysim.protocol.messages import (
 )
 from raysim.protocol.raylet.fence import Fence
 from raysim.protocol.raylet.pull import Pull, Source
-from raysim.protocol.raylet.store import Store, StoredObject
+from raysim.protocol.raylet.restores import Restores, owner_died
+from raysim.protocol.raylet.store import Store
+from raysim.protocol.raylet.stored import NOWHERE, StoredObject
 from raysim.spec.address import Address
-from raysim.spec.failure import Failure, FailureKind
+from raysim.spec.failure import Failure
 from raysim.spec.ids import NodeId, ObjectId, WorkerId
 
 SOURCE_PULLS = 4
@@ -32,10 +34,11 @@ SOURCE_PULLS = 4
 
 
 class Pulls:
-    def __init__(self, host: RayletHost, store: Store, fence: Fence) -> None:
+    def __init__(self, host: RayletHost, store: Store, fence: Fence, restores: Restores) -> None:
         self._host = host
         self._store = store
         self._fence = fence
+        self._restores = restores
         self._pulls: dict[ObjectId, Pull] = {}
         self._sources: dict[WorkerId, Source] = {}
         self._early: dict[ObjectId, list[tuple[Address, PullChunk]]] = {}
@@ -50,10 +53,12 @@ class Pulls:
         store = self._store
         for wanted in fetch.objects:
             entry = store.get(wanted.object_id)
-            if entry is not None:
+            if entry is None:
+                self._want(sender, wanted, fetch.reason)
+            elif entry.handle != NOWHERE:
                 store.pin(sender, entry)
             else:
-                self._want(sender, wanted, fetch.reason)
+                self._restores.want(sender, entry, fetch.reason)
 
     def on_cancel(self, sender: Address, cancelled: CancelFetches) -> None:
         for object_id in cancelled.object_ids:
@@ -62,11 +67,13 @@ class Pulls:
                 pull.unwant(sender)
                 if not pull.wanted_by:
                     self._drop(pull)
+            else:
+                self._restores.cancel(sender, object_id)
 
     def _want(self, process: Address, wanted: FetchObject, reason: FetchReason) -> None:
         if self._fence.has(wanted.owner):
             # A copy would have nobody to free it.
-            died = _owner_died(wanted.object_id, wanted.owner)
+            died = owner_died(wanted.object_id, wanted.owner)
             self._host.send(process, FetchFailed(wanted.object_id, [], died))
             return
         pull = self._pulls.get(wanted.object_id)
@@ -209,7 +216,10 @@ class Pulls:
         entry = self._store.objects[pull.object_id]
         for process, count in pull.wanted_by.values():
             for _ in range(count):
-                self._store.pin(process, entry)
+                if entry.handle != NOWHERE:
+                    self._store.pin(process, entry)
+                else:  # Made again here, when it was on disk.
+                    self._restores.want(process, entry, pull.reason)
 
     def _no_holder(self, pull: Pull) -> None:
         """Unless its seal is under way from a process of this node, nobody has it."""
@@ -270,7 +280,7 @@ class Pulls:
                     self._drop(pull)
                     continue
             if pull.owner == process:
-                self._fail(pull, _owner_died(pull.object_id, process))
+                self._fail(pull, owner_died(pull.object_id, process))
                 continue
             if process in pull.holders:
                 pull.holders.remove(process)
@@ -310,6 +320,11 @@ class Pulls:
             # Another attempt made it smaller than the asker was told: not the same object.
             self._host.send(sender, ChunkMissing(part.object_id))
             return
+        if entry.handle == NOWHERE:
+            self._restores.serve(sender, part, entry)
+            return
+        if not part.offset:
+            self._store.used_now(entry)
         data = self._host.store.read_chunk(entry.handle, part.offset, part.length)
         chunk = ObjectChunk(part.object_id, part.offset, part.length, entry.size, data)
         self._host.send(sender, chunk)
@@ -331,11 +346,3 @@ class Pulls:
             del self._early[object_id]
             for sender in {sender.worker_id: sender for sender, _ in early}.values():
                 self._host.send(sender, ChunkMissing(object_id))
-
-
-def _owner_died(object_id: ObjectId, owner: Address) -> Failure:
-    text = (
-        f"The owner of object {object_id.hex()}, process {owner.worker_id.hex()[:12]} on node "
-        f"{owner.node_id.hex()[:12]}, has died, and the object with it."
-    )
-    return Failure(FailureKind.OWNER_DIED, text)

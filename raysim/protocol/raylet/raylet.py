@@ -70,6 +70,7 @@ from raysim.protocol.raylet.memory_monitor import MemoryMonitor
 from raysim.protocol.raylet.placement import Placement
 from raysim.protocol.raylet.pulls import Pulls
 from raysim.protocol.raylet.reports import Reports
+from raysim.protocol.raylet.restores import Restores
 from raysim.protocol.raylet.store import Store
 from raysim.protocol.raylet.workers import Worker, WorkerPool
 from raysim.spec.address import Address
@@ -96,7 +97,8 @@ class Raylet:
         self.view = ClusterView(host, info, gcs, self._nodes_changed, self._needs_others)
         self.reports = Reports(host, gcs, self.view.local, self._stats)
         self.store = Store(host, self._fence, self.reports.changed)
-        self.pulls = Pulls(host, self.store, self._fence)
+        self.restores = Restores(host, self.store, self._fence)
+        self.pulls = Pulls(host, self.store, self._fence, self.restores)
         self.envs = Envs(host, gcs, self._env_ready, self._env_failed)
         self.pool = WorkerPool(host, info.total, self._starts_failed, self._make_env_ready)
         self.groups = Groups(host, self.view, gcs)
@@ -190,8 +192,15 @@ class Raylet:
                 self._host.send(sender, WorkerDied(process, reason))
 
     def _stats(self) -> StoreStats:
-        used = self._host.store.used()
-        return StoreStats(used, len(self.store.objects), self.pulls.bytes_pulled)
+        spilling = self.store.spilling
+        return StoreStats(
+            self._host.store.used(),
+            len(self.store.objects),
+            self.pulls.bytes_pulled,
+            spilling.bytes_spilled,
+            self.restores.bytes_restored,
+            spilling.bytes_on_disk,
+        )
 
     # --- other nodes ------------------------------------------------------------------------------
 
@@ -227,7 +236,11 @@ class Raylet:
 
     def _busy(self) -> bool:
         local = self.view.local
-        if self._host.store.used() > 0 or not fits(local.total, local.available):
+        if (
+            self._host.store.used() > 0
+            or self.store.objects
+            or not fits(local.total, local.available)
+        ):
             return True
         return self.leases.book.holds_any()  # One that holds nothing, an actor say.
 
@@ -373,6 +386,7 @@ class Raylet:
         self.leases.owner_lost(process, reason, keep_actors=is_gcs)
         self.store.process_lost(process)
         self.pulls.process_lost(process)
+        self.restores.process_lost(process)
 
     def _gcs_lost(self) -> None:
         """It may come back, with what it wrote down: ask for it, now and then."""

@@ -1,7 +1,8 @@
 """Which objects are on this node, who pins them, what goes when room is needed. Never moves bytes between nodes.
 
-A primary copy stays until its owner frees it or is lost. Another copy may be evicted while nobody
-pins it, the one that was unpinned longest ago first. Extents are lent to a process by its own number.
+A primary copy stays, in memory or on disk (see spilling), until its owner frees it or is lost. Another
+copy may be evicted while nobody pins it, the one that was unpinned longest ago first. Extents are lent
+to a process by its own number.
 """
 
 from collections.abc import Callable
@@ -20,33 +21,21 @@ from raysim.protocol.messages import (
     RequestExtent,
     SealObject,
 )
+from raysim.protocol.raylet import fullness
+from raysim.protocol.raylet.cold import Cold
 from raysim.protocol.raylet.fence import Fence
 from raysim.protocol.raylet.room import Room, Waiting
+from raysim.protocol.raylet.spilling import Spilling
+from raysim.protocol.raylet.stored import NOWHERE, StoredObject
 from raysim.spec.address import Address
-from raysim.spec.failure import Failure, FailureKind
+from raysim.spec.failure import Failure
 from raysim.spec.ids import NodeId, ObjectId, WorkerId
-from raysim.spec.units import format_size
 
 EARLY_FREES = 1024
 """Objects freed before they were sealed here that are remembered, the latest ones. Ours."""
 
 EXTENT_PRIORITY = -1
 """Before every pull: who writes a result holds CPUs while it waits. Ours."""
-
-
-class StoredObject(msgspec.Struct, gc=False):
-    """A sealed copy. Sizes in bytes."""
-
-    object_id: ObjectId
-    handle: int
-    size: int
-    owner: Address
-    primary: bool
-    creator: WorkerId | None = None
-    """The process that sealed it; None for a copy that was pulled."""
-    pins: int = 0
-    freed: bool = False
-    """Goes with its last pin; nobody new is given it."""
 
 
 class Holder:
@@ -73,12 +62,17 @@ class Store:
         self._changed = changed
         self._holders: dict[WorkerId, Holder] = {}
         self._owners: dict[WorkerId, OwnedObjects] = {}
-        self._evictable: dict[ObjectId, StoredObject] = {}
-        self._evictable_bytes = 0
+        self._spill_above = host.config.object_spilling_threshold
+        self._cold = Cold()
         self._early_frees: dict[ObjectId, int] = {}
         self._lent = 0
         self.objects: dict[ObjectId, StoredObject] = {}
         self.room = Room(host, self._evict_one)
+        self.spilling = Spilling(host, self._cold, self.room)
+        self.room.short = self.spilling.look
+        self.room.makes_room = self.spilling.makes_room
+        self.on_gone: Callable[[StoredObject], None] = lambda entry: None
+        """Told of an object that goes while it is on disk only: somebody may wait for it."""
 
     def get(self, object_id: ObjectId) -> StoredObject | None:
         entry = self.objects.get(object_id)
@@ -159,20 +153,20 @@ class Store:
                 owned = self._owners[owner.worker_id] = OwnedObjects(owner)
             owned.objects[object_id] = entry
         if creator is not None:
-            self._keep(entry)
+            self._cold.remove(entry)
             entry.primary = True
             entry.creator = creator
-        elif not entry.primary and not entry.pins:
-            self._let_go(entry)
+        if not entry.pins:
+            self.let_go(entry)
         self._changed()
         return entry
 
     # --- pins -------------------------------------------------------------------------------------
 
     def pin(self, process: Address, entry: StoredObject) -> None:
-        """Hand the object to a process of this node."""
-        if not entry.primary and not entry.pins:
-            self._keep(entry)
+        """Hand the object, which is in memory, to a process of this node."""
+        if not entry.pins:
+            self._cold.remove(entry)
         entry.pins += 1
         pins = self._holder(process).pins
         pins[entry.object_id] = pins.get(entry.object_id, 0) + 1
@@ -198,8 +192,13 @@ class Store:
         if not entry.pins:
             if entry.freed:
                 self._delete(entry)
-            elif not entry.primary:
-                self._let_go(entry)
+            else:
+                self.let_go(entry)
+
+    def used_now(self, entry: StoredObject) -> None:
+        """By another node."""
+        if not entry.pins:
+            self._cold.touch(entry)
 
     # --- freeing and evicting ---------------------------------------------------------------------
 
@@ -224,43 +223,62 @@ class Store:
         if entry.pins:
             entry.freed = True
             entry.primary = False
+            self.spilling.forget(entry)
         else:
             self._delete(entry)
 
     def _delete(self, entry: StoredObject) -> None:
-        self._keep(entry)
+        self._cold.remove(entry)
         del self.objects[entry.object_id]
         owned = self._owners[entry.owner.worker_id]
         del owned.objects[entry.object_id]
         if not owned.objects:
             del self._owners[entry.owner.worker_id]
-        self._host.store.delete(entry.handle)
+        if entry.on_disk is not None or entry.writing:
+            self.spilling.forget(entry)
+        if entry.handle == NOWHERE:
+            self.on_gone(entry)
+        else:
+            self._host.store.delete(entry.handle)
         self._changed()
 
     def _evict_one(self, size: int) -> bool:
-        store = self._host.store
-        if store.capacity - store.used() + self._evictable_bytes < size or not self._evictable:
+        store, cold = self._host.store, self._cold
+        if store.capacity - store.used() + cold.evictable_bytes < size or not cold.evictable:
             return False
-        entry = next(iter(self._evictable.values()))
-        self._delete(entry)
-        self._host.send(entry.owner, CopyRemoved(entry.object_id, self._host.address))
+        entry = next(iter(cold.evictable.values()))
+        if entry.on_disk is None:
+            self._delete(entry)
+            self._host.send(entry.owner, CopyRemoved(entry.object_id, self._host.address))
+        else:
+            cold.remove(entry)
+            store.delete(entry.handle)
+            entry.handle = NOWHERE
+            self._changed()
         return True
 
-    def _let_go(self, entry: StoredObject) -> None:
-        """Nobody needs it here: it may be evicted."""
-        if entry.object_id not in self._evictable:
-            self._evictable[entry.object_id] = entry
-            self._evictable_bytes += entry.size
+    def let_go(self, entry: StoredObject) -> None:
+        """Nobody needs it in memory: it may be evicted, or spilled."""
+        if self._cold.add(entry):
             if self._host.buggify("raylet.evict_early"):
                 self._host.call_later(0, self._evict_early)
+        elif self._host.store.used() > self._spill_above * self._host.store.capacity:
+            self.spilling.look()
 
     def _evict_early(self) -> None:
         """As if room were short."""
         self._evict_one(0)
 
-    def _keep(self, entry: StoredObject) -> None:
-        if self._evictable.pop(entry.object_id, None) is not None:
-            self._evictable_bytes -= entry.size
+    def lost_on_disk(self, entry: StoredObject, why: str) -> None:
+        """The copy there cannot be read, or is not what was written."""
+        self.spilling.forget(entry)
+        if entry.handle != NOWHERE:
+            self._cold.remove(entry)
+            if not entry.pins:
+                self.let_go(entry)
+        elif self.objects.get(entry.object_id) is entry:
+            self._delete(entry)
+            self._host.send(entry.owner, CopyRemoved(entry.object_id, self._host.address, why))
 
     # --- losses -----------------------------------------------------------------------------------
 
@@ -300,24 +318,12 @@ class Store:
 
     def full(self, size: int) -> Failure:
         """Why so many bytes do not fit, naming what fills the store."""
-        store = self._host.store
-        sums = [
-            (sum(entry.size for entry in owned.objects.values()), owned)
-            for owned in self._owners.values()
-        ]
-        largest = sorted(sums, key=lambda one: -one[0])[:3]
-        holders = ", ".join(
-            f"{format_size(total)} in {len(owned.objects)} objects owned by process "
-            f"{owned.owner.worker_id.hex()[:12]}"
-            for total, owned in largest
-        )
-        text = (
-            f"No room for {format_size(size)} in the object store of node "
-            f"{self._host.address.node_id.hex()[:12]}: {format_size(store.used())} of "
-            f"{format_size(store.capacity)} are used ({holders or 'no sealed objects'}). "
-            "Drop references that are not needed any more, or raise object_store_memory."
-        )
-        return Failure(FailureKind.OBJECT_STORE_FULL, text)
+        pinned_by: dict[ObjectId, list[WorkerId]] = {}
+        for worker_id, holder in self._holders.items():
+            for object_id in holder.pins:
+                pinned_by.setdefault(object_id, []).append(worker_id)
+        objects, spillable = self.objects.values(), self._cold.spillable_bytes
+        return fullness.full(self._host, size, objects, pinned_by, self.spilling, spillable)
 
     def _holder(self, process: Address) -> Holder:
         holder = self._holders.get(process.worker_id)

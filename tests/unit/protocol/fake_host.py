@@ -5,13 +5,15 @@ the clock and runs the timers that come due, in the order of their times. Tests 
 `process.receive(sender, message)` themselves, so that they can narrate any race.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from random import Random
 from typing import TypeVar
+from zlib import crc32
 
 from raysim.config import Config
 from raysim.journal import Note
+from raysim.protocol.disk import PartsRead, Place, Written
 from raysim.protocol.messages import Message
 from raysim.spec.address import Address
 from raysim.spec.ids import named_node_id, named_worker_id
@@ -98,6 +100,84 @@ class FakeStore:
         return sum(len(place) for place in self.places.values())
 
 
+class FakeDisk:
+    """A `SpillDisk` that does nothing until told: `run` ends what was begun, in order. Files are bytes by number."""
+
+    def __init__(self, store: FakeStore) -> None:
+        self._store = store
+        self.files: dict[int, bytearray] = {}
+        self.begun: list[Callable[[], None]] = []
+        self.used = 0.0
+        self.problem = ""
+        """Why nothing can be written."""
+
+    def run(self, most: int = 1_000) -> None:
+        while self.begun and most:
+            most -= 1
+            self.begun.pop(0)()
+
+    def usage(self) -> float:
+        return self.used
+
+    def write(
+        self,
+        file: int,
+        places: Sequence[Place],
+        part_bytes: int,
+        done: Callable[[Written], None],
+    ) -> None:
+        pieces = [bytes(self._store.places[handle][:size]) for handle, size in places]
+
+        def written() -> None:
+            if self.problem:
+                done(Written(problem=self.problem))
+                return
+            self.files[file] = bytearray().join(pieces)
+            done(Written([_sums(piece, part_bytes) for piece in pieces]))
+
+        self.begun.append(written)
+
+    def read(
+        self,
+        file: int,
+        position: int,
+        size: int,
+        part_bytes: int,
+        done: Callable[[PartsRead], None],
+    ) -> None:
+        def read() -> None:
+            if file not in self.files:
+                done(PartsRead(problem="no such file"))
+                return
+            data = bytes(self.files[file][position : position + size])
+            done(PartsRead(_sums(data, part_bytes), data))
+
+        self.begun.append(read)
+
+    def fill(
+        self,
+        file: int,
+        position: int,
+        place: Place,
+        part_bytes: int,
+        done: Callable[[PartsRead], None],
+    ) -> None:
+        handle, size = place
+
+        def filled(read: PartsRead) -> None:
+            self._store.write_chunk(handle, 0, read.data, size)
+            done(PartsRead(read.checksums, problem=read.problem))
+
+        self.read(file, position, size, part_bytes, filled)
+
+    def delete(self, file: int) -> None:
+        self.files.pop(file, None)  # A test may have taken it away.
+
+
+def _sums(data: bytes, part_bytes: int) -> list[int]:
+    return [crc32(data[start : start + part_bytes]) for start in range(0, len(data), part_bytes)]
+
+
 class FakeWorkers:
     """A `WorkerLauncher` that lists the tokens it was asked to start and to kill."""
 
@@ -146,6 +226,7 @@ class FakeHost:
         self.config = config or Config()
         self.storage = storage or FakeStorage()
         self.store = FakeStore()
+        self.disk = FakeDisk(self.store)
         self.workers = FakeWorkers()
         self.envs = FakeEnvironments()
         self.sent: list[tuple[Address, Message]] = []

@@ -115,10 +115,12 @@ def test_wish_waits_until_something_is_freed(node: Node, owner: Address) -> None
 
 def test_wish_that_waits_in_vain_is_refused(node: Node, owner: Address) -> None:
     put(node, owner, 1, 60, owner)
+    fetch(node, owner, 1, 60, owner)
     node.tell(owner, RequestExtent(2, 60))
     node.host.advance(node.host.config.store_full_timeout_ns)
     [(_, refused)] = node.host.of(ExtentRefused)
     assert refused.number == 2
+    node.tell(owner, ReleasePins([oid(1)]))
     node.tell(owner, FreeObjects([oid(1)]))
     assert node.host.store.used() == 0, "nothing is lent to a wish that was refused"
 

@@ -1,0 +1,166 @@
+"""More objects than the node's store has room for. Ray is no judge here: its stores have 75 MB at least."""
+
+import gc
+import time
+import zlib
+
+import numpy
+import pytest
+
+from tests.api.patience import until
+
+MB = 1_000_000
+SIZE = 2 * MB
+STORE = 20 * MB
+
+
+@pytest.fixture(autouse=True)
+def not_on_ray(backend):
+    if backend not in ("sim", "cluster"):
+        pytest.skip("how raysim spills")
+
+
+@pytest.fixture
+def small(fresh):
+    """A node with a store of 20 MB, and files of 4 MB."""
+
+    def start(**options):
+        config = {"min_spilling_size": 4 * MB, **options.pop("_system_config", {})}
+        return fresh(object_store_memory=STORE, _system_config=config, **options)
+
+    return start
+
+
+def content(number, size=SIZE):
+    return numpy.random.default_rng(number).integers(0, 256, size, numpy.uint8)
+
+
+def checksum(array):
+    return zlib.crc32(array)
+
+
+def stats(ray, name):
+    return sum(node[name] for node in ray.nodes())
+
+
+def test_four_times_the_store_is_put_and_read_back_as_it_was(small):
+    ray = small()
+    sums = [checksum(content(number)) for number in range(40)]
+    refs = [ray.put(content(number)) for number in range(40)]
+    assert [checksum(ray.get(ref)) for ref in refs] == sums
+    assert [checksum(ray.get(ref)) for ref in reversed(refs)] == sums[::-1]
+    until(lambda: stats(ray, "BytesRestored") >= 4 * STORE)
+    assert stats(ray, "BytesSpilled") >= 3 * STORE
+
+
+def test_tasks_return_and_take_four_times_the_store(small):
+    ray = small()
+
+    @ray.remote
+    def make(number):
+        return content(number)
+
+    @ray.remote
+    def total(*arrays):
+        return [checksum(array) for array in arrays]
+
+    refs = [make.remote(number) for number in range(40)]
+    pairs = [total.remote(*refs[at : at + 2]) for at in range(0, 40, 2)]
+    sums = [one for pair in ray.get(pairs) for one in pair]
+    assert sums == [checksum(content(number)) for number in range(40)]
+
+
+def test_a_view_that_somebody_has_stays_where_it_is(small):
+    """It is memory of the store: what was written over it would be seen."""
+    ray = small()
+    held = [ray.get(ray.put(content(number))) for number in range(3)]
+    refs = [ray.put(content(number)) for number in range(3, 30)]
+    until(lambda: stats(ray, "BytesSpilled") > 0)
+    assert [checksum(array) for array in held] == [checksum(content(n)) for n in range(3)]
+    assert all(not array.flags.owndata for array in held)
+    assert [checksum(ray.get(ref)) for ref in refs[:3]] == [checksum(content(n)) for n in (3, 4, 5)]
+
+
+def test_what_is_let_go_is_off_the_disk(small):
+    ray = small()
+    refs = [ray.put(content(number)) for number in range(30)]
+    until(lambda: stats(ray, "BytesOnDisk") > 0)
+    kept = refs.pop()
+    del refs
+    gc.collect()
+    until(lambda: stats(ray, "BytesOnDisk") <= 3 * SIZE)
+    assert checksum(ray.get(kept)) == checksum(content(29))
+
+
+def test_views_that_fill_the_store_are_an_error_that_names_them(small):
+    ray = small(_system_config={"store_full_timeout_ms": 100})
+    refs = [ray.put(content(number)) for number in range(9)]
+    held = [ray.get(ref) for ref in refs]
+    with pytest.raises(ray.exceptions.ObjectStoreFullError) as caught:
+        ray.put(content(9))
+    assert any(f"object {ref.hex()}, 2 MB" in str(caught.value) for ref in refs)
+    assert "in use by process" in str(caught.value)
+    del held
+    gc.collect()
+    assert checksum(ray.get(ray.put(content(10)))) == checksum(content(10))
+
+
+def test_a_quota_is_an_error_of_the_disk_and_nothing_is_lost(small):
+    ray = small(
+        _system_config={"store_full_timeout_ms": 200, "object_spilling_quota_bytes": 10 * MB}
+    )
+    refs = []
+
+    def fill():
+        while len(refs) < 30:
+            refs.append(ray.put(content(len(refs))))
+
+    with pytest.raises(ray.exceptions.OutOfDiskError, match="object_spilling_quota_bytes"):
+        fill()
+    assert len(refs) >= 12
+    del refs[-3:]  # Of those in memory, so that there is room to read the others.
+    gc.collect()
+    sums = [checksum(content(number)) for number in range(len(refs))]
+    assert [checksum(ray.get(ref)) for ref in refs] == sums
+
+
+def test_a_task_that_cannot_store_what_it_returns_says_so(small):
+    ray = small(_system_config={"store_full_timeout_ms": 200, "object_spilling_quota_bytes": MB})
+
+    @ray.remote
+    def make():
+        return content(0)
+
+    refs = [ray.put(content(number)) for number in range(9)]
+    with pytest.raises(ray.exceptions.OutOfDiskError):
+        ray.get(make.remote())
+    assert checksum(ray.get(refs[0])) == checksum(content(0))
+
+
+def test_nothing_is_spilled_where_that_is_switched_off(small):
+    ray = small(
+        _system_config={"automatic_object_spilling_enabled": False, "store_full_timeout_ms": 200}
+    )
+    refs = [ray.put(content(number)) for number in range(9)]
+    with pytest.raises(ray.exceptions.ObjectStoreFullError):
+        ray.put(content(9))
+    assert stats(ray, "BytesSpilled") == 0
+    assert len(refs) == 9
+
+
+def test_objects_of_other_nodes_are_read_from_their_disks(small):
+    ray = small(nodes=2, num_cpus=1)
+
+    @ray.remote(scheduling_strategy="SPREAD")
+    def make(number):
+        time.sleep(0.05)
+        return content(number)
+
+    @ray.remote(scheduling_strategy="SPREAD")
+    def read(array):
+        return checksum(array)
+
+    refs = [make.remote(number) for number in range(30)]
+    sums = [checksum(content(number)) for number in range(30)]
+    assert ray.get([read.remote(ref) for ref in refs]) == sums
+    assert [checksum(ray.get(ref)) for ref in refs] == sums
