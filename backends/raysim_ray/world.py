@@ -12,6 +12,7 @@ import ray
 from raysim.api.init_options import IGNORED
 from raysim.api.isolation import ARGUMENTS as ISOLATION
 from raysim.api.job_arguments import DRIVER, JOB
+from raysim.api.spilling import ARGUMENT as SPILLING
 from raysim.backend import Backend, InitOptions, NodeOptions
 from raysim.config import Config
 from raysim_ray.backend import RayBackend
@@ -23,7 +24,7 @@ from raysim_ray.timeline import Recorder
 LOCAL = "local"
 """The address that stands for a cluster of one's own. Ray's word."""
 
-RAY_ONLY = (*IGNORED, *DRIVER, *JOB, *ISOLATION, "runtime_env")
+RAY_ONLY = (*IGNORED, *DRIVER, *JOB, *ISOLATION, SPILLING, "runtime_env")
 """Options of this world: arguments of `ray.init` that go to it unchanged."""
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from raysim.api import spilling
 from raysim.api.defaults import defaults
 from raysim.api.isolation import ARGUMENTS as ISOLATION
 from raysim.api.job_arguments import DRIVER, JOB
@@ -47,13 +48,12 @@ IGNORED = (
 
 UNSUPPORTED = (
     "proxy_server_url",
-    "object_spilling_directory",
     "_tracing_startup_hook",
     "_driver_object_store_memory",
 )
 """Ray's arguments that raysim refuses when they are set."""
 
-KNOWN = (*IGNORED, *UNSUPPORTED, *JOB, *DRIVER, *ISOLATION, "local_mode")
+KNOWN = (*IGNORED, *UNSUPPORTED, *JOB, *DRIVER, *ISOLATION, spilling.ARGUMENT, "local_mode")
 """Ray's arguments that are no parameters of raysim's `init`."""
 
 
@@ -164,7 +164,7 @@ def _with_policy(config: Config) -> Config:
 
 
 def config_of(given: Mapping[str, Any] | None) -> Config:
-    """`_system_config`: fields of `raysim.config.Config`, or Ray's names with milliseconds.
+    """`_system_config`: fields of `raysim.config.Config`, Ray's names with milliseconds, `object_spilling_config`.
 
     Raises TypeError for what is no dict or has a wrong type, ValueError for an unknown name.
     """
@@ -172,6 +172,7 @@ def config_of(given: Mapping[str, Any] | None) -> Config:
         return Config()
     if not isinstance(given, Mapping):
         raise TypeError("The _system_config must be a dict.")
+    given = spilling.with_directories(given) or {}
     fields = Config.__struct_fields__
     changes: dict[str, Any] = {}
     for name, value in given.items():

@@ -21,6 +21,8 @@ from raysim.api.isolation import ARGUMENTS as ISOLATION
 from raysim.api.isolation import isolation
 from raysim.api.job_arguments import DRIVER, JOB, configure_driver, job_arguments
 from raysim.api.runtime_env import job_env
+from raysim.api.spilling import ARGUMENT as SPILLING
+from raysim.api.spilling import with_directories
 from raysim.backend import Backend, NodeOptions, World, load
 from raysim.exceptions import RaySystemError
 from raysim.journal import Journal
@@ -137,9 +139,11 @@ def init(
     configure_driver(rest, given.settings.logging if own else None)
     if own:
         job = with_job(job, given.settings)
+        _system_config = with_directories(_system_config, rest.get(SPILLING))
     else:
+        passed_on = (*IGNORED, *DRIVER, *JOB, *ISOLATION, SPILLING)
         world = {
-            **{one: rest[one] for one in (*IGNORED, *DRIVER, *JOB, *ISOLATION) if one in rest},
+            **{one: rest[one] for one in passed_on if one in rest},
             **(world or {}),
         }
     if joined is not None:

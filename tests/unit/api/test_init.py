@@ -1,5 +1,6 @@
 """Which world `init` asks for, and how sessions begin and end."""
 
+import json
 import os
 import sys
 
@@ -51,6 +52,24 @@ def test_all_of_the_head_arrives(worlds):
     assert options.entrypoint == " ".join(sys.argv)
 
 
+S3 = '{"type": "smart_open", "params": {"directory_path": "s3://bucket"}}'
+
+
+@pytest.mark.parametrize(
+    ("paths", "folders"), [("/data/a", ("/data/a",)), (["/data/a", "/b"], ("/data/a", "/b"))]
+)
+def test_folders_for_spilled_objects_are_given_as_to_ray(worlds, paths, folders):
+    params = {"directory_path": paths, "buffer_size": 1_000_000}
+    config = json.dumps({"type": "filesystem", "params": params})
+    raysim.init(_system_config={"object_spilling_config": config, "min_spilling_size": 0})
+    assert worlds[0].options.config == Config(
+        object_spilling_directories=folders, min_spilling_size=0
+    )
+    raysim.shutdown()
+    raysim.init(object_spilling_directory="/data/c")
+    assert worlds[1].options.config == Config(object_spilling_directories=("/data/c",))
+
+
 def test_nodes_by_number_and_by_list(worlds):
     raysim.init(num_cpus=2, nodes=3)
     assert [node.num_cpus for node in worlds[0].options.nodes] == [2, 2, 2]
@@ -91,6 +110,17 @@ def test_command_line_wins_over_the_program(worlds):
         ({"_system_config": 3}, TypeError, "dict"),
         ({"_system_config": {"max_inline_byte": 3}}, ValueError, "max_inline_bytes"),
         ({"_system_config": {"max_inline_bytes": "x"}}, TypeError, "max_inline_bytes"),
+        ({"object_spilling_directory": 3}, ValueError, "texts, not"),
+        ({"_system_config": {"object_spilling_config": "{"}}, ValueError, "is not like"),
+        ({"_system_config": {"object_spilling_config": S3}}, ValueError, "smart_open"),
+        (
+            {
+                "_system_config": {"object_spilling_config": S3},
+                "object_spilling_directory": "/data",
+            },
+            ValueError,
+            "not both",
+        ),
         ({"address": "10.0.0.1:6379"}, ConnectionError, "10.0.0.1:6379"),
         ({"address": "auto"}, ConnectionError, "auto"),
     ],
