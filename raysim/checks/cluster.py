@@ -36,6 +36,10 @@ class NodeSeen(msgspec.Struct, frozen=True):
     raylet: Raylet
     processes: list[ProcessSeen]
     stored_bytes: int = 0
+    places: frozenset[int] = frozenset()
+    """Handles that its store has given out."""
+    files: frozenset[int] = frozenset()
+    """Spilled ones on its disk."""
 
 
 class Cluster(msgspec.Struct, frozen=True):
@@ -70,7 +74,10 @@ class Cluster(msgspec.Struct, frozen=True):
 
 def _node(node: Any) -> NodeSeen:
     processes = [_process(host) for host in node.users if host.alive]
-    return NodeSeen(node.name, node.node_id, node.raylet, processes, node.store.used())
+    places, files = frozenset(node.store.handles()), frozenset(node.disk.numbers())
+    return NodeSeen(
+        node.name, node.node_id, node.raylet, processes, node.store.used(), places, files
+    )
 
 
 def _process(host: Any) -> ProcessSeen:

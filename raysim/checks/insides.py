@@ -5,12 +5,14 @@ It is in one place so that whoever changes a role finds every reader of its insi
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 
 from raysim.protocol.gcs import Gcs
 from raysim.protocol.gcs.actor_records import Actor
 from raysim.protocol.owner import Owner
 from raysim.protocol.raylet import Raylet
+from raysim.protocol.raylet.stored import NOWHERE
 from raysim.spec.actor import ActorSpec
 from raysim.spec.address import Address
 from raysim.spec.ids import ActorId, NodeId, ObjectId, PlacementGroupId, WorkerId
@@ -50,6 +52,17 @@ def extents(raylet: Raylet) -> Iterator[tuple[WorkerId, int]]:
     for worker_id, holder in raylet.store._holders.items():
         if holder.extents:
             yield worker_id, len(holder.extents)
+
+
+def places(raylet: Raylet) -> Counter[int]:
+    """Of the store, how often each is in use: by an object, lent, or being filled."""
+    store, used = raylet.store, Counter[int]()
+    used.update(one.handle for one in store.objects.values() if one.handle != NOWHERE)
+    for holder in store._holders.values():
+        used.update(holder.extents.values())
+    used.update(pull.handle for pull in raylet.pulls._pulls.values() if pull.handle >= 0)
+    used.update(raylet.restores.handles.keys())
+    return used
 
 
 def borrowers(owner: Owner, object_id: ObjectId) -> set[WorkerId]:

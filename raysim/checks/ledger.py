@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, TypeAlias
 
-from raysim.checks import actors, leases, objects, resources, tasks, views
+from raysim.checks import actors, leases, objects, resources, stores, tasks, views
 from raysim.checks.cluster import Cluster
 from raysim.checks.finding import BrokenInvariantError, Finding
 from raysim.journal import Record
@@ -24,6 +24,8 @@ STEPS: Final[tuple[Check, ...]] = (
     leases.placed,
     actors.one_incarnation,
     objects.counts,
+    stores.places_used_once,
+    stores.spilled_accounted,
 )
 """Hold between any two events."""
 
@@ -46,6 +48,7 @@ AT_REST: Final[tuple[Check, ...]] = (
 EMPTY: Final[tuple[Check, ...]] = (
     *AT_REST,
     objects.none_left,
+    stores.none_on_disk,
     actors.none_left,
     resources.all_returned,
 )

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
-
 from raysim.faults.model import Fault, NodeName
-
-_NO_SPILLING: Final = (
-    "raysim does not spill objects to disk yet, so that a node has no disk to break"
-)
 
 
 class FillStore(Fault, frozen=True, kw_only=True, tag="fill_store"):
@@ -23,33 +17,29 @@ class FillStore(Fault, frozen=True, kw_only=True, tag="fill_store"):
 
 
 class FillDisk(Fault, frozen=True, kw_only=True, tag="fill_disk"):
-    """For `lasting`, a node's disk is full. Never loses what it holds. Refused: nothing is spilled yet."""
+    """For `lasting`, a node's disk is full: no more objects are spilled to it. Never loses what it holds."""
 
-    refused: ClassVar[str] = _NO_SPILLING
     node: NodeName | None = None
     lasting: int | None = 5_000_000_000
 
 
 class SlowDisk(Fault, frozen=True, kw_only=True, tag="slow_disk"):
-    """For `lasting`, a node's disk is `factor` times slower. Never fails a read. Refused: nothing is spilled yet."""
+    """For `lasting`, a node's disk is `factor` times slower. Never fails a read or a write."""
 
-    refused: ClassVar[str] = _NO_SPILLING
     node: NodeName | None = None
     factor: float = 10.0
     lasting: int | None = None
 
 
 class LoseSpilled(Fault, frozen=True, kw_only=True, tag="lose_spilled"):
-    """A spilled file is gone. Never touches what is in memory. Refused: nothing is spilled yet."""
+    """A spilled file of a node is gone, if it has any. Never touches what is in memory."""
 
-    refused: ClassVar[str] = _NO_SPILLING
     node: NodeName | None = None
 
 
 class CorruptSpilled(Fault, frozen=True, kw_only=True, tag="corrupt_spilled"):
-    """A spilled file has a wrong byte. Never touches its checksum. Refused: nothing is spilled yet."""
+    """A spilled file of a node has a wrong byte, if there is any. Never touches its checksums."""
 
-    refused: ClassVar[str] = _NO_SPILLING
     node: NodeName | None = None
 
 

@@ -30,8 +30,6 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
     """Whether a node that is not named may be the head, which holds the GCS and the driver."""
     spares_head: ClassVar[bool] = False
     """Whether the head cannot be named either."""
-    refused: ClassVar[str] = ""
-    """Why no backend can perform it yet."""
 
     @classmethod
     def tag(cls) -> str:

@@ -51,8 +51,6 @@ def plan_faults(
 
 
 def _check(fault: Fault) -> None:
-    if fault.refused:
-        raise ValueError(f"{fault}: {fault.refused}; drop this fault")
     if isinstance(fault, RestartGcs) and not fault.durable:
         raise ValueError(
             f"{fault}: a cluster ends when the tables of its GCS are gone, as with Ray; give durable=true"

@@ -72,7 +72,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     connection_resets: bool = False
     order: Order = Order()
     buggify: Buggified | None = None
-    knobs: dict[str, int] = {}
+    knobs: dict[str, float] = {}
     """Fields of raysim.config.Config that are not as shipped."""
     faults: tuple[Fault, ...] = ()
 
@@ -159,7 +159,7 @@ def _count(number: int, noun: str) -> str:
 
 # --- sampling ---
 
-_KNOBS: Final[dict[str, tuple[int, ...]]] = {
+_KNOBS: Final[dict[str, tuple[float, ...]]] = {
     "max_inline_bytes": (1_000, 10_000),
     "chunk_bytes": (64 * 1024, 256 * 1024),
     "chunks_in_flight": (1, 16),
@@ -178,6 +178,8 @@ _KNOBS: Final[dict[str, tuple[int, ...]]] = {
     "worker_soft_limit": (0, 1),
     "store_full_timeout_ns": (1_000 * MS, 60_000 * MS),
     "seal_grace_ns": (1 * MS, 1_000 * MS),
+    "object_spilling_threshold": (0.0, 0.001, 0.5),
+    "min_spilling_size": (0, 1_000_000),
 }
 """Values off what is shipped: the least and the largest that make sense, and some between."""
 
@@ -235,10 +237,10 @@ def _order(draws: Draws, swarm: Swarm) -> Order:
     return Order(kind, depth=depth, bound_ns=bound_ns)
 
 
-def _knobs(tape: Tape, swarm: Swarm) -> dict[str, int]:
+def _knobs(tape: Tape, swarm: Swarm) -> dict[str, float]:
     assert set(_KNOBS) <= set(Config.__struct_fields__), "a knob that Config does not have"
     draws = Draws(tape, "swarm: knobs")
-    knobs: dict[str, int] = {}
+    knobs: dict[str, float] = {}
     for name, values in _KNOBS.items():
         # Both in any case: each knob has its places on the tape.
         changed, value = draws.chance(swarm.knobs_changed), draws.one_of(values)
@@ -290,7 +292,7 @@ def _may(kind: type[Fault], budget: Budget, nodes: int) -> bool:
     tag = kind.tag()
     if budget.kinds is not None and tag not in budget.kinds:
         return False
-    if kind.refused or (tag in _ELSEWHERE and budget.kinds is None):
+    if tag in _ELSEWHERE and budget.kinds is None:
         return False
     return nodes > 1 or not (tag in _ALONE or tag in LOSE_NODES)
 

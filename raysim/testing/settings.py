@@ -31,6 +31,7 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "gcs": ("restart_gcs", "pause_gcs", "lose_gcs_commit", "tear_gcs_commit"),
     "clocks": ("clock_skew", "clock_jump"),
+    "disks": ("fill_disk", "slow_disk", "lose_spilled", "corrupt_spilled"),
 }  # fmt: skip
 """Kinds of fault under one word."""
 

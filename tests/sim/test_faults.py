@@ -7,7 +7,7 @@ import pytest
 import raysim as ray
 from raysim.api.session import current_world
 from raysim.cluster_utils import AutoscalingCluster
-from raysim.faults import FAULTS, parse_fault
+from raysim.faults import parse_fault
 from raysim.journal import FaultInjected, NodeJoined, NodeLost, TaskEnded, WorkerLost
 
 
@@ -417,12 +417,6 @@ def test_without_capacity_no_machine_comes_until_there_is_some(autoscaling):
 def test_a_cluster_that_asks_nobody_for_machines_cannot_run_out_of_them(init):
     with pytest.raises(ValueError, match="this cluster asks nobody for machines"):
         start(init, "no_capacity(at=0)")
-
-
-@pytest.mark.parametrize("kind", [fault.tag() for fault in FAULTS if fault.refused])
-def test_what_the_protocol_does_not_have_yet_cannot_be_broken(init, kind):
-    with pytest.raises(ValueError, match="does not spill objects to disk yet"):
-        start(init, f"{kind}(at=0)")
 
 
 # --- moments ---

@@ -18,7 +18,7 @@ UNFIT = ("heal", "no_capacity", "fail_constructor", "fill_store", "memory_pressu
 """Those that have this program end in an error, or that need an autoscaler."""
 HEAL_S = 15
 BOUND_S = 600
-KINDS = tuple(kind.tag() for kind in FAULTS if not kind.refused and kind.tag() not in UNFIT)
+KINDS = tuple(kind.tag() for kind in FAULTS if kind.tag() not in UNFIT)
 SWARM = Swarm(nodes=(1, 5), budget=Budget(faults=6, kinds=KINDS), small_stores=False)
 
 

@@ -6,10 +6,14 @@ from raysim.faults import Fault, PlannedFault
 from raysim.faults.machines import (
     ClockJump,
     ClockSkew,
+    CorruptSpilled,
+    FillDisk,
     FillStore,
     LoseGcsCommit,
+    LoseSpilled,
     MemoryPressure,
     NoCapacity,
+    SlowDisk,
     SlowStart,
     TearGcsCommit,
     WorkerOutOfMemory,
@@ -44,6 +48,35 @@ def fill_store(world: "SimWorld", planned: PlannedFault, fault: FillStore) -> Ef
             node.raylet.store.room.serve()
 
     return Effect(node.name, undo)
+
+
+def fill_disk(world: "SimWorld", planned: PlannedFault, fault: FillDisk) -> Effect:
+    node = world.nodes[planned.node]
+    node.disk.full += 1
+
+    def undo() -> None:
+        node.disk.full -= 1
+
+    return Effect(node.name, undo)
+
+
+def slow_disk(world: "SimWorld", planned: PlannedFault, fault: SlowDisk) -> Effect:
+    node = world.nodes[planned.node]
+    node.disk.slow.append(fault.factor)
+
+    def undo() -> None:
+        node.disk.slow.remove(fault.factor)
+
+    return Effect(node.name, undo)
+
+
+def break_spilled(
+    world: "SimWorld", planned: PlannedFault, fault: LoseSpilled | CorruptSpilled
+) -> Effect:
+    node = world.nodes[planned.node]
+    rng = world.streams.stream("faults: disks")
+    broken = node.disk.lose(rng) if isinstance(fault, LoseSpilled) else node.disk.corrupt(rng)
+    return Effect(f"{broken} of {node.name}" if broken else f"{node.name}, which had no file")
 
 
 def lose_gcs_commit(
@@ -140,6 +173,10 @@ def slow_start(world: "SimWorld", planned: PlannedFault, fault: SlowStart) -> Ef
 
 PERFORMED: Final[dict[type[Fault], Perform]] = {
     FillStore: fill_store,
+    FillDisk: fill_disk,
+    SlowDisk: slow_disk,
+    LoseSpilled: break_spilled,
+    CorruptSpilled: break_spilled,
     LoseGcsCommit: lose_gcs_commit,
     TearGcsCommit: lose_gcs_commit,
     WorkerOutOfMemory: worker_out_of_memory,

@@ -31,7 +31,10 @@ from raysim.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 UNFIT = ("heal", "no_capacity", "fail_constructor", "fill_store", "memory_pressure")
 """Kinds of fault after which a program may end otherwise than it should, or that need an autoscaler."""
 
-KINDS = tuple(kind.tag() for kind in FAULTS if not kind.refused and kind.tag() not in UNFIT)
+LOSE_SPILLED = ("lose_spilled", "corrupt_spilled")
+"""Kinds that take away what nobody can make again: what the driver has put."""
+
+KINDS = tuple(kind.tag() for kind in FAULTS if kind.tag() not in UNFIT)
 
 
 class ProtocolCampaign:
@@ -57,16 +60,17 @@ class ProtocolCampaign:
 
     def run(self, program: Program, profile: Profile) -> list[Finding]:
         """What went wrong. When it returns, nothing is referred to any more but what `hold` has seen."""
-        return _Run(program, bool(profile.faults)).findings()
+        faults = {fault.tag() for fault in profile.faults}
+        return _Run(program, bool(faults), not faults.isdisjoint(LOSE_SPILLED)).findings()
 
 
 CAMPAIGN = ProtocolCampaign()
 
 
 class _Run:
-    def __init__(self, program: Program, faults: bool) -> None:
+    def __init__(self, program: Program, faults: bool, loses_spilled: bool) -> None:
         self.program = program
-        self.expected = expect(program, faults)
+        self.expected = expect(program, faults, loses_spilled)
         self.refs: dict[int, Any] = {}
         """By operation: what it gave, until it is dropped."""
         self.calls: dict[int, TaskId] = {}

@@ -61,8 +61,8 @@ def kind_of(error: BaseException) -> str:
     return type(error).__name__
 
 
-def expect(program: Program, faults: bool) -> dict[int, Expected]:
-    """By the operation's number. `faults`: whether processes may be lost."""
+def expect(program: Program, faults: bool, loses_spilled: bool = False) -> dict[int, Expected]:
+    """By the operation's number. `faults`: whether processes may be lost; `loses_spilled`: objects on disk as well."""
     rough = faults or any(map(_ends_workers, program))
     cancelled = {pick for op in program if op.kind == ops.CANCEL for pick in op.picks}
     killed = {op.actor for op in program if op.kind == ops.KILL and op.flag}
@@ -80,6 +80,8 @@ def expect(program: Program, faults: bool) -> dict[int, Expected]:
         elif (op.actor < 0 or op.actor in actors) and (op.kind != ops.RELAY or parts):
             may = {kind for part in parts for kind in part.may}
             may |= _own(op, rough, op.actor in killed)
+            if op.kind == ops.PUT and loses_spilled:
+                may.add(LOST)
             if op.number in cancelled:
                 may |= {CANCELLED, LOST}
             takes = op.kind != ops.KEEP  # Which is given references, whatever they come to.

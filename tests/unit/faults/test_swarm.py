@@ -84,7 +84,7 @@ def test_kinds_are_switched_off_and_on_as_a_whole():
     assert max(kinds) >= 5
     struck = {fault.tag() for profile in profiles for fault in profile.faults}
     assert {"kill_node", "partition", "restart_gcs", "duplication", "slow_node"} <= struck
-    assert not {"heal", "no_capacity", "fail_constructor", "memory_pressure", "fill_disk"} & struck
+    assert not {"heal", "no_capacity", "fail_constructor", "memory_pressure"} & struck
 
 
 def test_every_order_and_every_knob_has_its_turn():
