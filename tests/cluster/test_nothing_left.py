@@ -44,7 +44,7 @@ def begin(nodes=1, env=None):
     context = ray.init(backend="cluster", num_cpus=2, nodes=nodes, object_store_memory=32 << 20)
     actor = Actor.remote()
     ray.get([work.remote(), actor.ping.remote()])
-    array = ray.put(b"x" * 1_000_000)
+    array = [ray.put(b"x" * 4_000_000) for _ in range(12)]  # Most of them go to disk.
     running = [work.remote(1_000), work.remote(1_000)]
     if env:
         running.append(sleepy.options(runtime_env=env, num_cpus=0).remote())

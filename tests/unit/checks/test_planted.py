@@ -8,7 +8,7 @@ import pytest
 
 import raysim as ray
 from raysim.api.session import current_world
-from raysim.checks import actors, leases, objects, resources, tasks, views
+from raysim.checks import actors, leases, objects, resources, stores, tasks, views
 from raysim.checks.cluster import Cluster
 from raysim.checks.ledger import AT_REST, EMPTY, STEPS, Ledger, findings
 from raysim.protocol.messages.leases import RequestWorkerLease
@@ -227,6 +227,69 @@ def test_an_object_that_nobody_refers_to(cluster):
     object_id = ObjectId(b"y" * 28)
     driver(cluster).owner.objects.entries[object_id] = Entry(object_id, state=ObjectState.INLINE)
     assert "no reference" in {finding.cause for finding in objects.none_left(cluster)}
+
+
+@pytest.fixture
+def spilled():
+    """A node at rest with objects on its disk: two in one file, of which one is in memory as well."""
+    config = {"min_spilling_size": 2 * LARGE}
+    ray.init(backend="sim", num_cpus=1, object_store_memory=5 * LARGE // 2, _system_config=config)
+    refs = [ray.put(bytes(LARGE)) for _ in range(4)]
+    ray.get(refs[0])
+    current_world().converge(10, stores=False)
+    time.sleep(1)
+    yield Cluster.of(current_world()).nodes[0]
+    del refs
+    ray.shutdown()
+
+
+def look(check):
+    return {(one.invariant, one.cause) for one in check(Cluster.of(current_world()))}
+
+
+def test_a_store_and_a_disk_at_rest_break_nothing(spilled):
+    assert spilled.files
+    assert findings(Cluster.of(current_world()), AT_REST) == []
+    assert look(stores.none_on_disk) == {("spilled-left", "files")}
+
+
+def test_a_place_that_nothing_uses(spilled):
+    current_world().nodes[0].store.create(1)
+    assert look(stores.places_used_once) == {("store-places", "leaked")}
+
+
+def test_a_place_of_two_objects_and_one_that_was_given_back(spilled):
+    objects = list(spilled.raylet.store.objects.values())
+    last = next(one for one in objects if one.handle >= 0)
+    other = next(one for one in objects if one.handle < 0)
+    other.handle = last.handle
+    assert look(stores.places_used_once) == {("store-places", "used twice")}
+    other.handle = 1 << 40
+    assert look(stores.places_used_once) == {("store-places", "given back")}
+
+
+def test_a_file_that_the_raylet_does_not_know(spilled):
+    files = current_world().nodes[0].disk.files
+    files[99] = next(iter(files.values()))
+    assert look(stores.spilled_accounted) == {("spilled-files", "files")}
+
+
+def test_a_file_without_objects_and_bytes_that_are_not_counted(spilled):
+    file = next(iter(spilled.raylet.store.spilling.files.values()))
+    file.objects += 1
+    assert look(stores.spilled_accounted) == {("spilled-files", "objects")}
+    file.objects -= 1
+    spilled.raylet.store.spilling.bytes_on_disk += 1
+    assert look(stores.spilled_accounted) == {("spilled-files", "bytes")}
+
+
+def test_an_object_that_is_freed_and_on_disk_and_one_that_is_nowhere(spilled):
+    on_disk = [one for one in spilled.raylet.store.objects.values() if one.on_disk is not None]
+    on_disk[0].freed = True
+    assert look(stores.spilled_accounted) == {("spilled-objects", "freed")}
+    gone = next(one for one in on_disk[1:] if one.handle < 0)
+    gone.on_disk = None
+    assert ("spilled-objects", "nowhere") in look(stores.spilled_accounted)
 
 
 def test_an_actor_in_two_processes(cluster):
