@@ -1,5 +1,6 @@
-"""`free` under the name that Ray gave it. Never a definition."""
+"""`free` and `memory_summary` under the names that Ray gave them. Never a definition."""
 
 from raysim.api.objects import free
+from raysim.internal.memory import memory_summary
 
-__all__ = ["free"]
+__all__ = ["free", "memory_summary"]

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
+
 from raysim.protocol.host import RunnableTask
 from raysim.spec.node import NodeState
 from raysim.spec.placement_group import plain
@@ -25,9 +27,7 @@ def node_table(state: NodeState) -> dict[str, Any]:
         else {},
         "Labels": dict(info.labels),
         "BytesPulled": state.stats.bytes_pulled,
-        "BytesSpilled": state.stats.bytes_spilled,
-        "BytesRestored": state.stats.bytes_restored,
-        "BytesOnDisk": state.stats.bytes_on_disk,
+        "ObjectStore": {"capacity": info.object_store_bytes, **msgspec.structs.asdict(state.stats)},
     }
 
 

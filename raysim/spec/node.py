@@ -44,7 +44,13 @@ class StoreStats(msgspec.Struct, frozen=True, gc=False):
     objects: int = 0
     bytes_pulled: int = 0
     bytes_spilled: int = 0
+    objects_spilled: int = 0
+    spill_ns: int = 0
+    """Of writing, file by file."""
     bytes_restored: int = 0
+    objects_restored: int = 0
+    restore_ns: int = 0
+    """Of waiting for room and reading, object by object."""
     bytes_on_disk: int = 0
     """Now."""
 

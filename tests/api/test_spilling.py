@@ -7,6 +7,7 @@ import zlib
 import numpy
 import pytest
 
+from raysim.internal.internal_api import memory_summary
 from tests.api.patience import until
 
 MB = 1_000_000
@@ -40,7 +41,7 @@ def checksum(array):
 
 
 def stats(ray, name):
-    return sum(node[name] for node in ray.nodes())
+    return sum(node["ObjectStore"][name] for node in ray.nodes())
 
 
 def test_four_times_the_store_is_put_and_read_back_as_it_was(small):
@@ -49,8 +50,8 @@ def test_four_times_the_store_is_put_and_read_back_as_it_was(small):
     refs = [ray.put(content(number)) for number in range(40)]
     assert [checksum(ray.get(ref)) for ref in refs] == sums
     assert [checksum(ray.get(ref)) for ref in reversed(refs)] == sums[::-1]
-    until(lambda: stats(ray, "BytesRestored") >= 4 * STORE)
-    assert stats(ray, "BytesSpilled") >= 3 * STORE
+    until(lambda: stats(ray, "bytes_restored") >= 4 * STORE)
+    assert stats(ray, "bytes_spilled") >= 3 * STORE
 
 
 def test_tasks_return_and_take_four_times_the_store(small):
@@ -75,20 +76,42 @@ def test_a_view_that_somebody_has_stays_where_it_is(small):
     ray = small()
     held = [ray.get(ray.put(content(number))) for number in range(3)]
     refs = [ray.put(content(number)) for number in range(3, 30)]
-    until(lambda: stats(ray, "BytesSpilled") > 0)
+    until(lambda: stats(ray, "bytes_spilled") > 0)
     assert [checksum(array) for array in held] == [checksum(content(n)) for n in range(3)]
     assert all(not array.flags.owndata for array in held)
     assert [checksum(ray.get(ref)) for ref in refs[:3]] == [checksum(content(n)) for n in (3, 4, 5)]
 
 
+def test_a_summary_of_memory_tells_what_was_spilled_and_restored(small):
+    ray = small()
+    refs = [ray.put(content(number)) for number in range(20)]
+    assert checksum(ray.get(refs[0])) == checksum(content(0))
+    until(lambda: stats(ray, "objects_restored") == 1)
+    spilled = stats(ray, "objects_spilled")
+    assert spilled >= 10
+    text = memory_summary(stats_only=True)
+    assert f"{spilled} objects, avg write throughput" in text
+    assert "Restored 1 MiB, 1 objects, avg read throughput" in text
+    lines = [line for line in memory_summary(units="MB").splitlines() if refs[0].hex() in line]
+    assert len(lines) == 1
+    assert "LOCAL_REFERENCE" in lines[0]
+    assert memory_summary(num_entries=3).count("LOCAL_REFERENCE") == 3
+
+
+def test_a_summary_of_memory_is_in_units_that_there_are(small):
+    small()
+    with pytest.raises(ValueError, match="'TB' is none of B, KB, MB, GB"):
+        memory_summary(units="TB")
+
+
 def test_what_is_let_go_is_off_the_disk(small):
     ray = small()
     refs = [ray.put(content(number)) for number in range(30)]
-    until(lambda: stats(ray, "BytesOnDisk") > 0)
+    until(lambda: stats(ray, "bytes_on_disk") > 0)
     kept = refs.pop()
     del refs
     gc.collect()
-    until(lambda: stats(ray, "BytesOnDisk") <= 3 * SIZE)
+    until(lambda: stats(ray, "bytes_on_disk") <= 3 * SIZE)
     assert checksum(ray.get(kept)) == checksum(content(29))
 
 
@@ -144,7 +167,7 @@ def test_nothing_is_spilled_where_that_is_switched_off(small):
     refs = [ray.put(content(number)) for number in range(9)]
     with pytest.raises(ray.exceptions.ObjectStoreFullError):
         ray.put(content(9))
-    assert stats(ray, "BytesSpilled") == 0
+    assert stats(ray, "bytes_spilled") == 0
     assert len(refs) == 9
 
 

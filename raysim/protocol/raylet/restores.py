@@ -57,7 +57,7 @@ class Restores:
         self._open: dict[ObjectId, Restore] = {}
         self.handles: dict[int, None] = {}
         """Places of the store that are being filled."""
-        self.bytes_restored = 0
+        self.bytes_restored = self.objects_restored = self.restore_ns = 0
         """Since the start."""
         store.on_gone = self._gone
 
@@ -135,6 +135,8 @@ class Restores:
             return
         entry.handle = restore.handle
         self.bytes_restored += entry.size
+        self.objects_restored += 1
+        self.restore_ns += self._host.now_ns() - restore.start_ns
         own = self._host.address.node_id
         self._host.note(ObjectRestored(entry.object_id, own, entry.size, restore.start_ns))
         for process, count in restore.wanted_by.values():

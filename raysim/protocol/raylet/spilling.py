@@ -39,7 +39,7 @@ class Spilling:
         """Whole ones, by number."""
         self.bytes_on_disk = 0
         """Of `files`, with what is left in them of objects that are freed."""
-        self.bytes_spilled = 0
+        self.bytes_spilled = self.objects_spilled = self.spill_ns = 0
         """Since the start."""
 
     def look(self) -> None:
@@ -136,6 +136,8 @@ class Spilling:
         self._keep(file, batch, left, written.checksums)
         if file.objects:
             own = self._host.address.node_id
+            self.objects_spilled += file.objects
+            self.spill_ns += self._host.now_ns() - file.start_ns
             self._host.note(ObjectsSpilled(own, file.objects, file.size, file.start_ns))
         self._room.serve()
         self.look()
