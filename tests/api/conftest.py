@@ -92,6 +92,8 @@ def shared_ray() -> Iterator[Callable[[], str]]:
             started.pop().shutdown()  # A test has brought down more than its own.
         if not started:
             head = {**NODE, "include_dashboard": False, "object_store_memory": 1 << 30}
+            # Any free port: a cluster that a test starts beside this one wants Ray's usual one for its agent.
+            head["dashboard_agent_listen_port"] = None
             cluster = import_module("ray.cluster_utils").Cluster
             started.append(cluster(initialize_head=True, head_node_args=head))
         return str(started[0].address)

@@ -2,13 +2,16 @@
 
 import pytest
 
+from tests.api.conftest import JUDGE, ON_RAY
+
 
 @pytest.fixture
-def unstarted(backend, lib, monkeypatch):
+def unstarted(backend, lib, shared_ray, monkeypatch):
     """The library without a session; one that starts by itself is on the backend under test."""
-    own = {"sim", "cluster", "ray"}
-    if backend in own:
+    if backend != JUDGE:
         monkeypatch.setenv("RAYSIM_BACKEND", backend)
+    if backend in (ON_RAY, JUDGE):
+        monkeypatch.setenv("RAY_ADDRESS", shared_ray())
     assert not lib.is_initialized()
     yield lib
     lib.shutdown()
@@ -61,7 +64,7 @@ def test_decorating_starts_nothing(unstarted):
 
 
 def test_no_session_starts_where_the_environment_forbids_it(unstarted, backend, monkeypatch):
-    if backend == "judge":
+    if backend == JUDGE:
         pytest.skip("Ray reads the variable once, when it is imported")
     monkeypatch.setenv("RAY_ENABLE_AUTO_CONNECT", "0")
     with pytest.raises(unstarted.exceptions.RaySystemError):
