@@ -23,7 +23,7 @@ from raysim.testing.case import Case
 from raysim.testing.running import run_case
 from raysim.testing.target import find_target
 from tests.mutants.catalogue import MUTANTS
-from tests.mutants.mutate import applied
+from tests.mutants.mutate import without
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SEARCHED = 60
@@ -61,7 +61,7 @@ def result_of(run: Run, level: Level = Level.ALL) -> Result:
     with (
         open(os.devnull, "w") as nowhere,
         redirect_stdout(nowhere),
-        nullcontext() if mutant is None else applied(mutant),
+        nullcontext() if mutant is None else without(mutant),
     ):
         case = Case.sampled(target, SeededTape(run.seed), run.seed)
         verdict = run_case(target, case, Journal(level))
