@@ -76,7 +76,7 @@ class ObjectExplained(Message):
 
 class LeaseStage(IntEnum):
     UNKNOWN = 0
-    """Granted and returned, sent on, cancelled; or still under way."""
+    """Granted and returned, sent on, cancelled; still under way; or not decided before other nodes are known."""
     QUEUED = 1
     INFEASIBLE = 2
     STARTING = 3

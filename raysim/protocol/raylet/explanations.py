@@ -52,8 +52,10 @@ class Explanations:
         elif lease.state is LeaseState.QUEUED:
             wish = Wish(request.resources, request.strategy, request.selectors)
             story.nodes = rooms(wish, self._view.nodes.values())
-            story.stage = LeaseStage.INFEASIBLE
-            if not self._leases.book.is_homeless(lease):
+            if self._leases.book.is_homeless(lease):
+                # Nothing is decided as long as the other nodes are not known.
+                story.stage = LeaseStage.INFEASIBLE if self._view.ready else LeaseStage.UNKNOWN
+            else:
                 story.stage = LeaseStage.QUEUED
                 story.ahead = self._leases.book.ahead_of(lease)
                 self._explain_room(lease, story)

@@ -3,6 +3,9 @@
 from raysim.config import Config
 from raysim.protocol.messages import (
     CancelWorkerLease,
+    ExplainLease,
+    LeaseExplained,
+    LeaseStage,
     NodeRegistered,
     WatchNodes,
     WorkerLeaseGranted,
@@ -48,6 +51,15 @@ def test_the_first_choice_waits_for_the_view() -> None:
     assert node.ask(OWNER, 1, CPU2) == [(GCS, WatchNodes(True))]
     sent = node.tell(GCS, joined(node.info, info("there", 4), whole=True))
     assert (OWNER, WorkerLeaseSpilled(1, THERE, 1, grant_or_reject=True)) in sent
+
+
+def test_nothing_is_called_infeasible_before_the_view() -> None:
+    """This node could run it, and nobody has chosen yet."""
+    node = fresh()
+    node.ask(OWNER, 1)
+    ((_, answer),) = node.tell(address("curious", "here"), ExplainLease(7, OWNER.worker_id, 1))
+    assert isinstance(answer, LeaseExplained)
+    assert answer.story.stage is LeaseStage.UNKNOWN
 
 
 def test_a_part_of_the_view_is_not_the_view() -> None:
