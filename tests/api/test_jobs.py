@@ -168,8 +168,8 @@ def test_names_of_all_jobs_are_listed(job, keeper):
     gone = keeper.options(name="gone").remote()
     assert ray.get([kept.count.remote(), gone.count.remote()]) == [0, 0]
     job()
-    named = ray.util.list_named_actors(all_namespaces=True)
-    assert named == [{"name": "kept", "namespace": "space"}]
+    left = [{"name": "kept", "namespace": "space"}]
+    until(lambda: ray.util.list_named_actors(all_namespaces=True) == left)
 
 
 def test_actor_made_by_a_detached_actor_lives_as_long_as_that(job, keeper):
@@ -359,6 +359,7 @@ def test_placement_group_ends_with_its_job(job):
     assert plain.wait(60)
     assert kept.wait(60)
     job(namespace="space")
+    until(lambda: util.placement_group_table(plain)["state"] == "REMOVED")
     with pytest.raises(ValueError, match="plain"):
         util.get_placement_group("plain")
     found = util.get_placement_group("kept")
