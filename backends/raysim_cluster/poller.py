@@ -31,6 +31,9 @@ class Poller:
     def __init__(self) -> None:
         self._epoll = select.epoll()
         self._handlers: dict[int, Handler] = {}
+        self._forgotten: set[int] = set()
+        """Since the last batch of events: what there still is of theirs is not their successors'. An event of
+        such a one is put off, and comes again."""
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self.watch(self._wake, self._woken, READ)
 
@@ -45,6 +48,7 @@ class Poller:
         """Before the descriptor is closed."""
         if self._handlers.pop(fd, None) is not None:
             self._epoll.unregister(fd)
+            self._forgotten.add(fd)
 
     def wake(self) -> None:
         """End the wait under way, or the next one. From any thread and from signal handlers."""
@@ -62,8 +66,10 @@ class Poller:
         handlers = self._handlers
         for fd, mask in events:
             handler = handlers.get(fd)
-            if handler is not None:  # An earlier handler of this batch may have closed it.
+            # An earlier handler of this batch may have closed it, and opened another of its number.
+            if handler is not None and fd not in self._forgotten:
                 handler(mask)
+        self._forgotten.clear()
 
     def abandon(self) -> None:
         """In a fork: the parent goes on watching; only this process's descriptors go."""
