@@ -113,11 +113,11 @@ MUTANTS = (
         "the word of a large return may die with its worker",
     ),
     Mutant(
-        "missing_chunk_ends_nothing",
-        "raylet.pulls:Pulls.on_missing",
-        "self._next_holder(pull)",
-        "pass",
-        "a holder may have evicted its copy (Ray: PR 63694)",
+        "lost_holder_is_waited_for",
+        "raylet.pulls:Pulls.process_lost",
+        "if pull.holder == process:",
+        "if False:",
+        "a node may die in the middle of a pull from it (Ray: PR 63694)",
     ),
     # references
     Mutant(
@@ -171,11 +171,18 @@ MUTANTS = (
         "a call that is made again may be waited for by one ahead of it; found by this campaign",
     ),
     Mutant(
-        "call_for_another_incarnation_runs",
-        "executor.actor_queue:ActorQueue.push",
-        "if spec is None or spec.actor_id != push.actor_id or push.incarnation != self.incarnation:",
-        "if spec is None or spec.actor_id != push.actor_id:",
+        "numbers_go_on_after_a_restart",
+        "owner.actor_calls:ActorCalls.on_changed",
+        "actor.next_sequence = 0",
+        "pass",
         "sequence numbers belong to one incarnation (Ray: PR 52833, #51904)",
+    ),
+    Mutant(
+        "retried_calls_turn_round",
+        "owner.actor_calls:ActorCalls._requeue",
+        "for record in reversed(again):",
+        "for record in again:",
+        "calls that are repeated after a restart come in their order (Ray: PR 52833)",
     ),
     Mutant(
         "out_of_scope_is_told_once",

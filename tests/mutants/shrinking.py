@@ -33,7 +33,8 @@ HEAD: Final = """\
 |---|---|---|---|---|---|---|"""
 
 _ALONE: Final = frozenset(
-    (ops.TASK, ops.NESTED, ops.BOOM, ops.CALL, ops.KEEP, ops.GIVE, ops.STREAM, ops.INNER, ops.RELAY, ops.GROUP)
+    (ops.TASK, ops.NESTED, ops.BOOM, ops.CALL, ops.KEEP, ops.GIVE, ops.STREAM, ops.INNER, ops.THROUGH, ops.RELAY,
+    ops.GROUP)
 )  # fmt: skip
 """Operations that are one task, or one call of an actor."""
 

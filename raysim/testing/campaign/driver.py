@@ -174,7 +174,12 @@ class _Run:
     def _relay(self, op: Op) -> None:
         picked = self._picked(op)
         if picked:
-            self.refs[op.number] = remote.nested.remote(op.number, op.seconds, picked[0])
+            self.refs[op.number] = remote.relay.remote(op.number, op.seconds, picked[0])
+
+    def _through(self, op: Op) -> None:
+        picked = self._picked(op)
+        if picked:
+            self.refs[op.number] = remote.through.remote(op.seconds, op.size, picked[0])
 
     def _group(self, op: Op) -> None:
         group = placement_group([{"CPU": 1}] * op.count, strategy=op.word)
@@ -288,7 +293,7 @@ def _take(kind: str, ref: Any, timeout: float | None) -> Any:
     value = ray.get(ref, timeout=timeout)
     if kind == ops.GIVE:
         return value
-    if kind == ops.INNER:
+    if kind in (ops.INNER, ops.THROUGH):
         return ray.get(value[0], timeout=timeout)[0]
     return value[0]
 

@@ -15,7 +15,7 @@ from raysim.tape import Draws, Tape
 
 TASK, NESTED, TREE, PUT, BOOM = "task", "nested", "tree", "put", "boom"
 ACTOR, CALL, KEEP, GIVE, KILL = "actor", "call", "keep", "give", "kill"
-STREAM, INNER, RELAY, CANCEL = "stream", "inner", "relay", "cancel"
+STREAM, INNER, THROUGH, RELAY, CANCEL = "stream", "inner", "through", "relay", "cancel"
 GROUP, UNGROUP = "group", "ungroup"
 GET, WAIT, DROP, SLEEP = "get", "wait", "drop", "sleep"
 
@@ -28,7 +28,7 @@ _SIZES: Final = (10, 10, 150_000, 400_000)
 
 _WEIGHTS: Final = {
     TASK: 16, NESTED: 6, TREE: 7, PUT: 4, BOOM: 1, ACTOR: 3, CALL: 9, KEEP: 3, GIVE: 3, KILL: 1,
-    STREAM: 2, INNER: 2, RELAY: 2, GROUP: 2, UNGROUP: 1, CANCEL: 2, GET: 3, WAIT: 2, DROP: 3, SLEEP: 4,
+    STREAM: 2, INNER: 2, THROUGH: 3, RELAY: 2, GROUP: 2, UNGROUP: 1, CANCEL: 2, GET: 3, WAIT: 2, DROP: 3, SLEEP: 4,
 }  # fmt: skip
 """How often each is drawn. The first is the simplest."""
 
@@ -174,6 +174,16 @@ class _Sampler:
         self.inner.append(number)
         return Op(number, INNER, size=self.draws.one_of(_SIZES))
 
+    def _through(self, number: int) -> Op | None:
+        if not self.inner:
+            return None
+        draws = self.draws
+        inner = draws.one_of(self.inner)
+        self.inner.append(number)
+        return Op(
+            number, THROUGH, (inner,), seconds=draws.one_of(_SECONDS), size=draws.one_of(_SIZES)
+        )
+
     def _relay(self, number: int) -> Op | None:
         if not self.inner:
             return None
@@ -208,7 +218,9 @@ class _Sampler:
         return Op(number, WAIT, self._picks(4), seconds=self.draws.one_of((1.0, 0.01)))
 
     def _drop(self, number: int) -> Op:
-        return Op(number, DROP, self._picks(2))
+        """Of references within results the latest, which may be on its way to somebody."""
+        latest = self.inner[-1:] if self.draws.chance(0.5) else []
+        return Op(number, DROP, (*self._picks(2), *latest))
 
     def _sleep(self, number: int) -> Op:
         return Op(number, SLEEP, seconds=self.draws.one_of((0.01, 0.1, 0.5, 2.0)))

@@ -77,7 +77,7 @@ def expect(program: Program, faults: bool, loses_spilled: bool = False) -> dict[
                 here.pop(pick, None)
         elif op.kind == ops.ACTOR:
             actors.add(op.number)
-        elif (op.actor < 0 or op.actor in actors) and (op.kind != ops.RELAY or parts):
+        elif (op.actor < 0 or op.actor in actors) and (op.kind not in _OF_BOXES or parts):
             may = {kind for part in parts for kind in part.may}
             may |= _own(op, rough, op.actor in killed)
             if op.kind == ops.PUT and loses_spilled:
@@ -111,7 +111,7 @@ def _own(op: Op, rough: bool, killed: bool) -> set[str]:
         may |= {GROUP, LOST}
     if rough and op.kind == ops.TASK and op.flag:
         may |= {CRASHED, LOST}
-    if rough and op.kind in (ops.INNER, ops.RELAY):
+    if rough and (op.kind == ops.INNER or op.kind in _OF_BOXES):
         may |= {OWNER, LOST}
     return may
 
@@ -120,7 +120,13 @@ def _value(op: Op, parts: list[Expected]) -> int:
     if op.kind == ops.TREE:
         below = op.number * (1 + op.count)
         return op.number + op.count * below if op.flag else below
+    if op.kind == ops.THROUGH:
+        return _total(parts)
     return op.number if op.kind == ops.KEEP else op.number + _total(parts)
+
+
+_OF_BOXES: Final = (ops.THROUGH, ops.RELAY)
+"""They do nothing without one."""
 
 
 def _total(parts: list[Expected]) -> int:

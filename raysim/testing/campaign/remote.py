@@ -59,8 +59,23 @@ def _stream(number: int, count: int, seconds: float, size: int) -> Iterator[Valu
         yield number * 1000 + index, bytes(size)
 
 
-def _inner(number: int, size: int) -> list[Any]:
-    return [ray.put((number, bytes(size)))]
+Box = tuple[Any, bytes]
+"""A reference, and bytes that make the box large or small."""
+
+
+def _inner(number: int, size: int) -> Box:
+    return ray.put((number, bytes(size))), bytes(size)
+
+
+def _through(seconds: float, size: int, box: Box) -> Box:
+    """What somebody else owns goes through here: for a while it is known to be held by nobody else."""
+    time.sleep(seconds)
+    return box[0], bytes(size)
+
+
+def _relay(number: int, seconds: float, box: Box) -> Value:
+    time.sleep(seconds)
+    return number + ray.get(box[0])[0], b""
 
 
 _forever = ray.remote(max_retries=-1)
@@ -70,6 +85,8 @@ tree = _forever(_tree)
 boom = _forever(_boom)
 stream = _forever(_stream)
 inner = _forever(_inner)
+through = _forever(_through)
+relay = _forever(_relay)
 
 
 class Counter:
