@@ -17,9 +17,21 @@ SECOND: Final = 1_000 * MS
 
 _LASTING: Final = (10 * MS, 200 * MS, SECOND, 3 * SECOND, 20 * SECOND, 100 * SECOND)
 _LATENCIES: Final = (MS, 20 * MS, 200 * MS, SECOND, 4 * SECOND)
-_EVENTS: Final = ("task_ended", "worker_lost", "node_lost", "object_moved", "actor_alive", "fault")
-_REQUESTS: Final = tuple(sorted(kind.__name__ for kind in REPLIES))
-_REPEATED: Final = tuple(sorted(kind.__name__ for kind in ASKED_AGAIN))
+_EVENTS: Final = (
+    "task_ended",
+    "worker_lost",
+    "node_lost",
+    "object_moved",
+    "actor_alive",
+    "fault",
+    "fault",
+)
+_LEASES: Final = (
+    "RequestWorkerLease", "WorkerLeaseGranted", "WorkerLeaseSpilled", "WorkerLeaseRejected",
+)  # fmt: skip
+"""Most of what is asked for in a run: drawn more often than the rest. Ours."""
+_REQUESTS: Final = (*sorted(kind.__name__ for kind in REPLIES), *_LEASES[:1] * 6)
+_REPEATED: Final = (*sorted(kind.__name__ for kind in ASKED_AGAIN), *_LEASES * 3)
 _LATE: Final = (
     "TasksDone", "PushTasks", "PushActorCalls", "WorkerLeaseGranted", "ReturnWorkerLease", "NodeRemoved",
     "ResourceView", "ReportResources", "AddBorrowers", "RemoveBorrowers", "FreeObjects", "ObjectsResolved",
@@ -51,7 +63,9 @@ def _samplers(kind: type[Fault]) -> list[tuple[str, Callable[[Draws, int], Any]]
 def sample_moment(draws: Draws, window_ns: int) -> Moment:
     """Mostly a time, in fine steps near the start, where there is most to disturb; else after an event."""
     if draws.chance(0.2):
-        event, count = draws.one_of(_EVENTS), draws.between(1, 10)
+        event = draws.one_of(_EVENTS)
+        # Most runs have few faults, and what breaks is often two that meet.
+        count = draws.between(1, 3 if event == "fault" else 10)
         return Moment(ns=draws.one_of((0, MS // 10, 10 * MS)), event=event, count=count)
     steps = draws.below(1 << 20) / (1 << 20)
     return Moment(ns=int(window_ns * steps**3) // 1_000 * 1_000)

@@ -178,10 +178,10 @@ MUTANTS = (
         "sequence numbers belong to one incarnation (Ray: PR 52833, #51904)",
     ),
     Mutant(
-        "retried_calls_turn_round",
+        "retried_calls_come_last",
         "owner.actor_calls:ActorCalls._requeue",
-        "for record in reversed(again):",
-        "for record in again:",
+        "actor.queue.appendleft(record)",
+        "actor.queue.append(record)",
         "calls that are repeated after a restart come in their order (Ray: PR 52833)",
     ),
     Mutant(
