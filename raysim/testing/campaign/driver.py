@@ -169,7 +169,10 @@ class _Run:
             self.refs[op.number] = items
 
     def _inner(self, op: Op) -> None:
-        self.refs[op.number] = remote.inner.remote(op.number, op.size)
+        if op.flag:
+            self.refs[op.number] = remote.fetched.remote(op.number, op.seconds, op.size)
+        else:
+            self.refs[op.number] = remote.inner.remote(op.number, op.size)
 
     def _relay(self, op: Op) -> None:
         picked = self._picked(op)

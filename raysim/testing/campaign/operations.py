@@ -57,7 +57,8 @@ class Op(msgspec.Struct, frozen=True, omit_defaults=True):
     count: int = 1
     """Children, items, tasks, or CPUs, as the kind has it."""
     flag: bool = False
-    """Fragile task, tree of two levels, forced cancellation, kill for good, threaded actor, consumed at once."""
+    """Fragile task, tree of two levels, forced cancellation, kill for good, threaded actor, consumed
+    at once, made by a task of the task."""
     word: str = ""
     """Of a group: its strategy."""
     place: str = ""
@@ -172,7 +173,10 @@ class _Sampler:
 
     def _inner(self, number: int) -> Op:
         self.inner.append(number)
-        return Op(number, INNER, size=self.draws.one_of(_SIZES))
+        draws = self.draws
+        size, fetched = draws.one_of(_SIZES), draws.chance(0.5)
+        seconds = draws.one_of(_SECONDS[:3]) if fetched else 0.0
+        return Op(number, INNER, seconds=seconds, size=size, flag=fetched)
 
     def _through(self, number: int) -> Op | None:
         if not self.inner:

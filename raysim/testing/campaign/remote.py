@@ -67,8 +67,15 @@ def _inner(number: int, size: int) -> Box:
     return ray.put((number, bytes(size))), bytes(size)
 
 
+def _fetched(number: int, seconds: float, size: int) -> Box:
+    """What a third process owns, and the caller never had."""
+    box = ray.get(inner.remote(number, size))
+    time.sleep(seconds)
+    return box[0], bytes(size)
+
+
 def _through(seconds: float, size: int, box: Box) -> Box:
-    """What somebody else owns goes through here: for a while it is known to be held by nobody else."""
+    """What somebody else owns goes through here."""
     time.sleep(seconds)
     return box[0], bytes(size)
 
@@ -85,6 +92,7 @@ tree = _forever(_tree)
 boom = _forever(_boom)
 stream = _forever(_stream)
 inner = _forever(_inner)
+fetched = _forever(_fetched)
 through = _forever(_through)
 relay = _forever(_relay)
 
