@@ -79,6 +79,12 @@ class Config(msgspec.Struct, frozen=True, gc=False):
     seal_grace_ns: int = 50 * MS
     """Nanoseconds that a request for an object which is not in the store waits for a seal that it overtook. Ours."""
 
+    argument_full_timeout_ns: int = 1_000 * MS
+    """Nanoseconds that an argument waits for room in a full object store until its call lets go of the others. Ours."""
+
+    fetch_fail_timeout_ns: int = 600_000 * MS
+    """Nanoseconds that a call waits in all for room for its arguments. Ray: `fetch_fail_timeout_milliseconds`."""
+
     automatic_object_spilling_enabled: bool = True
     """Whether objects go to disk when the store is short of room. Ray: `automatic_object_spilling_enabled`."""
 

@@ -82,6 +82,33 @@ def test_a_view_that_somebody_has_stays_where_it_is(small):
     assert [checksum(ray.get(ref)) for ref in refs[:3]] == [checksum(content(n)) for n in (3, 4, 5)]
 
 
+def test_tasks_whose_arguments_fit_alone_but_not_together_run_one_after_another(small):
+    """Each has pinned what the other waits for room for."""
+    ray = small()
+
+    @ray.remote
+    def count(*arrays):
+        return sum(len(array) for array in arrays)
+
+    size = MB
+    refs = [ray.put(content(number, size)) for number in range(60)]
+    cold, warm = refs[:12], refs[-14:]
+    pair = [count.remote(*cold), count.remote(*warm, *refs[20:24])]
+    assert ray.get(pair) == [12 * size, 18 * size]
+
+
+def test_arguments_that_never_fit_are_an_error(small):
+    ray = small()
+
+    @ray.remote
+    def count(*arrays):
+        return len(arrays)
+
+    refs = [ray.put(content(number, MB)) for number in range(25)]
+    with pytest.raises(ray.exceptions.ObjectStoreFullError):
+        ray.get(count.remote(*refs))
+
+
 def test_a_summary_of_memory_tells_what_was_spilled_and_restored(small):
     ray = small()
     refs = [ray.put(content(number)) for number in range(20)]

@@ -61,7 +61,7 @@ class Executor:
         self._token = token
         self._results = Results(host, owner, raylet)
         self._generators = Generators(host, owner, raylet, self._results)
-        self._arguments = Arguments(owner)
+        self._arguments = Arguments(host, owner)
         self._tasks = TaskQueue(self._arguments, self._results, self._run, self._may_run_task)
         self._actor = ActorQueue(host, owner, self._arguments, self._results, self._run)
         self._compiled = Compiled(

@@ -166,6 +166,8 @@ class FetchFailed(Message):
     object_id: ObjectId
     missing_on: list[NodeId]
     failure: Failure | None = None
+    store_bytes: int = 0
+    """Where there is no room: what the store has in all."""
 
 
 class CancelFetches(Message):

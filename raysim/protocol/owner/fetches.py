@@ -48,6 +48,8 @@ class Fetches:
         self._waiting: dict[ObjectId, list[tuple[Callable[[], None], Gone | None]]] = {}
         self._reasons: dict[ObjectId, FetchReason] = {}
         self._refused: dict[ObjectId, Failure] = {}
+        self.store_bytes = 0
+        """Of this node's store, once it had no room."""
         self._release: Batcher[ObjectId] = Batcher(host, ReleasePins)
         self._asks = {
             reason: Batcher(host, lambda objects, r=reason: FetchObjects(r, objects))  # type: ignore[misc]
@@ -175,6 +177,7 @@ class Fetches:
         elif entry.state == ObjectState.STORED:
             # No room for a copy here, say: this fetch fails, not the object.
             self._refused[entry.object_id] = failed.failure
+            self.store_bytes = failed.store_bytes or self.store_bytes
             self._end(entry)
             del self._refused[entry.object_id]
         else:

@@ -136,7 +136,7 @@ class Pulls:
 
     def _no_room(self, pull: Pull) -> None:
         pull.waiting = None
-        self._fail(pull, self._store.full(pull.size))
+        self._fail(pull, self._store.full(pull.size), self._host.store.capacity)
 
     def _ask_of(self, pull: Pull, holder: Address) -> None:
         source = self._sources.get(holder.worker_id)
@@ -232,11 +232,11 @@ class Pulls:
         else:
             self._fail(pull, None)
 
-    def _fail(self, pull: Pull, failure: Failure | None) -> None:
+    def _fail(self, pull: Pull, failure: Failure | None, store_bytes: int = 0) -> None:
         self._drop(pull)
         for process, count in pull.wanted_by.values():
             for _ in range(count):
-                failed = FetchFailed(pull.object_id, list(pull.missing_on), failure)
+                failed = FetchFailed(pull.object_id, list(pull.missing_on), failure, store_bytes)
                 self._host.send(process, failed)
 
     def _drop(self, pull: Pull) -> None:

@@ -117,7 +117,8 @@ class Restores:
     def _no_room(self, restore: Restore) -> None:
         """The object stays where it is."""
         del self._open[restore.entry.object_id]
-        self._refuse(restore, self._store.full(restore.entry.size))
+        capacity = self._host.store.capacity
+        self._refuse(restore, self._store.full(restore.entry.size), capacity)
 
     def _filled(self, restore: Restore, on_disk: OnDisk, read: PartsRead) -> None:
         entry = restore.entry
@@ -160,14 +161,14 @@ class Restores:
             restore.over = True
         self._refuse(restore, None)
 
-    def _refuse(self, restore: Restore, failure: Failure | None) -> None:
+    def _refuse(self, restore: Restore, failure: Failure | None, store_bytes: int = 0) -> None:
         entry, host = restore.entry, self._host
         if failure is None and self._fence.has(entry.owner):
             failure = owner_died(entry.object_id, entry.owner)
         missing_on = [] if failure is not None else [host.address.node_id]
         for process, count in restore.wanted_by.values():
             for _ in range(count):
-                host.send(process, FetchFailed(entry.object_id, missing_on, failure))
+                host.send(process, FetchFailed(entry.object_id, missing_on, failure, store_bytes))
 
     # --- for other nodes --------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from raysim.protocol.host import RayletHost, Timer
+from raysim.protocol.messages import FetchReason
 
 
 class Waiting:
@@ -110,9 +111,12 @@ class Room:
         return handle
 
     def _wait(self, wish: Waiting) -> None:
-        wish.timer = self._host.call_later(
-            self._host.config.store_full_timeout_ns, partial(self._time_up, wish)
-        )
+        config = self._host.config
+        timeout_ns = config.store_full_timeout_ns
+        if wish.priority >= FetchReason.ARGUMENT:
+            # Its call may have pinned others, for which calls wait that have pinned what it waits for.
+            timeout_ns = min(timeout_ns, config.argument_full_timeout_ns)
+        wish.timer = self._host.call_later(timeout_ns, partial(self._time_up, wish))
 
     def _time_up(self, wish: Waiting) -> None:
         if self.makes_room():
