@@ -106,15 +106,16 @@ def hunt(options: HuntOptions, told: Callable[[Progress], None] = lambda _: None
 
     told(progress)
     try:
-        for part in _parts(options, target, progress.next_seed, over):
-            for bundle in part.failed:
-                bundle.write(options.folder / "failures" / f"seed-{bundle.case.seed}.json")
-            progress.add(part)
-            progress.seconds = before_s + time.monotonic() - began
-            if progress.seconds - saved_s > SAVE_EVERY_S:
-                saved_s = progress.seconds
-                _save(options.folder, progress)
-            told(progress)
+        with _CtrlC():
+            for part in _parts(options, target, progress.next_seed, over):
+                for bundle in part.failed:
+                    bundle.write(options.folder / "failures" / f"seed-{bundle.case.seed}.json")
+                progress.add(part)
+                progress.seconds = before_s + time.monotonic() - began
+                if progress.seconds - saved_s > SAVE_EVERY_S:
+                    saved_s = progress.seconds
+                    _save(options.folder, progress)
+                told(progress)
     finally:
         progress.whole = progress.next_seed >= options.first + options.seeds
         _save(options.folder, progress)
@@ -193,6 +194,25 @@ def _prepare(target: Target) -> None:
     gc.disable()
 
 
+class _CtrlC:
+    """Remembered: a program that runs, or what ends it, may swallow a KeyboardInterrupt."""
+
+    pressed = False
+
+    def __enter__(self) -> None:
+        _CtrlC.pressed = False
+        self._before = signal.signal(signal.SIGINT, self._press)
+
+    def __exit__(self, *_: object) -> None:
+        _CtrlC.pressed = False
+        signal.signal(signal.SIGINT, self._before)
+
+    @staticmethod
+    def _press(*_: object) -> None:
+        _CtrlC.pressed = True
+        raise KeyboardInterrupt
+
+
 class _quiet_collector:
     def __enter__(self) -> None:
         self._was_on = gc.isenabled()
@@ -219,6 +239,8 @@ def run_part(target: Target, first: int, count: int) -> Part:
         for seed in range(first, first + count):
             case = Case.sampled(target, SeededTape(seed), seed)
             verdict = run_guarded(target, case)
+            if _CtrlC.pressed:
+                raise KeyboardInterrupt
             if not verdict.ok:
                 failed.append(bundle_of(target.name, case, verdict, target.module))
             if seed % _COLLECT_EVERY == 0:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -64,3 +65,23 @@ def test_the_hash_seed_of_the_process_does_not_matter(seed):
 
 def test_the_seed_does_matter():
     assert run(1, "0") != run(2, "0")
+
+
+def run_all_in_one(seed: int, hash_seed: str) -> str:
+    done = subprocess.run(
+        [sys.executable, Path(__file__).parent / "all_in_one.py", str(seed)],
+        env={**os.environ, "PYTHONHASHSEED": hash_seed},
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_program_that_uses_everything_is_the_same_in_fresh_processes():
+    """Tasks, actors, generators, threads, asyncio, chance of all kinds, clocks, numpy, sets, faults."""
+    first = run_all_in_one(1, "1")
+    assert run_all_in_one(1, "2") == first
+    assert run_all_in_one(1, "random") == first
+    assert run_all_in_one(2, "1") != first

@@ -1,5 +1,7 @@
 """Programs that hunts in tests look at. Each breaks under a condition that a test knows."""
 
+import contextlib
+import signal
 import time
 
 import raysim as ray
@@ -53,6 +55,18 @@ def never_comes_to_all():
 @simulate
 def takes(tmp_path):
     """What only pytest can give it."""
+
+
+calls = 0
+
+
+def swallows_ctrl_c():
+    """Somebody presses Ctrl-C in the 20th run, and it is lost there."""
+    global calls
+    calls += 1
+    if calls == 20:
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
 
 
 def fine():

@@ -110,6 +110,17 @@ def test_a_hunt_that_was_broken_off_goes_on(tmp_path):
     assert (whole.runs, whole.next_seed) == (40, 40)
 
 
+def test_ctrl_c_ends_a_hunt_wherever_it_is_and_leaves_what_was_found(tmp_path, capsys):
+    target = BROKEN.replace("forgets_retries", "swallows_ctrl_c")
+    arguments = ["hunt", target, "--seeds", "30", "--out", str(tmp_path)]
+    assert run_command(arguments) == 130
+    out, error = capsys.readouterr()
+    assert out.startswith("16 seeds in "), "those of the first part, which was done"
+    assert "The same command with --resume goes on." in error
+    assert run_command([*arguments, "--resume"]) == 0
+    assert capsys.readouterr().out.startswith("30 seeds in ")
+
+
 def test_a_hunt_does_not_go_on_as_another(tmp_path):
     hunt(HuntOptions(FINE, seeds=1, folder=tmp_path))
     with pytest.raises(ValueError, match="cannot go on as another"):
