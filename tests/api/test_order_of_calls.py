@@ -82,9 +82,16 @@ def test_argument_that_is_pending_holds_up_all_groups_of_its_caller(ray, after, 
         def other(self):
             return list(self.seen)
 
+    @ray.remote(num_cpus=0)
+    def ask(actor):
+        return ray.get(actor.other.remote())
+
     actor = Grouped.remote()
     actor.one.remote(after.remote(signal))
     behind = actor.other.remote()
+    # Only now does a call that is not answered say anything: the actor is there, and its argument is to come.
+    assert ray.get(ask.remote(actor), timeout=PATIENCE) == []
+    ray.get(signal.until_waiting.remote(), timeout=PATIENCE)
     with pytest.raises(ray.exceptions.GetTimeoutError):
         ray.get(behind, timeout=0.5)
     ray.get(signal.open.remote())
