@@ -129,8 +129,12 @@ class Clock(Environment):
         self._look, self._look_every, self._until_look = look, every, every
 
     def _run_watched(self, waiter: Done, look: Callable[[], None]) -> None:
+        due = self._due
         while not waiter.done:
-            self._step()
+            while not due:
+                due = self._due or self._advance()
+            event = due.popleft()
+            event.callbacks[0](event)
             self._until_look -= 1
             if not self._until_look:
                 self._until_look = self._look_every
@@ -139,12 +143,6 @@ class Clock(Environment):
             if not self._until_collect:
                 self._until_collect = COLLECT_EVERY
                 self._collect()
-
-    def _step(self) -> None:
-        while not self._due:
-            self._advance()
-        event = self._due.popleft()
-        event.callbacks[0](event)
 
     def _collect(self) -> None:
         """Where no user code ran there is hardly any garbage: the protocol makes no cycles but of what ends."""

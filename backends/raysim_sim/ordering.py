@@ -8,9 +8,7 @@ an instant takes the place of the one before.
 from collections import deque
 from collections.abc import Iterator
 from heapq import heapify, heappop, heappush
-from typing import Any, Final, cast
-
-from simpy.events import Event
+from typing import Any, Final
 
 from raysim.faults.order import DELAYED, PCT, RANDOM, Order
 from raysim.tape import Tape
@@ -44,12 +42,13 @@ class OrderedClock(Clock):
 
     def put(self, at_ns: int, place: int, event: object) -> None:
         """Into the queue at this moment, and there at this place."""
-        heappush(self._queue, (at_ns, cast(Any, place), next(self._eid), cast(Event, event)))
+        entry: Any = (at_ns, place, next(self._eid), event)
+        heappush(self._queue, entry)
 
     def _advance(self) -> "deque[Any]":
-        at_ns, _, _, event = heappop(self._queue)
-        self._now = cast(int, at_ns)
-        self._due.append(event)
+        entry: Any = heappop(self._queue)
+        self._now = entry[0]
+        self._due.append(entry[3])
         return self._due
 
     def _compact(self) -> None:
@@ -87,15 +86,21 @@ class OrderedClock(Clock):
 
 def _lane_of(event: Any) -> tuple[Any, bool]:
     """What the event must keep its order with, and whether it may come a little later."""
-    connection = getattr(event, "connection", None)
-    if connection is not None:
-        return connection, True
-    host: Any = getattr(event, "host", None)
-    peer = getattr(event, "peer", None)
-    if peer is not None:
+    shape = _SHAPES.get(type(event))
+    if shape is None:
+        shape = _SHAPES[type(event)] = tuple(hasattr(event, name) for name in _READ)
+    has_connection, has_peer, has_host, has_action = shape
+    if has_connection:
+        return event.connection, True
+    if has_peer:
         # Behind what the peer sent.
-        return host.incoming.get(peer.address.worker_id, host), True
-    return host, hasattr(event, "action")
+        return event.host.incoming.get(event.peer.address.worker_id, event.host), True
+    return event.host if has_host else None, has_action
+
+
+_READ: Final = ("connection", "peer", "host", "action")
+_SHAPES: dict[type, tuple[bool, ...]] = {}
+"""Which of these each kind of event has: asked once."""
 
 
 class _Random:

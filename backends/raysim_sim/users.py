@@ -61,18 +61,14 @@ class Parked:
 class _TimeOut:
     """What the driver waits for, or the end of its patience."""
 
-    __slots__ = ("late", "waiter")
+    __slots__ = ("done",)
 
     def __init__(self, waiter: Waiter) -> None:
-        self.waiter = waiter
-        self.late = False
+        self.done = waiter.done
+        waiter.wake = self.finish  # Instead of asking the waiter after each event.
 
-    def expire(self) -> None:
-        self.late = True
-
-    @property
-    def done(self) -> bool:
-        return self.late or self.waiter.done
+    def finish(self) -> None:
+        self.done = True
 
 
 class Users:
@@ -234,11 +230,12 @@ class Users:
                 clock.run_until(waiter)
             else:
                 limit = _TimeOut(waiter)
-                timer = self._expect(timeout_ns, limit.expire)
+                timer = self._expect(timeout_ns, limit.finish)
                 try:
                     clock.run_until(limit)
                 finally:
                     self._forget(timer)
+                    waiter.wake = None
         finally:
             clock.active_ns = clock._now
             clock.user_code_ran = True
@@ -300,11 +297,12 @@ class Users:
     def rest(self, waiter: Waiter, timeout_ns: int) -> bool:
         """As `block`, where nobody drives: the cluster goes on."""
         limit = _TimeOut(waiter)
-        timer = self._expect(timeout_ns, limit.expire)
+        timer = self._expect(timeout_ns, limit.finish)
         try:
             self._clock.run_until(limit)
         finally:
             self._forget(timer)
+            waiter.wake = None
             self.running = None
             set_current(None)
             self._show_nothing()

@@ -129,12 +129,25 @@ def _is_program(name: str, file: str) -> bool:
 
 def _names_of_programs() -> Iterator[tuple[ModuleType, str, object]]:
     """The global names of modules that are neither the library's nor installed ones."""
-    for module in list(sys.modules.values()):
-        file = getattr(module, "__file__", None)
-        name = getattr(module, "__name__", "")
-        if _is_program(str(name), str(file or "")) and isinstance(module, ModuleType):
-            for variable, value in list(vars(module).items()):
-                yield module, variable, value
+    loaded = list(sys.modules.values())
+    if (
+        loaded != _loaded
+    ):  # A campaign makes sixty worlds a second, and there are a thousand modules.
+        _loaded[:] = loaded
+        _programs[:] = filter(_is_of_program, loaded)
+    for module in _programs:
+        for variable, value in list(vars(module).items()):
+            yield module, variable, value
+
+
+_loaded: list[ModuleType] = []
+_programs: list[ModuleType] = []
+
+
+def _is_of_program(module: ModuleType) -> bool:
+    file = getattr(module, "__file__", None)
+    name = getattr(module, "__name__", "")
+    return _is_program(str(name), str(file or "")) and isinstance(module, ModuleType)
 
 
 def _virtual() -> Iterator[tuple[Any, str, object]]:

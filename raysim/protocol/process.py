@@ -34,6 +34,8 @@ class Process:
         """Of the roles that have been sent something: a worker that runs tasks hears of few kinds. A host may
         call one instead of `receive`."""
 
+        self._places: dict[type[Message], int] | None = None
+
     def start(self) -> None:
         for role in self.roles:
             role.start()
@@ -45,7 +47,10 @@ class Process:
             handler(sender, message)
 
     def _find(self, kind: type[Message]) -> Handler | None:
-        role = _places(self.roles).get(kind)
+        places = self._places
+        if places is None:
+            places = self._places = _places(self.roles)
+        role = places.get(kind)
         if role is None:
             return None
         self.handlers.update(self.roles[role].handlers())

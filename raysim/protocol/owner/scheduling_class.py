@@ -13,6 +13,9 @@ from raysim.spec.task import TaskTemplate
 
 NO_BOUND: Final = 1 << 62
 
+ONE_BY_ONE: Final = 64
+"""Calls of a class that are not pushed ahead of their turn after one of them was handed back. Ours."""
+
 
 class Lease(msgspec.Struct):
     """A worker lent to one scheduling class."""
@@ -45,6 +48,8 @@ class SchedulingClass:
         self.most_asked = NO_BOUND
         """So many of them are worth while, as far as is known."""
         self.mean_ns = -1.0
+        self._one_by_one = 0
+        """So many more calls are to end before calls are pushed ahead again."""
         self._cancelled = 0
 
     def drop_cancelled(self) -> None:
@@ -63,8 +68,14 @@ class SchedulingClass:
             self._cancelled -= 1
         return None
 
+    def came_back(self) -> None:
+        """A call was handed back: its worker waits for something. The next ones may do so, too."""
+        self._one_by_one = ONE_BY_ONE
+
     def learn(self, duration_ns: int) -> None:
         """Exponential moving average, a quarter new."""
+        if self._one_by_one:
+            self._one_by_one -= 1
         if self.mean_ns < 0:
             self.mean_ns = float(duration_ns)
         else:
@@ -72,7 +83,7 @@ class SchedulingClass:
 
     def window(self, ahead_ns: int, most: int) -> int:
         """How many calls may be in flight on one lease."""
-        if self.mean_ns < 0 or self.template.max_retries == 0:
+        if self.mean_ns < 0 or self._one_by_one or self.template.max_retries == 0:
             return 1  # A call that may not be retried must not be lost in a queue it never left.
         if self.template.num_returns < 0:
             return 1  # A generator may wait for its consumer, who may wait for the call behind it.

@@ -143,6 +143,7 @@ class Tasks:
                 self._await_lost(record, result.lost)
                 continue
             if handed_back:
+                cls.came_back()
                 back.append((cls, record))
                 continue
             cls.learn(result.end_ns - result.start_ns)

@@ -10,19 +10,27 @@ from raysim_sim.ordering import OrderedClock
 ORDERS = [Order("random"), Order("pct", depth=4, length=40), Order("delayed", depth=10, length=40)]
 
 
-class Happening:
-    """An event of a process, as messages and timers are."""
-
-    _ok = True
-
-    def __init__(self, log, name, host=None, connection=None):
+class Event:
+    def __init__(self, log, name):
         self.callbacks = (lambda event: log.append(event.name),)
         self.name = name
-        if host is not None:
-            self.host = host
-            self.action = print  # As a timer has.
-        if connection is not None:
-            self.connection = connection
+
+
+class OfProcess(Event):
+    """As a timer is."""
+
+    def __init__(self, log, name, host):
+        super().__init__(log, name)
+        self.host = host
+        self.action = print
+
+
+class OnConnection(Event):
+    """As a message is."""
+
+    def __init__(self, log, name, connection):
+        super().__init__(log, name)
+        self.connection = connection
 
 
 class Host:
@@ -46,7 +54,7 @@ def order_of(order, seed, events):
 
 
 def of_many_processes(log):
-    return [(Happening(log, number, host=Host()), 5) for number in range(10)]
+    return [(OfProcess(log, number, Host()), 5) for number in range(10)]
 
 
 @pytest.mark.parametrize("order", ORDERS, ids=str)
@@ -64,9 +72,9 @@ def test_a_process_keeps_the_order_of_its_timers_and_a_connection_that_of_its_me
     def events(log):
         made = []
         for number in range(12):
-            made.append((Happening(log, ("timer", number), host=process), 5))
-            made.append((Happening(log, ("other", number), host=process), 7))
-            made.append((Happening(log, ("message", number), connection=connection), 5))
+            made.append((OfProcess(log, ("timer", number), process), 5))
+            made.append((OfProcess(log, ("other", number), process), 7))
+            made.append((OnConnection(log, ("message", number), connection), 5))
         return made
 
     for seed in range(20):
@@ -79,7 +87,7 @@ def test_a_process_keeps_the_order_of_its_timers_and_a_connection_that_of_its_me
 @pytest.mark.parametrize("order", ORDERS, ids=str)
 def test_time_is_never_turned_round(order):
     def events(log):
-        return [(Happening(log, at_ns, host=Host()), at_ns) for at_ns in (30, 10, 20, 10, 30)]
+        return [(OfProcess(log, at_ns, Host()), at_ns) for at_ns in (30, 10, 20, 10, 30)]
 
     for seed in range(10):
         assert order_of(order, seed, events) == [10, 10, 20, 30, 30]
@@ -87,7 +95,7 @@ def test_time_is_never_turned_round(order):
 
 def test_a_bound_makes_neighbours_one_instant():
     def events(log):
-        return [(Happening(log, at_ns, host=Host()), at_ns) for at_ns in (3, 7, 12, 18)]
+        return [(OfProcess(log, at_ns, Host()), at_ns) for at_ns in (3, 7, 12, 18)]
 
     bounded = Order("random", bound_ns=10)
     orders = {tuple(order_of(bounded, seed, events)) for seed in range(40)}
@@ -121,7 +129,7 @@ def test_the_order_is_on_the_tape():
 def test_what_the_world_does_comes_first_and_in_its_order():
     log = []
     clock = OrderedClock(Order("random"), SeededTape(3))
-    clock.after(5, Happening(log, "process", host=Host()))
+    clock.after(5, OfProcess(log, "process", Host()))
     for number in range(3):
         clock.call(5, lambda number=number: log.append(number))
     run(clock)

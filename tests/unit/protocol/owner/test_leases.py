@@ -18,7 +18,7 @@ from raysim.protocol.messages import (
     WorkerLeaseRefused,
     WorkerLeaseSpilled,
 )
-from raysim.protocol.owner.scheduling_class import SchedulingClass
+from raysim.protocol.owner.scheduling_class import ONE_BY_ONE, SchedulingClass
 from raysim.spec.failure import Failure, FailureKind
 from raysim.spec.ids import FunctionId
 from raysim.spec.task import Spread
@@ -341,11 +341,30 @@ def test_handed_back_tasks_go_elsewhere_in_their_order(rig):
     back = [rig.result(result, status=TaskStatus.NOT_RUN) for result in ahead]
     rig.tell(worker, TasksDone(RAYLET, back))
     other = rig.granted(rig.take(RequestWorkerLease)[0][1], "second")
-    [(to, push)] = [pushed for pushed in rig.take(PushTasks) if pushed[0] != worker]
-    assert to == other
-    assert [call.task_id for call in push.calls] == [result[:24] for result in ahead]
-    assert push.calls[0].attempt == 0  # It was not tried.
+    for result in ahead:
+        [(to, push)] = rig.take(PushTasks)
+        assert to == other
+        # It was not tried; and not ahead of its turn: this class waits for something in its calls.
+        assert [(call.task_id, call.attempt) for call in push.calls] == [(result[:24], 0)]
+        rig.done(other, result, inline(), lasting=10_000)
     assert rig.found(running).ready is False
+
+
+def test_calls_are_pushed_ahead_again_once_none_was_handed_back_for_a_while(rig):
+    worker, _ = learn_short_tasks(rig)
+    running, ahead = rig.submit(), rig.submit()
+    rig.owner.flush()
+    rig.tell(worker, TasksDone(RAYLET, [rig.result(ahead, status=TaskStatus.NOT_RUN)]))
+    rig.done(worker, running, inline(), lasting=10_000)
+    one_by_one = [ahead, *(rig.submit() for _ in range(ONE_BY_ONE - 2))]
+    rig.take(PushTasks)
+    for result in one_by_one[:-1]:
+        rig.done(worker, result, inline(), lasting=10_000)
+        assert len(rig.pushed()) == 1
+    more = [rig.submit() for _ in range(3)]
+    assert rig.pushed() == []
+    rig.done(worker, one_by_one[-1], inline(), lasting=10_000)
+    assert [call.task_id for call in rig.pushed()] == [result[:24] for result in more]
 
 
 def test_worker_that_handed_back_gets_work_again_after_its_call_ended(rig):
