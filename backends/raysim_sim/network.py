@@ -27,6 +27,18 @@ if TYPE_CHECKING:
 _ANY_MESSAGE: Final[Any] = Union[MESSAGES]  # noqa: UP007  (made at run time)
 
 
+def _through_wire() -> Callable[[Message], tuple[Message, int]]:
+    """What arrives of a message, and its bytes. Made only where it is asked for: that takes a while."""
+    encode = msgspec.msgpack.Encoder().encode
+    decode: Callable[[bytes], Message] = msgspec.msgpack.Decoder(_ANY_MESSAGE).decode
+
+    def carry(message: Message) -> tuple[Message, int]:
+        data = encode(message)
+        return decode(data), len(data)
+
+    return carry
+
+
 class Delivery(msgspec.Struct, gc=False):
     """A message arrives."""
 
@@ -85,8 +97,7 @@ class Network:
         self._all: list[SimHost] = []
         """Also those whose address another has by now."""
         self._ns_per_byte = SECOND_NS / costs.bandwidth if costs.bandwidth != NO_LIMIT else 0.0
-        self._encode = msgspec.msgpack.Encoder().encode if wire else None
-        self._decode: Callable[[bytes], Message] = msgspec.msgpack.Decoder(_ANY_MESSAGE).decode
+        self._through_wire = _through_wire() if wire else None
         self._deliver = (self._on_delivery,)
         self._lose = (self._on_loss,)
 
@@ -150,9 +161,8 @@ class Network:
         if self._watched and self._is_kept(connection, message):
             return
         size = 0
-        if self._encode is not None:
-            data = self._encode(message)
-            message, size = self._decode(data), len(data)
+        if self._through_wire is not None:
+            message, size = self._through_wire(message)
         if not connection.target.alive:
             self._refuse(connection, message)
             return
