@@ -201,17 +201,17 @@ def test_wait_for_a_removed_group_raises(ray, group, pgs):
         made.wait(3)
 
 
-def test_removal_ends_a_running_task(ray, group, pgs):
+def test_removal_ends_a_running_task(ray, group, pgs, tmp_path):
     made = group({"CPU": 1})
+    begun = tmp_path / "begun"
 
     @ray.remote(max_retries=0)
     def run():
+        begun.touch()
         time.sleep(300)
 
     ref = run.options(scheduling_strategy=pgs.In(made)).remote()
-    assert made.wait(30)
-    until(lambda: f"CPU_group_{made.id.hex()}" not in ray.available_resources())
-    time.sleep(0.5)
+    until(begun.exists)
     pgs.remove(made)
     with pytest.raises(ray.exceptions.WorkerCrashedError):
         ray.get(ref, timeout=30)
@@ -276,16 +276,17 @@ def test_actor_that_waits_for_a_removed_group_fails(ours, ray, group, pgs):
             ray.get(ref, timeout=30)
 
 
-def test_retried_task_of_a_removed_group_fails(ours, ray, group, pgs):
+def test_retried_task_of_a_removed_group_fails(ours, ray, group, pgs, tmp_path):
     made = group({"CPU": 1})
+    begun = tmp_path / "begun"
 
     @ray.remote(max_retries=3)
     def run():
+        begun.touch()
         time.sleep(300)
 
     ref = run.options(scheduling_strategy=pgs.In(made)).remote()
-    until(lambda: f"CPU_group_{made.id.hex()}" not in ray.available_resources())
-    time.sleep(0.5)
+    until(begun.exists)
     pgs.remove(made)
     with pytest.raises(ray.exceptions.TaskPlacementGroupRemoved):
         ray.get(ref, timeout=30)
