@@ -93,10 +93,10 @@ MUTANTS = (
     ),
     Mutant(
         "freed_before_sealed_stays",
-        "raylet.store:Store._freed_early",
-        "return freed_ns is not None and self._host.now_ns() - freed_ns <= grace_ns",
-        "return False",
-        "a free may overtake the seal",
+        "raylet.store:Store.free",
+        "elif self._lent:",
+        "elif False:",
+        "a free may overtake the seal; found by this campaign where it is late",
     ),
     Mutant(
         "objects_of_a_dead_node_stay",
@@ -157,11 +157,11 @@ MUTANTS = (
     ),
     # tasks and actors
     Mutant(
-        "stale_result_counts",
-        "owner.tasks:Tasks.on_done",
-        "if record.call.attempt != result.attempt:",
+        "actor_is_created_twice",
+        "gcs.actors:ActorTable.on_create",
+        "if known is not None:",
         "if False:",
-        "the result of an attempt that was given up may arrive",
+        "an actor is asked for again when the answer is lost (Ray: PR 11003)",
     ),
     Mutant(
         "lost_return_waits_its_turn",
@@ -192,9 +192,9 @@ MUTANTS = (
         "the GCS may be away when the last handle goes; found by this campaign",
     ),
     Mutant(
-        "kill_is_asked_once",
+        "replaced_process_is_not_killed",
         "gcs.kills:Kills._kill",
-        "self._timers[worker.worker_id] = self._outbox.call_later(self._retry_ns, again)",
+        "self._outbox.send(raylet, KillWorker(worker, reason))",
         "pass",
         "what replaces an actor's process never runs beside it (Ray: PR 11003)",
     ),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-_DECIDES = re.compile(r"(if |return |\w+ = )(.*?)(:?)")
+_DECIDES = re.compile(r"(if |elif |return |\w+ = )(.*?)(:?)")
 
 
 class Mutant(NamedTuple):

@@ -64,7 +64,7 @@ class Store:
         self._owners: dict[WorkerId, OwnedObjects] = {}
         self._spill_above = host.config.object_spilling_threshold
         self._cold = Cold()
-        self._early_frees: dict[ObjectId, int] = {}
+        self._early_frees: dict[ObjectId, None] = {}
         self._lent = 0
         self.objects: dict[ObjectId, StoredObject] = {}
         self.room = Room(host, self._evict_one)
@@ -122,11 +122,16 @@ class Store:
         if handle is None:
             return None  # A second copy, or the extent was taken back with its process.
         self._lent -= 1
-        if self._fence.has(seal.owner) or self._freed_early(seal.object_id):
+        if self._fence.has(seal.owner):
             self._host.store.delete(handle)
             self.room.serve()
             return None
-        return self._add(seal.object_id, handle, seal.size, seal.owner, sender.worker_id)
+        entry = self._add(seal.object_id, handle, seal.size, seal.owner, sender.worker_id)
+        if seal.object_id in self._early_frees:
+            # This one was freed, or one before it that was lost and is made again: its owner knows, and says so.
+            del self._early_frees[seal.object_id]
+            self._host.send(seal.owner, CopyAdded(seal.object_id, self._host.address))
+        return entry
 
     def add_pulled(self, object_id: ObjectId, handle: int, size: int, owner: Address) -> None:
         """A whole copy came from another node."""
@@ -209,15 +214,9 @@ class Store:
             self._free(entry)
         elif self._lent:
             # It may have overtaken the seal, which must then not stay for ever.
-            self._early_frees[object_id] = self._host.now_ns()
+            self._early_frees[object_id] = None
             if len(self._early_frees) > EARLY_FREES:
                 del self._early_frees[next(iter(self._early_frees))]
-
-    def _freed_early(self, object_id: ObjectId) -> bool:
-        """Only just before: a rebuild makes an object of the same id later."""
-        freed_ns = self._early_frees.pop(object_id, None)
-        grace_ns = self._host.config.seal_grace_ns
-        return freed_ns is not None and self._host.now_ns() - freed_ns <= grace_ns
 
     def _free(self, entry: StoredObject) -> None:
         if entry.pins:

@@ -163,23 +163,28 @@ def test_repeated_seal_is_ignored(node: Node, owner: Address) -> None:
     assert node.host.store.used() == 30
 
 
-def test_free_that_overtakes_the_seal_frees_it(node: Node, owner: Address) -> None:
-    """The worker tells the owner of the result and the raylet of the seal: two connections."""
+@pytest.mark.parametrize("late_ns", [0, 10_000_000_000])
+def test_free_that_overtakes_the_seal_is_asked_for_again(
+    node: Node, owner: Address, late_ns: int
+) -> None:
+    """The worker tells the owner of the result and the raylet of the seal: two connections. Or the object
+    is made again: only its owner knows."""
     worker = node.lease(owner, 1)
     node.tell(worker, RequestExtent(1, 30))
     node.tell(owner, FreeObjects([oid(1)]))
-    node.tell(worker, SealObject(1, oid(1), 30, owner))
+    node.host.advance(late_ns)
+    assert node.tell(worker, SealObject(1, oid(1), 30, owner)) == [(owner, CopyAdded(oid(1), HERE))]
+    assert node.host.store.used() == 30
+    node.tell(owner, FreeObjects([oid(1)]))
     assert node.host.store.used() == 0
 
 
-def test_rebuilt_object_is_not_taken_for_one_that_was_freed_long_ago(
-    node: Node, owner: Address
-) -> None:
+def test_a_copy_that_was_freed_early_is_asked_about_once(node: Node, owner: Address) -> None:
     node.tell(owner, RequestExtent(1, 30))
     node.tell(owner, FreeObjects([oid(1)]))
-    node.host.advance(10_000_000_000)
     node.tell(owner, SealObject(1, oid(1), 30, owner))
-    assert node.host.store.used() == 30
+    node.tell(owner, RequestExtent(2, 30))
+    assert node.tell(owner, SealObject(2, oid(1), 30, owner)) == []
 
 
 def test_object_of_an_owner_that_was_lost_before_the_seal_does_not_stay(
