@@ -109,6 +109,22 @@ def test_arguments_that_never_fit_are_an_error(small):
         ray.get(count.remote(*refs))
 
 
+def test_a_get_of_more_than_the_store_has_is_an_error_and_nothing_is_lost(small):
+    ray = small(_system_config={"store_full_timeout_ms": 200})
+    refs = [ray.put(content(number)) for number in range(12)]
+    with pytest.raises(ray.exceptions.ObjectStoreFullError):
+        ray.get(refs)
+    gc.collect()
+    assert [checksum(ray.get(ref)) for ref in refs] == [checksum(content(n)) for n in range(12)]
+
+
+def test_what_is_on_disk_is_ready(small):
+    ray = small()
+    refs = [ray.put(content(number)) for number in range(30)]
+    ready, others = ray.wait(refs, num_returns=30, timeout=60)
+    assert (ready, others) == (refs, [])
+
+
 def test_a_summary_of_memory_tells_what_was_spilled_and_restored(small):
     ray = small()
     refs = [ray.put(content(number)) for number in range(20)]
