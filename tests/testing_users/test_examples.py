@@ -33,6 +33,7 @@ def test_what_is_broken_is_found_and_replays(repository, tmp_path, name, broken,
     found = run_example(repository, tmp_path, name, broken)
     assert found.returncode == 1, found.stdout
     assert re.search(r"E +raysim: it fails with seed \d+", found.stdout)
+    _assert_documented(repository, name, found.stdout)
     what = re.search(r"E +pytest .* --raysim-replay (\S+)", found.stdout)[1]
     again = run_example(repository, tmp_path, name, broken, "--raysim-replay", what)
     assert again.returncode == 1, again.stdout
@@ -45,6 +46,17 @@ def test_what_is_broken_is_found_and_replays(repository, tmp_path, name, broken,
 def run_raysim(folder, *arguments):
     command = [sys.executable, "-m", "raysim", *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=200)
+
+
+def _assert_documented(repository, name, shown):
+    """The document shows, of what pytest prints, some lines in their order."""
+    text = (repository / "docs" / "testing.md").read_text()
+    block = text.partition(f"$ pytest examples/testing/{name}\n")[2].partition("```")[0]
+    told = [line.rstrip() for line in block.splitlines() if line.startswith("E")]
+    assert len(told) > 10
+    printed = iter(re.sub(r"\S*(?=examples/testing/)", "", shown).splitlines())
+    for line in told:
+        assert any(line == one.rstrip() for one in printed), f"not printed, or not there: {line}"
 
 
 def _errors(done):
