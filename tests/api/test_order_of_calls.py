@@ -66,8 +66,8 @@ def test_each_caller_keeps_its_own_order(ray, log_class):
         assert [line for line in lines if line[0] == caller] == [(caller, n) for n in range(20)]
 
 
-def test_argument_that_is_pending_holds_up_all_groups_of_its_caller(ray, after, signal):
-    """Groups are queues of the actor; what is not sent yet waits in one queue of the caller."""
+def test_argument_that_is_pending_holds_up_its_own_group_only(ray, after, signal):
+    """Groups are rows of their own, at the caller as at the actor."""
 
     @ray.remote(num_cpus=0, concurrency_groups={"one": 1, "other": 1})
     class Grouped:
@@ -82,20 +82,17 @@ def test_argument_that_is_pending_holds_up_all_groups_of_its_caller(ray, after, 
         def other(self):
             return list(self.seen)
 
-    @ray.remote(num_cpus=0)
-    def ask(actor):
-        return ray.get(actor.other.remote())
+        def of_the_nameless_group(self):
+            return list(self.seen)
 
     actor = Grouped.remote()
     actor.one.remote(after.remote(signal))
-    behind = actor.other.remote()
-    # Only now does a call that is not answered say anything: the actor is there, and its argument is to come.
-    assert ray.get(ask.remote(actor), timeout=PATIENCE) == []
-    ray.get(signal.until_waiting.remote(), timeout=PATIENCE)
-    with pytest.raises(ray.exceptions.GetTimeoutError):
-        ray.get(behind, timeout=0.5)
+    behind = actor.one.remote("early")
+    assert ray.get(actor.other.remote(), timeout=PATIENCE) == []
+    assert ray.get(actor.of_the_nameless_group.remote(), timeout=PATIENCE) == []
     ray.get(signal.open.remote())
     ray.get(behind, timeout=PATIENCE)
+    assert ray.get(actor.other.remote(), timeout=PATIENCE) == ["late", "early"]
 
 
 def test_failed_argument_lets_those_behind_go_on(ray, log_class):

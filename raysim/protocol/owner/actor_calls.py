@@ -134,19 +134,24 @@ class ActorCalls:
             self._fail(record, unavailable(info, "is restarting"))
             return
         actor.queue.append(record)
+        if call.group:
+            actor.some_in_groups = True
         if call.refs:
             self._arguments.wait(record, lambda: self._drain(actor))
         else:
             self._drain(actor)
 
     def _drain(self, actor: ActorClient) -> None:
-        """Send the calls at the head that are ready; one that is not blocks those behind it (Ray)."""
+        """Send the calls at the head that are ready; one that is not blocks those behind it in its group (Ray)."""
         if not actor.connected or actor.info is None:
             return
         if actor.info.out_of_order:
             actor.overtake()
-        elif actor.some_out_of_turn:
-            actor.let_pass()
+        else:
+            if actor.some_out_of_turn:
+                actor.let_pass()
+            if actor.some_in_groups:
+                actor.part_groups()
         queue = actor.queue
         while queue and (queue[0].missing == 0 or queue[0].cancelled):
             record = queue.popleft()

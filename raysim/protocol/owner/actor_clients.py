@@ -27,6 +27,8 @@ class ActorClient(msgspec.Struct):
     next_sequence: int = 0
     some_out_of_turn: bool = False
     """Calls that are made again may be in `queue`."""
+    some_in_groups: bool = False
+    """Calls of concurrency groups that have a name may be in `queue`."""
     connected: bool = False
     """The incarnation in `info` is alive as far as is known, and takes calls."""
     timer: Timer | None = None
@@ -60,6 +62,25 @@ class ActorClient(msgspec.Struct):
             self.queue = deque(ready + others)
         else:
             self.some_out_of_turn = any(record.call.out_of_turn for record in queue)
+
+    def part_groups(self) -> None:
+        """What waits holds up the calls of its own concurrency group only (Ray: a queue for each)."""
+        queue = self.queue
+        if not queue or not queue[0].missing:
+            return
+        free: list[TaskRecord] = []
+        held: dict[str, None] = {}
+        others: list[TaskRecord] = []
+        for record in queue:
+            if record.missing and not record.cancelled:
+                held[record.call.group] = None
+            (others if record.call.group in held else free).append(record)
+        queue.clear()
+        queue.extend(free + others)
+
+    def head(self, group: str) -> TaskRecord | None:
+        """Of the calls of a concurrency group that were not sent yet, the first."""
+        return next((record for record in self.queue if record.call.group == group), None)
 
     def sent(self) -> list[TaskRecord]:
         """What has no result yet, in the order in which it was sent."""

@@ -80,8 +80,7 @@ class Testimony:
         elif constructor := self._creations.unready(record.actor_id):
             arguments = self._missing(constructor)
             story = ObjectStory(ObjectStage.ACTOR_ARGUMENTS, arguments=arguments)
-        elif actor.connected and actor.queue:
-            head = actor.queue[0]
+        elif actor.connected and (head := actor.head(record.call.group)) is not None:
             story = ObjectStory(
                 ObjectStage.BEHIND, f"call {head.name}", arguments=self._missing(head)
             )

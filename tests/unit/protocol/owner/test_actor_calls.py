@@ -51,12 +51,17 @@ class Client:
     def alive(self, incarnation=0, at=FIRST, out_of_order=False):
         self.news(ActorState.ALIVE, incarnation, at, out_of_order=out_of_order)
 
-    def call(self, *args, retries=0, method="add"):
+    def call(self, *args, retries=0, method="add", group=""):
         rig = self.rig
         refs = [rig.arg(object_id, slot) for slot, object_id in enumerate(args)]
         self.numbers += 1
         call = TaskCall(
-            rig.ids.actor_task(self.actor_id), 0, b"%d" % self.numbers, refs, method=method
+            rig.ids.actor_task(self.actor_id),
+            0,
+            b"%d" % self.numbers,
+            refs,
+            method=method,
+            group=group,
         )
         rig.owner.actor_calls.submit(self.actor_id, call, [], method, retries)
         return return_id(call.task_id, 0)
@@ -161,6 +166,24 @@ def test_call_with_an_unready_argument_blocks_those_behind_it(rig, actor):
     assert [args for _, _, args in actor.pushed()] == [b"1"]
     rig.done(worker, argument, inline())
     assert actor.pushed() == [(1, 0, b"2"), (2, 0, b"3")]
+
+
+def test_call_with_an_unready_argument_blocks_its_own_concurrency_group_only(rig, actor):
+    """The nameless group is one as well."""
+    argument = rig.submit()
+    worker = rig.grant()
+    actor.call(argument, group="io")
+    actor.call(group="io")
+    actor.call()
+    actor.call(group="compute")
+    actor.alive()
+    assert actor.pushed() == [(0, 0, b"3"), (1, 0, b"4")]
+    actor.call(argument)
+    actor.call()
+    actor.call(group="compute")
+    assert actor.pushed() == [(2, 0, b"7")]
+    rig.done(worker, argument, inline())
+    assert [args for _, _, args in actor.pushed()] == [b"1", b"2", b"5", b"6"]
 
 
 def test_call_whose_argument_failed_uses_no_number(rig, actor):
