@@ -1,5 +1,6 @@
 """Programs on real processes: that code really runs elsewhere, and values really move through shared memory."""
 
+import gc
 import os
 import re
 import signal
@@ -371,6 +372,7 @@ def test_the_driver_keeps_no_shared_memory_after_the_session(start: Start) -> No
 
 
 def _descriptors() -> list[Path]:
+    gc.collect()  # Other tests' garbage may hold some.
     return [entry for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()]
 
 
