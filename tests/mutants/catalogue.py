@@ -35,11 +35,11 @@ MUTANTS = (
         "what a lost worker held is free",
     ),
     Mutant(
-        "request_of_the_lost_is_served",
-        "raylet.leases:Leases.on_request",
-        "if self._fence.has(sender):",
-        "if False:",
-        "a request may arrive after its sender was lost (Ray: PR 17634)",
+        "leases_of_the_lost_stay",
+        "raylet.leases:Leases.owner_lost",
+        'self._end_all(leases, f"its lease\'s owner was lost: {reason}")',
+        "pass",
+        "what a lost process was lent is taken back (Ray: PR 17634)",
     ),
     Mutant(
         "blocked_lease_gives_its_cpus_twice",
