@@ -216,10 +216,7 @@ class Pulls:
         entry = self._store.objects[pull.object_id]
         for process, count in pull.wanted_by.values():
             for _ in range(count):
-                if entry.handle != NOWHERE:
-                    self._store.pin(process, entry)
-                else:  # Made again here, when it was on disk.
-                    self._restores.want(process, entry, pull.reason)
+                self._store.pin(process, entry)
 
     def _no_holder(self, pull: Pull) -> None:
         """Unless its seal is under way from a process of this node, nobody has it."""

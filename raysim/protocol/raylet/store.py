@@ -169,7 +169,8 @@ class Store:
     # --- pins -------------------------------------------------------------------------------------
 
     def pin(self, process: Address, entry: StoredObject) -> None:
-        """Hand the object, which is in memory, to a process of this node."""
+        """Hand the object to a process of this node."""
+        assert entry.handle != NOWHERE, "handed out from nowhere: it is on disk only"
         if not entry.pins:
             self._cold.remove(entry)
         entry.pins += 1
