@@ -163,6 +163,8 @@ class Store:
             entry.creator = creator
         if not entry.pins:
             self.let_go(entry)
+        if entry.handle != handle:
+            self.room.serve()
         self._changed()
         return entry
 

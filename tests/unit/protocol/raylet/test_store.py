@@ -138,6 +138,15 @@ def test_wish_of_a_dead_process_does_not_take_the_room_that_comes_free(
     assert node.host.of(ExtentRefused) == []
 
 
+def test_second_copy_that_is_not_kept_makes_room(node: Node, owner: Address) -> None:
+    put(node, owner, 1, 40, owner)
+    fetch(node, owner, 1, 40, owner)
+    node.tell(owner, RequestExtent(2, 40))
+    assert node.tell(owner, RequestExtent(3, 40)) == []
+    sent = node.tell(owner, SealObject(2, oid(1), 40, owner))
+    assert [message.number for _, message in sent if isinstance(message, ExtentLent)] == [3]
+
+
 def test_small_wish_passes_one_that_does_not_fit(node: Node, owner: Address) -> None:
     put(node, owner, 1, 60, owner)
     node.tell(owner, RequestExtent(2, 100))
