@@ -6,6 +6,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 RAY_VENV ?= .venv-ray
+BENCH_VENV ?= .venv-bench
 ARGS   ?=
 
 PY     := $(VENV)/bin/python
@@ -18,6 +19,7 @@ STAMP     := $(VENV)/.ready-$(subst /,_,$(PYTHON))
 RUN_STAMP := $(STAMP)-run
 DEV_STAMP := $(STAMP)-dev
 RAY_STAMP := $(RAY_VENV)/.ready-$(subst /,_,$(PYTHON))-ray
+BENCH_STAMP := $(BENCH_VENV)/.ready-$(subst /,_,$(PYTHON))-bench
 SET_UP_BY := pyproject.toml constraints.txt tools/set_up_venv.py
 
 SHELL := /bin/bash
@@ -68,8 +70,8 @@ format: $(DEV_STAMP) ## let ruff format and mend what it can
 	$(PY) -m ruff format
 	$(PY) -m ruff check --fix
 
-bench: $(DEV_STAMP) ## rates of the real backend and of the simulator
-	@$(PY) -m bench $(ARGS)
+bench: $(DEV_STAMP) $(RAY_STAMP) $(BENCH_STAMP) ## the real backend beside its rivals, and the bars (ARGS="--quick")
+	@$(PY) -m bench --python $(RAY_VENV)/bin/python --python $(BENCH_VENV)/bin/python $(ARGS)
 
 mutants: $(DEV_STAMP) ## how soon the campaign finds each safeguard that is taken away
 	@$(PY) -m tests.mutants.measure $(ARGS)
@@ -81,7 +83,7 @@ constraints: ## take the newest versions and write them to constraints.txt
 	@$(PYTHON) tools/set_up_venv.py --newest constraints.txt
 
 clean: ## remove the virtual environments, caches and runs
-	rm -rf $(VENV) $(RAY_VENV) runs build dist .benchmarks .hypothesis
+	rm -rf $(VENV) $(RAY_VENV) $(BENCH_VENV) runs build dist .benchmarks .hypothesis
 	rm -rf .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -107,3 +109,8 @@ $(RAY_STAMP): $(SET_UP_BY) | python
 	  ( cd '$(RAY_VENV)'/lib/python3*/site-packages && \
 	    echo 'import atexit, gc; atexit.register(gc.freeze)' > ends_sooner.pth ) && \
 	  touch $@ || echo 'Ray cannot be installed here: what needs it is left out.' >&2
+
+$(BENCH_STAMP): $(SET_UP_BY) | python
+	@rm -f $@
+	@'$(PYTHON)' tools/set_up_venv.py '$(BENCH_VENV)' --extras bench && touch $@ || \
+	  echo 'Dask and loky cannot be installed here: they are left out.' >&2

@@ -1,137 +1,108 @@
-"""`python -m bench`: runs the contenders in turn, each in a fresh process, and prints one table of ratios.
+"""`python -m bench`: the contenders take turns, and one table of ratios says which bars were met.
 
-Ray takes part where `import ray` works, or where RAYSIM_BENCH_RAY_PYTHON names an interpreter that
-has it. Then come the bars of the simulator. Writes `runs/bench/results.json` and `runs/bench/results.md`.
+Ray, Dask and loky take part where .venv-ray and .venv-bench have them, or an interpreter named by --python.
+Then comes the simulator. Writes results.md, results.json and, where matplotlib is, results.svg. Ctrl-C ends it with
+what there is.
 """
 
 import argparse
-import importlib.util
-import json
-import os
-import platform
-import statistics
+import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
-from bench.simulated import measured
+from bench import machine
+from bench.contenders import BY_NAME, find
+from bench.leaving import Run, leave
+from bench.lines import FIRST_SIZE_LINES, LINES, OURS, SIZE_LINES, Line
+from bench.turns import ROOT, Settings, Told, take_all, turns
 
-HERE = Path(__file__).parent
 ROUNDS = 3
-TIMEOUT_S = 300
-
-Results = dict[str, dict[str, list[float]]]
-"""Contender -> measurement -> one rate a round."""
-
-
-def ray_python() -> str | None:
-    """The interpreter that runs Ray's part, or None."""
-    named = os.environ.get("RAYSIM_BENCH_RAY_PYTHON")
-    if named:
-        return named
-    return sys.executable if importlib.util.find_spec("ray") else None
+FULL = Settings(ROUNDS, seconds=1.0, scale=1.0, grouped=True)
+QUICK = Settings(1, seconds=0.1, scale=0.05, grouped=False)
+INTERPRETERS = (".venv-ray/bin/python", ".venv-bench/bin/python")
+"""As `make test-ray` and `make bench` set them up."""
 
 
-def contenders() -> dict[str, str]:
-    """Name -> interpreter."""
-    found = {
-        "cluster": sys.executable,
-        "ProcessPoolExecutor": sys.executable,
-        "sim": sys.executable,
-    }
-    ray = ray_python()
-    if ray is not None:
-        found["ray"] = ray
-    else:
-        print(
-            "Ray is not installed here: its column is left out. "
-            "Set RAYSIM_BENCH_RAY_PYTHON to an interpreter that has it.",
-            file=sys.stderr,
-        )
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument(
+        "--only", metavar="PATTERN", help="lines whose name this matches (a regular expression)"
+    )
+    parser.add_argument("--rounds", type=int, help=f"turns of each contender ({ROUNDS})")
+    parser.add_argument("--quick", action="store_true", help="one short round: a minute, and rough")
+    parser.add_argument(
+        "--sizes", action="store_true", help="what sizes cost, instead of the lines"
+    )
+    parser.add_argument("--contenders", default=",".join(BY_NAME), help="of: %(default)s")
+    parser.add_argument(
+        "--python", action="append", default=[], help="an interpreter that may have rivals"
+    )
+    parser.add_argument("--long", action="store_true", help="a million simulated tasks, too")
+    parser.add_argument("--out", type=Path, default=Path("runs/bench"))
+    return parser.parse_args()
+
+
+def chosen(only: str | None, sizes: bool, quick: bool) -> list[Line]:
+    pattern = re.compile(only or "", re.IGNORECASE)
+    among = (FIRST_SIZE_LINES if quick else SIZE_LINES) if sizes else LINES
+    found = [line for line in among if pattern.search(line.name)]
+    if not found:
+        known = "\n  ".join(line.name for line in LINES + SIZE_LINES)
+        sys.exit(f"bench: no line's name matches {only!r}. The lines are:\n  {known}")
     return found
 
 
-def run(name: str, python: str) -> dict[str, float]:
-    done = subprocess.run(
-        [python, str(HERE / "workloads.py"), name],
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        cwd=HERE.parent,
-        env={**os.environ, "PYTHONPATH": str(HERE.parent) if name == "sim" else ""},
-        check=False,
-    )
+def named(contenders: str) -> list[str]:
+    names = contenders.split(",")
+    unknown = [name for name in names if name not in BY_NAME]
+    if unknown:
+        sys.exit(f"bench: no contender is called {unknown[0]!r}. There are: {', '.join(BY_NAME)}")
+    return names
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    given = arguments()
+    settings = QUICK if given.quick else FULL
+    if given.rounds:
+        settings = settings._replace(rounds=given.rounds)
+    lines = chosen(given.only, given.sizes, given.quick)
+    others = [*given.python, *(str(ROOT / place) for place in INTERPRETERS)]
+    ready, left_out = find(named(given.contenders), sys.executable, others)
+    for name, why in left_out.items():
+        say(f"{name} is left out: {why}")
+    # The end that `kill` asks for is the same as that of Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+    before, told, interrupted, simulator = machine.load(), Told({}, []), False, ""
+    try:
+        take_all(list(turns(lines, ready, settings)), settings, told, say)
+        if not (given.only or given.quick or given.sizes):
+            simulator = simulated(given.long, told)
+    except KeyboardInterrupt:
+        interrupted = True
+        say("Interrupted: the table holds what was measured until now.")
+    run = Run(lines, ready, left_out, told, (before, machine.load()), simulator)
+    say(f"\nWritten to {given.out}: {', '.join(leave(run, given.out))}")
+    if interrupted:
+        return 130
+    return 1 if any(failure.startswith(OURS) for failure in told.failures) else 0
+
+
+def simulated(long: bool, told: Told) -> str:
+    """The table of `bench.simulated`."""
+    say("The simulator")
+    command = [sys.executable, "-m", "bench.simulated", *(["--long"] if long else [])]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     if done.returncode != 0:
-        sys.exit(f"bench: {name} failed with exit code {done.returncode}:\n{done.stderr}")
-    rates: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
-    return rates
-
-
-def measure(rounds: int) -> Results:
-    results: Results = {}
-    found = contenders()
-    for number in range(rounds):
-        for name, python in found.items():
-            print(f"round {number + 1} of {rounds}: {name}", file=sys.stderr, flush=True)
-            for measurement, value in run(name, python).items():
-                results.setdefault(name, {}).setdefault(measurement, []).append(value)
-    return results
-
-
-def shown(values: list[float] | None) -> str:
-    if not values:
-        return "-"
-    spread = (max(values) - min(values)) / statistics.median(values)
-    return f"{statistics.median(values):,.4g} (±{spread / 2:.0%})"
-
-
-def ratio(ours: list[float], theirs: list[float] | None) -> str:
-    if not theirs:
-        return "-"
-    return f"{statistics.median(ours) / statistics.median(theirs):.2f}x"
-
-
-def table(results: Results) -> str:
-    """Markdown: rates in operations (or bytes) a second, medians over the rounds, half the spread."""
-    cluster = results["cluster"]
-    pool, ray = results["ProcessPoolExecutor"], results.get("ray", {})
-    lines = [
-        "| per second | cluster | ProcessPoolExecutor | ray | cluster / pool | cluster / ray |",
-        "|---|---|---|---|---|---|",
-    ]
-    for name, ours in cluster.items():
-        theirs, rays = pool.get(name), ray.get(name)
-        cells = [
-            name,
-            shown(ours),
-            shown(theirs),
-            shown(rays),
-            ratio(ours, theirs),
-            ratio(ours, rays),
-        ]
-        lines.append("| " + " | ".join(cells) + " |")
-    lines += ["", "| simulated, per second of wall time | sim |", "|---|---|"]
-    lines += [f"| {name} | {shown(values)} |" for name, values in results["sim"].items()]
-    return "\n".join(lines)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--out", type=Path, default=Path("runs/bench"))
-    parser.add_argument("--long", action="store_true", help="a million simulated tasks, too")
-    given = parser.parse_args()
-    results = measure(given.rounds)
-    text = f"{table(results)}\n\n{measured(given.long)}"
-    given.out.mkdir(parents=True, exist_ok=True)
-    machine = {"python": platform.python_version(), "cores": os.cpu_count()}
-    (given.out / "results.json").write_text(
-        json.dumps({"machine": machine, "rates": results}, indent=1)
-    )
-    (given.out / "results.md").write_text(text + "\n")
-    print(text)
-    print(f"\nWritten to {given.out}/results.md and results.json", file=sys.stderr)
+        told.failures.append(f"{OURS}, the simulator: exit code {done.returncode}")
+    return done.stdout.rstrip()
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import raysim
-from bench.workloads import rate
+from bench.rate import rate
 from raysim.dag import CompiledDAG, InputNode
 
 CHAINS = (1, 3, 5)

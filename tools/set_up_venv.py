@@ -117,7 +117,7 @@ def write_newest(file: Path) -> None:
     """Resolve everything anew, without constraints, and keep what came out."""
     with tempfile.TemporaryDirectory(prefix="raysim-newest-") as scratch:
         venv = Path(scratch) / "venv"
-        set_up(venv, "dev", None)
+        set_up(venv, "dev,bench", None)
         listing: Command = [python_of(venv), "-m", "pip", "freeze", "--exclude-editable"]
         if not has_pip(venv):
             listing = ["uv", "pip", "freeze", "--exclude-editable", "--python", python_of(venv)]
