@@ -79,7 +79,7 @@ def main() -> int:
     # The end that `kill` asks for is the same as that of Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
-    before, told, interrupted, simulator = machine.load(), Told({}, []), False, ""
+    before, told, interrupted, simulator = machine.load(), Told({}, {}, []), False, ""
     try:
         take_all(list(turns(lines, ready, settings)), settings, told, say)
         if not (given.only or given.quick or given.sizes):

@@ -19,16 +19,26 @@ class Participant(NamedTuple):
     """What its interpreter has to have, beside what everybody needs. None: nothing."""
     foreign: bool = False
     """It may have an interpreter of its own."""
+    groups: tuple[str, ...] | None = None
+    """Of the lines that it does some of. None: of all."""
+
+    def does(self, group: str) -> bool:
+        return self.groups is None or group in self.groups
+
+
+_OF_POOLS = ("tasks", "session")
 
 
 PARTICIPANTS = (
     Participant(OURS, "ray_api:Cluster", "raysim-core"),
     Participant("ray", "ray_api:Ray", "ray", foreign=True),
-    Participant("ProcessPoolExecutor", "process_pools:StandardExecutor"),
-    Participant("multiprocessing.Pool", "process_pools:StandardPool"),
-    Participant("loky", "process_pools:Loky", "loky", foreign=True),
-    Participant("dask", "dask_client:Dask", "distributed", foreign=True),
-    Participant("memcpy", "memory_copy:MemoryCopy"),
+    Participant("ProcessPoolExecutor", "process_pools:StandardExecutor", groups=_OF_POOLS),
+    Participant("multiprocessing.Pool", "process_pools:StandardPool", groups=_OF_POOLS),
+    Participant("loky", "process_pools:Loky", "loky", foreign=True, groups=_OF_POOLS),
+    Participant(
+        "dask", "dask_client:Dask", "distributed", True, ("tasks", "actors", "objects", "session")
+    ),
+    Participant("memcpy", "memory_copy:MemoryCopy", groups=("objects",)),
 )
 BY_NAME = {participant.name: participant for participant in PARTICIPANTS}
 

@@ -30,14 +30,17 @@ class Run(NamedTuple):
 def leave(run: Run, out: Path) -> list[str]:
     """Print the table and keep it; the names of the files in `out`."""
     rows = table.rows(run.lines, run.told.values)
+    cpu = table.rows([table.of_cpu(line) for line in run.lines], run.told.cpu)
     about = machine.described()
+    contenders = [one.participant.name for one in run.ready]
     text = "\n\n".join(
         part
         for part in (
             machine.header(about, run.loads, run.ready),
             *(f"Left out: {name}, as {why}." for name, why in run.left_out.items()),
             *(f"Failed: {failure}." for failure in run.told.failures),
-            table.markdown(rows, [one.participant.name for one in run.ready]),
+            table.markdown(rows, contenders),
+            table.markdown_of_cpu(cpu, contenders),
             run.simulator,
         )
         if part
@@ -48,6 +51,7 @@ def leave(run: Run, out: Path) -> list[str]:
         "left_out": run.left_out,
         "failures": run.told.failures,
         "lines": table.as_json(rows),
+        "cpu": table.as_json(cpu),
     }
     out.mkdir(parents=True, exist_ok=True)
     (out / "results.md").write_text(text + "\n")

@@ -20,6 +20,7 @@ class Unit(Enum):
     MEGABYTES = "MB"
     CORE = "% of a core"
     BYTES = "B"
+    CPU = "us"
 
     @property
     def higher_is_better(self) -> bool:

@@ -1,8 +1,11 @@
 """How one line is timed, by pytest-benchmark. Never what runs."""
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
+
+import psutil
 
 from bench.lines import Line, Unit
 
@@ -37,8 +40,25 @@ def measure(benchmark: Any, line: Line, operation: Operation, seconds: float) ->
         rounds, iterations = settle(operation.call, seconds)
     else:
         rounds, iterations = (1 if repeated or seconds < 1 else SESSIONS), 1
+    # To look at other processes costs this one something, which is nobody's.
+    others, own = cpu_of_others(), time.process_time()
     result = _pedantic(benchmark, operation, rounds, iterations)
+    own = time.process_time() - own
+    used = own + cpu_of_others() - others
     benchmark.extra_info |= {"line": line.name, "value": _value(line, operation, benchmark, result)}
+    if line.unit.higher_is_better:
+        # pytest-benchmark calls once more when it has called several times in a row: for the result.
+        calls = rounds * iterations + (iterations > 1)
+        benchmark.extra_info["cpu_us"] = 1e6 * used / (calls * operation.per_call)
+
+
+def cpu_of_others() -> float:
+    """Seconds of the processes that this one has started and that live."""
+    used = 0.0
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            used += sum(process.cpu_times()[:2])
+    return used
 
 
 def _pedantic(benchmark: Any, operation: Operation, rounds: int, iterations: int) -> Any:

@@ -74,6 +74,33 @@ def markdown(table: Sequence[Row], contenders: Sequence[str]) -> str:
     return "\n\n".join(parts)
 
 
+def of_cpu(line: Line) -> Line:
+    """The same line, of which the processors' time is told."""
+    return line._replace(unit=Unit.CPU, bars=())
+
+
+def markdown_of_cpu(table: Sequence[Row], contenders: Sequence[str]) -> str:
+    """What each thing done costs the processors: on a busy machine, the better comparison."""
+    if not table:
+        return ""
+    rivals = [name for name in contenders if any(name in row.ratios for row in table)]
+    heads = [
+        "CPU of all processes for each",
+        OURS,
+        *rivals,
+        *(f"against {name}" for name in rivals),
+    ]
+    lines = [
+        [
+            row.line.name,
+            *(shown(row.values.get(name), row.line.unit) for name in (OURS, *rivals)),
+            *(_ratio(row.ratios.get(name)) for name in rivals),
+        ]
+        for row in table
+    ]
+    return _table(heads, lines)
+
+
 def _ratios(table: Sequence[Row], rivals: Sequence[str]) -> str:
     heads = ["line", OURS, *(f"against {name}" for name in rivals), "bar", "reached", "met"]
     lines = [

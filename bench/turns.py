@@ -29,6 +29,14 @@ Values = dict[str, dict[str, list[float]]]
 """Contender -> line -> its value in each round."""
 
 
+class Found(NamedTuple):
+    """Of one turn, by the line's name."""
+
+    values: dict[str, float]
+    cpu: dict[str, float]
+    """Microseconds of all processes for each thing done: what a busy machine changes least."""
+
+
 class Settings(NamedTuple):
     rounds: int
     seconds: float
@@ -48,7 +56,7 @@ class Turn(NamedTuple):
 
 
 class TurnFailedError(Exception):
-    """Of one contender. The values that there are, why there are no more, and the end of what it said."""
+    """Of one contender. What it found, why that is not all, and the end of what it said."""
 
 
 def turns(lines: Sequence[Line], ready: Sequence[Ready], settings: Settings) -> Iterator[Turn]:
@@ -59,23 +67,29 @@ def turns(lines: Sequence[Line], ready: Sequence[Ready], settings: Settings) -> 
     for number in range(1, settings.rounds + 1):
         for name, members in parts:
             for one in ready:
-                # What a size costs is asked of raysim alone.
-                taken = [m.name for m in members if m.size is None or one.participant.name == OURS]
+                taken = [line.name for line in members if asked_of(line, one)]
                 if taken:
                     yield Turn(number, one, tuple(taken), name)
 
 
-def take(turn: Turn, settings: Settings) -> dict[str, float]:
-    """The value of each line that this contender does. `TurnFailedError` tells of less than all."""
+def asked_of(line: Line, one: Ready) -> bool:
+    """What a size costs is asked of raysim alone."""
+    if line.size is not None:
+        return one.participant.name == OURS
+    return one.participant.does(line.group)
+
+
+def take(turn: Turn, settings: Settings) -> Found:
+    """All lines that this contender does. `TurnFailedError` tells of fewer."""
     with tempfile.TemporaryDirectory(prefix="raysim-bench-") as folder:
         out, log = Path(folder) / "turn.json", Path(folder) / "log"
         with log.open("wb") as said:
             status = run(command(turn, settings, out), said)
-        values = read(out)
+        found = read(out)
         if status == 0:
-            return values
+            return found
         why = f"no end after {TIMEOUT_S} s" if status is None else f"exit code {status}"
-        raise TurnFailedError(values, why, tail(log))
+        raise TurnFailedError(found, why, tail(log))
 
 
 def run(arguments: list[str], said: IO[bytes]) -> int | None:
@@ -132,12 +146,15 @@ def surroundings() -> dict[str, str]:
     return kept | {"RAY_USAGE_STATS_ENABLED": "0"}
 
 
-def read(out: Path) -> dict[str, float]:
+def read(out: Path) -> Found:
     """What pytest-benchmark wrote: nothing, where not one line was measured."""
     if not out.exists() or not out.stat().st_size:
-        return {}
-    found = [each["extra_info"] for each in json.loads(out.read_text())["benchmarks"]]
-    return {info["line"]: info["value"] for info in found}
+        return Found({}, {})
+    told = [each["extra_info"] for each in json.loads(out.read_text())["benchmarks"]]
+    return Found(
+        {info["line"]: info["value"] for info in told},
+        {info["line"]: info["cpu_us"] for info in told if "cpu_us" in info},
+    )
 
 
 def tail(log: Path) -> str:
@@ -160,7 +177,13 @@ class Told(NamedTuple):
     """What came of all turns."""
 
     values: Values
+    cpu: Values
     failures: list[str]
+
+    def add(self, contender: str, found: Found) -> None:
+        for kept, new in ((self.values, found.values), (self.cpu, found.cpu)):
+            for line, value in new.items():
+                kept.setdefault(contender, {}).setdefault(line, []).append(value)
 
 
 def take_all(
@@ -176,10 +199,9 @@ def take_all(
             f"{turn.group}: {name}" + (f" (about {left:.0f} s left)" if left else "")
         )
         try:
-            values = take(turn, settings)
+            told.add(name, take(turn, settings))
         except TurnFailedError as failure:
-            values, why, said = failure.args
+            found, why, said = failure.args
+            told.add(name, found)
             told.failures.append(f"{name}, {turn.group}, round {turn.number}: {why}")
             say(f"{told.failures[-1]}\n{said}")
-        for line, value in values.items():
-            told.values.setdefault(name, {}).setdefault(line, []).append(value)

@@ -19,7 +19,7 @@ def test_a_beam_for_each_line_that_the_rival_was_measured_on():
             line("c", [("ray", 7.0)], [(None, 80)]),
         ]
     }
-    assert beams(results) == [Beam("a", 5.0, 6), Beam("c", 7.0, None)]
+    assert beams(results, "ray") == [Beam("a", 5.0, 6), Beam("c", 7.0, None)]
 
 
 def test_its_colour_says_whether_the_bar_was_met():

@@ -1,5 +1,6 @@
 """The benchmark itself runs: every line once, a quick table, an end by Ctrl-C. What it measures people judge."""
 
+import importlib
 import json
 import signal
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench.contenders import PARTICIPANTS
-from bench.lines import LINES
+from bench.lines import BY_NAME, LINES
 from bench.workloads.ray_api import RayApi
 from tests.cluster.inspection import until
 
@@ -41,6 +42,16 @@ def test_every_line_of_a_contender_runs(repository, contender):
 
 def test_every_line_has_a_workload():
     assert [line.name for line in LINES if line.name not in RayApi.lines] == []
+
+
+@pytest.mark.parametrize(
+    "one", [one for one in PARTICIPANTS if not one.foreign], ids=lambda one: one.name
+)
+def test_a_contender_is_asked_for_the_groups_of_lines_that_it_does(one):
+    module, _, name = one.factory.partition(":")
+    lines = getattr(importlib.import_module(f"bench.workloads.{module}"), name).lines
+    groups = {BY_NAME[line].group for line in lines}
+    assert all(one.does(group) == (group in groups) for group in {line.group for line in LINES})
 
 
 def test_a_quick_run_prints_the_table_and_keeps_it(repository, tmp_path, bench):

@@ -85,6 +85,19 @@ def test_what_sizes_cost_is_a_table_of_its_own():
     ]
 
 
+def test_what_the_processors_did_is_compared_as_well():
+    """Less is better; who used nothing that can be seen has no ratio."""
+    lines = [table.of_cpu(line) for line in (RATE, START)]
+    cpu = {"cluster": {"calls": [2.0]}, "ray": {"calls": [30.0]}, "memcpy": {"start": [1.0]}}
+    text = table.markdown_of_cpu(table.rows(lines[:1], cpu), ["cluster", "ray", "memcpy"])
+    assert text.splitlines() == [
+        "| CPU of all processes for each | cluster | ray | against ray |",
+        "| --- | --- | --- | --- |",
+        "| calls | 2 us | 30 us | 15x |",
+    ]
+    assert table.markdown_of_cpu([], ["cluster"]) == ""
+
+
 def test_json_has_every_round():
     values = {"cluster": {"calls": [8.0, 6.0]}, "ray": {"calls": [2.0, 2.0]}}
     (found,) = table.as_json(table.rows([RATE], values))

@@ -6,7 +6,7 @@ import pytest
 from bench import turns
 from bench.contenders import BY_NAME, Ready, find, look
 from bench.lines import Line
-from bench.turns import Settings, Told, Turn, TurnFailedError, held_back
+from bench.turns import Found, Settings, Told, Turn, TurnFailedError, held_back
 
 LINES = (Line("a", "one"), Line("b", "one"), Line("c", "two"), Line("c: 10", "sizes", size=10))
 READY = [Ready(BY_NAME[name], sys.executable, "1") for name in ("cluster", "ray")]
@@ -36,6 +36,13 @@ def test_in_a_quick_run_they_take_one_turn_each():
     ]
 
 
+def test_nobody_takes_a_turn_at_lines_that_it_does_not_do():
+    pool = Ready(BY_NAME["multiprocessing.Pool"], sys.executable, "1")
+    lines = (Line("a", "tasks"), Line("b", "actors"), Line("c", "session"))
+    found = turns.turns(lines, [pool], SETTINGS._replace(rounds=1))
+    assert [turn.lines for turn in found] == [("a",), ("c",)]
+
+
 @pytest.fixture
 def answers(monkeypatch):
     """What each turn gives, in order: values, or an error."""
@@ -52,22 +59,25 @@ def answers(monkeypatch):
 
 
 def taken(count):
-    told = Told({}, [])
+    told = Told({}, {}, [])
     all_turns = [Turn(1, READY[0], ("a",), "one")] * count
     return told, lambda: turns.take_all(all_turns, SETTINGS, told, lambda text: None)
 
 
 def test_a_turn_that_fails_leaves_what_it_measured_and_the_turns_after_it(answers):
-    answers += [{"a": 1.0}, TurnFailedError({"b": 9.0}, "exit code 1", "said"), {"a": 2.0}]
+    failed = TurnFailedError(Found({"b": 9.0}, {}), "exit code 1", "said")
+    answers += [Found({"a": 1.0}, {"a": 5.0}), failed, Found({"a": 2.0}, {})]
     told, go = taken(3)
     go()
     assert told == Told(
-        {"cluster": {"a": [1.0, 2.0], "b": [9.0]}}, ["cluster, one, round 1: exit code 1"]
+        {"cluster": {"a": [1.0, 2.0], "b": [9.0]}},
+        {"cluster": {"a": [5.0]}},
+        ["cluster, one, round 1: exit code 1"],
     )
 
 
 def test_who_stops_early_keeps_what_was_measured(answers):
-    answers += [{"a": 1.0}, KeyboardInterrupt()]
+    answers += [Found({"a": 1.0}, {}), KeyboardInterrupt()]
     told, go = taken(2)
     with pytest.raises(KeyboardInterrupt):
         go()
