@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from bench.lines import OURS, Bar, Line, Unit
-from bench.turns import Values
+from bench.turns import Rounds, Values
 
 
 class Verdict(NamedTuple):
@@ -19,9 +19,9 @@ class Verdict(NamedTuple):
 
 class Row(NamedTuple):
     line: Line
-    values: dict[str, list[float]]
+    values: dict[str, Rounds]
     """Contender -> value of each round."""
-    ratios: dict[str, list[float]]
+    ratios: dict[str, Rounds]
     """Rival -> how many times as good `cluster` was, in each round."""
     verdicts: tuple[Verdict, ...]
 
@@ -34,7 +34,7 @@ def rows(lines: Sequence[Line], values: Values) -> list[Row]:
 
 def row(line: Line, values: Values) -> Row:
     of_line = {name: found[line.name] for name, found in values.items() if line.name in found}
-    ours = of_line.get(OURS, [])
+    ours = of_line.get(OURS, {})
     ratios = {
         name: compared(line.unit, ours, theirs)
         for name, theirs in of_line.items()
@@ -43,20 +43,17 @@ def row(line: Line, values: Values) -> Row:
     return Row(line, of_line, ratios, tuple(judged(line, bar, ours, ratios) for bar in line.bars))
 
 
-def compared(unit: Unit, ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
+def compared(unit: Unit, ours: Rounds, theirs: Rounds) -> Rounds:
     """Neighbours in time: on a machine that others use rates drift, ratios do not. Above 1 is better."""
-    if unit.higher_is_better:
-        return [our / their for our, their in zip(ours, theirs, strict=False) if their]
-    return [their / our for our, their in zip(ours, theirs, strict=False) if our]
+    better, worse = (ours, theirs) if unit.higher_is_better else (theirs, ours)
+    return {number: better[number] / worse[number] for number in better if worse.get(number)}
 
 
-def judged(
-    line: Line, bar: Bar, ours: Sequence[float], ratios: Mapping[str, Sequence[float]]
-) -> Verdict:
+def judged(line: Line, bar: Bar, ours: Rounds, ratios: Mapping[str, Rounds]) -> Verdict:
     found = ours if bar.rival is None else ratios.get(bar.rival)
     if not found:
         return Verdict(bar, None, None)
-    reached = statistics.median(found)
+    reached = median(found)
     at_least = bar.rival is not None or line.unit.higher_is_better
     return Verdict(bar, reached, reached >= bar.value if at_least else reached <= bar.value)
 
@@ -129,18 +126,22 @@ def _table(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in [heads, ["---"] * len(heads), *lines])
 
 
-def shown(values: Sequence[float] | None, unit: Unit) -> str:
-    if not values:
+def median(rounds: Rounds) -> float:
+    return statistics.median(rounds.values())
+
+
+def shown(rounds: Rounds | None, unit: Unit) -> str:
+    if not rounds:
         return "-"
-    middle = statistics.median(values)
+    middle, values = median(rounds), rounds.values()
     text = f"{middle:,.0f}" if abs(middle) >= 1000 else f"{middle:.3g}"
     several = len(values) > 1 and middle
     spread = f" (±{(max(values) - min(values)) / 2 / middle:.0%})" if several else ""
     return f"{text} {unit.value}{spread}"
 
 
-def _ratio(ratios: Sequence[float] | None) -> str:
-    return f"{statistics.median(ratios):.3g}x" if ratios else "-"
+def _ratio(ratios: Rounds | None) -> str:
+    return f"{median(ratios):.3g}x" if ratios else "-"
 
 
 def bar_text(line: Line, bar: Bar) -> str:
@@ -170,11 +171,11 @@ def as_json(table: Sequence[Row]) -> list[dict[str, Any]]:
             "higher_is_better": row.line.unit.higher_is_better,
             "size": row.line.size,
             "values": {
-                name: {"median": statistics.median(found), "rounds": found}
+                name: {"median": median(found), "rounds": found}
                 for name, found in row.values.items()
             },
             "ratios": {
-                name: {"median": statistics.median(found), "rounds": found}
+                name: {"median": median(found), "rounds": found}
                 for name, found in row.ratios.items()
                 if found
             },

@@ -25,8 +25,11 @@ LAST_WORDS_S = 10.0
 LAST_LINES = 15
 """Of what a turn said that failed."""
 
-Values = dict[str, dict[str, list[float]]]
-"""Contender -> line -> its value in each round."""
+Rounds = dict[int, float]
+"""Round -> value. A turn that failed leaves a gap."""
+
+Values = dict[str, dict[str, Rounds]]
+"""By contender, and by line."""
 
 
 class Found(NamedTuple):
@@ -180,10 +183,11 @@ class Told(NamedTuple):
     cpu: Values
     failures: list[str]
 
-    def add(self, contender: str, found: Found) -> None:
+    def add(self, turn: Turn, found: Found) -> None:
+        name = turn.ready.participant.name
         for kept, new in ((self.values, found.values), (self.cpu, found.cpu)):
             for line, value in new.items():
-                kept.setdefault(contender, {}).setdefault(line, []).append(value)
+                kept.setdefault(name, {}).setdefault(line, {})[turn.number] = value
 
 
 def take_all(
@@ -199,9 +203,9 @@ def take_all(
             f"{turn.group}: {name}" + (f" (about {left:.0f} s left)" if left else "")
         )
         try:
-            told.add(name, take(turn, settings))
+            told.add(turn, take(turn, settings))
         except TurnFailedError as failure:
             found, why, said = failure.args
-            told.add(name, found)
+            told.add(turn, found)
             told.failures.append(f"{name}, {turn.group}, round {turn.number}: {why}")
             say(f"{told.failures[-1]}\n{said}")

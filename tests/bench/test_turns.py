@@ -60,7 +60,7 @@ def answers(monkeypatch):
 
 def taken(count):
     told = Told({}, {}, [])
-    all_turns = [Turn(1, READY[0], ("a",), "one")] * count
+    all_turns = [Turn(number, READY[0], ("a",), "one") for number in range(1, count + 1)]
     return told, lambda: turns.take_all(all_turns, SETTINGS, told, lambda text: None)
 
 
@@ -70,9 +70,9 @@ def test_a_turn_that_fails_leaves_what_it_measured_and_the_turns_after_it(answer
     told, go = taken(3)
     go()
     assert told == Told(
-        {"cluster": {"a": [1.0, 2.0], "b": [9.0]}},
-        {"cluster": {"a": [5.0]}},
-        ["cluster, one, round 1: exit code 1"],
+        {"cluster": {"a": {1: 1.0, 3: 2.0}, "b": {2: 9.0}}},
+        {"cluster": {"a": {1: 5.0}}},
+        ["cluster, one, round 2: exit code 1"],
     )
 
 
@@ -81,7 +81,7 @@ def test_who_stops_early_keeps_what_was_measured(answers):
     told, go = taken(2)
     with pytest.raises(KeyboardInterrupt):
         go()
-    assert told.values == {"cluster": {"a": [1.0]}}
+    assert told.values == {"cluster": {"a": {1: 1.0}}}
 
 
 def test_ctrl_c_while_a_turn_is_being_started_comes_when_it_can_be_ended():
