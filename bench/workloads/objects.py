@@ -41,13 +41,19 @@ def multi_put_calls(world: Any) -> Operation:
 
 def put_gigabytes(world: Any) -> Operation:
     """Of pages that were never written to, as Ray's: the machine reads them all from one page of zeros."""
-    ray, array = world.ray, np.zeros(world.scaled(LARGE), dtype=np.int64)
-    return Operation(lambda: ray.put(array), array.nbytes / 1e9)
+    return put_again(world.ray, np.zeros(world.scaled(LARGE), dtype=np.int64))
 
 
 def put_touched(world: Any) -> Operation:
-    ray, array = world.ray, touched(world.scaled(LARGE))
-    return Operation(lambda: ray.put(array), array.nbytes / 1e9)
+    return put_again(world.ray, touched(world.scaled(LARGE)))
+
+
+def put_again(ray: Any, array: Any) -> Operation:
+    def put() -> None:
+        # Whoever times the call would keep a reference that it returned, and so this object beside the next.
+        ray.put(array)
+
+    return Operation(put, array.nbytes / 1e9)
 
 
 def touched(numbers: int) -> Any:
