@@ -3,15 +3,40 @@
 import signal
 import threading
 from collections.abc import Callable
-from types import FrameType
+from threading import get_ident
+from types import FrameType, TracebackType
 from typing import Any
 
 from raysim.exceptions import LocalRayletDiedError
 from raysim.protocol.host import RunnableTask, Waiter
 from raysim.spec.address import Address
-from raysim_cluster.inboxes import Listening
+from raysim_cluster.listening import Listening
 from raysim_cluster.pump import Stop
 from raysim_cluster.user_host import UserHost
+
+
+class Guard:
+    """What the main thread does inside, Ctrl-C waits for. Costs less than the lock, and keeps nobody else out."""
+
+    def __init__(self, host: "DriverHost", main: int | None) -> None:
+        self._host = host
+        self._main = main
+        self.depth = 0
+
+    def __enter__(self) -> None:
+        if get_ident() == self._main:
+            self.depth += 1
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if get_ident() == self._main:
+            self.depth -= 1
+            if self._host.interrupted and not self.depth:
+                self._host.interrupt_if_free()
 
 
 class DriverHost(UserHost):
@@ -20,15 +45,19 @@ class DriverHost(UserHost):
 
     raylet: Address | None = None
     _interrupt = Stop()
-    _guarded = False
-    """The main thread blocks: an interrupt waits until it has left the pump."""
     _previous: Any = None
     """The program's own handler of SIGINT, while ours stands before it."""
     _pending: tuple[int, FrameType | None] | None = None
     _gone = ""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._main = threading.main_thread().ident
+        self._guard = Guard(self, self._main)
+        self.guard = self._guard
+
     def listen(self, waiter: Waiter, timeout_ns: int | None, listening: Listening | None) -> bool:
-        if self._previous is None or threading.current_thread() is not threading.main_thread():
+        if self._previous is None or get_ident() != self._main:
             done = super().listen(waiter, timeout_ns, listening)
         else:
             done = self._block_main(waiter, timeout_ns, listening)
@@ -76,14 +105,8 @@ class DriverHost(UserHost):
     def _block_main(
         self, waiter: Waiter, timeout_ns: int | None, listening: Listening | None
     ) -> bool:
-        self._guarded = True
-        try:
-            done = self.pump.block(waiter, timeout_ns, self._interrupt, listening)
-        finally:
-            self._guarded = False
-        if self._interrupt.requested:
-            self._raise_interrupt()
-        return done
+        with self._guard:
+            return self.pump.block(waiter, timeout_ns, self._interrupt, listening)
 
     def _lost(self, peer: Address) -> None:
         super()._lost(peer)
@@ -91,15 +114,22 @@ class DriverHost(UserHost):
             self.exit("the process of its head node ended")
 
     def _released(self) -> None:
-        if self._interrupt.requested and not self._guarded and self._in_main():
+        if self._interrupt.requested and not self._guard.depth and get_ident() == self._main:
             self._raise_interrupt()
         super()._released()
 
-    def _in_main(self) -> bool:
-        return threading.get_ident() == threading.main_thread().ident
+    @property
+    def interrupted(self) -> bool:
+        """An interrupt waits."""
+        return self._interrupt.requested
+
+    def interrupt_if_free(self) -> None:
+        """The main thread has left what is not to be broken off, unless it holds the lock."""
+        if self._lock.holder != self._main:
+            self._raise_interrupt()
 
     def _on_interrupt(self, number: int, frame: FrameType | None) -> None:
-        if self._guarded or self._lock.holder == threading.main_thread().ident:
+        if self._guard.depth or self._lock.holder == self._main:
             self._pending = (number, frame)
             self._interrupt.requested = True
             self.pump.wake_all()

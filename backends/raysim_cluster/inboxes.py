@@ -5,8 +5,9 @@ same user open through /proc. A record is not larger than what the kernel writes
 (PIPE_BUF), so that writers need not know of each other; of a larger value it says where that is, in memory
 that writer and reader share (see buffers). All this has no names, and goes with its processes.
 
-Whoever waits for an inbox polls it and the sockets at once; nobody else watches the pipe, so that a
-thread that pumps beside busy user code is not woken by values that are not for it.
+Whoever waits for an inbox waits for it and the sockets at once, or for it alone (see listening); nobody
+else watches the pipe, so that a thread that pumps beside busy user code is not woken by values that are not
+for it.
 """
 
 import os
@@ -21,7 +22,8 @@ from raysim.protocol.messages import ChannelWrite
 from raysim.spec.failure import Failure, FailureKind
 from raysim.spec.ids import TaskId
 from raysim_cluster.buffers import LARGEST, Place, RingReader, RingWriter
-from raysim_cluster.poller import READ, Poller, poll
+from raysim_cluster.listening import Listening
+from raysim_cluster.poller import READ
 
 if TYPE_CHECKING:
     from raysim_cluster.user_host import UserHost
@@ -36,52 +38,15 @@ _IN_RING: Final = 2
 _WHERE: Final = Struct("<QIiiQ")
 """Where it begins in the ring, bytes of the value, and the ring's place."""
 
+_KNOCK: Final = (1 << 32) - 1
+"""In place of a channel: nothing has come, but whoever sleeps is to look around."""
+
 _HEAD_BYTES: Final = _HEAD.size
 _ROOM: Final = select.PIPE_BUF - _HEAD_BYTES
 _READ_BYTES: Final = 1 << 14
 """At once: most often all there is."""
 
 _pack, _unpack = _HEAD.pack, _HEAD.unpack_from
-
-
-class Listening:
-    """Inboxes that one thread waits for, and its poller beside them."""
-
-    def __init__(self, poller: Poller) -> None:
-        self._poller = poller
-        self._epoll = select.epoll()
-        self._epoll.register(poller.fileno(), READ)
-        self._inboxes: dict[int, PipeInbox] = {}
-        self.heard = False
-        """Some inbox has something that nobody took."""
-
-    def add(self, inbox: "PipeInbox") -> None:
-        self._inboxes[inbox.fd] = inbox
-        self._epoll.register(inbox.fd, READ)
-
-    def remove(self, inbox: "PipeInbox") -> None:
-        if self._inboxes.pop(inbox.fd, None) is not None:
-            self._epoll.unregister(inbox.fd)
-
-    def wait(self, timeout_ns: int) -> list[tuple[int, int]]:
-        """As the poller's, and until an inbox has something."""
-        others = False
-        for fd, _ in poll(self._epoll, timeout_ns):
-            inbox = self._inboxes.get(fd)
-            if inbox is None:
-                others = True
-            else:
-                inbox.readable = self.heard = True
-        return self._poller.wait(0) if others else []
-
-    def announce(self, action: Callable[[], None]) -> None:
-        """Call `action` once something has come into one of them: for a thread that others poll for."""
-        for inbox in tuple(self._inboxes.values()):
-            inbox.announce(action)
-
-    def close(self) -> None:
-        self._inboxes.clear()
-        self._epoll.close()
 
 
 class PipeInbox:
@@ -95,8 +60,9 @@ class PipeInbox:
         self.readable = True
         """There may be something."""
         self.turn: Callable[[Execute], bool] | None = None
-        self._rest = b""
-        """Of a record that is not read to its end."""
+        self._data = b""
+        """What was read and not taken: at the end there may be a record that is not read to its end."""
+        self._blocking = False
         self._rings: dict[Place, RingReader] = {}
         self._listening: Listening | None = None
         self._announced: dict[Callable[[], None], None] = {}
@@ -104,6 +70,8 @@ class PipeInbox:
 
     def take(self) -> list[ChannelWrite]:
         found: list[ChannelWrite] = []
+        if self._data:
+            self._parse(found)
         while self.readable and self.fd >= 0:
             try:
                 data = os.read(self.fd, _READ_BYTES)
@@ -111,10 +79,32 @@ class PipeInbox:
                 self.readable = False
                 break
             self.readable = len(data) == _READ_BYTES
-            self._parse(self._rest + data if self._rest else data, found)
+            self._data = self._data + data if self._data else data
+            self._parse(found)
         return found
 
-    def _parse(self, data: bytes, found: list[ChannelWrite]) -> None:
+    def read(self) -> None:
+        """Wait until something has come. All the time that this is done, `take` does not read."""
+        if not self._blocking:
+            self.set_blocking(True)
+        data = os.read(self.fd, _READ_BYTES)
+        self._data = self._data + data if self._data else data
+
+    def set_blocking(self, blocking: bool) -> None:
+        if blocking != self._blocking:
+            self._blocking = blocking
+            self.readable = not blocking
+            os.set_blocking(self.fd, blocking)
+
+    def knock(self) -> None:
+        """Wake who sleeps here, though nothing has come."""
+        try:
+            os.write(self._write_end, _pack(0, _KNOCK, 0, 0))
+        except BlockingIOError:  # Something has come.
+            return
+
+    def _parse(self, found: list[ChannelWrite]) -> None:
+        data = self._data
         position, end, graph_id = 0, len(data), self._graph_id
         while end - position >= _HEAD_BYTES:
             size, channel, number, kind = _unpack(data, position)
@@ -124,10 +114,10 @@ class PipeInbox:
             payload = data[position + _HEAD_BYTES : behind]
             if kind & _IN_RING:
                 found.append(self._from_ring(number, channel, payload, bool(kind & _IS_ERROR)))
-            else:
+            elif channel != _KNOCK:
                 found.append(ChannelWrite(graph_id, number, channel, payload, bool(kind)))
             position = behind
-        self._rest = data[position:]
+        self._data = data[position:]
 
     def _from_ring(self, number: int, channel: int, where: bytes, is_error: bool) -> ChannelWrite:
         begin, size, *numbers = _WHERE.unpack(where)
@@ -182,6 +172,8 @@ class PipeInbox:
         if self.fd < 0:
             return
         self._unwatch()
+        if self._listening is not None:
+            self._host.pump.forget(self._listening)
         if self.turn is not None:
             self._host.serve_no_more(self)
         self.abandon()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from raysim.config import MS
 from raysim.protocol.host import RunnableTask, Waiter
 from raysim.runtime.execution import call_user_code
-from raysim_cluster.inboxes import Listening
+from raysim_cluster.listening import Listening
 from raysim_cluster.pump import Stop
 
 if TYPE_CHECKING:

@@ -12,6 +12,9 @@ nothing; the thread that leaves the pump then wakes it.
 
 A thread that calls often without ever blocking polls on its way, and sends the helper away.
 
+A thread that passes of compiled graphs keep busy leaves the pump to the helper for good, and waits for
+nothing but its inboxes (`alone`), until it is woken for something else.
+
 The flags `asleep`, `wanted`, `parked` are each set before the condition that they announce is looked
 at again, and looked at by the other side after it changed that condition: one of the two sees the
 other (Dekker), which the interpreter lock's sequential consistency allows.
@@ -25,10 +28,10 @@ from typing import Final
 from raysim.config import MS
 from raysim.protocol.host import Waiter
 from raysim_cluster.host import LoopHost
-from raysim_cluster.inboxes import Listening
+from raysim_cluster.listening import Listening
 from raysim_cluster.lock import HostLock
 
-TAKE_OVER_SECONDS: Final = 0.002
+TAKE_OVER_NS: Final = 2 * MS
 """How long nobody pumps until the helper does. Below it the hand-over costs more than it saves."""
 
 BUSY_SWITCH_SECONDS: Final = 0.001
@@ -56,8 +59,9 @@ class Parked:
         except RuntimeError:  # Woken already.
             return
 
-    def sleep(self, timeout_ns: int | None) -> None:
-        self._gate.acquire(timeout=-1 if timeout_ns is None else timeout_ns / 1e9)
+    def sleep(self, timeout_ns: int | None) -> bool:
+        """Whether it was woken."""
+        return self._gate.acquire(timeout=-1 if timeout_ns is None else timeout_ns / 1e9)
 
 
 class Pump:
@@ -71,6 +75,10 @@ class Pump:
         self._claim = threading.Lock()
         """Held by the one thread that asks the helper for the pump."""
         self._parked: list[Parked] = []
+        self._alone: dict[Listening, None] = {}
+        """Those of threads that wait for their inboxes alone."""
+        self.others = 0
+        """How often a thread had to do with anything but inboxes, as far as it would have it poll the sockets."""
         self._rounds = 0
         """How often somebody other than the helper began to pump."""
         self._polled_ns = 0
@@ -78,6 +86,10 @@ class Pump:
         self._helping = False
         self._helper_rests = False
         self._bell = threading.Semaphore(0)
+        self._nap = Parked()
+        """The helper's, before it looks whether anybody pumps."""
+        self._offered = False
+        """The helper is to take the pump at once."""
         self._wanted = False
         self._dismissed = False
         """The helper is to leave the pump to a thread that calls often."""
@@ -97,6 +109,7 @@ class Pump:
         """End the helper. The caller blocks no more."""
         self._closed = True
         self._bell.release()
+        self._nap.wake()
         self._host.poller.wake()
         if self._helper is not None and self._helper is not threading.current_thread():
             self._helper.join()
@@ -121,6 +134,8 @@ class Pump:
         self._host.poller.wake()
         for parked in tuple(self._parked):
             parked.wake()
+        for listening in tuple(self._alone):
+            listening.wake()
 
     # --- blocking -----------------------------------------------------------------------------
 
@@ -132,6 +147,12 @@ class Pump:
         listening: Listening | None = None,
     ) -> bool:
         """Wait until the waiter is done, or `stop.requested`, or something was heard. False if it is not done."""
+        if listening is None:
+            self.others += 1
+        elif listening.chooses_alone(self.others):
+            return self._attend(waiter, timeout_ns, stop, listening)
+        else:
+            self._alone.pop(listening, None)
         deadline = None if timeout_ns is None else time.monotonic_ns() + timeout_ns
         while not (waiter.done or stop.requested or self._ended):
             if listening is not None and listening.heard:
@@ -142,9 +163,7 @@ class Pump:
                 self._look_once(listening)
                 return waiter.done
             if self._error is not None:
-                raise RuntimeError(
-                    "this process's connection to its cluster broke"
-                ) from self._error
+                raise _broken() from self._error
             if self._pumping.acquire(blocking=False):
                 self._pump(waiter, deadline, stop, listening)
             elif self._helping and self._claim.acquire(blocking=False):
@@ -152,6 +171,33 @@ class Pump:
             else:
                 self._park(waiter, left, listening)
         return waiter.done
+
+    def _attend(
+        self, waiter: Waiter, timeout_ns: int | None, stop: "Stop", listening: Listening
+    ) -> bool:
+        """As `block`, in the inboxes alone."""
+        self._alone[listening] = None
+        waiter.wake = listening.wake
+        left = timeout_ns
+        deadline = None if timeout_ns is None else time.monotonic_ns() + timeout_ns
+        while not (waiter.done or listening.heard or stop.requested or self._ended):
+            if self._error is not None:
+                raise _broken() from self._error
+            if not self._pumping.locked():
+                self._offered = True
+                self._nap.wake()
+            listening.sleep(left)
+            if deadline is not None:
+                if left == 0:
+                    break
+                left = max(0, deadline - time.monotonic_ns())
+        if waiter.done:
+            self.others += 1
+        return waiter.done
+
+    def forget(self, listening: Listening) -> None:
+        """Nobody waits there any more."""
+        self._alone.pop(listening, None)
 
     def look(self) -> None:
         """From a thread that calls a lot and never blocks: poll now and then, without waiting."""
@@ -170,6 +216,7 @@ class Pump:
         self._calls += 1
         if self._calls == DISMISS_CALLS:
             self._dismissed = True
+            self.others += 1
             self.kick()
 
     def _look_once(self, listening: Listening | None = None) -> None:
@@ -275,11 +322,13 @@ class Pump:
 
     def _watch(self) -> None:
         rounds = self._rounds
-        time.sleep(TAKE_OVER_SECONDS)
+        woken = self._nap.sleep(TAKE_OVER_NS)
+        offered, self._offered = self._offered, False
+        unused = self._rounds == rounds and not woken
         if self._pumping.locked():
-            if self._rounds == rounds:
+            if unused:
                 self._rest()
-        elif self._rounds == rounds and self._pumping.acquire(blocking=False):
+        elif (offered or unused) and self._pumping.acquire(blocking=False):
             self._take_over()
 
     def _rest(self) -> None:
@@ -310,6 +359,10 @@ class Pump:
             # Threads that parked beside the helper take over.
             if self._parked and not self._wanted:
                 self._parked[0].wake()
+
+
+def _broken() -> RuntimeError:
+    return RuntimeError("this process's connection to its cluster broke")
 
 
 class Stop:

@@ -5,14 +5,15 @@ import os
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 
 from raysim.config import Config
 from raysim.journal import Infeasible, Journal, Note
 from raysim.protocol.host import Inbox, Outlet, RunnableTask, StoreAccess, Waiter
 from raysim.spec.ids import NodeId, TaskId, WorkerId
 from raysim_cluster.host import LoopHost
-from raysim_cluster.inboxes import Listening, PipeInbox, PipeOutlet
+from raysim_cluster.inboxes import PipeInbox, PipeOutlet
+from raysim_cluster.listening import Listening
 from raysim_cluster.lock import HostLock
 from raysim_cluster.pump import Pump, Stop
 from raysim_cluster.transport import Session
@@ -26,6 +27,7 @@ class UserHost(LoopHost):
     store: StoreAccess
     """Of a driver once its node runs."""
     unwinding: tuple[type[BaseException], ...] = ()
+    guard: AbstractContextManager[object] = nullcontext()
 
     def __init__(
         self,

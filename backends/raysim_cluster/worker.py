@@ -21,9 +21,10 @@ from raysim_cluster.arena import Arena, ArenaAccess
 from raysim_cluster.beside import Beside
 from raysim_cluster.cgroups import enter
 from raysim_cluster.control import SetUp, StartNode
-from raysim_cluster.inboxes import Listening, PipeInbox
+from raysim_cluster.inboxes import PipeInbox
 from raysim_cluster.interrupts import Interrupts
 from raysim_cluster.linux import name_process
+from raysim_cluster.listening import Listening
 from raysim_cluster.logs import SessionLogs
 from raysim_cluster.outputs import Outputs
 from raysim_cluster.transport import session_name
@@ -113,6 +114,7 @@ class WorkerHost(UserHost):
                 self._wait()
                 continue
             task = queue.popleft()
+            self.pump.others += 1
             self._busy = True
             self._show_gpus(core_worker, task)
             work = task.call.work

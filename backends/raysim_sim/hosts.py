@@ -1,7 +1,7 @@
 """What a role asks of its surroundings, in virtual time. Never decides: performs, and writes the journal."""
 
 from collections.abc import Callable, MutableMapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
@@ -244,6 +244,7 @@ class UserHost(SimHost):
     unwinding: tuple[type[BaseException], ...] = (GreenletExit, KeyboardInterrupt)
     """Ctrl-C is for the program that simulates, not for the simulated process that happens to run."""
     lock: AbstractContextManager[object]
+    guard: AbstractContextManager[object]
     core_worker: "CoreWorker"
     executor: "Executor"
     """Of a worker; a driver has none."""
@@ -252,6 +253,7 @@ class UserHost(SimHost):
         super().__init__(world, node, name, address)
         self.store = node.store
         self.lock = world.lock
+        self.guard = nullcontext()
         self.users = world.users
         self.users.processes += 1
         self.pid = self.users.processes

@@ -295,6 +295,8 @@ class ProcessHost(Host, Protocol):
     """What the host raises in user code to end it: never taken for a result."""
     lock: AbstractContextManager[object]
     """Held around every call from user code into roles; what was sent under it leaves when it is released."""
+    guard: AbstractContextManager[object]
+    """As `lock` for an interrupt, which waits until it is left, and nothing else: others go on meanwhile."""
 
     def block(self, waiter: Waiter, timeout_ns: int | None) -> bool:
         """From user code, without the lock: wait until the waiter is done. False on time-out.

@@ -206,7 +206,8 @@ class Execution:
         args: list[Any]
         kwargs: dict[str, Any]
         args, kwargs = values.load(task.call.args)[0] if task.call.args else ([], {})
-        ids = {arg.slot: arg.object_id for arg in task.call.refs}
+        refs = task.call.refs
+        ids = {arg.slot: arg.object_id for arg in refs} if refs else {}
         for arg in task.args:
             if arg.payload is not None:
                 data: bytes | memoryview = arg.payload
@@ -279,10 +280,10 @@ class Execution:
 
     def _hold(self, values: list[ReturnValue]) -> None:
         """The references inside, while the result still holds them; the executor lets go."""
-        contained = [ref for value in values for ref in value.contained]
-        if contained:
-            with self._worker.host.lock:
-                self._worker.owner.objects.hold(contained)
+        for value in values:
+            if value.contained:
+                with self._worker.host.lock:
+                    self._worker.owner.objects.hold(value.contained)
 
     def _raised(
         self,

@@ -82,6 +82,9 @@ class OpenedGraph:
         self._contained = contained
         """References among the constants of its methods."""
         self._next = 0
+        self._waiter = Waiter()
+        """Told of what happens to the graph, but for values in its inbox; another one once it was."""
+        self._waiter.finish()
         self._inline_limit = worker.host.config.max_inline_bytes
 
     def is_open(self) -> bool:
@@ -98,8 +101,8 @@ class OpenedGraph:
             return number
         left: list[tuple[ChannelOutput, Serialized]] = []
         try:
-            # Under the lock, which an interrupt waits for: it finds all written, or nothing.
-            with self._host.lock:
+            # An interrupt finds all written, or nothing.
+            with self._host.guard:
                 for output, one in zip(graph.inputs, serialized, strict=True):
                     rest = self._write(number, output, one)
                     if rest is not None:
@@ -154,10 +157,12 @@ class OpenedGraph:
             self.forget(number)
 
     def done(self, number: int) -> bool:
-        if not self._graphs.is_done(self._graph, number):
-            with self._host.lock:
-                self._graphs.look(self._graph)
-        return self._graphs.is_done(self._graph, number)
+        graph = self._graph
+        if self._graphs.is_done(graph, number):
+            return True
+        with self._host.guard:
+            self._graphs.look(graph)
+        return self._graphs.is_done(graph, number)
 
     def wait(self, number: int, timeout: float | None) -> bool:
         graphs, graph, host = self._graphs, self._graph, self._host
@@ -165,16 +170,15 @@ class OpenedGraph:
             return True
         end_ns = None if timeout is None else host.now_ns() + int(timeout * NS)
         while True:
-            waiter = Waiter()
-            graphs.when_told(graph, waiter.finish)
-            if graphs.is_done(graph, number):  # Since it was looked at last.
-                return True
+            waiter = self._waiter
+            if waiter.done:
+                waiter = self._waiter = Waiter()
+                graphs.when_told(graph, waiter.finish)
+                if graphs.is_done(graph, number):  # Since it was looked at last.
+                    return True
             left_ns = None if end_ns is None else max(0, end_ns - host.now_ns())
             in_time = self._block(waiter, left_ns)
-            graph.waiting.pop(waiter.finish, None)
-            with host.lock:
-                graphs.look(graph)
-            if graphs.is_done(graph, number):
+            if self.done(number):
                 return True
             if not in_time:
                 return False

@@ -63,7 +63,7 @@ def interrupt_when_blocked(host: DriverHost) -> threading.Thread:
     """Ctrl-C once the main thread, which the caller is in, waits for something."""
 
     def interrupt() -> None:
-        if until(lambda: host._guarded):
+        if until(lambda: host._guard.depth):
             os.kill(os.getpid(), signal.SIGINT)
 
     thread = threading.Thread(target=interrupt)

@@ -10,7 +10,11 @@ import pytest
 import raysim as ray
 from raysim.dag import InputNode
 from raysim.runtime.current import current
+from raysim_cluster.listening import ALONE_AFTER
 from tests.cluster.inspection import interrupt_when_blocked, until
+
+WARM = ALONE_AFTER + 4
+"""Passes after which the processes wait for nothing but values."""
 
 
 @ray.remote(num_cpus=0)
@@ -137,12 +141,13 @@ def test_session_that_ends_with_an_open_graph_leaves_no_descriptor(start):
     del graph
 
 
+@pytest.mark.parametrize("passes", [1, WARM])
 @pytest.mark.parametrize("victim", range(3))
-def test_process_that_is_killed_ends_the_graph(start, victim):
+def test_process_that_is_killed_ends_the_graph(start, victim, passes):
     start()
     graph, stages = chain()
     pids = ray.get([stage.pid.remote() for stage in stages])
-    assert ray.get(graph.execute(0)) == 0
+    assert [ray.get(graph.execute(0)) for _ in range(passes)] == [0] * passes
     os.kill(pids[victim], signal.SIGKILL)
 
     def passes_fail():
@@ -201,6 +206,16 @@ def test_actor_drives_a_graph_while_it_is_part_of_another(start):
     assert ray.get(graph.execute(9)) == 9
 
 
+def test_ordinary_call_reaches_an_actor_that_passes_keep_busy(start):
+    start()
+    graph, stages = chain()
+    for value in range(3):
+        assert [ray.get(graph.execute(value)) for _ in range(WARM)] == [value] * WARM
+        assert ray.get([stage.echo.remote(value) for stage in stages]) == [value] * 3
+    graph.teardown()
+    assert ray.get([stage.echo.remote(7) for stage in stages]) == [7] * 3
+
+
 def test_two_open_graphs_of_one_actor(start):
     """Ray has one thread for all graphs of an actor, and the second one hangs."""
     start()
@@ -244,9 +259,11 @@ def test_fork_of_the_driver_takes_nothing_away(start):
     graph.teardown()
 
 
-def test_interrupt_ends_the_wait_for_a_pass(start):
+@pytest.mark.parametrize("passes", [1, WARM])
+def test_interrupt_ends_the_wait_for_a_pass(start, passes):
     start()
     graph, _ = chain(1, "sleep")
+    assert [ray.get(graph.execute(0)) for _ in range(passes)] == [0] * passes
     ref = graph.execute(2)
     interrupt_when_blocked(current().host)
     with pytest.raises(KeyboardInterrupt):
@@ -255,14 +272,16 @@ def test_interrupt_ends_the_wait_for_a_pass(start):
     graph.teardown()
 
 
+@pytest.mark.parametrize("passes", [1, WARM])
 @pytest.mark.parametrize("call", ["read", "write"])
-def test_interrupt_half_way_through_a_value_loses_nothing(start, monkeypatch, call):
+def test_interrupt_half_way_through_a_value_loses_nothing(start, monkeypatch, call, passes):
     start()
     graph, _ = chain(1)
-    assert ray.get(graph.execute(0)) == 0
+    assert [ray.get(graph.execute(0)) for _ in range(passes)] == [0] * passes
     plain = getattr(os, call)
 
     def interrupted(*args):
+        patch.setattr(os, call, plain)
         if call == "write":
             os.kill(os.getpid(), signal.SIGINT)
             return plain(*args)

@@ -29,7 +29,7 @@ from raysim.protocol.owner.channels import GATHER_NS
 from raysim.spec.actor import ActorSpec
 from raysim.spec.address import Address
 from raysim.spec.failure import Failure
-from raysim.spec.ids import ActorId, IdSource, TaskId
+from raysim.spec.ids import IdSource, TaskId
 from raysim.spec.task import TaskArg, TaskCall
 
 
@@ -45,6 +45,7 @@ class Compiled:
     ) -> None:
         self._host = host
         self._owner = owner
+        self._address = host.address
         self._channels = owner.channels
         self._actor = actor
         self._arguments = arguments
@@ -77,7 +78,7 @@ class Compiled:
             channel: index for index, step in enumerate(message.steps) for _, channel in step.inputs
         }
         ids = [IdSource(message.graph_id, index) for index in range(len(message.steps))]
-        part = Part(message.graph_id, driver, message.steps, ids, last)
+        part = Part(message.graph_id, spec.actor_id, driver, message.steps, ids, last)
         if not spec.is_async and spec.max_concurrency == 1 and not spec.concurrency_groups:
             part.inbox = self._host.inbox(message.graph_id)
             if part.inbox is not None:
@@ -133,7 +134,7 @@ class Compiled:
                     TaskArg(position, write.object_id, writer, None, [write.holder], write.size)
                 )
         call = TaskCall(
-            part.ids[part.at].actor_task(self._actor_id),
+            part.ids[part.at].actor_task(part.actor_id),
             0,
             step.args,
             refs if failure is None else [],
@@ -147,11 +148,6 @@ class Compiled:
                 self._arguments.bring(queued, lambda _: begin(), may_give_up=False)
         else:
             self._begin(part, queued)
-
-    @property
-    def _actor_id(self) -> ActorId:
-        assert self._actor.spec is not None
-        return self._actor.spec.actor_id
 
     def _begin(self, part: Part, queued: QueuedCall) -> None:
         task = self._actor.runnable(queued)
@@ -177,7 +173,13 @@ class Compiled:
 
     def _turn(self, part: Part, execute: Execute) -> bool:
         """In the thread that runs methods, without the lock: run one, if all that it reads is here."""
-        task, queued = self._next_task(part)
+        if part.posted:
+            self._do_posted(part)
+        if part.task is None and part.inbox is not None and not part.closed:
+            for write in part.inbox.take():
+                self._arrive(part, self._address, write)
+        task, part.task = part.task, None
+        queued = part.queued
         if task is None or queued is None:
             return False
         task.start_ns = self._host.now_ns()
@@ -193,23 +195,21 @@ class Compiled:
         if not outcome.crashed:
             self._results.write(part, queued, outcome)
             if self._channels.has_unsent:
-                short = self._host.now_ns() - task.start_ns < GATHER_NS
-                with self._host.lock:
-                    self._channels.settle(more=part.task is not None and short)
+                self._settle(part, task)
         if outcome.exits or self.leaving:
             with self._host.lock:
                 self._turn_ended(outcome)
         return True
 
-    def _next_task(self, part: Part) -> tuple[RunnableTask | None, QueuedCall | None]:
+    def _do_posted(self, part: Part) -> None:
         posted = part.posted
         while posted:
             posted.popleft()()
-        if part.task is None and part.inbox is not None and not part.closed:
-            for write in part.inbox.take():
-                self._arrive(part, self._host.address, write)
-        task, part.task = part.task, None
-        return task, part.queued
+
+    def _settle(self, part: Part, task: RunnableTask) -> None:
+        short = self._host.now_ns() - task.start_ns < GATHER_NS
+        with self._host.lock:
+            self._channels.settle(more=part.task is not None and short)
 
     def _step_done(self, part: Part) -> None:
         values = part.arrived[part.number]

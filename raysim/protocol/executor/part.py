@@ -9,13 +9,14 @@ from raysim.protocol.executor.arguments import QueuedCall
 from raysim.protocol.host import Inbox, Outlet, RunnableTask
 from raysim.protocol.messages import ChannelWrite, GraphStep
 from raysim.spec.address import Address
-from raysim.spec.ids import IdSource, TaskId, WorkerId
+from raysim.spec.ids import ActorId, IdSource, TaskId, WorkerId
 
 
 class Part(msgspec.Struct):
     """What one graph has this actor do, and how far it is."""
 
     graph_id: TaskId
+    actor_id: ActorId
     driver: Address
     steps: list[GraphStep]
     ids: list[IdSource]

@@ -202,7 +202,8 @@ class Graphs:
             self._channels.acknowledge(sender, write)  # Nobody asks for it any more.
             return
         found.written[write.channel] = (sender, write)
-        found.held = found.held or write.held
+        if write.held:
+            found.held = True
         if (write.is_error or write.failure is not None) and found.error is None:
             found.error = write
 

@@ -15,7 +15,8 @@ from raysim.spec.failure import FailureKind
 from raysim.spec.ids import IdSource, driver_task, job_id
 from raysim_cluster.buffers import CAPACITY, LARGEST
 from raysim_cluster.driver import DriverHost
-from raysim_cluster.inboxes import Listening, PipeInbox, PipeOutlet
+from raysim_cluster.inboxes import PipeInbox, PipeOutlet
+from raysim_cluster.listening import Listening
 from tests.unit.cluster.peers import Peers, Recorder
 
 GRAPH = IdSource(driver_task(job_id(1))).task()

@@ -100,6 +100,7 @@ class FakeProcessHost(FakeHost):
         self.pid = 4711
         self.unwinding: tuple[type[BaseException], ...] = ()
         self.lock: AbstractContextManager[object] = nullcontext()
+        self.guard: AbstractContextManager[object] = nullcontext()
         self.ran: list[RunnableTask] = []
         self.exited: list[str] = []
         self.interrupted: list[RunnableTask] = []

@@ -1,0 +1,103 @@
+"""How one thread waits for inboxes: beside the sockets, or for them alone. Never what a value means.
+
+While values alone keep a thread busy, it sleeps in its inboxes, and the pump's helper answers for the
+process: to wait for both at once costs each pass more than to hand over what comes now and then.
+"""
+
+import select
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from raysim.config import MS
+from raysim_cluster.poller import READ, Poller, poll
+
+if TYPE_CHECKING:
+    from raysim_cluster.inboxes import PipeInbox
+
+ALONE_AFTER: Final = 16
+"""Waits in a row that nothing but values ended, until a thread leaves the sockets to the helper. Ours: the
+hand-over costs about as much as one pass."""
+
+
+class Listening:
+    """Inboxes that one thread waits for, and its poller beside them."""
+
+    def __init__(self, poller: Poller) -> None:
+        self._poller = poller
+        self._epoll = select.epoll()
+        self._epoll.register(poller.fileno(), READ)
+        self._poll = select.poll()
+        """The inboxes without the poller."""
+        self._inboxes: dict[int, PipeInbox] = {}
+        self.heard = False
+        """Some inbox has something that nobody took."""
+        self.alone = False
+        """The thread waits for nothing else."""
+        self._others = -1
+        self._streak = 0
+
+    def add(self, inbox: "PipeInbox") -> None:
+        """From any thread. One that sleeps alone hears of it once it is woken."""
+        self._others = -1
+        self._inboxes[inbox.fd] = inbox
+        self._epoll.register(inbox.fd, READ)
+        self._poll.register(inbox.fd, READ)
+
+    def remove(self, inbox: "PipeInbox") -> None:
+        self._others = -1
+        if self._inboxes.pop(inbox.fd, None) is not None:
+            self._epoll.unregister(inbox.fd)
+            self._poll.unregister(inbox.fd)
+
+    def chooses_alone(self, others: int) -> bool:
+        """Before each wait, by the thread that waits. `others`: how often its process had to do with
+        anything but inboxes."""
+        if others != self._others:
+            self._others = others
+            self._streak = 0
+            self.alone = False
+            for inbox in tuple(self._inboxes.values()):
+                inbox.set_blocking(False)
+        elif not self.alone:
+            self._streak += 1
+            self.alone = self._streak >= ALONE_AFTER
+        return self.alone
+
+    def wait(self, timeout_ns: int) -> list[tuple[int, int]]:
+        """As the poller's, and until an inbox has something."""
+        others = False
+        for fd, _ in poll(self._epoll, timeout_ns):
+            inbox = self._inboxes.get(fd)
+            if inbox is None:
+                others = True
+            else:
+                inbox.readable = self.heard = True
+        return self._poller.wait(0) if others else []
+
+    def sleep(self, timeout_ns: int | None) -> None:
+        """Alone: until an inbox has something, or `wake`."""
+        if timeout_ns is None:
+            inboxes = tuple(self._inboxes.values())
+            if len(inboxes) == 1:
+                inboxes[0].read()
+                self.heard = True
+                return
+        milliseconds = None if timeout_ns is None else -(-timeout_ns // MS)
+        for fd, _ in self._poll.poll(milliseconds):
+            inbox = self._inboxes.get(fd)
+            if inbox is not None:
+                inbox.readable = self.heard = True
+
+    def wake(self) -> None:
+        """End the sleep under way, or the next one. From any thread and from signal handlers."""
+        for inbox in tuple(self._inboxes.values())[:1]:
+            inbox.knock()
+
+    def announce(self, action: Callable[[], None]) -> None:
+        """Call `action` once something has come into one of them: for a thread that others poll for."""
+        for inbox in tuple(self._inboxes.values()):
+            inbox.announce(action)
+
+    def close(self) -> None:
+        self._inboxes.clear()
+        self._epoll.close()
