@@ -169,8 +169,11 @@ class PipeInbox:
             self._host.poller.forget(self.fd)
 
     def close(self) -> None:
-        if self.fd < 0:
-            return
+        with self._host.lock:  # Whoever wakes a sleeper here holds it, too.
+            if self.fd >= 0:
+                self._close()
+
+    def _close(self) -> None:
         self._unwatch()
         if self._listening is not None:
             self._host.pump.forget(self._listening)

@@ -86,6 +86,7 @@ class Listening:
         for fd, _ in self._poll.poll(milliseconds):
             inbox = self._inboxes.get(fd)
             if inbox is not None:
+                inbox.set_blocking(False)
                 inbox.readable = self.heard = True
 
     def wake(self) -> None:

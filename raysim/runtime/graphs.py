@@ -82,9 +82,6 @@ class OpenedGraph:
         self._contained = contained
         """References among the constants of its methods."""
         self._next = 0
-        self._waiter = Waiter()
-        """Told of what happens to the graph, but for values in its inbox; another one once it was."""
-        self._waiter.finish()
         self._inline_limit = worker.host.config.max_inline_bytes
 
     def is_open(self) -> bool:
@@ -170,10 +167,9 @@ class OpenedGraph:
             return True
         end_ns = None if timeout is None else host.now_ns() + int(timeout * NS)
         while True:
-            waiter = self._waiter
-            if waiter.done:
-                waiter = self._waiter = Waiter()
-                graphs.when_told(graph, waiter.finish)
+            waiter = graph.blocked
+            if waiter is None or waiter.done:
+                waiter = graph.blocked = Waiter()
                 if graphs.is_done(graph, number):  # Since it was looked at last.
                     return True
             left_ns = None if end_ns is None else max(0, end_ns - host.now_ns())

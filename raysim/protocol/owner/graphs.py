@@ -13,7 +13,7 @@ from functools import partial
 
 import msgspec
 
-from raysim.protocol.host import Inbox, Outlet, ProcessHost
+from raysim.protocol.host import Inbox, Outlet, ProcessHost, Waiter
 from raysim.protocol.messages import (
     ChannelOutput,
     ChannelWrite,
@@ -67,6 +67,8 @@ class Graph(msgspec.Struct):
     """Those that somebody waits for, or may still ask for."""
     waiting: dict[Callable[[], None], None] = {}
     """Told of whatever happens next, each once."""
+    blocked: Waiter | None = None
+    """Of the thread that blocks until something comes: it alone takes what does."""
     inbox: Inbox | None = None
     places: dict[WorkerId, str] = {}
     """Where the actors have theirs."""
@@ -77,6 +79,7 @@ class Graph(msgspec.Struct):
 class Graphs:
     def __init__(self, host: ProcessHost, calls: ActorCalls, channels: Channels) -> None:
         self._host = host
+        self._address = host.address
         self._calls = calls
         self._channels = channels
         self._graphs: dict[TaskId, Graph] = {}
@@ -186,7 +189,7 @@ class Graphs:
         """Take what has come straight."""
         if graph.inbox is not None:
             for write in graph.inbox.take():
-                self._take(graph, self._host.address, write)
+                self._take(graph, self._address, write)
 
     def on_write(self, sender: Address, write: ChannelWrite) -> None:
         graph = self._graphs.get(write.graph_id)
@@ -216,6 +219,8 @@ class Graphs:
         graph.waiting[told] = None
 
     def tell(self, graph: Graph) -> None:
+        if graph.blocked is not None:
+            graph.blocked.finish()
         for told in list(graph.waiting):
             if graph.waiting.pop(told, told) is None:
                 told()
