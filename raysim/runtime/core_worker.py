@@ -125,7 +125,7 @@ class CoreWorker:
         """Resource to the ids of the node's pieces, where they are not simply 0, 1, 2 ..."""
         self.process: Process
         self._job = job_id(0)
-        self._enter(driver_task(self._job), 0, None)
+        self._enter(driver_task(self._job))
         self._joined = Waiter()
         self.owner.objects.unhandled = partial(report, self)
         self._released: deque[ObjectId] = deque()
@@ -172,7 +172,7 @@ class CoreWorker:
     def _on_joined(self, job: JobId) -> None:
         self._job = job
         self.namespace = self.namespace or f"anonymous-{job.hex()}"
-        self._enter(driver_task(job), 0, None)
+        self._enter(driver_task(job))
         self._joined.finish()
 
     def join(self, timeout_ns: int | None) -> None:
@@ -220,7 +220,9 @@ class CoreWorker:
                 self.drain()
 
     def _begin(self, task: RunnableTask) -> None:
-        self._enter(task.call.task_id, task.call.attempt, task)
+        call = task.call
+        self._latest = context = TaskContext(call.task_id, call.attempt, task)
+        _entered.set(context)
         if task.actor is not None:
             self.namespace = task.actor.home
             self.runtime_env = task.actor.runtime_env
@@ -228,9 +230,10 @@ class CoreWorker:
             self.namespace = task.template.namespace
             self.runtime_env = task.template.runtime_env
 
-    def _enter(self, task_id: TaskId, attempt: int, task: RunnableTask | None) -> None:
-        self._latest = TaskContext(task_id, attempt, task)
-        _entered.set(self._latest if task is not None else None)
+    def _enter(self, task_id: TaskId) -> None:
+        """As a driver."""
+        self._latest = TaskContext(task_id)
+        _entered.set(None)
 
     @property
     def context(self) -> TaskContext:

@@ -243,8 +243,10 @@ class Execution:
             return Outcome(TaskStatus.OK)
         if isgenerator(result):
             return self._taken(task, name, result, count, retried)
-        results: Sequence[Any] = [result] if count == 1 else _split(result, count)
-        values = [self._return(name, value) for value in results]
+        if count == 1:
+            values = [self._return(name, result)]
+        else:
+            values = [self._return(name, value) for value in _split(result, count)]
         self._hold(values)
         return Outcome(TaskStatus.OK, values)
 
