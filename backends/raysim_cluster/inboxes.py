@@ -21,7 +21,7 @@ from raysim.protocol.host import Execute, Waiter
 from raysim.protocol.messages import ChannelWrite
 from raysim.spec.failure import Failure, FailureKind
 from raysim.spec.ids import TaskId
-from raysim_cluster.buffers import LARGEST, Place, RingReader, RingWriter
+from raysim_cluster.buffers import LARGEST, BufferReader, BufferWriter, Place
 from raysim_cluster.listening import Listening
 from raysim_cluster.poller import READ
 
@@ -32,11 +32,11 @@ _HEAD: Final = Struct("<IIQB")
 """Bytes that follow, channel, pass, and what they are."""
 
 _IS_ERROR: Final = 1
-_IN_RING: Final = 2
+_BESIDE: Final = 2
 """They say where the value is."""
 
 _WHERE: Final = Struct("<QIiiQ")
-"""Where it begins in the ring, bytes of the value, and the ring's place."""
+"""Where it begins in the shared memory, bytes of the value, and the memory's place."""
 
 _KNOCK: Final = (1 << 32) - 1
 """In place of a channel: nothing has come, but whoever sleeps is to look around."""
@@ -63,7 +63,7 @@ class PipeInbox:
         self._data = b""
         """What was read and not taken: at the end there may be a record that is not read to its end."""
         self._blocking = False
-        self._rings: dict[Place, RingReader] = {}
+        self._buffers: dict[Place, BufferReader] = {}
         self._listening: Listening | None = None
         self._announced: dict[Callable[[], None], None] = {}
         self._watched = False
@@ -112,25 +112,25 @@ class PipeInbox:
             if behind > end:
                 break
             payload = data[position + _HEAD_BYTES : behind]
-            if kind & _IN_RING:
-                found.append(self._from_ring(number, channel, payload, bool(kind & _IS_ERROR)))
+            if kind & _BESIDE:
+                found.append(self._from_buffer(number, channel, payload, bool(kind & _IS_ERROR)))
             elif channel != _KNOCK:
                 found.append(ChannelWrite(graph_id, number, channel, payload, bool(kind)))
             position = behind
         self._data = data[position:]
 
-    def _from_ring(self, number: int, channel: int, where: bytes, is_error: bool) -> ChannelWrite:
+    def _from_buffer(self, number: int, channel: int, where: bytes, is_error: bool) -> ChannelWrite:
         begin, size, *numbers = _WHERE.unpack(where)
         place = Place(*numbers)
         try:
-            ring = self._rings.get(place)
-            if ring is None:
-                ring = self._rings[place] = RingReader.at(place)
+            buffer = self._buffers.get(place)
+            if buffer is None:
+                buffer = self._buffers[place] = BufferReader.at(place)
         except OSError as error:
             text = f"A value of process {place.pid} cannot be read ({error}): has it ended?"
             failure = Failure(FailureKind.CHANNEL_CLOSED, text)
             return ChannelWrite(self._graph_id, number, channel, failure=failure)
-        return ChannelWrite(self._graph_id, number, channel, ring.take(begin, size), is_error)
+        return ChannelWrite(self._graph_id, number, channel, buffer.take(begin, size), is_error)
 
     def serve(self, turn: Callable[[Execute], bool]) -> None:
         self.turn = turn
@@ -186,9 +186,9 @@ class PipeInbox:
         """As `close`; in a fork, where the parent goes on watching."""
         if self._listening is not None:
             self._listening.close()
-        for ring in self._rings.values():
-            ring.close()
-        self._rings.clear()
+        for buffer in self._buffers.values():
+            buffer.close()
+        self._buffers.clear()
         os.close(self.fd)
         os.close(self._write_end)
         self.fd = -1
@@ -200,7 +200,7 @@ class PipeOutlet:
     def __init__(self, host: "UserHost", fd: int) -> None:
         self._host = host
         self._fd = fd
-        self._ring: RingWriter | None = None
+        self._buffer: BufferWriter | None = None
 
     @classmethod
     def to(cls, host: "UserHost", text: str) -> "PipeOutlet | None":
@@ -246,20 +246,20 @@ class PipeOutlet:
         size: int,
         is_error: bool,
     ) -> bool:
-        ring = self._ring
-        if ring is None:
+        buffer = self._buffer
+        if buffer is None:
             try:
-                ring = self._ring = RingWriter()
+                buffer = self._buffer = BufferWriter()
             except OSError:
                 return False  # No descriptors or no memory are left; a message needs none.
-        begin = ring.put(parts, size)
+        begin = buffer.put(parts, size)
         if begin < 0:
             return False
-        kind = _IN_RING | (_IS_ERROR if is_error else 0)
+        kind = _BESIDE | (_IS_ERROR if is_error else 0)
         head = _pack(_WHERE.size, channel, number, kind)
-        if not self._say(head + _WHERE.pack(begin, size, *ring.place)):
+        if not self._say(head + _WHERE.pack(begin, size, *buffer.place)):
+            buffer.take_back(begin)
             return False
-        ring.keep(begin, size)
         return True
 
     def close(self) -> None:
@@ -269,9 +269,9 @@ class PipeOutlet:
 
     def abandon(self) -> None:
         """As `close`; in a fork."""
-        if self._ring is not None:
-            self._ring.close()
-            self._ring = None
+        if self._buffer is not None:
+            self._buffer.close()
+            self._buffer = None
         os.close(self._fd)
         self._fd = -1
 

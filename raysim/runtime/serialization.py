@@ -84,8 +84,23 @@ def is_plain(value: object) -> bool:
     return type(value) in _PLAIN
 
 
+class _Large:
+    """Bytes that are pickled out of band: the pickle is the same for all of them."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return bytes, (pickle.PickleBuffer(b""),)
+
+
+_LARGE_BYTES = pickle.dumps(_Large(), 5, buffer_callback=lambda _: None)
+
+_LARGE = 1 << 16
+"""From so many bytes on a copy less is worth more than the layout costs."""
+
+
 def serialize(value: object) -> Serialized:
     """Raises what the value's own reduction raises, TypeError typically."""
+    if type(value) is bytes and len(value) >= _LARGE:
+        return Serialized(_with_buffers(_LARGE_BYTES, [pickle.PickleBuffer(value)]), [])
     if type(value) in _PLAIN:
         return Serialized([_VALUE + pickle.dumps(value, 5)], [])
     buffers: list[pickle.PickleBuffer] = []

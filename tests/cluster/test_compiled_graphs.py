@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 
+import numpy as np
 import pytest
 
 import raysim as ray
@@ -36,6 +37,13 @@ class Stage:
 
     def descriptors(self):
         return len(os.listdir("/proc/self/fd"))
+
+    def keep(self, array):
+        self.arrays = [*getattr(self, "arrays", []), array]
+        return array
+
+    def kept(self):
+        return [int(array.sum(dtype=int)) for array in self.arrays]
 
     def drive(self, stages, count):
         graph, _ = chain_of(stages)
@@ -109,7 +117,7 @@ def test_teardown_leaves_no_descriptor(start):
         graph, _ = chain_of(stages)
         assert ray.get([graph.execute(value) for value in range(5)]) == list(range(5))
         # Through pipes, through shared memory, and in messages, whose connections stay.
-        for size in (50_000, 2_000_000):
+        for size in (50_000, 8_000_000):
             assert len(ray.get(graph.execute(bytes(size)))) == size
         graph.teardown()
 
@@ -245,6 +253,20 @@ def test_values_of_medium_size_within_a_node_are_no_messages(start):
     assert ray.get(graph.execute(data)) == data
     assert messages_during(lambda: [ray.get(graph.execute(data)) for _ in range(100)]) < 20
     graph.teardown()
+
+
+def test_array_that_is_kept_stays_what_it_was(start):
+    """It lies where its writer has put it, and the passes that follow go elsewhere."""
+    start()
+    graph, stages = chain(2, "keep")
+    for round_ in range(2):
+        kept = [ray.get(graph.execute(np.full(1 << 20, value, np.int8))) for value in range(12)]
+        assert [set(np.unique(array)) for array in kept] == [{value} for value in range(12)]
+        for stage in stages:
+            sums = ray.get(stage.kept.remote())
+            assert sums == [value << 20 for value in range(12)] * (round_ + 1)
+    graph.teardown()
+    assert [set(np.unique(array)) for array in kept] == [{value} for value in range(12)]
 
 
 def test_fork_of_the_driver_takes_nothing_away(start):

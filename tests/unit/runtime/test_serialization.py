@@ -167,3 +167,17 @@ def test_bytes_of_a_synthetic_task_are_no_value():
 def test_one_part_is_joined_without_a_copy():
     part = b"V" + bytes(100)
     assert Serialized([part], []).join() is part
+
+
+@pytest.mark.parametrize("size", [0, 1000, 65_535, 65_536, 1_000_000])
+def test_bytes_survive_whatever_their_size(size):
+    data = bytes(range(250)) * (size // 250 + 1)
+    value, is_error, refs = deserialize(serialize(data[:size]).join())
+    assert (value, type(value), is_error, refs) == (data[:size], bytes, False, [])
+
+
+def test_large_bytes_are_not_copied_into_their_pickle():
+    data = bytes(1_000_000)
+    serialized = serialize(data)
+    assert any(isinstance(part, memoryview) and part.obj is data for part in serialized.parts)
+    assert serialized.size - len(data) < 200
