@@ -158,7 +158,11 @@ class OpenedGraph:
         if self._graphs.is_done(graph, number):
             return True
         with self._host.guard:
-            self._graphs.look(graph)
+            found = self._graphs.look(graph)
+        if found and graph.waiting:
+            # It may be another pass's, whose coroutine began to wait when its host had told of it already.
+            with self._host.lock:
+                self._graphs.tell(graph)
         return self._graphs.is_done(graph, number)
 
     def wait(self, number: int, timeout: float | None) -> bool:

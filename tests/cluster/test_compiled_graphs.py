@@ -1,5 +1,6 @@
 """Compiled graphs over real processes: what they keep open, who wakes whom, how a process's end is seen."""
 
+import asyncio
 import gc
 import os
 import signal
@@ -187,6 +188,30 @@ def test_driver_waits_while_another_thread_pumps(start):
     assert [ray.get(graph.execute(value)) for value in range(5)] == list(range(5))
     blocked.join(20)
     assert not blocked.is_alive()
+    graph.teardown()
+
+
+def test_coroutine_hears_of_a_value_that_another_one_has_taken(start, monkeypatch):
+    """It began to wait just after the inbox was said to have something: nobody says so again."""
+    start()
+    with InputNode() as node:
+        graph = Stage.remote().echo.bind(node).experimental_compile(enable_asyncio=True)
+    inbox = graph._graph._graph.inbox
+    monkeypatch.setattr(inbox, "announce", lambda action: None)
+
+    async def main():
+        first, second = await graph.execute_async(1), await graph.execute_async(2)
+
+        async def taken():
+            return await first
+
+        waits = asyncio.ensure_future(taken())
+        await asyncio.sleep(0)
+        while not graph._graph.done(1):
+            inbox.readable = True
+        return await asyncio.wait_for(waits, 10), await second
+
+    assert asyncio.run(main()) == (1, 2)
     graph.teardown()
 
 

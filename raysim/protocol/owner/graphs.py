@@ -185,11 +185,14 @@ class Graphs:
         """Outputs of this pass are expected from now on; the inputs are then written by the caller."""
         graph.passes[number] = Pass(len(graph.outputs))
 
-    def look(self, graph: Graph) -> None:
-        """Take what has come straight."""
-        if graph.inbox is not None:
-            for write in graph.inbox.take():
-                self._take(graph, self._address, write)
+    def look(self, graph: Graph) -> bool:
+        """Take what has come straight; whether anything has."""
+        if graph.inbox is None:
+            return False
+        found = graph.inbox.take()
+        for write in found:
+            self._take(graph, self._address, write)
+        return bool(found)
 
     def on_write(self, sender: Address, write: ChannelWrite) -> None:
         graph = self._graphs.get(write.graph_id)
