@@ -1,6 +1,6 @@
 """The leases of an owner: filled with calls, kept a while, given back. Never what a call is or becomes: see tasks."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from raysim.protocol.host import Host
@@ -47,6 +47,8 @@ class Leases:
         self._dirty: dict[int, Lease] = {}
         self._flush_timer = False
         self._idle_timer = False
+        self._idle_leases: dict[int, tuple[SchedulingClass, Lease]] = {}
+        """In the order in which they became so: there may be a hundred thousand others."""
 
     def class_of(self, template: TaskTemplate, function: bytes | None) -> SchedulingClass:
         key = template.scheduling_key()
@@ -90,6 +92,7 @@ class Leases:
         if not lease.outbox:
             return  # Whatever was queued had been cancelled.
         lease.idle_since_ns = -1
+        self._idle_leases.pop(lease.lease_id, None)
         if idle or len(lease.outbox) >= SEND_AT:
             self._send(cls, lease)
         else:
@@ -202,29 +205,25 @@ class Leases:
             self._return(cls, lease)
             return
         lease.idle_since_ns = now
+        self._idle_leases.pop(lease.lease_id, None)
+        self._idle_leases[lease.lease_id] = cls, lease
         if not self._idle_timer:
             self._idle_timer = True
             self._host.call_later(self._config.idle_lease_keep_ns, self._return_idle)
 
-    def _idle_leases(self) -> Iterator[tuple[SchedulingClass, Lease]]:
-        for lease_id, cls in list(self._of_lease.items()):
-            lease = cls.leases[lease_id]
-            if lease.idle_since_ns >= 0:
-                yield cls, lease
-
     def _return_idle(self) -> None:
         self._idle_timer = False
         now, keep = self._host.now_ns(), self._config.idle_lease_keep_ns
-        next_ns = -1
-        for cls, lease in self._idle_leases():
+        due: list[tuple[SchedulingClass, Lease]] = []
+        for cls, lease in self._idle_leases.values():
             left = lease.idle_since_ns + keep - now
-            if left <= 0:
-                self._return(cls, lease)
-            else:
-                next_ns = left if next_ns < 0 else min(next_ns, left)
-        if next_ns >= 0:
-            self._idle_timer = True
-            self._host.call_later(next_ns, self._return_idle)
+            if left > 0:
+                self._idle_timer = True
+                self._host.call_later(left, self._return_idle)
+                break
+            due.append((cls, lease))
+        for cls, lease in due:
+            self._return(cls, lease)
 
     def leave(self) -> None:
         """This process ends: workers that run nothing for it go back, or they would be ended with it."""
@@ -235,7 +234,7 @@ class Leases:
 
     def on_revoke(self, node_id: NodeId, for_ns: int) -> None:
         self._contended[node_id] = self._host.now_ns() + for_ns
-        for cls, lease in self._idle_leases():
+        for cls, lease in list(self._idle_leases.values()):
             if lease.raylet.node_id == node_id:
                 self._return(cls, lease)
 
@@ -248,6 +247,7 @@ class Leases:
         del cls.leases[lease.lease_id], self._of_lease[lease.lease_id]
         cls.roomy.pop(lease.lease_id, None)
         self._dirty.pop(lease.lease_id, None)
+        self._idle_leases.pop(lease.lease_id, None)
         leases = self._by_worker[lease.worker.worker_id]
         del leases[lease.lease_id]
         if not leases:

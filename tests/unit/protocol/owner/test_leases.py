@@ -299,6 +299,19 @@ def test_lease_that_was_used_again_is_kept_anew(rig):
     assert len(rig.take(ReturnWorkerLease)) == 1
 
 
+def test_leases_that_became_idle_one_after_another_are_returned_so(rig):
+    first, second = rig.submit(), rig.submit()
+    asked = [request for _, request in rig.take(RequestWorkerLease)]
+    one, other = rig.granted(asked[0], "one"), rig.granted(asked[1], "other")
+    rig.done(one, first, inline())
+    rig.host.advance(MS)
+    rig.done(other, second, inline())
+    rig.host.advance(KEEP_NS - MS)
+    assert [returned.lease_id for _, returned in rig.take(ReturnWorkerLease)] == [asked[0].lease_id]
+    rig.host.advance(MS)
+    assert [returned.lease_id for _, returned in rig.take(ReturnWorkerLease)] == [asked[1].lease_id]
+
+
 def test_revoked_idle_lease_is_returned_at_once(rig):
     first = rig.submit()
     worker = rig.grant()
