@@ -192,19 +192,7 @@ class Raylet:
                 self._host.send(sender, WorkerDied(process, reason))
 
     def _stats(self) -> StoreStats:
-        spilling, restores = self.store.spilling, self.restores
-        return StoreStats(
-            self._host.store.used(),
-            len(self.store.objects),
-            self.pulls.bytes_pulled,
-            spilling.bytes_spilled,
-            spilling.objects_spilled,
-            spilling.spill_ns,
-            restores.bytes_restored,
-            restores.objects_restored,
-            restores.restore_ns,
-            spilling.bytes_on_disk,
-        )
+        return self.restores.stats(self.pulls.bytes_pulled)
 
     # --- other nodes ------------------------------------------------------------------------------
 

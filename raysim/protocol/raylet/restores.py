@@ -18,6 +18,7 @@ from raysim.protocol.raylet.stored import OnDisk, StoredObject
 from raysim.spec.address import Address
 from raysim.spec.failure import Failure, FailureKind
 from raysim.spec.ids import ObjectId, WorkerId
+from raysim.spec.node import StoreStats
 
 
 class Restore:
@@ -60,6 +61,22 @@ class Restores:
         self.bytes_restored = self.objects_restored = self.restore_ns = 0
         """Since the start."""
         store.on_gone = self._gone
+
+    def stats(self, bytes_pulled: int) -> StoreStats:
+        """Of the store, and of its disk."""
+        spilling = self._store.spilling
+        return StoreStats(
+            self._host.store.used(),
+            len(self._store.objects),
+            bytes_pulled,
+            spilling.bytes_spilled,
+            spilling.objects_spilled,
+            spilling.spill_ns,
+            self.bytes_restored,
+            self.objects_restored,
+            self.restore_ns,
+            spilling.bytes_on_disk,
+        )
 
     # --- for processes of this node ---------------------------------------------------------------
 
