@@ -94,9 +94,16 @@ MUTANTS = (
     Mutant(
         "freed_before_sealed_stays",
         "raylet.store:Store.free",
-        "elif self._lent:",
-        "elif False:",
+        "if self._lent:",
+        "if False:",
         "a free may overtake the seal; found by this campaign where it is late",
+    ),
+    Mutant(
+        "second_seal_stays",
+        "raylet.store:Store.free",
+        "if self._lent:",
+        "if entry is None and self._lent:",
+        "a free may overtake the seal of a rebuild, while the first copy is there; found by this campaign",
     ),
     Mutant(
         "objects_of_a_dead_node_stay",

@@ -215,8 +215,8 @@ class Store:
         entry = self.objects.get(object_id)
         if entry is not None:
             self._free(entry)
-        elif self._lent:
-            # It may have overtaken the seal, which must then not stay for ever.
+        if self._lent:
+            # It may have overtaken a seal, the first one or that of a rebuild, which must then not stay for ever.
             self._early_frees[object_id] = None
             if len(self._early_frees) > EARLY_FREES:
                 del self._early_frees[next(iter(self._early_frees))]

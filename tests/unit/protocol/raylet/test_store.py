@@ -188,6 +188,17 @@ def test_free_that_overtakes_the_seal_is_asked_for_again(
     assert node.host.store.used() == 0
 
 
+def test_the_seal_of_a_rebuild_that_a_free_overtakes_is_asked_about_too(
+    node: Node, owner: Address
+) -> None:
+    """The first copy came late, and was what the free found."""
+    worker = node.lease(owner, 1)
+    put(node, worker, 1, 30, owner)
+    node.tell(worker, RequestExtent(2, 30))
+    node.tell(owner, FreeObjects([oid(1)]))
+    assert node.tell(worker, SealObject(2, oid(1), 30, owner)) == [(owner, CopyAdded(oid(1), HERE))]
+
+
 def test_a_copy_that_was_freed_early_is_asked_about_once(node: Node, owner: Address) -> None:
     node.tell(owner, RequestExtent(1, 30))
     node.tell(owner, FreeObjects([oid(1)]))
