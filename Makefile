@@ -45,6 +45,10 @@ demo: $(RUN_STAMP) ## a workflow that loses a node, then one program in two worl
 
 test: $(DEV_STAMP) ## the whole suite on sim and cluster (ARGS="..." goes to pytest)
 	@$(PY) -m pytest $(ARGS)
+ifeq ($(strip $(ARGS)),)
+	@printf '\n== Once more on sim, in other orders of events ==\n\n'
+	@RAYSIM_TEST_BACKENDS=sim RAYSIM_TEST_DISORDER=1 $(PY) -m pytest -q tests/api
+endif
 
 # Ray has a virtual environment of its own: nothing else is to depend on it. It loses an actor or a
 # group's room once in a thousand tests, so what fails is tried again, once, in a fresh process. Its

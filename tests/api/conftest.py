@@ -1,6 +1,8 @@
 """One suite over every backend: `ray` too, where Ray is installed.
 
 RAYSIM_TEST_RAY=1 adds Ray itself, the judge of what is right. RAYSIM_TEST_BACKENDS chooses, by name.
+RAYSIM_TEST_DISORDER=N has each module's simulated worlds run in an order, with delays and with rare
+branches that are drawn from N: what a program may rely on, it may rely on there as well.
 """
 
 import gc
@@ -11,11 +13,13 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from random import Random
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 
+from raysim.api.defaults import Defaults, set_defaults
 from tests.api.patience import Gate, until
 
 BACKENDS = ["sim", "cluster"]
@@ -55,6 +59,31 @@ def start(backend: str, **options: Any) -> ModuleType:
     return ray
 
 
+ORDERS = [
+    "random",
+    "random(bound=50us)",
+    "random(bound=500us)",
+    "random(bound=2ms)",
+    "pct(depth=3)",
+]
+
+
+def disordered(draws: Random) -> dict[str, Any]:
+    """Options of a simulated world."""
+    world: dict[str, Any] = {"order": draws.choice(ORDERS)}
+    if draws.random() < 0.7:
+        world["buggify"] = True
+    if draws.random() < 0.6:
+        latency = draws.choice(["100us", "1ms", "5ms"])
+        world["network"] = {
+            "latency": latency,
+            "local_latency": draws.choice(["5us", "20us", "500us", "3ms"]),
+        }
+    if draws.random() < 0.3:
+        world["wire"] = True
+    return world
+
+
 OWN_SESSION = {"cluster", "fresh", "standing"}
 """Fixtures of tests that start what they run on."""
 
@@ -80,6 +109,18 @@ def backend(request: pytest.FixtureRequest) -> Iterator[str]:
     yield str(request.param)
     if request.param in (ON_RAY, JUDGE):
         gc.collect()  # What Ray left goes here, not in the tests of others.
+
+
+@pytest.fixture(scope="module", autouse=True)
+def disorder(request: pytest.FixtureRequest) -> Iterator[None]:
+    seed = os.environ.get("RAYSIM_TEST_DISORDER")
+    if seed is None:
+        yield
+        return
+    draws = Random(f"{seed}: {request.module.__name__}")
+    set_defaults(Defaults(seed=draws.randrange(1 << 20), world=disordered(draws)))
+    yield
+    set_defaults(Defaults())
 
 
 @pytest.fixture(scope="session")
