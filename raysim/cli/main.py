@@ -6,6 +6,7 @@ What a command needs is imported when it runs: `raysim --help` loads click and n
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +25,9 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 def main() -> None:
     """The entry point of the command `raysim`, and of `python -m raysim`."""
-    sys.exit(run_command(sys.argv[1:]))
+    status = run_command(sys.argv[1:])
+    gc.freeze()  # Or the interpreter looks through what is left of a large world before it ends: for seconds.
+    sys.exit(status)
 
 
 def run_command(args: list[str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -121,7 +122,12 @@ def _conclude(run: Run, output: Output, folder: Path | None, options: RunOptions
     if folder is not None:
         from raysim.report.folder import write_report
 
-        report = write_report(run, folder, options.time_scale)
+        # What is left of a large world would be looked through again and again while this is written.
+        gc.freeze()
+        try:
+            report = write_report(run, folder, options.time_scale)
+        finally:
+            gc.unfreeze()
     is_program = run.experiment.program is not None
     if output.as_json:
         import msgspec
