@@ -1,4 +1,4 @@
-"""Failures of the campaign that were understood and mended: each was found by a hunt, shrunk, and stays here.
+"""Runs of the campaign that find a bug that was mended: found by a hunt, or written for it, shrunk, and kept here.
 
 Each is named for the mutant that takes the mend out again, under which it has to fail.
 """
