@@ -213,6 +213,13 @@ MUTANTS = (
         "a node that was declared dead stops",
     ),
     Mutant(
+        "silent_node_is_not_told",
+        "gcs.nodes:NodeTable._end",
+        "self._outbox.send(info.address, NodeRefused(reason))",
+        "pass",
+        "a node that was declared dead may live, and be too idle to speak; found by this campaign",
+    ),
+    Mutant(
         "late_prepare_reserves",
         "raylet.bundles:Bundles._prepare",
         "if epoch <= self._closed.get(group_id, -1):",

@@ -52,7 +52,7 @@ class NodeTable:
         self.live: dict[NodeId, NodeInfo] = {}
         self.dead: dict[NodeId, NodeState] = {}
         self.views = Views(outbox)
-        self.health = Health(outbox, self.declare_dead)
+        self.health = Health(outbox, self._end)
         self._since_ns: dict[NodeId, int] = {}
         self._joining: list[Address] = []
         self.autoscales = False
@@ -114,10 +114,14 @@ class NodeTable:
     def on_drain(self, sender: Address, drain: DrainNode) -> None:
         if drain.node_id == self._host.address.node_id:
             return  # The head goes with the cluster: the API refuses this before it is sent.
-        raylet = self.live.get(drain.node_id)
-        self.declare_dead(drain.node_id, drain.reason)
-        if raylet is not None:
-            self._outbox.send(raylet.address, NodeRefused(drain.reason))
+        self._end(drain.node_id, drain.reason)
+
+    def _end(self, node_id: NodeId, reason: str) -> None:
+        """It may live all the same, and be so idle that it would never speak: it is told now."""
+        info = self.live.get(node_id)
+        self.declare_dead(node_id, reason)
+        if info is not None:
+            self._outbox.send(info.address, NodeRefused(reason))
 
     def peer_lost(self, peer: Address) -> bool:
         """Whether the peer was a live node's raylet: a node without raylet is dead."""

@@ -262,6 +262,13 @@ def test_one_answer_begins_the_count_anew(head: Head) -> None:
     assert one.node_id in head.gcs.nodes.live
 
 
+def test_a_silent_node_is_told_to_stop_though_it_never_speaks_again(head: Head) -> None:
+    """Its answers were lost, and it has nothing to say by itself."""
+    one = head.join("one")
+    silent_for(head, head.host.config.health_check_failure_threshold)
+    assert [to for to, _ in head.take(NodeRefused)] == [one]
+
+
 def test_a_node_that_speaks_after_its_death_is_told_to_stop(head: Head) -> None:
     """It was cut off and comes back: what it holds has been given to others."""
     one = head.join("one")
