@@ -1,6 +1,7 @@
 """`ray.util.collective` over arrays in memory. Ray's own needs torch for it: it judges where that is."""
 
 from importlib import import_module
+from importlib.util import find_spec
 
 import pytest
 
@@ -212,9 +213,8 @@ def test_operations_follow_each_other(run):
     assert run(many) == [3.0**20] * 3
 
 
+@pytest.mark.skipif(find_spec("torch") is None, reason="needs torch")
 def test_torch_tensors(run):
-    pytest.importorskip("torch")
-
     def reduce(col, rank, group):
         import torch
 
