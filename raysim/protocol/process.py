@@ -6,10 +6,15 @@ The head is GCS and raylet, a node a raylet, a driver an owner, a worker an owne
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
+from raysim.config import MS
 from raysim.protocol.messages import Message
 from raysim.spec.address import Address
 
 Handler: TypeAlias = Callable[[Address, Any], None]
+
+LAST_WORDS_NS = 1_000 * MS
+"""Nanoseconds that the end of a process's connection is waited for once its end was told by another way: what it had
+said comes before that. A child that it left behind may keep the connection open. Ours."""
 
 
 class Role(Protocol):

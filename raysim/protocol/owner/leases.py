@@ -1,6 +1,7 @@
 """The leases of an owner: filled with calls, kept a while, given back. Never what a call is or becomes: see tasks."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 
 from raysim.protocol.host import Host
@@ -8,6 +9,7 @@ from raysim.protocol.messages import PushTasks, ReturnWorkerLease
 from raysim.protocol.owner.lease_requests import LeaseRequests
 from raysim.protocol.owner.records import OutOfMemory, TaskRecord
 from raysim.protocol.owner.scheduling_class import Lease, SchedulingClass
+from raysim.protocol.process import LAST_WORDS_NS
 from raysim.spec.address import Address
 from raysim.spec.failure import Failure
 from raysim.spec.ids import FunctionId, NodeId, TaskId, WorkerId
@@ -43,6 +45,8 @@ class Leases:
         self._of_lease: dict[int, SchedulingClass] = {}
         self._by_worker: dict[WorkerId, dict[int, Lease]] = {}
         self._sent_functions: dict[WorkerId, set[FunctionId]] = {}
+        self._reported: dict[WorkerId, tuple[str, OutOfMemory | None]] = {}
+        """Workers whose end their raylets have seen, and how they ended; their last words are waited for."""
         self._contended: dict[NodeId, int] = {}
         self._dirty: dict[int, Lease] = {}
         self._flush_timer = False
@@ -253,8 +257,23 @@ class Leases:
         if not leases:
             del self._by_worker[lease.worker.worker_id]
 
+    def reported_lost(self, worker: Address, reason: str, memory: OutOfMemory | None) -> None:
+        """Its raylet saw the worker end. What it had said to this process, results say, may still come, and counts."""
+        leases = self._by_worker.get(worker.worker_id, {}).values()
+        if not any(lease.in_flight for lease in leases):
+            self.worker_lost(worker, reason, memory)
+        elif worker.worker_id not in self._reported:
+            self._reported[worker.worker_id] = reason, memory
+            self.retires(worker)
+            self._host.call_later(LAST_WORDS_NS, partial(self._unheard, worker))
+
+    def _unheard(self, worker: Address) -> None:
+        if worker.worker_id in self._reported:
+            self.worker_lost(worker, "")
+
     def worker_lost(self, worker: Address, reason: str, memory: OutOfMemory | None = None) -> None:
         """The worker is gone: its leases end, its calls are lost. `memory`: it was ended to free some."""
+        reason, memory = self._reported.pop(worker.worker_id, (reason, memory))
         self._sent_functions.pop(worker.worker_id, None)
         for lease in list(self._by_worker.get(worker.worker_id, {}).values()):
             cls = self._of_lease[lease.lease_id]

@@ -147,7 +147,7 @@ class Owner:
 
     def _on_lease_lost(self, raylet: Address, lost: LeaseLost) -> None:
         memory = OutOfMemory(lost.final) if lost.out_of_memory else None
-        self.tasks.leases.worker_lost(lost.worker, lost.reason, memory)
+        self.tasks.leases.reported_lost(lost.worker, lost.reason, memory)
 
     def _on_node_removed(self, sender: Address, removed: NodeRemoved) -> None:
         self.tasks.leases.node_lost(removed.node_id, f"its node died: {removed.reason}")

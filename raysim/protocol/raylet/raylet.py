@@ -8,7 +8,6 @@ from functools import partial
 
 import msgspec
 
-from raysim.config import MS
 from raysim.journal import WorkerLost
 from raysim.policies.base import Policy
 from raysim.protocol.host import RayletHost
@@ -57,7 +56,7 @@ from raysim.protocol.messages import (
     WorkerUnblocked,
 )
 from raysim.protocol.messages.state import Ending
-from raysim.protocol.process import Handler
+from raysim.protocol.process import LAST_WORDS_NS, Handler
 from raysim.protocol.raylet.bundles import Bundles
 from raysim.protocol.raylet.cluster_view import ClusterView
 from raysim.protocol.raylet.envs import Envs
@@ -78,10 +77,6 @@ from raysim.spec.ids import NodeId, WorkerId
 from raysim.spec.labels import of_node as labels_of_node
 from raysim.spec.node import NodeInfo, NodeView, StoreStats, offered
 from raysim.spec.resources import fits
-
-LAST_WORDS_NS = 1_000 * MS
-"""Nanoseconds that the end of its connection is waited for once a worker's process ended: a child that it left behind
-may keep the connection open. Ours."""
 
 
 class Raylet:

@@ -164,6 +164,7 @@ def test_first_error_ends_the_wait_for_the_others(driver):
 
     def lose():
         driver.tell(RAYLET, LeaseLost(push.lease_id, WORKER, "exit code -9"))
+        driver.core.process.peer_lost(WORKER)
 
     driver.host.while_blocked = lose
     with pytest.raises(WorkerCrashedError, match="exit code -9"):

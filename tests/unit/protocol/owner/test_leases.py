@@ -19,6 +19,7 @@ from raysim.protocol.messages import (
     WorkerLeaseSpilled,
 )
 from raysim.protocol.owner.scheduling_class import ONE_BY_ONE, SchedulingClass
+from raysim.protocol.process import LAST_WORDS_NS
 from raysim.spec.failure import Failure, FailureKind
 from raysim.spec.ids import FunctionId
 from raysim.spec.task import Spread
@@ -403,12 +404,35 @@ def test_lost_workers_task_runs_again_with_the_next_attempt(rig, told_by):
         rig.lose(worker)
     elif told_by == "raylet":
         rig.tell(FAR, LeaseLost(1, worker, "exit code -9"))
+        assert rig.take(RequestWorkerLease) == []
+        rig.host.advance(LAST_WORDS_NS)
     else:
         rig.tell(RAYLET, NodeRemoved(worker.node_id, "no answer"))
     second = rig.grant("second")
     assert second != worker
     [call] = rig.pushed()
     assert call.attempt == 1
+
+
+def test_a_result_counts_though_the_end_of_its_worker_is_reported_first(rig):
+    """The worker said it to this process, and its raylet heard of the end by another way."""
+    result = rig.submit(what=template(max_retries=0))
+    worker = rig.grant()
+    rig.tell(RAYLET, LeaseLost(1, worker, "exit code 0"))
+    rig.done(worker, result, inline(b"value"))
+    rig.lose(worker)
+    assert rig.found(result).failure is None
+    assert rig.found(result).payload == b"value"
+
+
+def test_nothing_more_is_pushed_to_a_worker_whose_end_is_reported(rig):
+    worker, _ = learn_short_tasks(rig)
+    running = rig.submit()
+    rig.tell(RAYLET, LeaseLost(1, worker, "exit code 0"))
+    rig.take(PushTasks)
+    rig.submit()
+    rig.done(worker, running, inline())
+    assert rig.take(PushTasks) == []
 
 
 def test_lost_worker_is_returned_as_failed(rig):

@@ -13,6 +13,7 @@ def ended(rig, worker, final=False):
     leases = rig.owner.tasks.leases._by_worker[worker.worker_id]
     for lease_id in list(leases):
         rig.tell(RAYLET, LeaseLost(lease_id, worker, "its node ran out of memory", True, final))
+    rig.lose(worker)
 
 
 def test_the_raylet_gets_its_worker_back(rig):

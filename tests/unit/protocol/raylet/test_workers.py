@@ -13,7 +13,7 @@ from raysim.protocol.messages import (
     WorkerLeaseRefused,
     WorkerRegistered,
 )
-from raysim.protocol.raylet.raylet import LAST_WORDS_NS
+from raysim.protocol.process import LAST_WORDS_NS
 from raysim.spec.address import Address
 from raysim.spec.failure import FailureKind
 from raysim.spec.ids import job_id
