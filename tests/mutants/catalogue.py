@@ -94,16 +94,16 @@ MUTANTS = (
     Mutant(
         "freed_before_sealed_stays",
         "raylet.store:Store.free",
-        "if self._lent:",
-        "if False:",
+        "self.denied(object_id)",
+        "pass",
         "a free may overtake the seal; found by this campaign where it is late",
     ),
     Mutant(
-        "second_seal_stays",
-        "raylet.store:Store.free",
-        "if self._lent:",
-        "if entry is None and self._lent:",
-        "a free may overtake the seal of a rebuild, while the first copy is there; found by this campaign",
+        "denied_before_sealed_stays",
+        "raylet.store:Store.denied",
+        "self._denied[object_id] = None",
+        "pass",
+        "who frees an object, or asks for it, may overtake its seal, or a rebuild's; found by this campaign",
     ),
     Mutant(
         "objects_of_a_dead_node_stay",
@@ -161,6 +161,13 @@ MUTANTS = (
         "if entry.in_use() and not self.rebuild(entry):",
         "if entry.in_use():",
         "an object whose last copy is gone is made again",
+    ),
+    Mutant(
+        "argument_of_a_lost_object_is_forgotten",
+        "owner.objects:ObjectTable._free_owned",
+        "if entry.lineage or self.entries.pop(object_id, None) is None:",
+        "if (entry.lineage and entry.task is not None) or self.entries.pop(object_id, None) is None:",
+        "what cannot be made again is known as that, not as freed by its owner; found by this campaign",
     ),
     # tasks and actors
     Mutant(

@@ -267,7 +267,7 @@ class ObjectTable:
         self._drop_value(entry)
         if entry.state != ObjectState.PENDING:
             entry.state = ObjectState.FREED
-        if (entry.lineage and entry.task is not None) or self.entries.pop(object_id, None) is None:
+        if entry.lineage or self.entries.pop(object_id, None) is None:
             return
         self._gone(entry)
 

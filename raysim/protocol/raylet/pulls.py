@@ -227,6 +227,8 @@ class Pulls:
                 self._host.config.seal_grace_ns, partial(self._next_holder, pull)
             )
         else:
+            if own in pull.missing_on:
+                self._store.denied(pull.object_id)
             self._fail(pull, None)
 
     def _fail(self, pull: Pull, failure: Failure | None, store_bytes: int = 0) -> None:
@@ -343,3 +345,4 @@ class Pulls:
             del self._early[object_id]
             for sender in {sender.worker_id: sender for sender, _ in early}.values():
                 self._host.send(sender, ChunkMissing(object_id))
+            self._store.denied(object_id)

@@ -31,8 +31,8 @@ from raysim.spec.address import Address
 from raysim.spec.failure import Failure
 from raysim.spec.ids import NodeId, ObjectId, WorkerId
 
-EARLY_FREES = 1024
-"""Objects freed before they were sealed here that are remembered, the latest ones. Ours."""
+DENIED = 1024
+"""Objects freed, or asked for in vain, before they were sealed here that are remembered, the latest ones. Ours."""
 
 EXTENT_PRIORITY = -1
 """Before every pull: who writes a result holds CPUs while it waits. Ours."""
@@ -64,7 +64,7 @@ class Store:
         self._owners: dict[WorkerId, OwnedObjects] = {}
         self._spill_above = host.config.object_spilling_threshold
         self._cold = Cold()
-        self._early_frees: dict[ObjectId, None] = {}
+        self._denied: dict[ObjectId, None] = {}
         self._lent = 0
         self.objects: dict[ObjectId, StoredObject] = {}
         self.room = Room(host, self._evict_one)
@@ -127,9 +127,9 @@ class Store:
             self.room.serve()
             return None
         entry = self._add(seal.object_id, handle, seal.size, seal.owner, sender.worker_id)
-        if seal.object_id in self._early_frees:
-            # This one was freed, or one before it that was lost and is made again: its owner knows, and says so.
-            del self._early_frees[seal.object_id]
+        if seal.object_id in self._denied:
+            # This one was freed, or given up as lost, or one before it was and is made again: its owner knows.
+            del self._denied[seal.object_id]
             self._host.send(seal.owner, CopyAdded(seal.object_id, self._host.address))
         return entry
 
@@ -215,11 +215,16 @@ class Store:
         entry = self.objects.get(object_id)
         if entry is not None:
             self._free(entry)
-        if self._lent:
-            # It may have overtaken a seal, the first one or that of a rebuild, which must then not stay for ever.
-            self._early_frees[object_id] = None
-            if len(self._early_frees) > EARLY_FREES:
-                del self._early_frees[next(iter(self._early_frees))]
+        # It may have overtaken a seal, the first one or that of a rebuild, which must then not stay for ever.
+        self.denied(object_id)
+
+    def denied(self, object_id: ObjectId) -> None:
+        """Its owner takes it for not being here: should it be sealed after all, the owner is asked."""
+        if not self._lent:
+            return  # No seal can be under way.
+        self._denied[object_id] = None
+        if len(self._denied) > DENIED:
+            del self._denied[next(iter(self._denied))]
 
     def _free(self, entry: StoredObject) -> None:
         if entry.pins:

@@ -109,6 +109,17 @@ def test_lost_argument_that_was_freed_is_made_again_first(rig):
     rig.assert_nothing_left()
 
 
+def test_an_argument_that_was_dropped_and_cannot_be_made_again_is_named_as_that(rig):
+    """Nobody freed it for whoever asks now."""
+    first = rig.ran(what=template(max_retries=0), result=stored())
+    second = rig.ran(first, result=stored())
+    rig.drop(first)
+    node_lost(rig)
+    assert rig.failure(second) == FailureKind.RECONSTRUCTION_FAILED
+    rig.drop(second)
+    rig.assert_nothing_left()
+
+
 def test_value_of_a_freed_step_is_not_kept(rig):
     first = rig.ran(result=stored())
     rig.ran(first, result=stored())

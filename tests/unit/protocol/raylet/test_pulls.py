@@ -358,6 +358,17 @@ def test_chunk_of_what_is_never_sealed_is_missing_after_a_while(node: Node, owne
     assert node.host.of(ChunkMissing) == [(THERE, ChunkMissing(X))]
 
 
+def test_a_seal_after_all_is_told_to_the_owner_who_was_told_that_there_is_none(
+    node: Node, owner: Address
+) -> None:
+    """It has made the object again elsewhere, and would never free this copy."""
+    node.tell(owner, RequestExtent(1, 40))
+    node.tell(THERE, PullChunk(X, 0, 10))
+    node.host.advance(node.host.config.seal_grace_ns)
+    node.tell(owner, SealObject(1, X, 40, owner))
+    assert [to for to, _ in node.host.of(CopyAdded)] == [owner]
+
+
 def test_object_made_here_while_a_copy_is_on_its_way_ends_the_pull(
     node: Node, owner: Address
 ) -> None:
