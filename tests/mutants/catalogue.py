@@ -235,6 +235,13 @@ MUTANTS = (
     ),
     # ends of processes
     Mutant(
+        "returned_references_go_with_their_process",
+        "executor.executor:Executor._exit_when_idle",
+        "if self._results.callers():",
+        "if False:",
+        "a process that ends holds what it returned until its caller does (Ray: PR 19910); found by this campaign",
+    ),
+    Mutant(
         "leases_end_with_their_owner",
         "owner.leases:Leases.leave",
         "if not lease.in_flight:",

@@ -158,6 +158,10 @@ class Executor:
             self._host.call_later(1_000_000, lambda: self._exit_when_idle(reason))
             return
         self._results.flush()
+        if self._results.callers():
+            # They have yet to hold what was returned to them: its owner would take this process for the last that does.
+            self._host.call_later(1_000_000, lambda: self._exit_when_idle(reason))
+            return
         self.leaves = True
         self.before_leaving()
         self._owner.leave()
