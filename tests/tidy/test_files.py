@@ -47,7 +47,7 @@ def test_no_file_names_a_place_outside_the_project(files: list[Path], repository
         ("data = '/home/ada/data'", True),
         ("pip install --index-url https://packages.example", True),
         ("see ../shared/data", True),
-        ("raysim/protocol/work/queue.py", False),
+        ("raysim/report/home/page.py", False),
         ("https://pypi.org/project/raysim-core", False),
         ("the work/cores bound", False),
     ],
