@@ -3,11 +3,12 @@
 from raysim.protocol.host import Timer
 from raysim.protocol.messages import FetchObject, FetchReason
 from raysim.protocol.raylet.room import Waiting
+from raysim.protocol.raylet.wanted import Wanted
 from raysim.spec.address import Address
-from raysim.spec.ids import NodeId, ObjectId, WorkerId
+from raysim.spec.ids import NodeId, ObjectId
 
 
-class Pull:
+class Pull(Wanted):
     """Shared by all who want the object. Offsets and sizes in bytes."""
 
     __slots__ = (
@@ -25,10 +26,10 @@ class Pull:
         "to_ask",
         "waited",
         "waiting",
-        "wanted_by",
     )
 
     def __init__(self, wanted: FetchObject, reason: FetchReason, start_ns: int) -> None:
+        super().__init__()
         self.object_id: ObjectId = wanted.object_id
         self.size = wanted.size
         self.owner = wanted.owner
@@ -38,8 +39,6 @@ class Pull:
         """Not asked yet, in order."""
         self.holder: Address | None = None
         self.missing_on: list[NodeId] = []
-        self.wanted_by: dict[WorkerId, tuple[Address, int]] = {}
-        """Who waits, and for how many pins."""
         self.handle = -1
         self.to_ask: list[int] = []
         """Offsets of the parts to ask for, the next one last."""
@@ -69,17 +68,6 @@ class Pull:
             self.to_ask = sorted((*self.to_ask, *self.asked), reverse=True)
             self.asked = {}
         self.holder = None
-
-    def want(self, process: Address) -> None:
-        count = self.wanted_by.get(process.worker_id, (process, 0))[1]
-        self.wanted_by[process.worker_id] = (process, count + 1)
-
-    def unwant(self, process: Address) -> None:
-        count = self.wanted_by.get(process.worker_id, (process, 0))[1]
-        if count > 1:
-            self.wanted_by[process.worker_id] = (process, count - 1)
-        else:
-            self.wanted_by.pop(process.worker_id, None)
 
 
 class Source:

@@ -15,18 +15,20 @@ from raysim.protocol.raylet.fence import Fence
 from raysim.protocol.raylet.room import Waiting
 from raysim.protocol.raylet.store import Store
 from raysim.protocol.raylet.stored import OnDisk, StoredObject
+from raysim.protocol.raylet.wanted import Wanted
 from raysim.spec.address import Address
 from raysim.spec.failure import Failure, FailureKind
-from raysim.spec.ids import ObjectId, WorkerId
+from raysim.spec.ids import ObjectId
 from raysim.spec.node import StoreStats
 
 
-class Restore:
+class Restore(Wanted):
     """One object on its way back, for all who want it."""
 
-    __slots__ = ("entry", "handle", "over", "reason", "start_ns", "waiting", "wanted_by")
+    __slots__ = ("entry", "handle", "over", "reason", "start_ns", "waiting")
 
     def __init__(self, entry: StoredObject, reason: FetchReason, start_ns: int) -> None:
+        super().__init__()
         self.entry = entry
         self.reason = reason
         self.start_ns = start_ns
@@ -35,19 +37,6 @@ class Restore:
         """For room in the store."""
         self.over = False
         """The object was freed while it was read."""
-        self.wanted_by: dict[WorkerId, tuple[Address, int]] = {}
-        """Who waits, and for how many pins."""
-
-    def want(self, process: Address) -> None:
-        count = self.wanted_by.get(process.worker_id, (process, 0))[1]
-        self.wanted_by[process.worker_id] = (process, count + 1)
-
-    def unwant(self, process: Address) -> None:
-        count = self.wanted_by.get(process.worker_id, (process, 0))[1]
-        if count > 1:
-            self.wanted_by[process.worker_id] = (process, count - 1)
-        else:
-            self.wanted_by.pop(process.worker_id, None)
 
 
 class Restores:
