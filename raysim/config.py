@@ -49,7 +49,7 @@ class Config(msgspec.Struct, frozen=True, gc=False):
     """Least number of nodes to draw among. Ray: `scheduler_top_k_absolute`."""
 
     policy: str = "hybrid"
-    """The placement policy's name (`raysim.policies`). Ours."""
+    """The placement policy, as written: `spread`, `power_of_d(d=3)`, `module:Class` (`raysim.policies`). Ours."""
 
     max_pending_lease_requests: int = 10
     """Lease requests of one scheduling class under way at one owner.

@@ -15,6 +15,7 @@ from raysim.api.job_arguments import DRIVER, JOB
 from raysim.backend import InitOptions, NodeOptions
 from raysim.config import MS, Config
 from raysim.journal import Journal
+from raysim.policies import create
 from raysim.spec.isolation import Isolation
 from raysim.spec.labels import check_labels
 
@@ -158,9 +159,11 @@ def init_options(
 
 
 def _with_policy(config: Config) -> Config:
-    if defaults.policy is None:
-        return config
-    return msgspec.structs.replace(config, policy=defaults.policy)
+    """Raises ValueError where there is no such policy: here, not in the process of a node."""
+    if defaults.policy is not None:
+        config = msgspec.structs.replace(config, policy=defaults.policy)
+    create(config.policy, config)
+    return config
 
 
 def config_of(given: Mapping[str, Any] | None) -> Config:

@@ -67,7 +67,11 @@ def _what_to_run(command: _Command) -> _Command:
             click.option(
                 "--network", metavar="lan|free", help="free: messages and transfers cost no time."
             ),
-            click.option("--policy", metavar="hybrid|spread", help="Where tasks go."),
+            click.option(
+                "--policy",
+                metavar="POLICY",
+                help="Where tasks go: hybrid, spread, best_fit, 'power_of_d(d=3)', mine.py:Class ...",
+            ),
             click.option(
                 "--fault",
                 "faults",

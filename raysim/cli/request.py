@@ -66,13 +66,14 @@ class Request:
         return [*words, "--", *self.args] if self.args else words
 
     def _changes(self) -> dict[str, Any]:
+        from raysim.policies import located
         from raysim.scenario.model import Network
 
         changes: dict[str, Any] = {
             "nodes": self.nodes,
             "cpus": self.cpus,
             "seed": self.seed,
-            "policy": self.policy,
+            "policy": self.policy and located(self.policy, Path.cwd()),
             "network": Network() if self.network == "lan" else self.network,
         }
         return {name: value for name, value in changes.items() if value is not None}
@@ -81,13 +82,17 @@ class Request:
         from importlib.metadata import entry_points
 
         from raysim.backend import GROUP
-        from raysim.policies import POLICIES
+        from raysim.config import Config
+        from raysim.policies import create, located
         from raysim.scenario.problems import Problem
 
         backends = sorted(entry.name for entry in entry_points(group=GROUP))
         yield from _unknown("--backend", self.backend, backends)
         if self.policy is not None:
-            yield from _unknown("--policy", self.policy, list(POLICIES))
+            try:
+                create(located(self.policy, Path.cwd()), Config())
+            except ValueError as error:
+                yield Problem("--policy", None, str(error))
         if self.network is not None:
             yield from _unknown("--network", self.network, ["lan", "free"])
         if self.args and Path(self.target).suffix.lower() != ".py":

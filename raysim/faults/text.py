@@ -16,13 +16,13 @@ from raysim.faults.model import ANY, HALF, HEAD, REST, Fault, NodeName
 from raysim.faults.moment import exact_duration, parse_moment
 from raysim.protocol.messages import MESSAGES
 from raysim.protocol.messages.repeats import ASKED_AGAIN, REPLIES
+from raysim.spec.call_text import parse_call
 from raysim.spec.units import (
     parse_bandwidth,
     parse_duration,
     parse_size,
 )
 
-_CALL: Final = re.compile(r"\s*([A-Za-z_][\w-]*)\s*(?:\((.*)\))?\s*", re.DOTALL)
 _NAME: Final = re.compile(r"[A-Za-z_][\w.-]*")
 
 
@@ -31,20 +31,8 @@ def parse_fault(text: str) -> Fault:
 
     Raises ValueError that says what is wrong and what was probably meant.
     """
-    call = _CALL.fullmatch(text)
-    if call is None and "(" in text and ")" not in text:
-        raise ValueError(f"{text!r}: its bracket is not closed; in a [list], put it in quotes")
-    if call is None:
-        raise ValueError(f"{text!r} is not a fault; write it as kill_node(at=5s, node=2)")
-    arguments: dict[str, object] = {}
-    for part in filter(str.strip, (call[2] or "").split(",")):
-        name, equals, value = part.partition("=")
-        if not equals:
-            raise ValueError(f"{part.strip()!r} in {text!r} has no name; write it as at=5s")
-        if name.strip() in arguments:
-            raise ValueError(f"{name.strip()!r} is given twice in {text!r}")
-        arguments[name.strip()] = value.strip()
-    return fault_from(call[1], arguments)
+    call = parse_call(text, "fault", "kill_node(at=5s, node=2)")
+    return fault_from(call.name, call.arguments)
 
 
 def fault_from(kind: str, arguments: Mapping[str, object]) -> Fault:

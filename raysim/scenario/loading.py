@@ -8,7 +8,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from raysim.config import Config
 from raysim.faults import Fault, parse_fault, plan_faults
+from raysim.policies import create, located
 from raysim.scenario.bag import Bag
 from raysim.scenario.document import Document
 from raysim.scenario.document import Path as DocumentPath
@@ -110,6 +112,9 @@ def parse_scenario(text: str, file: Path) -> Experiment:
     """The experiment in this text; the files it names are beside `file`."""
     document = parse_yaml(text, str(file))
     scenario = validate(Scenario, document)
+    policy = located(scenario.policy, file.parent)
+    if policy != scenario.policy:
+        scenario = scenario.model_copy(update={"policy": policy})
     workflow, program = _open_workload(scenario, document, file)
     problems = [document.problem(at, what) for at, what in _misfits(scenario, workflow)]
     if problems:
@@ -160,6 +165,10 @@ def _expected_makespan_ns(scenario: Scenario, workflow: Workflow | None) -> int 
 
 def _misfits(scenario: Scenario, workflow: Workflow | None) -> Iterator[tuple[DocumentPath, str]]:
     """What each part says that another part cannot have."""
+    try:
+        create(scenario.policy, Config())
+    except ValueError as error:
+        yield ("policy",), str(error)
     groups = scenario.cluster.node_groups()
     largest = max(group.cpus for group in groups)
     if workflow is not None and workflow.max_cores > largest:

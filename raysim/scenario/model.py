@@ -11,8 +11,10 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, model_validator
 
+from raysim.config import Config
 from raysim.faults.model import Fault
 from raysim.faults.text import fault_from, parse_fault
+from raysim.policies import create
 from raysim.scenario.expectation import Expectation, parse_expectation
 from raysim.spec.units import parse_bandwidth, parse_duration, parse_size
 
@@ -37,6 +39,13 @@ def _read_fault(value: object) -> Fault:
         if isinstance(arguments, dict):
             return fault_from(str(kind), arguments)
     raise ValueError("a fault is written as `kill_node(at=5s)` or as `kill_node: {at: 5s}`")
+
+
+def _read_policy(value: object) -> object:
+    """One that has a file is looked for later: what it lies beside is not known here."""
+    if isinstance(value, str) and ":" not in value:
+        create(value, Config())
+    return value
 
 
 def _read_expectation(value: object) -> Expectation:
@@ -159,8 +168,9 @@ class Scenario(Part):
     name: str = ""
     """Of the run, in its report; the file's own name where it is not given."""
     cluster: Cluster = Cluster()
-    policy: Literal["hybrid", "spread"] = "hybrid"
-    """Where tasks go. `hybrid` fills nodes to half before it spreads; `spread` goes round."""
+    policy: Annotated[str, BeforeValidator(_read_policy)] = "hybrid"
+    """Where tasks go: a name such as `best_fit`, with arguments as `power_of_d(d=3)`, or a class of your own,
+    as `module:Class`, or as `file.py:Class` with a file beside the scenario. See docs/policies.md."""
     workload: Workload
     faults: list[ReadFault] = []
     """Such as `kill_node(at=33%)`: a share is of the expected makespan, which is the lower bound

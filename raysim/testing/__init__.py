@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from raysim.testing.histories import History as History
     from raysim.testing.linearizability import NotLinearizableError as NotLinearizableError
     from raysim.testing.linearizability import check_linearizable as check_linearizable
+    from raysim.testing.policies import PolicyError as PolicyError
+    from raysim.testing.policies import policy_suite as policy_suite
     from raysim.testing.properties import PropertyError as PropertyError
     from raysim.testing.properties import always as always
     from raysim.testing.properties import eventually as eventually
@@ -22,6 +24,8 @@ _HOMES = {
     "check_linearizable": "raysim.testing.linearizability",
     "NotLinearizableError": "raysim.testing.linearizability",
     "History": "raysim.testing.histories",
+    "PolicyError": "raysim.testing.policies",
+    "policy_suite": "raysim.testing.policies",
     "PropertyError": "raysim.testing.properties",
     "always": "raysim.testing.properties",
     "eventually": "raysim.testing.properties",
@@ -35,10 +39,12 @@ _HOMES = {
 __all__ = [
     "History",
     "NotLinearizableError",
+    "PolicyError",
     "PropertyError",
     "always",
     "check_linearizable",
     "eventually",
+    "policy_suite",
     "reachable",
     "simulate",
     "simulated",

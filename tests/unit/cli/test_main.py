@@ -36,7 +36,7 @@ def test_help_loads_nothing_that_only_a_run_needs():
         (["bag.yaml", "--backend", "dask"], "pip install 'raysim-core[dask]'"),
         (
             ["bag.yaml", "--policy", "hybird"],
-            "--policy: there is no 'hybird'; did you mean hybrid?",
+            "--policy: unknown policy 'hybird'; did you mean hybrid?",
         ),
         (["bag.yaml", "--network", "fre"], "--network: there is no 'fre'; did you mean free?"),
         (["bag.yaml", "--fault", "kil_node(at=5s)"], "did you mean kill_node?"),

@@ -86,8 +86,10 @@ def test_faults_are_written_as_text_or_as_mapping():
     [
         ("nmae: x", "2:1: unknown key 'nmae'; did you mean name?"),
         ("policy: hybird", "2:9: unknown policy 'hybird'; did you mean hybrid?"),
-        ("policy: on", "2:9: unknown policy 'on'; known are hybrid or spread"),
-        ("policy: true", "2:9: unknown policy True; known are hybrid or spread"),
+        ("policy: power_of_d(d=0)", "2:9: policy 'power_of_d(d=0)': it draws at least one node"),
+        ("policy: mine.py:Mine", "2:9: policy"),
+        ("policy: on", "2:9: unknown policy 'on'; known are hybrid, spread, random"),
+        ("policy: true", "2:9: 'policy' must be a string, not True"),
         ("seed: 12:30:00", "2:7: 'seed' must be a whole number, not '12:30:00'"),
         ("seed: 1.5", "2:7: 'seed' must be a whole number, not 1.5"),
         ("cluster: {nodes: 0}", "2:18: 'nodes' must be greater than or equal to 1, not 0"),

@@ -1,0 +1,57 @@
+"""By how busy nodes are: least loaded, the power of d choices, and none at all (random).
+
+Source: Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing", IEEE TPDS 2001. There a
+request goes to a drawn node even where another one is idle; here the draw is among the nodes with room
+now, as long as there are any, since a raylet sends a request on that cannot start.
+"""
+
+from collections.abc import Mapping
+from random import Random
+
+from raysim.policies.scores import best_with_room, drawn, used, with_room
+from raysim.spec.ids import NodeId
+from raysim.spec.node import NodeView
+from raysim.spec.resources import Resources
+
+
+class LeastLoaded:
+    """The node whose scarcest resource is least used."""
+
+    name = "least_loaded"
+
+    def pick(
+        self, need: Resources, nodes: Mapping[NodeId, NodeView], local: NodeId, rng: Random
+    ) -> NodeId | None:
+        return best_with_room(need, nodes, lambda view: -used(view))
+
+
+class PowerOfD:
+    """Of `d` nodes drawn, the one with the shortest queue, and of equals the least used.
+
+    Raises ValueError where d is less than 1.
+    """
+
+    name = "power_of_d"
+
+    def __init__(self, d: int = 2) -> None:
+        if d < 1:
+            raise ValueError(f"it draws at least one node, not d={d}")
+        self._d = d
+
+    def pick(
+        self, need: Resources, nodes: Mapping[NodeId, NodeView], local: NodeId, rng: Random
+    ) -> NodeId | None:
+        candidates = drawn(with_room(need, nodes), self._d, rng)
+        return min(candidates, key=lambda one: (nodes[one].queued, used(nodes[one])), default=None)
+
+
+class RandomNode:
+    """Any node, each as likely: what every other policy has to be better than."""
+
+    name = "random"
+
+    def pick(
+        self, need: Resources, nodes: Mapping[NodeId, NodeView], local: NodeId, rng: Random
+    ) -> NodeId | None:
+        candidates = with_room(need, nodes)
+        return rng.choice(candidates) if candidates else None

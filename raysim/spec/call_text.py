@@ -1,0 +1,36 @@
+"""A name with arguments as people write it: `kill_node(at=5s, node=2)`. Never knows what it names."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+_CALL: Final = re.compile(r"\s*([^\s()=,]+)\s*(?:\((.*)\))?\s*", re.DOTALL)
+
+
+class CallText(NamedTuple):
+    name: str
+    arguments: dict[str, str]
+    """By name, in their order, as texts."""
+
+
+def parse_call(text: str, kind: str, example: str) -> CallText:
+    """What stands in the text. `kind` is what it should be (`fault`), `example` one well written.
+
+    Raises ValueError that says what is wrong.
+    """
+    call = _CALL.fullmatch(text)
+    if call is None and "(" in text and ")" not in text:
+        raise ValueError(f"{text!r}: its bracket is not closed; in a [list], put it in quotes")
+    if call is None:
+        raise ValueError(f"{text!r} is not a {kind}; write it as {example}")
+    arguments: dict[str, str] = {}
+    for part in filter(str.strip, (call[2] or "").split(",")):
+        name, equals, value = part.partition("=")
+        if not equals:
+            form = example.partition("(")[2].partition(",")[0].rstrip(")")
+            raise ValueError(f"{part.strip()!r} in {text!r} has no name; write it as {form}")
+        if name.strip() in arguments:
+            raise ValueError(f"{name.strip()!r} is given twice in {text!r}")
+        arguments[name.strip()] = value.strip()
+    return CallText(call[1], arguments)

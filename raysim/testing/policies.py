@@ -1,0 +1,153 @@
+"""What every placement policy has to keep, tried on many small clusters, then on a simulated one.
+
+Never says whether a policy is a good one: see `raysim run --policy`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Final
+
+import raysim
+from raysim.config import Config
+from raysim.policies import Policy, create
+from raysim.spec.address import Address
+from raysim.spec.ids import NodeId, named_node_id, named_worker_id
+from raysim.spec.node import NodeView
+from raysim.spec.resources import Resources, describe, fits, fixed
+
+_OTHERS: Final = ("GPU", "memory", "custom")
+"""Resources that some nodes have and few requests ask for."""
+
+_NODES: Final = 8
+_STEPS: Final = 6
+"""Decisions that one object takes, each for a cluster and a request."""
+
+
+class PolicyError(AssertionError):
+    """A policy breaks what the protocol relies on: which rule, and with which cluster and request."""
+
+
+def policy_suite(policy: str, *, examples: int = 200) -> None:
+    """Try a policy, as `--policy` names it: `power_of_d(d=3)`, `module:Class`, `/path/to/mine.py:Mine`.
+
+    It has to find room where there is room, else a node that could ever run the request, else None; to
+    decide alike for the same cluster, request and random numbers; to draw from the `rng` that it is given
+    only; and to leave alone what it is shown. Then 200 tasks have to end on a simulated cluster of four nodes.
+
+    `examples`: sequences of clusters and requests that are tried, small ones first. Raises PolicyError with
+    the case, ValueError where there is no such policy, RuntimeError while connected.
+    """
+    create(policy, Config())
+    _try_decisions(policy, examples)
+    _try_a_run(policy)
+
+
+def _try_decisions(policy: str, examples: int) -> None:
+    for number in range(examples):
+        # From small to large: the first case that fails is one that can be read.
+        rng, nodes = random.Random(number), 1 + number * _NODES // examples
+        steps = [(_cluster(rng, nodes), _request(rng)) for _ in range(_STEPS)]
+        first, second = (_decisions(policy, steps, number) for _ in range(2))
+        for (cluster, need), picked, again in zip(steps, first, second, strict=True):
+            _check(policy, need, cluster, picked)
+            if picked != again:
+                both = f"{_node(picked, cluster)}, then {_node(again, cluster)}"
+                raise PolicyError(
+                    f"{policy} decides otherwise the second time, for the same clusters, requests and random "
+                    f"numbers: {both}. Draw from the `rng` that it is given, read no clock, go over no set, and "
+                    "keep what is remembered in the object, not in its class."
+                )
+
+
+def _cluster(rng: random.Random, most: int) -> dict[NodeId, NodeView]:
+    """Some of the nodes that there are: from one to the next, nodes come and go."""
+    names = [f"node-{number}" for number in range(most) if rng.random() < 0.8]
+    return {named_node_id(name): _view(rng, name) for name in names}
+
+
+def _view(rng: random.Random, name: str) -> NodeView:
+    total = {"CPU": rng.randint(0, 4)}
+    total |= {kind: rng.randint(1, 4) for kind in _OTHERS if rng.random() < 0.3}
+    free = {kind: rng.randint(0, has) for kind, has in total.items()}
+    place = Address(named_node_id(name), named_worker_id(name))
+    return NodeView(place, fixed(total), fixed(free), 0, rng.randint(0, 3))
+
+
+def _request(rng: random.Random) -> Resources:
+    return fixed(
+        {
+            "CPU": rng.randint(0, 3),
+            **{kind: rng.randint(1, 2) for kind in _OTHERS if rng.random() < 0.15},
+        }
+    )
+
+
+def _decisions(
+    policy: str, steps: list[tuple[dict[NodeId, NodeView], Resources]], seed: int
+) -> list[NodeId | None]:
+    made, rng, local = create(policy, Config()), random.Random(seed), named_node_id("node-0")
+    return [_decision(policy, made, need, nodes, local, rng) for nodes, need in steps]
+
+
+def _decision(
+    policy: str,
+    made: Policy,
+    need: Resources,
+    nodes: dict[NodeId, NodeView],
+    local: NodeId,
+    rng: random.Random,
+) -> NodeId | None:
+    before, others = deepcopy((need, nodes)), random.getstate()
+    try:
+        picked = made.pick(need, nodes, local, rng)
+    except Exception as error:
+        raise PolicyError(f"{policy} raises for {_case(need, nodes)}") from error
+    if (need, nodes) != before:
+        raise PolicyError(f"{policy} changes what it is shown, for {_case(*before)}")
+    if random.getstate() != others:
+        raise PolicyError(f"{policy} draws from the module `random`; it has an `rng` of its own")
+    return picked
+
+
+def _check(
+    policy: str, need: Resources, nodes: Mapping[NodeId, NodeView], picked: NodeId | None
+) -> None:
+    if picked is not None and picked not in nodes:
+        raise PolicyError(f"{policy} picks a node that is not there, for {_case(need, nodes)}")
+    room = [one for one, view in nodes.items() if fits(need, view.available)]
+    able = [one for one, view in nodes.items() if fits(need, view.total)]
+    if (able and picked is None) or (picked is not None and picked not in (room or able)):
+        should = (
+            "one that has room now" if room else "one that could ever run it" if able else "None"
+        )
+        raise PolicyError(
+            f"{policy} picks {_node(picked, nodes)}, not {should}, for {_case(need, nodes)}"
+        )
+
+
+def _try_a_run(policy: str) -> None:
+    raysim.init(backend="sim", nodes=4, num_cpus=2, _system_config={"policy": policy})
+    try:
+        task = raysim.remote(lambda number: number)
+        refs = [task.remote(number) for number in range(200)]
+        _, waiting = raysim.wait(refs, num_returns=len(refs), timeout=3_600)
+    finally:
+        raysim.shutdown()
+    if waiting:
+        raise PolicyError(f"{policy} lets {len(waiting)} of 200 tasks wait for an hour")
+
+
+def _case(need: Resources, nodes: Mapping[NodeId, NodeView]) -> str:
+    lines = [f"a request of {describe(need)}, nodes:"]
+    lines += [
+        f"  {number}: free {describe(view.available)} of {describe(view.total)}, {view.queued} waiting"
+        for number, view in enumerate(nodes.values())
+    ]
+    return "\n".join(lines)
+
+
+def _node(picked: NodeId | None, nodes: Mapping[NodeId, NodeView]) -> str:
+    return "None" if picked is None else f"node {list(nodes).index(picked)}"

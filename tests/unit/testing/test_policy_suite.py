@@ -1,0 +1,68 @@
+from pathlib import Path
+
+import pytest
+
+from raysim.policies import names
+from raysim.testing import PolicyError, policy_suite
+
+FIRST = "next((one for one, view in nodes.items() if fits(need, view.available)), None)"
+
+TAKES = f"""\
+found = {FIRST} or self.able(need, nodes)
+        if found is not None: nodes[found].available = {{}}
+        return found"""
+
+REMEMBERS = """\
+type(self).turn = getattr(self, 'turn', 0) + 1
+        free = [one for one, view in nodes.items() if fits(need, view.available)]
+        return free[type(self).turn % len(free)] if free else self.able(need, nodes)"""
+
+DRAWS = "import random; random.random(); return self.able(need, nodes)"
+
+LAST = "next((one for one, view in reversed(nodes.items()) if fits(need, view.total)), None)"
+
+BROKEN = {
+    "waits although there is room": (f"return {LAST}", "not one that has room now"),
+    "gives up although a node is large enough": (f"return {FIRST}", "not one that could ever run"),
+    "picks what is too small": ("return next(iter(nodes), None)", r"not (None|one that)"),
+    "makes a node up": ("return b'x' * 28", "not there"),
+    "takes what it is shown": (TAKES, "changes what it is shown"),
+    "draws from elsewhere": (DRAWS, "draws from the module"),
+    "remembers in its class": (REMEMBERS, "the second time"),
+    "raises": ("return {}[1]", "raises for a request of"),
+}
+
+
+def written(folder: Path, body: str) -> str:
+    (folder / "mine.py").write_text(
+        "from raysim.spec.resources import fits\n"
+        "class Mine:\n"
+        "    name = 'mine'\n"
+        "    def able(self, need, nodes):\n"
+        f"        room = {FIRST}\n"
+        "        big = next((one for one, view in nodes.items() if fits(need, view.total)), None)\n"
+        "        return big if room is None else room\n"
+        "    def pick(self, need, nodes, local, rng):\n"
+        f"        {body}\n"
+    )
+    return f"{folder / 'mine.py'}:Mine"
+
+
+@pytest.mark.parametrize("name", names())
+def test_policies_that_are_shipped_pass(name):
+    policy_suite(name, examples=30)
+
+
+def test_one_of_a_user_passes(tmp_path):
+    policy_suite(written(tmp_path, "return self.able(need, nodes)"))
+
+
+@pytest.mark.parametrize(("body", "told"), BROKEN.values(), ids=list(BROKEN))
+def test_one_that_breaks_a_rule_is_told_which(tmp_path, body, told):
+    with pytest.raises(PolicyError, match=told):
+        policy_suite(written(tmp_path, body))
+
+
+def test_one_that_does_not_exist_is_refused():
+    with pytest.raises(ValueError, match="did you mean best_fit"):
+        policy_suite("bestfit")
