@@ -43,12 +43,7 @@ def _figures(summary: Summary) -> Iterator[tuple[str, str]]:
     if summary.makespan_s is not None:
         yield "makespan", f"{seconds(summary.makespan_s)}{_times_the_bound(summary)}"
     if summary.lower_bound_s is not None and summary.work_s is not None:
-        path = seconds(summary.critical_path_s or 0)
-        share = f"work {seconds(summary.work_s)} / {summary.cpus:g} cores"
-        yield (
-            "lower bound",
-            f"{seconds(summary.lower_bound_s)} = max(critical path {path}, {share})",
-        )
+        yield "lower bound", _bound(summary.lower_bound_s, summary)
     if summary.utilisation is not None:
         yield "utilisation", f"{summary.utilisation:.1%}"
     if summary.bytes_moved is not None:
@@ -66,6 +61,16 @@ def _failures(summary: Summary) -> str:
         more.append(f"{count(summary.lost_objects, 'object')} lost for good")
     text = f"{summary.failed} ({', '.join(more)})" if more else str(summary.failed)
     return click.style(text, fg="red", bold=True) if summary.failed else text
+
+
+def _bound(bound_s: float, summary: Summary) -> str:
+    path_s, work_s, cpus = summary.critical_path_s or 0, summary.work_s or 0, summary.cpus or 1
+    if bound_s > 1.000001 * max(
+        path_s, work_s / cpus
+    ):  # Tasks of several cores, or that come late.
+        return f"{seconds(bound_s)}, of the critical path, the core-seconds and the arrivals"
+    share = f"work {seconds(work_s)} / {cpus:g} cores"
+    return f"{seconds(bound_s)} = max(critical path {seconds(path_s)}, {share})"
 
 
 def _times_the_bound(summary: Summary) -> str:

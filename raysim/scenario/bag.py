@@ -1,11 +1,15 @@
-"""A bag of tasks as a workflow without edges, so that one way runs both. Never draws anything, never lists them."""
+"""A bag of tasks as a workflow without edges, so that one way runs both. Never lists its tasks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
+from itertools import islice
+from random import Random
 from typing import Any, Generic, TypeVar
 
+from raysim.scenario.distributions import Distribution
 from raysim.scenario.model import TasksWorkload
 from raysim.scenario.workflow import Workflow, WorkflowFile, WorkflowTask
 from raysim.spec.units import NANOSECONDS
@@ -32,34 +36,54 @@ class Made(Sequence[_Item], Generic[_Item]):
 
 
 class Bag(Workflow):
-    """So many equal tasks, each of which leaves one file if it has a size."""
+    """So many tasks, each of which leaves one file if it has a size. What is random of them follows the seed.
 
-    def __init__(self, workload: TasksWorkload) -> None:
+    Each column is drawn from a stream of its own: other durations leave the arrivals as they are.
+    """
+
+    def __init__(self, workload: TasksWorkload, seed: int = 0) -> None:
         self.name = "tasks"
         self.workload = workload
         self.count = workload.count
         self._width = len(str(workload.count - 1))
+        self._durations_ns = _drawn(workload.duration, self.count, _stream(seed, "durations"))
+        self._cores = _drawn(workload.cpus, self.count, _stream(seed, "cpus"))
         self.order = Made(self.count, self._task)
+        self.arrivals_s = _arrivals(workload, _stream(seed, "arrivals"))
+        """When each is submitted, from the start; None: all at once."""
+
+    @property
+    def alike(self) -> bool:
+        """Whether one task is like the other."""
+        return self._durations_ns is None and self._cores is None
 
     def _name(self, index: int) -> str:
         return f"task_{index:0{self._width}d}"
+
+    def _duration_ns(self, index: int) -> float:
+        same = self.workload.duration
+        return same if isinstance(same, int) else _column(self._durations_ns)[index]
+
+    def _cores_of(self, index: int) -> float:
+        same = self.workload.cpus
+        return same if isinstance(same, (int, float)) else _column(self._cores)[index]
 
     def _task(self, index: int) -> WorkflowTask:
         name = self._name(index)
         return WorkflowTask(
             id=name,
             name=name,
-            runtime_s=self.workload.duration / NANOSECONDS["s"],
-            cores=self.workload.cpus,
+            runtime_s=self._duration_ns(index) / NANOSECONDS["s"],
+            cores=self._cores_of(index),
             outputs=(f"{name}.result",) if self.workload.result_size else (),
         )
 
     @cached_property  # Made when somebody wants it: few do.
-    def tasks(self) -> Mapping[str, WorkflowTask]:  # type: ignore[override]
+    def tasks(self) -> Mapping[str, WorkflowTask]:  # type: ignore[override]  # A plain attribute there.
         return {task.id: task for task in self.order}
 
     @cached_property  # The same.
-    def files(self) -> Mapping[str, WorkflowFile]:  # type: ignore[override]
+    def files(self) -> Mapping[str, WorkflowFile]:  # type: ignore[override]  # The same.
         size = self.workload.result_size
         return {file: WorkflowFile(file, size) for task in self.order for file in task.outputs}
 
@@ -73,7 +97,7 @@ class Bag(Workflow):
 
     @property
     def cores(self) -> Sequence[float]:
-        return [self.workload.cpus] * self.count
+        return Made(self.count, self._cores_of)
 
     @cached_property
     def edges(self) -> int:
@@ -81,15 +105,25 @@ class Bag(Workflow):
 
     @cached_property
     def work_s(self) -> float:
-        return self.count * self.workload.duration / NANOSECONDS["s"]
+        return self._sum(self._duration_ns) / NANOSECONDS["s"]
 
     @cached_property
     def core_seconds(self) -> float:
-        return self.count * self.workload.duration * self.workload.cpus / NANOSECONDS["s"]
+        both = self._sum(lambda index: self._duration_ns(index) * self._cores_of(index))
+        return both / NANOSECONDS["s"]
 
     @cached_property
     def critical_path_s(self) -> float:
-        return self.workload.duration / NANOSECONDS["s"]
+        return self._max(self._duration_ns) / NANOSECONDS["s"]
+
+    def lower_bound_s(self, cores: float) -> float:
+        """As of any workflow, and no task ends before it came; from when the first one came."""
+        bound = super().lower_bound_s(cores)
+        if self.arrivals_s is None:
+            return bound
+        durations = (self._duration_ns(index) / NANOSECONDS["s"] for index in range(self.count))
+        ends = (at + lasts for at, lasts in zip(self.arrivals_s, durations, strict=True))
+        return max(bound, max(ends) - self.arrivals_s[0])
 
     def size_of(self, file: str) -> int:
         return self.workload.result_size
@@ -98,6 +132,35 @@ class Bag(Workflow):
     def file_bytes(self) -> int:
         return self.count * self.workload.result_size
 
-    @property
+    @cached_property
     def max_cores(self) -> float:
-        return self.workload.cpus
+        return self._max(self._cores_of)
+
+    def _sum(self, of: Callable[[int], float]) -> float:
+        return of(0) * self.count if self.alike else sum(map(of, range(self.count)))
+
+    def _max(self, of: Callable[[int], float]) -> float:
+        return of(0) if self.alike else max(map(of, range(self.count)))
+
+
+def _stream(seed: int, of: str) -> Random:
+    return Random(f"{seed}/workload/{of}")
+
+
+def _drawn(what: float | Distribution, count: int, rng: Random) -> array[float] | None:
+    """None where it is the same for all."""
+    if isinstance(what, (int, float)):
+        return None
+    return array("d", (what.sample(rng) for _ in range(count)))
+
+
+def _column(drawn: array[float] | None) -> array[float]:
+    assert drawn is not None, "what is not the same for all was drawn"
+    return drawn
+
+
+def _arrivals(workload: TasksWorkload, rng: Random) -> array[float] | None:
+    if workload.arrivals is None:
+        return None
+    moments: Iterable[float] = workload.arrivals.moments(rng)
+    return array("d", islice(moments, workload.count))

@@ -27,5 +27,6 @@ SAMPLES: Final[dict[str, str]] = {
     "task_wait": "seconds from the moment all that a task waits for was there until it started",
     "task_run": "seconds from a task's start to its end, of the execution that counted",
     "task_time": "seconds from a task's submission to its end",
+    "slowdown": "task_time / task_run of a task that takes time: 1 where it never waited",
 }
 """Figures with a value for each completed task."""

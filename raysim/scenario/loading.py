@@ -57,6 +57,9 @@ class Experiment:
                 inside["nodes"] = len(cluster.node_groups())
             changes["cluster"] = cluster.model_copy(update=inside)
         varied = replace(self, scenario=self.scenario.model_copy(update=changes))
+        workload = varied.scenario.workload
+        if isinstance(workload, TasksWorkload):
+            varied = replace(varied, workflow=Bag(workload, varied.scenario.seed))
         problems = [
             Problem(str(self.file), None, what)
             for _, what in _misfits(varied.scenario, self.workflow)
@@ -143,7 +146,7 @@ def _open_workload(
 ) -> tuple[Workflow | None, Path | None]:
     workload = scenario.workload
     if isinstance(workload, TasksWorkload):
-        return Bag(workload), None
+        return Bag(workload, scenario.seed), None
     inner = file.parent / workload.file
     if not inner.is_file():
         meant = nearest_file(inner)

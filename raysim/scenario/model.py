@@ -6,8 +6,8 @@ from here. Durations become nanoseconds, sizes bytes, bandwidths bytes per secon
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeAlias
+import math
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, model_validator
 
@@ -15,6 +15,9 @@ from raysim.config import Config
 from raysim.faults.model import Fault
 from raysim.faults.text import fault_from, parse_fault
 from raysim.policies import create
+from raysim.scenario.arrivals import Arrivals, parse_arrivals
+from raysim.scenario.distributions import KINDS as DISTRIBUTIONS
+from raysim.scenario.distributions import Distribution, parse_distribution
 from raysim.scenario.expectation import Expectation, parse_expectation
 from raysim.spec.units import parse_bandwidth, parse_duration, parse_size
 
@@ -48,6 +51,34 @@ def _read_policy(value: object) -> object:
     return value
 
 
+def _read_durations(value: object) -> int | Distribution:
+    text = _text(value)
+    if "(" not in text and text.strip() not in DISTRIBUTIONS:
+        return parse_duration(text)
+    return parse_distribution(text, parse_duration, "exponential(mean=2s)")
+
+
+def _read_cpus(value: object) -> float | Distribution:
+    text = _text(value)
+    if "(" not in text and text.strip() not in DISTRIBUTIONS:
+        return _amount(text)
+    return parse_distribution(text, _amount, "empirical(values=1+1+4)")
+
+
+def _amount(text: str) -> float:
+    try:
+        amount = float(text)
+    except ValueError:
+        amount = math.nan
+    if not 0 <= amount < math.inf:
+        raise ValueError(f"{text!r} is not a number of at least 0")
+    return amount
+
+
+def _read_arrivals(value: object) -> Arrivals:
+    return parse_arrivals(_text(value))
+
+
 def _read_expectation(value: object) -> Expectation:
     if not isinstance(value, str):
         raise ValueError(f"an expectation is a text such as 'failed == 0', not {_kind(value)}")
@@ -59,6 +90,14 @@ Size: TypeAlias = Annotated[int, BeforeValidator(lambda value: parse_size(_text(
 Bandwidth: TypeAlias = Annotated[int, BeforeValidator(lambda value: parse_bandwidth(_text(value)))]
 Amount: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count: TypeAlias = Annotated[int, Field(ge=1)]
+
+
+TaskDuration: TypeAlias = Annotated[
+    int | InstanceOf[Distribution], BeforeValidator(_read_durations)
+]
+"""Nanoseconds, or a distribution of them."""
+TaskCpus: TypeAlias = Annotated[float | InstanceOf[Distribution], BeforeValidator(_read_cpus)]
+ReadArrivals: TypeAlias = Annotated[InstanceOf[Arrivals], BeforeValidator(_read_arrivals)]
 
 
 class Part(BaseModel):
@@ -141,15 +180,18 @@ class ProgramWorkload(Part):
 
 
 class TasksWorkload(Part):
-    """Tasks that do not depend on each other, all submitted at the start."""
+    """Tasks that do not depend on each other."""
 
     kind: Literal["tasks"]
     count: Count
-    duration: Duration
-    cpus: Amount = 1
-    """Of each task."""
+    duration: TaskDuration
+    """Of each task, such as `2s` or `exponential(mean=2s)`."""
+    cpus: TaskCpus = 1
+    """Of each task, such as `2` or `empirical(values=1+1+4)`."""
     result_size: Size = 0
     """Of each task's result."""
+    arrivals: ReadArrivals | None = None
+    """When they are submitted, such as `poisson(rate=10/s)`; not given: all at the start."""
 
 
 Workload: TypeAlias = Annotated[
@@ -179,7 +221,3 @@ class Scenario(Part):
     """Of every random choice."""
     expectations: list[ReadExpectation] = Field(default=[], alias="assert")
     """What must hold at the end, such as `lost_objects == 0` or `makespan_s < 2m`."""
-
-    def summary_of_parts(self) -> Mapping[str, Any]:
-        """The scenario in plain values, for the run's folder."""
-        return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)

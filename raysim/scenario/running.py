@@ -90,7 +90,7 @@ def run_workflow(experiment: Experiment, options: RunOptions) -> Run:
         nodes = _prepare(experiment, options, backend)
         notes = Notes(options.journal)
         watch = _Watch(world, backend, options, kills_of(experiment, options), nodes)
-        submitted = submit_workflow(workflow, backend, options.time_scale)
+        submitted = submit_workflow(workflow, backend, options.time_scale, watch.sleep_until)
         watch.until_all_ended(submitted.tokens)
         pulled = bytes_pulled(backend, options)
         task_ids = submitted.task_ids
@@ -308,6 +308,13 @@ class _Watch:
             self._kill_what_is_due()
             if self._options.progress is not None:
                 self._options.progress(count - len(tokens) - len(waiting), count)
+
+    def sleep_until(self, at_s: float) -> None:
+        """Seconds from the start, real ones where the world is."""
+        while (left_s := self._start_s + at_s - self._backend.now()) > 0:
+            kill_s = self._seconds_to_next_kill()
+            self._backend.sleep(left_s if kill_s is None else min(left_s, kill_s))
+            self._kill_what_is_due()
 
     def _seconds_to_next_kill(self) -> float | None:
         if not self._kills:

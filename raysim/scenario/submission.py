@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, deque
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -38,14 +38,20 @@ class Submitted:
     task_ids: Sequence[TaskId]
 
 
-def submit_workflow(workflow: Workflow, backend: Backend, time_scale: float = 1.0) -> Submitted:
-    """Submit every task at once, each after what it waits for; durations times `time_scale`.
+def submit_workflow(
+    workflow: Workflow,
+    backend: Backend,
+    time_scale: float = 1.0,
+    sleep_until: Callable[[float], None] | None = None,
+) -> Submitted:
+    """Submit every task, each after what it waits for; durations and arrivals times `time_scale`.
 
-    Sizes as well: at the bandwidth that there is, a transfer then takes its share of the time.
+    Sizes as well: at the bandwidth that there is, a transfer then takes its share of the time. All at once, but for
+    tasks that arrive: `sleep_until` waits for the moment, in seconds from the start.
     """
     target = RemoteTarget(_never_called, "workflow_task")
     if isinstance(workflow, Bag):
-        return _submit_bag(workflow, backend, target, time_scale)
+        return _submit_bag(workflow, backend, target, time_scale, sleep_until)
     readers = Counter(file for task in workflow.order for file in task.inputs)
     tokens: dict[str, ObjectRef] = {}
     files: dict[str, ObjectRef] = {}
@@ -67,12 +73,22 @@ def submit_workflow(workflow: Workflow, backend: Backend, time_scale: float = 1.
     return _submitted(tokens.values(), results)
 
 
-def _submit_bag(bag: Bag, backend: Backend, target: RemoteTarget, time_scale: float) -> Submitted:
-    """Its tasks are equal: they share their options, and nothing is read."""
-    options = _options(bag, bag.order[0], time_scale)
+def _submit_bag(
+    bag: Bag,
+    backend: Backend,
+    target: RemoteTarget,
+    time_scale: float,
+    sleep_until: Callable[[float], None] | None,
+) -> Submitted:
+    """Where its tasks are alike they share their options; nothing is read."""
+    same = _options(bag, bag.order[0], time_scale) if bag.alike else None
+    arrivals_s = bag.arrivals_s
     tokens: list[ObjectRef] = []
     results: list[ObjectRef] = []
-    for _ in range(bag.count):
+    for index in range(bag.count):
+        if arrivals_s is not None and sleep_until is not None:
+            sleep_until(arrivals_s[index] * time_scale)
+        options = same or _options(bag, bag.order[index], time_scale)
         token, *written = backend.submit_task(target, options, (), {})
         tokens.append(token)
         results += written

@@ -111,7 +111,12 @@ def _judged(
 
 
 def sample(name: str, records: Records, workflow: Workflow | None = None) -> Sequence[float]:
-    """The values of one of SAMPLES, one for each completed task, in seconds."""
+    """The values of one of SAMPLES, one for each completed task; times are in seconds."""
+    if name == "slowdown":
+        both = zip(records.submitted_s, records.start_s, records.end_s, strict=True)
+        return array(
+            "d", ((end - came) / (end - start) for came, start, end in both if end > start)
+        )
     since: Iterable[float]
     until: Iterable[float] = records.end_s
     match name:

@@ -44,7 +44,10 @@ def test_a_run_without_an_end_has_no_makespan():
 
 
 def test_waiting_counts_from_when_the_parents_ended():
-    assert [list(sample(name, DONE, PAIR)) for name in SAMPLES] == [[0.5, 0.5], [2, 4], [2.5, 7]]
+    assert [list(sample(name, DONE, PAIR)) for name in SAMPLES] == [
+        *([0.5, 0.5], [2, 4], [2.5, 7]),
+        [1.25, 1.75],
+    ]
     assert list(sample("task_wait", DONE)) == [0.5, 3.0]
 
 
