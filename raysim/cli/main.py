@@ -148,6 +148,72 @@ def check_determinism(seeds: int, **asked: Any) -> int:
     return check(Request(**asked), seeds)
 
 
+@cli.group()
+def bench() -> None:
+    """Compare: see `raysim bench policies`."""
+
+
+@bench.command("policies")
+@click.argument("scenarios", nargs=-1, required=True, metavar="SCENARIO...")
+@click.option(
+    "--policy",
+    "policies",
+    multiple=True,
+    required=True,
+    metavar="POLICY",
+    help="As for `raysim run`; the first one is the baseline. Repeatable.",
+)
+@click.option(
+    "--seeds",
+    type=click.IntRange(min=5),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="Of each policy; fewer than five tell no spread.",
+)
+@click.option(
+    "--first", type=int, default=0, show_default=True, metavar="N", help="The first seed."
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="J",
+    help="Processes.",
+)
+@click.option(
+    "--measure",
+    "measures",
+    multiple=True,
+    metavar="TEXT",
+    help="What is compared, such as 'p99(task_wait)'; several are, unless one is named. Repeatable.",
+)
+@click.option(
+    "--warm-up",
+    default="0",
+    metavar="10m",
+    help="Do not count tasks that came before, in measures of tasks.",
+)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("runs/bench-policies"),
+    show_default=True,
+    metavar="DIR",
+    help="Leave comparison.{md,csv,json,tex,html} here.",
+)
+def bench_policies(jobs: int, out: Path, **asked: Any) -> int:
+    """Run SCENARIOs on the simulator under each policy and seed; print the differences with their intervals.
+
+    \b
+    raysim bench policies scenarios/shared-cluster.yaml --policy hybrid --policy best_fit --policy 'power_of_d(d=3)'
+    """
+    from raysim.cli.bench import bench_policies, plan_of
+
+    return bench_policies(plan_of(**asked), jobs, out)
+
+
 @cli.command()
 @click.argument("target", required=False, default="")
 @click.option("--seeds", type=click.IntRange(min=1), default=1_000, show_default=True, metavar="N")

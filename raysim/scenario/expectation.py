@@ -1,62 +1,20 @@
-"""What must hold at a run's end: `makespan_s < 2m`. Never runs code: a small grammar, by hand.
-
-An expectation is a comparison of figures, numbers, `+ - * /`, brackets, `and`, `or`, `not`, and of
-`min max mean p50 p90 p95 p99` of a figure that has many values. Numbers may carry a unit: a
-duration counts in seconds, a size in bytes, a percentage as a share (`utilisation > 40%`).
-"""
+"""What must hold at a run's end: `makespan_s < 2m`. Never says what a figure is: see expression, figures."""
 
 from __future__ import annotations
 
 import ast
-import operator
-import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Final, TypeAlias
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from raysim.scenario.figures import FIGURES, SAMPLES
-from raysim.scenario.problems import nearest
-from raysim.spec.units import BYTES, NANOSECONDS, parse_duration, parse_size
-
-Figure: TypeAlias = float | int | str | Sequence[float] | None
-
-_UNITS: Final = "|".join(sorted({*NANOSECONDS, *BYTES, "%"}, key=len, reverse=True))
-_QUANTITY: Final = re.compile(
-    rf"(?<![\w.])(\d+(?:\.\d+)?(?:{_UNITS})(?:\d+(?:\.\d+)?(?:{_UNITS}))*)(?![\w%])"
+from raysim.scenario.expression import (
+    Figure,
+    check_part,
+    evaluate,
+    is_missing,
+    names_in,
+    parse,
 )
-_ARITHMETIC: Final[dict[type[ast.operator], Callable[[float, float], float]]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-}
-_COMPARISONS: Final[dict[type[ast.cmpop], Callable[[float, float], bool]]] = {
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-}
-
-
-def percentile(values: Sequence[float], percent: float) -> float:
-    """The value that `percent` of the sorted values do not exceed (nearest rank)."""
-    ranked = sorted(values)
-    rank = -(-len(ranked) * percent // 100)
-    return ranked[max(int(rank) - 1, 0)]
-
-
-FUNCTIONS: Final[dict[str, Callable[[Sequence[float]], float]]] = {
-    "min": min,
-    "max": max,
-    "mean": lambda values: sum(values) / len(values),
-    "p50": lambda values: percentile(values, 50),
-    "p90": lambda values: percentile(values, 90),
-    "p95": lambda values: percentile(values, 95),
-    "p99": lambda values: percentile(values, 99),
-}
 
 
 class Expectation(msgspec.Struct, frozen=True):
@@ -67,17 +25,17 @@ class Expectation(msgspec.Struct, frozen=True):
     @property
     def names(self) -> list[str]:
         """The figures that it speaks of."""
-        return _names(_parse(self.text))
+        return names_in(parse(self.text))
 
     def judge(self, figures: Mapping[str, Figure]) -> Judgement:
         """Whether it holds for these figures; one that has no value here cannot hold."""
-        tree = _parse(self.text)
-        used = {name: figures.get(name) for name in _names(tree)}
-        missing = [name for name, value in used.items() if _is_missing(value)]
+        tree = parse(self.text)
+        used = {name: figures.get(name) for name in names_in(tree)}
+        missing = [name for name, value in used.items() if is_missing(value)]
         if missing:
             return Judgement(self.text, False, f"{', '.join(missing)} has no value in this run")
         try:
-            held = bool(_evaluate(tree, figures))
+            held = bool(evaluate(tree, figures))
         except ZeroDivisionError:
             return Judgement(self.text, False, "it divides by zero")
         except TypeError as error:
@@ -96,116 +54,15 @@ class Judgement(msgspec.Struct, frozen=True):
 
 def parse_expectation(text: str) -> Expectation:
     """The expectation in this text. Raises ValueError that says what is wrong in it."""
-    _check(_parse(text), text)
+    _check(parse(text), text)
     return Expectation(text)
-
-
-def _parse(text: str) -> ast.expr:
-    try:
-        return ast.parse(_QUANTITY.sub(_in_base_unit, text).strip(), mode="eval").body
-    except (SyntaxError, ValueError) as error:
-        reason = error.msg if isinstance(error, SyntaxError) else str(error)
-        raise ValueError(f"{text!r} is not an expectation: {reason}") from None
-
-
-def _in_base_unit(match: re.Match[str]) -> str:
-    quantity = match[1]
-    if quantity.endswith("%"):
-        return repr(float(quantity[:-1]) / 100)
-    if quantity.lstrip("0123456789.") in BYTES:
-        return str(parse_size(quantity))
-    return repr(parse_duration(quantity) / NANOSECONDS["s"])
 
 
 def _check(tree: ast.expr, text: str) -> None:
     """Refuse whatever is outside the grammar, and any name that no figure has."""
     if not isinstance(tree, (ast.Compare, ast.BoolOp, ast.UnaryOp)):
         raise ValueError(f"{text!r} compares nothing; write it as `failed == 0`")
-    _check_part(tree, text)
-
-
-def _check_part(node: ast.expr, text: str) -> None:
-    match node:
-        case ast.BoolOp(values=parts):
-            pass
-        case ast.UnaryOp(op=ast.Not() | ast.USub(), operand=part):
-            parts = [part]
-        case ast.BinOp(left=left, op=op, right=right) if type(op) in _ARITHMETIC:
-            parts = [left, right]
-        case ast.Compare(left=left, ops=ops, comparators=others) if all(
-            type(op) in _COMPARISONS for op in ops
-        ):
-            parts = [left, *others]
-        case ast.Constant(value=value) if type(value) in (int, float):
-            parts = []
-        case ast.Name(id=name):
-            _check_name(name, FIGURES, "figure", text)
-            parts = []
-        case ast.Call(func=ast.Name(id=function), args=[ast.Name(id=name)], keywords=[]):
-            _check_name(function, FUNCTIONS, "function", text)
-            _check_name(name, SAMPLES, "figure with many values", text)
-            parts = []
-        case _:
-            shown = ast.unparse(node)
-            raise ValueError(f"`{shown}` in {text!r} is not part of what an expectation may say")
-    for part in parts:
-        _check_part(part, text)
-
-
-def _check_name(name: str, known: Mapping[str, object], noun: str, text: str) -> None:
-    if name in known:
-        return
-    if noun == "figure" and name in SAMPLES:
-        raise ValueError(f"{name!r} in {text!r} has many values; did you mean p95({name})?")
-    meant = nearest(name, known)
-    hint = f"did you mean {meant}?" if meant else f"known are {', '.join(known)}"
-    raise ValueError(f"unknown {noun} {name!r} in {text!r}; {hint}")
-
-
-def _names(tree: ast.expr) -> list[str]:
-    names = (node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
-    return [name for name in dict.fromkeys(names) if name not in FUNCTIONS]
-
-
-def _evaluate(node: ast.expr, figures: Mapping[str, Figure]) -> float:
-    match node:
-        case ast.BoolOp(op=op, values=parts):
-            held = (bool(_evaluate(part, figures)) for part in parts)
-            return all(held) if isinstance(op, ast.And) else any(held)
-        case ast.UnaryOp(op=ast.Not(), operand=part):
-            return not _evaluate(part, figures)
-        case ast.UnaryOp(op=ast.USub(), operand=part):
-            return -_evaluate(part, figures)
-        case ast.BinOp(left=left, op=op, right=right):
-            return _ARITHMETIC[type(op)](_evaluate(left, figures), _evaluate(right, figures))
-        case ast.Compare(left=left, ops=ops, comparators=others):
-            values = [_evaluate(part, figures) for part in (left, *others)]
-            return all(
-                _COMPARISONS[type(op)](values[nth], values[nth + 1]) for nth, op in enumerate(ops)
-            )
-        case ast.Constant(value=int() | float() as value):
-            return value
-        case ast.Name(id=name):
-            return _number(name, figures[name])
-        case ast.Call(func=ast.Name(id=function), args=[ast.Name(id=name)]):
-            return FUNCTIONS[function](_sample(name, figures[name]))
-    raise AssertionError(f"unchecked expression {ast.unparse(node)}")
-
-
-def _is_missing(value: Figure) -> bool:
-    return value is None or (isinstance(value, Sequence) and not len(value))
-
-
-def _number(name: str, value: Figure) -> float:
-    if isinstance(value, (int, float)):
-        return value
-    raise TypeError(f"{name} is {value!r}, not a number")
-
-
-def _sample(name: str, value: Figure) -> Sequence[float]:
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return value
-    raise TypeError(f"{name} is {value!r}, not a list of values")
+    check_part(tree, text)
 
 
 def _shown(value: Figure) -> str:

@@ -12,7 +12,8 @@ from math import isnan
 
 import msgspec
 
-from raysim.scenario.expectation import Expectation, Figure, Judgement
+from raysim.scenario.expectation import Expectation, Judgement
+from raysim.scenario.expression import Figure
 from raysim.scenario.figures import SAMPLES
 from raysim.scenario.task_records import Records
 from raysim.scenario.workflow import Workflow

@@ -2,7 +2,8 @@ import re
 
 import pytest
 
-from raysim.scenario.expectation import parse_expectation, percentile
+from raysim.scenario.expectation import parse_expectation
+from raysim.scenario.expression import percentile
 
 FIGURES = {
     "failed": 0,
