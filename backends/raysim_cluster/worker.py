@@ -155,7 +155,7 @@ class WorkerHost(UserHost):
 
     def _execute_step(self, task: RunnableTask) -> Outcome:
         self._busy = True
-        outcome = self._core_worker.execute(task)
+        outcome = self._core_worker.execute_step(task)
         self._busy = False
         return outcome
 

@@ -166,6 +166,8 @@ class LocalArg(msgspec.Struct, gc=False):
     payload: bytes | None = None
     handle: int = -1
     size: int = 0
+    is_plain: bool = False
+    """The payload is a value that refers to nothing."""
 
 
 class RunnableTask(msgspec.Struct, gc=False):

@@ -49,6 +49,7 @@ from raysim.runtime.shown import (
     task_name,
 )
 from raysim.runtime.states import inspect
+from raysim.runtime.steps import Steps
 from raysim.runtime.timeline import timeline
 from raysim.runtime.unhandled import report
 from raysim.runtime.values import NS, Values, Waitable
@@ -109,6 +110,7 @@ class CoreWorker:
         self.calls = Calls(self)
         self.groups = Groups(self)
         self.execution = Execution(self)
+        self._steps = Steps(self.execution)
         self.executor: Executor | None = None
         self._driver: Driver | None = None
         self._uploads: Uploads | None = None
@@ -209,6 +211,16 @@ class CoreWorker:
             if self._released:
                 with self.host.lock:
                     self.drain()
+
+    def execute_step(self, task: RunnableTask) -> Outcome:
+        """As `execute`, for a method of a compiled graph in its turn."""
+        self._latest = context = TaskContext(task.call.task_id, 0, task)
+        _entered.set(context)
+        outcome = self._steps.run(task)
+        if self._released:
+            with self.host.lock:
+                self.drain()
+        return outcome
 
     async def execute_async(self, task: RunnableTask) -> Outcome:
         """Run a call of an asynchronous actor, on its event loop, without the lock."""

@@ -65,9 +65,9 @@ class Execution:
             args, kwargs = self._arguments(task)
             result = call_user_code(function, args, kwargs)
             del args, kwargs
-            outcome = self._outcome(task, name, result, retried)
+            outcome = self.outcome_of(task, name, result, retried)
         except BaseException as error:  # noqa: BLE001  (whatever user code raises is its result)
-            outcome = self._failed(task, name, error, retried)
+            outcome = self.failed(task, name, error, retried)
         if task.cancelled and task.actor is not None and not outcome.exits:
             self._give_up(outcome)
             return _cancelled_method(task, name)
@@ -90,18 +90,18 @@ class Execution:
             if isasyncgen(result) and _count(task) < 0:
                 outcome = Outcome(TaskStatus.OK, await self._items.run_async(task, name, result))
             else:
-                outcome = self._outcome(task, name, result, None)
+                outcome = self.outcome_of(task, name, result, None)
         except CancelledError as error:
             return self._cancelled(task, name, error)
         except BaseException as error:  # noqa: BLE001  (whatever user code raises is its result)
-            outcome = self._failed(task, name, error, None)
+            outcome = self.failed(task, name, error, None)
         if task.cancelled and not outcome.exits:
             # It took no notice, or ended at the same time: its caller has given it up (Ray).
             self._give_up(outcome)
             return self._cancelled(task, name, CancelledError())
         return outcome
 
-    def _failed(
+    def failed(
         self,
         task: RunnableTask,
         name: str,
@@ -161,7 +161,7 @@ class Execution:
                     f"Actor {task.actor.class_name} has no concurrency group {group!r}; it has "
                     f"{', '.join(task.actor.concurrency_groups) or 'none'}."
                 )
-            return self._method(task.call.method), None
+            return self.method(task.call.method), None
         assert task.template is not None
         key = task.template.function_id
         found = self._functions.get(key)
@@ -194,7 +194,8 @@ class Execution:
         self.instance = cls.__new__(cls, *args, **kwargs)
         return self.instance.__init__(*args, **kwargs)
 
-    def _method(self, name: str) -> Any:
+    def method(self, name: str) -> Any:
+        """Of the instance, or what every actor has."""
         if name == "__ray_ready__":
             return lambda: True
         if name == "__ray_call__":
@@ -217,7 +218,7 @@ class Execution:
                 data = values.view(pin)
             value, is_error = values.load(data)
             if is_error:
-                raise _ArgumentFailedError(Serialized([bytes(data)], []))
+                raise _ArgumentFailedError(Serialized.of([bytes(data)]))
             if not isinstance(arg.slot, int):
                 kwargs[arg.slot] = value
             elif arg.slot < len(args):
@@ -226,7 +227,7 @@ class Execution:
                 args.append(value)
         return args, kwargs
 
-    def _outcome(
+    def outcome_of(
         self,
         task: RunnableTask,
         name: str,
@@ -272,7 +273,7 @@ class Execution:
                 values.append(self._return(name, value))
             outcome = Outcome(TaskStatus.OK, values)
         except BaseException as error:  # noqa: BLE001  (whatever user code raises is its result)
-            outcome = self._failed(task, name, error, retried)
+            outcome = self.failed(task, name, error, retried)
             if outcome.returns:
                 outcome.returns[: len(values)] = values
         finally:

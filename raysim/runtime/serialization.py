@@ -15,6 +15,8 @@ from io import BytesIO
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import msgspec
+
 from raysim.protocol.messages import ContainedRef
 from raysim.runtime.current import current
 from raysim.runtime.object_ref import ObjectRef, deserialised, serialised
@@ -27,16 +29,22 @@ _VALUE, _ERROR, _BUFFERS = b"V", b"E", b"B"
 _KINDS = b"VEB"
 _PLAIN = frozenset({int, float, str, bytes, bool, type(None), complex})
 
+_SHORT = 1 << 10
+"""Up to so many bytes a copy costs less than a view."""
 
-class Serialized:
-    """A value as parts that follow each other; `contained` are the references inside."""
 
-    __slots__ = ("contained", "parts", "size")
+class Serialized(msgspec.Struct, gc=False):
+    """A value as parts that follow each other, `size` bytes in all; `contained` are the references inside."""
 
-    def __init__(self, parts: list[bytes | memoryview], contained: list[ContainedRef]) -> None:
-        self.parts = parts
-        self.contained = contained
-        self.size = len(parts[0]) if len(parts) == 1 else sum(map(len, parts))
+    parts: list[bytes | memoryview]
+    contained: list[ContainedRef]
+    size: int
+
+    @classmethod
+    def of(
+        cls, parts: list[bytes | memoryview], contained: list[ContainedRef] | None = None
+    ) -> "Serialized":
+        return cls(parts, contained or [], sum(map(len, parts)))
 
     def join(self) -> bytes:
         return self.parts[0] if self._one() else b"".join(self.parts)  # type: ignore[return-value]
@@ -99,10 +107,11 @@ _LARGE = 1 << 16
 
 def serialize(value: object) -> Serialized:
     """Raises what the value's own reduction raises, TypeError typically."""
-    if type(value) is bytes and len(value) >= _LARGE:
-        return Serialized(_with_buffers(_LARGE_BYTES, [pickle.PickleBuffer(value)]), [])
-    if type(value) in _PLAIN:
-        return Serialized([_VALUE + pickle.dumps(value, 5)], [])
+    plain = serialize_plain(value)
+    if plain is not None:
+        return Serialized([plain], [], len(plain))
+    if type(value) is bytes:
+        return Serialized.of(_with_buffers(_LARGE_BYTES, [pickle.PickleBuffer(value)]))
     buffers: list[pickle.PickleBuffer] = []
     contained: list[ContainedRef] = []
     own = _registered() if _of_drivers.reducers or _custom else None
@@ -119,12 +128,19 @@ def serialize(value: object) -> Serialized:
     finally:
         serialised.reset(token)
     if not buffers:
-        return Serialized([_VALUE + data], contained)
-    return Serialized(_with_buffers(data, buffers), contained)
+        return Serialized([_VALUE + data], contained, len(data) + 1)
+    return Serialized.of(_with_buffers(data, buffers), contained)
+
+
+def serialize_plain(value: object) -> bytes | None:
+    """What `serialize` makes of the values that come most often; None: it is another one."""
+    if type(value) not in _PLAIN or (type(value) is bytes and len(value) >= _LARGE):
+        return None
+    return _VALUE + pickle.dumps(value, 5)
 
 
 def serialize_error(error: BaseException) -> Serialized:
-    return Serialized([_ERROR + dumps(error)], [])
+    return Serialized.of([_ERROR + dumps(error)])
 
 
 def _is_plain_array(value: Any) -> bool:
@@ -173,6 +189,15 @@ def deserialize(data: bytes | memoryview) -> tuple[Any, bool, list[ObjectRef]]:
     finally:
         deserialised.reset(token)
     return value, kind == _KINDS[1], refs
+
+
+def load_plain(data: bytes | memoryview) -> Any:
+    """A value, not an exception, that refers to nothing: as `deserialize`, without looking for references."""
+    kind = data[0]
+    if kind == _KINDS[0]:
+        return pickle.loads(data[1:] if len(data) < _SHORT else memoryview(data)[1:])
+    assert kind == _KINDS[2], f"kind {kind} is no plain value"
+    return _load_with_buffers(memoryview(data))
 
 
 def _load_with_buffers(view: memoryview) -> Any:

@@ -11,7 +11,7 @@ import msgspec
 
 from raysim.protocol.executor.arguments import Arguments, QueuedCall
 from raysim.protocol.executor.results import Results
-from raysim.protocol.host import Host, Outcome, RunnableTask
+from raysim.protocol.host import Host, LocalArg, Outcome, RunnableTask
 from raysim.protocol.messages import ActorStarted, PushActorCalls, StartActor, TaskStatus
 from raysim.protocol.owner import Owner
 from raysim.spec.actor import ActorSpec
@@ -184,16 +184,16 @@ class ActorQueue:
 
     def _begin(self, queued: QueuedCall, group: Group) -> None:
         group.running += 1
-        self._run(queued, self.runnable(queued))
+        self._run(queued, self.runnable(queued.call, queued.caller, queued.args))
 
-    def runnable(self, queued: QueuedCall) -> RunnableTask:
+    def runnable(self, call: TaskCall, caller: Address, args: list[LocalArg]) -> RunnableTask:
         """A method call as the host gets it."""
         assert self.spec is not None
         assert self._start is not None
         return RunnableTask(
-            queued.call,
-            queued.caller,
-            queued.args,
+            call,
+            caller,
+            args,
             actor=self.spec,
             incarnation=self.incarnation,
             accelerators=self._start.accelerators,

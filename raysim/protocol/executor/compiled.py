@@ -13,7 +13,7 @@ from functools import partial
 
 from raysim.protocol.executor.actor_queue import ActorQueue
 from raysim.protocol.executor.arguments import Arguments, QueuedCall
-from raysim.protocol.executor.part import Part
+from raysim.protocol.executor.part import Part, PassValues
 from raysim.protocol.executor.step_results import StepResults
 from raysim.protocol.host import Execute, LocalArg, Outcome, ProcessHost, RunnableTask
 from raysim.protocol.messages import (
@@ -106,7 +106,7 @@ class Compiled:
         if values is None:
             values = part.arrived[write.number] = {}
         values[write.channel] = (sender, write)
-        if part.queued is None:
+        if not part.busy:
             self._go_on(part)
 
     def _go_on(self, part: Part) -> None:
@@ -114,33 +114,48 @@ class Compiled:
         values = part.arrived.get(part.number)
         if values is None:
             return
-        step = part.steps[part.at]
         args: list[LocalArg] = []
-        refs: list[TaskArg] = []
-        failure: Failure | None = None
-        for position, channel in step.inputs:
+        takes_turns = part.inbox is not None
+        for position, channel in part.steps[part.at].inputs:
             found = values.get(channel)
             if found is None:
                 return
-            writer, write = found
-            if write.payload is not None:
-                args.append(LocalArg(position, write.payload))
-            elif write.failure is not None:
-                failure = failure or write.failure
+            write = found[1]
+            if write.payload is None:
+                takes_turns = False
             else:
-                assert write.object_id is not None
+                is_plain = not (write.held or write.is_error)
+                args.append(LocalArg(position, write.payload, is_plain=is_plain))
+        part.busy = True
+        if takes_turns:
+            part.task = self._actor.runnable(self._call(part, []), part.driver, args)
+        else:
+            self._queue(part, values, args)
+
+    def _call(self, part: Part, refs: list[TaskArg]) -> TaskCall:
+        step = part.steps[part.at]
+        return TaskCall(
+            part.ids[part.at].actor_task(part.actor_id),
+            0,
+            step.args,
+            refs,
+            method=step.method,
+            num_returns=len(step.outputs),
+        )
+
+    def _queue(self, part: Part, values: PassValues, args: list[LocalArg]) -> None:
+        refs: list[TaskArg] = []
+        failure: Failure | None = None
+        for position, channel in part.steps[part.at].inputs:
+            writer, write = values[channel]
+            if write.failure is not None:
+                failure = failure or write.failure
+            elif write.object_id is not None:
                 assert write.holder is not None
                 refs.append(
                     TaskArg(position, write.object_id, writer, None, [write.holder], write.size)
                 )
-        call = TaskCall(
-            part.ids[part.at].actor_task(part.actor_id),
-            0,
-            step.args,
-            refs if failure is None else [],
-            method=step.method,
-            num_returns=len(step.outputs),
-        )
+        call = self._call(part, refs if failure is None else [])
         queued = part.queued = QueuedCall(call, part.driver, args=args, failure=failure)
         if call.refs:
             begin = partial(part.do, partial(self._begin, part, queued))
@@ -150,7 +165,7 @@ class Compiled:
             self._begin(part, queued)
 
     def _begin(self, part: Part, queued: QueuedCall) -> None:
-        task = self._actor.runnable(queued)
+        task = self._actor.runnable(queued.call, queued.caller, queued.args)
         if part.inbox is not None:
             part.task = task
         else:
@@ -165,9 +180,9 @@ class Compiled:
     def finished(self, queued: QueuedCall, outcome: Outcome, lasted_ns: int) -> None:
         """User code is done with a step: its values go to their readers, then the next one may begin."""
         part = self._running.pop(queued.call.task_id)
-        self._results.write(part, queued, outcome)
+        self._results.write(part, queued.call.task_id, outcome)
         # Short methods one after another: their values leave together.
-        self._channels.settle(more=part.queued is not None and lasted_ns < GATHER_NS)
+        self._channels.settle(more=part.busy and lasted_ns < GATHER_NS)
 
     # Run in turns
 
@@ -179,21 +194,21 @@ class Compiled:
             for write in part.inbox.take():
                 self._arrive(part, self._address, write)
         task, part.task = part.task, None
-        queued = part.queued
-        if task is None or queued is None:
+        if task is None:
             return False
         task.start_ns = self._host.now_ns()
-        if queued.failure is None:
+        queued = part.queued
+        if queued is None or queued.failure is None:
             self.in_turn = task
             outcome = execute(task)
             self.in_turn = None
         else:
             outcome = Outcome(TaskStatus.FAILED, failure=queued.failure)
-        if queued.pins:
+        if queued is not None and queued.pins:
             with self._host.lock:
                 self._arguments.release(queued)
         if not outcome.crashed:
-            self._results.write(part, queued, outcome)
+            self._results.write(part, task.call.task_id, outcome)
             if self._channels.has_unsent:
                 self._settle(part, task)
         if outcome.exits or self.leaving:
@@ -219,6 +234,7 @@ class Compiled:
                 if write.held:
                     with self._host.lock:
                         self._channels.acknowledge(writer, write)
+        part.busy = False
         part.queued = None
         part.at += 1
         if part.at == len(part.steps):
@@ -244,8 +260,8 @@ class Compiled:
 
     def _let_go(self, part: Part) -> None:
         part.arrived.clear()
-        if part.task is not None and part.queued is not None:
-            part.task = None
+        task, part.task = part.task, None
+        if task is not None and part.queued is not None:
             with self._host.lock:
                 self._arguments.release(part.queued)
         outlets, part.outlets = part.outlets, {}

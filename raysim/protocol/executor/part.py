@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
+from typing import TypeAlias
 
 import msgspec
 
@@ -10,6 +11,9 @@ from raysim.protocol.host import Inbox, Outlet, RunnableTask
 from raysim.protocol.messages import ChannelWrite, GraphStep
 from raysim.spec.address import Address
 from raysim.spec.ids import ActorId, IdSource, TaskId, WorkerId
+
+PassValues: TypeAlias = dict[int, tuple[Address, ChannelWrite]]
+"""What has come for one pass, by channel, and from whom."""
 
 
 class Part(msgspec.Struct):
@@ -30,15 +34,17 @@ class Part(msgspec.Struct):
     """Of the pass under way."""
     at: int = 0
     """The step that runs, or comes next."""
+    busy: bool = False
+    """The step runs, or waits for large arguments, for its turn, or for its results to be written."""
     queued: QueuedCall | None = None
-    """It runs, or waits for large arguments, for its turn, or for its results to be written."""
+    """The step, where it needs more than a turn: large arguments, or to be run as a call."""
     task: RunnableTask | None = None
     """What the next turn runs."""
     unwritten: int = 0
     """Results of the step that are not copied yet."""
     closed: bool = False
-    arrived: dict[int, dict[int, tuple[Address, ChannelWrite]]] = {}
-    """By pass and channel."""
+    arrived: dict[int, PassValues] = {}
+    """By pass."""
     posted: deque[Callable[[], None]] = msgspec.field(default_factory=deque)
     """For the thread that takes the turns."""
 

@@ -3,14 +3,13 @@
 from collections.abc import Callable
 from functools import partial
 
-from raysim.protocol.executor.arguments import QueuedCall
 from raysim.protocol.executor.part import Part
 from raysim.protocol.host import Outcome, ProcessHost, ReturnValue
 from raysim.protocol.messages import ChannelOutput
 from raysim.protocol.owner import Owner
 from raysim.protocol.owner.channels import write_straight
 from raysim.spec.failure import Failure
-from raysim.spec.ids import ObjectId, return_id
+from raysim.spec.ids import ObjectId, TaskId, return_id
 
 
 class StepResults:
@@ -22,7 +21,7 @@ class StepResults:
         self._channels = owner.channels
         self._done = done
 
-    def write(self, part: Part, queued: QueuedCall, outcome: Outcome) -> None:
+    def write(self, part: Part, task_id: TaskId, outcome: Outcome) -> None:
         """With the lock, or in the part's own thread without it."""
         part.unwritten = 1
         for index, output in enumerate(part.steps[part.at].outputs):
@@ -42,7 +41,7 @@ class StepResults:
             else:
                 # It may be the actor's own array: the next method comes after it was copied.
                 part.unwritten += 1
-                self._store(part, left, value, return_id(queued.call.task_id, index))
+                self._store(part, left, value, return_id(task_id, index))
         self._written(part)
 
     def _write_failure(self, part: Part, output: ChannelOutput, failure: Failure) -> None:

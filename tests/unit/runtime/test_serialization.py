@@ -166,7 +166,7 @@ def test_bytes_of_a_synthetic_task_are_no_value():
 
 def test_one_part_is_joined_without_a_copy():
     part = b"V" + bytes(100)
-    assert Serialized([part], []).join() is part
+    assert Serialized.of([part]).join() is part
 
 
 @pytest.mark.parametrize("size", [0, 1000, 65_535, 65_536, 1_000_000])
