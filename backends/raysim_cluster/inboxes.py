@@ -48,6 +48,8 @@ _READ_BYTES: Final = 1 << 14
 
 _pack, _unpack = _HEAD.pack, _HEAD.unpack_from
 
+_KNOCKED: Final = _pack(0, _KNOCK, 0, 0)
+
 
 class PipeInbox:
     """The port `raysim.protocol.host.Inbox`."""
@@ -83,12 +85,15 @@ class PipeInbox:
             self._parse(found)
         return found
 
-    def read(self) -> None:
-        """Wait until something has come. All the time that this is done, `take` does not read."""
+    def read(self) -> bool:
+        """Wait until something has come, or for a knock. All the time that this is done, `take` does not read."""
         if not self._blocking:
             self.set_blocking(True)
         data = os.read(self.fd, _READ_BYTES)
+        if data == _KNOCKED:
+            return False
         self._data = self._data + data if self._data else data
+        return True
 
     def set_blocking(self, blocking: bool) -> None:
         if blocking != self._blocking:
@@ -99,7 +104,7 @@ class PipeInbox:
     def knock(self) -> None:
         """Wake who sleeps here, though nothing has come."""
         try:
-            os.write(self._write_end, _pack(0, _KNOCK, 0, 0))
+            os.write(self._write_end, _KNOCKED)
         except BlockingIOError:  # Something has come.
             return
 

@@ -8,7 +8,6 @@ import select
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from raysim.config import MS
 from raysim_cluster.poller import READ, Poller, poll
 
 if TYPE_CHECKING:
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
 ALONE_AFTER: Final = 16
 """Waits in a row that nothing but values ended, until a thread leaves the sockets to the helper. Ours: the
 hand-over costs about as much as one pass."""
+
+NO_ALARM: Final = 1 << 63
 
 
 class Listening:
@@ -33,6 +34,12 @@ class Listening:
         """Some inbox has something that nobody took."""
         self.alone = False
         """The thread waits for nothing else."""
+        self.deadline: int | None = None
+        """Until when the thread sleeps that is alone; None: as long as it takes."""
+        self.alarm = NO_ALARM
+        """When it will be woken at the latest, to look at its deadline."""
+        self._only: PipeInbox | None = None
+        """The inbox, where there is one."""
         self._others = -1
         self._streak = 0
 
@@ -40,14 +47,20 @@ class Listening:
         """From any thread. One that sleeps alone hears of it once it is woken."""
         self._others = -1
         self._inboxes[inbox.fd] = inbox
+        self._count()
         self._epoll.register(inbox.fd, READ)
         self._poll.register(inbox.fd, READ)
 
     def remove(self, inbox: "PipeInbox") -> None:
         self._others = -1
         if self._inboxes.pop(inbox.fd, None) is not None:
+            self._count()
             self._epoll.unregister(inbox.fd)
             self._poll.unregister(inbox.fd)
+
+    def _count(self) -> None:
+        inboxes = tuple(self._inboxes.values())
+        self._only = inboxes[0] if len(inboxes) == 1 else None
 
     def chooses_alone(self, others: int) -> bool:
         """Before each wait, by the thread that waits. `others`: how often its process had to do with
@@ -74,20 +87,19 @@ class Listening:
                 inbox.readable = self.heard = True
         return self._poller.wait(0) if others else []
 
-    def sleep(self, timeout_ns: int | None) -> None:
-        """Alone: until an inbox has something, or `wake`."""
-        if timeout_ns is None:
-            inboxes = tuple(self._inboxes.values())
-            if len(inboxes) == 1:
-                inboxes[0].read()
-                self.heard = True
-                return
-        milliseconds = None if timeout_ns is None else -(-timeout_ns // MS)
-        for fd, _ in self._poll.poll(milliseconds):
+    def sleep(self, timeout_ns: int | None) -> bool:
+        """Alone: until an inbox has something, or `wake`, which the alarm calls in time; not at all for 0.
+        Whether something was heard."""
+        only = self._only
+        if only is not None and timeout_ns != 0:
+            self.heard = only.read()
+            return self.heard
+        for fd, _ in self._poll.poll(0 if timeout_ns == 0 else None):
             inbox = self._inboxes.get(fd)
             if inbox is not None:
                 inbox.set_blocking(False)
                 inbox.readable = self.heard = True
+        return self.heard
 
     def wake(self) -> None:
         """End the sleep under way, or the next one. From any thread and from signal handlers."""

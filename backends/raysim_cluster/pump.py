@@ -23,12 +23,14 @@ other (Dekker), which the interpreter lock's sequential consistency allows.
 import sys
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from raysim.config import MS
 from raysim.protocol.host import Waiter
 from raysim_cluster.host import LoopHost
-from raysim_cluster.listening import Listening
+from raysim_cluster.listening import NO_ALARM, Listening
 from raysim_cluster.lock import HostLock
 
 TAKE_OVER_NS: Final = 2 * MS
@@ -145,12 +147,16 @@ class Pump:
         timeout_ns: int | None,
         stop: "Stop",
         listening: Listening | None = None,
+        serve: Callable[[], None] | None = None,
     ) -> bool:
-        """Wait until the waiter is done, or `stop.requested`, or something was heard. False if it is not done."""
+        """Wait until the waiter is done, or `stop.requested`, or something was heard. False if it is not done.
+
+        `serve` takes what was heard, as long as the thread waits for nothing but its inboxes.
+        """
         if listening is None:
             self.others += 1
         elif listening.chooses_alone(self.others):
-            return self._attend(waiter, timeout_ns, stop, listening)
+            return self._attend(waiter, timeout_ns, stop, listening, serve)
         else:
             self._alone.pop(listening, None)
         deadline = None if timeout_ns is None else time.monotonic_ns() + timeout_ns
@@ -173,27 +179,59 @@ class Pump:
         return waiter.done
 
     def _attend(
-        self, waiter: Waiter, timeout_ns: int | None, stop: "Stop", listening: Listening
+        self,
+        waiter: Waiter,
+        timeout_ns: int | None,
+        stop: "Stop",
+        listening: Listening,
+        serve: Callable[[], None] | None,
     ) -> bool:
         """As `block`, in the inboxes alone."""
         self._alone[listening] = None
         waiter.wake = listening.wake
-        left = timeout_ns
-        deadline = None if timeout_ns is None else time.monotonic_ns() + timeout_ns
+        deadline = None
+        if timeout_ns is not None:
+            deadline = time.monotonic_ns() + timeout_ns
+            if timeout_ns:
+                self._set_alarm(listening, deadline)
         while not (waiter.done or listening.heard or stop.requested or self._ended):
             if self._error is not None:
                 raise _broken() from self._error
             if not self._pumping.locked():
                 self._offered = True
                 self._nap.wake()
-            listening.sleep(left)
-            if deadline is not None:
-                if left == 0:
+            if not listening.sleep(timeout_ns):
+                if deadline is not None and time.monotonic_ns() >= deadline:
                     break
-                left = max(0, deadline - time.monotonic_ns())
+            elif serve is not None:
+                listening.heard = False
+                serve()
+                if not listening.chooses_alone(self.others):
+                    break
+        listening.deadline = None
         if waiter.done:
             self.others += 1
         return waiter.done
+
+    def _set_alarm(self, listening: Listening, deadline: int) -> None:
+        """To sleep with a time-out costs each pass more than one timer for many of them."""
+        listening.deadline = deadline
+        if deadline < listening.alarm:
+            listening.alarm = deadline
+            with self._lock:
+                delay_ns = deadline - time.monotonic_ns()
+                self._host.call_later(delay_ns, partial(self._on_alarm, listening))
+
+    def _on_alarm(self, listening: Listening) -> None:
+        # In this order: whoever sets a deadline looks at the alarm after that.
+        listening.alarm = NO_ALARM
+        deadline = listening.deadline
+        if deadline is None:
+            return
+        if deadline <= time.monotonic_ns():
+            listening.wake()
+        else:
+            self._set_alarm(listening, deadline)
 
     def forget(self, listening: Listening) -> None:
         """Nobody waits there any more."""

@@ -140,7 +140,7 @@ class WorkerHost(UserHost):
             listening.heard = False
         # The helper may have brought something, or the end, before `idle` was there to be told.
         if not (self._queue or (self._rung and self._served) or self._ending):
-            self.pump.block(idle, None, NEVER, listening)
+            self.pump.block(idle, None, NEVER, listening, self._take_turns)
 
     def _take_turns(self) -> None:
         """Run methods of compiled graphs while there are no calls, else one of each graph."""

@@ -44,9 +44,11 @@ def get(object_refs: Any, *, timeout: float | None = None) -> Any:
         )
     if not object_refs:
         return []
-    if set(map(type, object_refs)) != _REFS_ONLY:
-        if any(isinstance(ref, GraphRef) for ref in object_refs):
-            return _of_graphs(object_refs, given)
+    kinds = set(map(type, object_refs))
+    if kinds != _REFS_ONLY:
+        of_graphs = [issubclass(kind, GraphRef) for kind in kinds]
+        if any(of_graphs):
+            return _of_graphs(object_refs, given, all(of_graphs))
         for ref in object_refs:  # A backend may have references of a class of its own.
             if not isinstance(ref, ObjectRef):
                 raise TypeError(
@@ -55,8 +57,8 @@ def get(object_refs: Any, *, timeout: float | None = None) -> Any:
     return backend.get(object_refs, timeout)
 
 
-def _of_graphs(refs: list[Any], timeout: float | None) -> list[Any]:
-    if not all(isinstance(ref, GraphRef) for ref in refs):
+def _of_graphs(refs: list[Any], timeout: float | None, nothing_else: bool) -> list[Any]:
+    if not nothing_else:
         raise ValueError(
             "Invalid type of object refs. 'object_refs' must be a list of CompiledDAGRefs if there is "
             "any CompiledDAGRef within it."

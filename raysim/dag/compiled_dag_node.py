@@ -48,6 +48,8 @@ class CompiledDAG:
         self._max_inflight = max_inflight_executions
         self._max_buffered = max_buffered_results
         self._outputs = range(len(checked.options.outputs))
+        self._takes_one = checked.positional == 1 and checked.keys == [None]
+        """A pass is given one value and nothing else."""
         self._in_flight: dict[int, set[int]] = {}
         """Passes whose results nobody has asked for, and the outputs that somebody still may."""
         self._buffered: dict[int, set[int]] = {}
@@ -96,6 +98,8 @@ class CompiledDAG:
         return number
 
     def _values(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
+        if self._takes_one and len(args) == 1 and not kwargs:
+            return [args[0]]
         checked = self._checked
         if len(args) != checked.positional:
             raise ValueError(
@@ -174,9 +178,7 @@ class CompiledDAG:
 
     def _fetch_until(self, number: int, timeout: float | None) -> None:
         """What was begun before the pass that is asked for waits here from now on, for whoever asks."""
-        for before in list(self._in_flight):
-            if before > number:
-                return
+        while (before := next(iter(self._in_flight), number + 1)) <= number:
             if len(self._buffered) >= self._max_buffered:
                 raise RayCgraphCapacityExceeded(
                     f"The compiled graph can't have more than {self._max_buffered} buffered "

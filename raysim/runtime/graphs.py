@@ -169,19 +169,20 @@ class OpenedGraph:
         graphs, graph, host = self._graphs, self._graph, self._host
         if graphs.is_done(graph, number):
             return True
-        end_ns = None if timeout is None else host.now_ns() + int(timeout * NS)
+        left_ns = None if timeout is None else int(timeout * NS)
+        end_ns = None if left_ns is None else host.now_ns() + left_ns
         while True:
             waiter = graph.blocked
             if waiter is None or waiter.done:
                 waiter = graph.blocked = Waiter()
                 if graphs.is_done(graph, number):  # Since it was looked at last.
                     return True
-            left_ns = None if end_ns is None else max(0, end_ns - host.now_ns())
             in_time = self._block(waiter, left_ns)
             if self.done(number):
                 return True
             if not in_time:
                 return False
+            left_ns = None if end_ns is None else max(0, end_ns - host.now_ns())
 
     def _block(self, waiter: Waiter, timeout_ns: int | None) -> bool:
         inbox, worker = self._graph.inbox, self._worker
@@ -221,7 +222,9 @@ class OpenedGraph:
         sender, write = written
         if write.payload is None:
             return self._stored(sender, write)
-        return self._worker.values.load(write.payload)[0]
+        if write.held:
+            return self._worker.values.load(write.payload)[0]
+        return self._worker.values.load_plain(write.payload)
 
     def _error(self, write: ChannelWrite) -> BaseException:
         values = self._worker.values

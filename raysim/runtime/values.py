@@ -18,7 +18,7 @@ from raysim.protocol.owner.fetches import Pin
 from raysim.protocol.owner.objects import Entry, ObjectState
 from raysim.runtime.object_ref import ObjectRef, UnknownObjectError
 from raysim.runtime.object_ref_generator import ObjectRefGenerator
-from raysim.runtime.serialization import Serialized, deserialize, serialize
+from raysim.runtime.serialization import Serialized, deserialize, load_plain, serialize
 from raysim.spec.failure import Failure
 from raysim.spec.ids import ObjectId, TaskId, task_of_object
 
@@ -219,6 +219,13 @@ class Values:
         if refs:
             self._worker.adopt(refs)
         return value, is_error
+
+    def load_plain(self, data: bytes | memoryview) -> Any:
+        """A value that refers to nothing and is no exception."""
+        try:
+            return load_plain(data)
+        except Exception:  # noqa: BLE001  (it comes again, and is told there)
+            return self.load(data)[0]
 
     def exception_of(self, failure: Failure, object_id: ObjectId) -> RayError:
         inner = self.load(failure.payload)[0] if failure.payload is not None else None

@@ -42,9 +42,8 @@ class Pass(msgspec.Struct):
     """The first error that came: the whole pass's, so that nobody gets part of a result (Ray)."""
     held: bool = False
     """Some writer keeps something until its output was read."""
-
-    def is_done(self) -> bool:
-        return len(self.written) == self.outputs or self.error is not None
+    done: bool = False
+    """All outputs are here, or an error is."""
 
 
 class Graph(msgspec.Struct):
@@ -212,10 +211,12 @@ class Graphs:
             found.held = True
         if (write.is_error or write.failure is not None) and found.error is None:
             found.error = write
+        if len(found.written) == found.outputs or found.error is not None:
+            found.done = True
 
     def is_done(self, graph: Graph, number: int) -> bool:
         """All outputs of the pass are here, or none will come."""
-        return graph.passes[number].is_done() or graph.failure is not None
+        return graph.passes[number].done or graph.failure is not None
 
     def when_told(self, graph: Graph, told: Callable[[], None]) -> None:
         """Run `told` once something has happened to the graph; what has come into its inbox is not looked at."""

@@ -307,7 +307,7 @@ def test_closed_graph_lets_go_of_its_inbox_and_outlets(rig, connect):
     graph.inbox.come = [ChannelWrite(graph.graph_id, 0, 2, b"V")]
     rig.owner.graphs.close(graph)
     rig.owner.graphs.let_go(graph)
-    assert graph.passes[0].is_done()
+    assert graph.passes[0].done
     assert graph.inbox.closed
     assert rig.host.outlets["place 0"].closed
 
