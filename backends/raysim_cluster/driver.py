@@ -12,7 +12,7 @@ from raysim.protocol.host import RunnableTask, Waiter
 from raysim.spec.address import Address
 from raysim_cluster.listening import Listening
 from raysim_cluster.pump import Stop
-from raysim_cluster.user_host import UserHost
+from raysim_cluster.user_host import NEVER, UserHost
 
 
 class Guard:
@@ -58,9 +58,12 @@ class DriverHost(UserHost):
 
     def listen(self, waiter: Waiter, timeout_ns: int | None, listening: Listening | None) -> bool:
         if self._previous is None or get_ident() != self._main:
-            done = super().listen(waiter, timeout_ns, listening)
+            done = self.pump.block(waiter, timeout_ns, NEVER, listening)
+        elif self._guard.depth:
+            done = self.pump.block(waiter, timeout_ns, self._interrupt, listening)
         else:
-            done = self._block_main(waiter, timeout_ns, listening)
+            with self._guard:
+                done = self.pump.block(waiter, timeout_ns, self._interrupt, listening)
         if not done and self._gone:
             raise LocalRayletDiedError(
                 f"The cluster of this program is gone: {self._gone}. Start another one with init()."
@@ -101,12 +104,6 @@ class DriverHost(UserHost):
         super().close_after(limit_ns)
 
     # --- inside -------------------------------------------------------------------------------
-
-    def _block_main(
-        self, waiter: Waiter, timeout_ns: int | None, listening: Listening | None
-    ) -> bool:
-        with self._guard:
-            return self.pump.block(waiter, timeout_ns, self._interrupt, listening)
 
     def _lost(self, peer: Address) -> None:
         super()._lost(peer)

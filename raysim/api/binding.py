@@ -34,5 +34,7 @@ def binder() -> Binder:
 class GraphRef:
     """A result that `get` takes though it is no ObjectRef: of one pass of a compiled graph."""
 
+    __slots__ = ()
+
     def get(self, timeout: float | None = None) -> Any:
         raise NotImplementedError

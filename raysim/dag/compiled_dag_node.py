@@ -4,6 +4,7 @@ Ray: `ray.dag.compiled_dag_node.CompiledDAG`.
 """
 
 from collections import deque
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from raysim.api import session
@@ -48,6 +49,7 @@ class CompiledDAG:
         self._max_inflight = max_inflight_executions
         self._max_buffered = max_buffered_results
         self._outputs = range(len(checked.options.outputs))
+        self._returns_list = checked.returns_list
         self._takes_one = checked.positional == 1 and checked.keys == [None]
         """A pass is given one value and nothing else."""
         self._in_flight: dict[int, set[int]] = {}
@@ -71,7 +73,7 @@ class CompiledDAG:
         if self._enable_asyncio:
             raise ValueError("Use execute_async if enable_asyncio=True")
         number = self._begin(args, kwargs)
-        if self._checked.returns_list:
+        if self._returns_list:
             return [CompiledDAGRef(self, number, output) for output in self._outputs]
         return CompiledDAGRef(self, number, None)
 
@@ -82,12 +84,15 @@ class CompiledDAG:
         if not self._enable_asyncio:
             raise ValueError("Use execute if enable_asyncio=False")
         number = self._begin(args, kwargs)
-        if self._checked.returns_list:
+        if self._returns_list:
             return [CompiledDAGFuture(self, number, output) for output in self._outputs]
         return CompiledDAGFuture(self, number, None)
 
     def _begin(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
-        values = self._values(args, kwargs)
+        if self._takes_one and len(args) == 1 and not kwargs:
+            values: Sequence[Any] = args
+        else:
+            values = self._values(args, kwargs)
         self._check_open()
         if self._dropped:
             self._settle()
@@ -98,16 +103,12 @@ class CompiledDAG:
         return number
 
     def _values(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
-        if self._takes_one and len(args) == 1 and not kwargs:
-            return [args[0]]
         checked = self._checked
         if len(args) != checked.positional:
             raise ValueError(
                 f"dag.execute() or dag.execute_async() must be called with {checked.positional} "
                 f"positional args, got {len(args)}"
             )
-        if not kwargs and checked.keys == [None]:
-            return [args[0]]
         for keyword in checked.keywords:
             if keyword not in kwargs:
                 raise ValueError(

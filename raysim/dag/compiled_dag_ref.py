@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 class _Result:
     """One output of one pass."""
 
+    __slots__ = ("__weakref__", "_dag", "_number", "_output", "_taken")
+
     def __init__(self, dag: "CompiledDAG", number: int, output: int | None) -> None:
         self._dag = dag
         self._number = number
@@ -44,6 +46,8 @@ class _Result:
 class CompiledDAGRef(_Result, GraphRef):
     """What `CompiledDAG.execute` gives. For `ray.get`, once; not for `wait`, not as an argument."""
 
+    __slots__ = ()
+
     def get(self, timeout: float | None = None) -> Any:
         """The value. `timeout` in seconds: None for the context's (10), -1 for ever, 0 for now or never.
 
@@ -60,6 +64,8 @@ class CompiledDAGRef(_Result, GraphRef):
 
 class CompiledDAGFuture(_Result):
     """What `CompiledDAG.execute_async` gives: to be awaited, once."""
+
+    __slots__ = ()
 
     def __await__(self) -> Generator[Any, None, Any]:
         if self._taken:

@@ -90,7 +90,8 @@ class OpenedGraph:
     # Passes
 
     def start(self, values: Sequence[Any]) -> int:
-        serialize, graph = self._worker.values.serialize, self._graph
+        graph = self._graph
+        serialize = self._worker.values.serialize
         serialized = [serialize(value, "the input of a compiled graph") for value in values]
         number, self._next = self._next, self._next + 1
         self._graphs.begin(graph, number)
@@ -101,23 +102,20 @@ class OpenedGraph:
             # An interrupt finds all written, or nothing.
             with self._host.guard:
                 for output, one in zip(graph.inputs, serialized, strict=True):
-                    rest = self._write(number, output, one)
+                    rest: ChannelOutput | None = output
+                    if not one.contained:
+                        rest = write_straight(graph.outlets, number, output, one.parts, one.size)
                     if rest is not None:
                         left.append((rest, one))
+            if not left:
+                return number
             # What is large is in the store when this returns: the caller may change its arrays then.
             refs = [self._stored_first(one) for _, one in left]
         except BaseException as error:
             self._give_up(number, [output for output, _ in left], error)
             raise
-        if left:
-            self._send(number, left, refs)
+        self._send(number, left, refs)
         return number
-
-    def _write(self, number: int, output: ChannelOutput, value: Serialized) -> ChannelOutput | None:
-        """Straight; what is left needs a message."""
-        if value.contained:
-            return output
-        return write_straight(self._graph.outlets, number, output, value.parts, value.size)
 
     def _stored_first(self, value: Serialized) -> ObjectRef | None:
         if value.size <= self._inline_limit:
@@ -160,10 +158,13 @@ class OpenedGraph:
         with self._host.guard:
             found = self._graphs.look(graph)
         if found and graph.waiting:
-            # It may be another pass's, whose coroutine began to wait when its host had told of it already.
-            with self._host.lock:
-                self._graphs.tell(graph)
+            self._tell_others()
         return self._graphs.is_done(graph, number)
+
+    def _tell_others(self) -> None:
+        """What came may be another pass's, whose coroutine began to wait when its host had told of it already."""
+        with self._host.lock:
+            self._tell()
 
     def wait(self, number: int, timeout: float | None) -> bool:
         graphs, graph, host = self._graphs, self._graph, self._host
@@ -177,8 +178,12 @@ class OpenedGraph:
                 waiter = graph.blocked = Waiter()
                 if graphs.is_done(graph, number):  # Since it was looked at last.
                     return True
-            in_time = self._block(waiter, left_ns)
-            if self.done(number):
+            with host.guard:
+                in_time = self._block(waiter, left_ns)
+                found = graphs.look(graph)
+            if found and graph.waiting:
+                self._tell_others()
+            if graphs.is_done(graph, number):
                 return True
             if not in_time:
                 return False

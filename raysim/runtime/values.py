@@ -18,7 +18,13 @@ from raysim.protocol.owner.fetches import Pin
 from raysim.protocol.owner.objects import Entry, ObjectState
 from raysim.runtime.object_ref import ObjectRef, UnknownObjectError
 from raysim.runtime.object_ref_generator import ObjectRefGenerator
-from raysim.runtime.serialization import Serialized, deserialize, load_plain, serialize
+from raysim.runtime.serialization import (
+    Serialized,
+    deserialize,
+    load_plain,
+    serialize,
+    serialize_plain,
+)
 from raysim.spec.failure import Failure
 from raysim.spec.ids import ObjectId, TaskId, task_of_object
 
@@ -84,6 +90,9 @@ class Values:
 
     def serialize(self, value: object, what: str) -> Serialized:
         """Raises TypeError that says what could not be serialised, and why."""
+        plain = serialize_plain(value)
+        if plain is not None:
+            return Serialized([plain], [], len(plain))
         if self.before_pickling is not None:
             self.before_pickling()
         try:
