@@ -304,16 +304,23 @@ def test_actors_and_ranks_match(col, member):
         col.create_collective_group(actors, 2, [0, 1], backend="gloo", group_name="odd")
 
 
-def test_a_rank_that_does_not_come_is_named(ray, member, backend, request):
+def test_a_rank_that_does_not_come_is_named(ray, members, request, backend):
     if backend == "judge":
         pytest.skip("Ray's error is gloo's")
-    here = member.remote(0, 2, request.node.name, 200)
+    name = f"patient {request.node.name}"
 
-    def wait(col, group):
-        col.barrier(group)
+    def join(col, rank):
+        col.init_collective_group(3, rank, "gloo", name, 4_000)
 
-    with pytest.raises(RuntimeError, match=r"missing: ranks \[1\]"):
-        ray.get(here.call.remote(wait, request.node.name))
+    def meet(col):
+        col.barrier(name)
+
+    ray.get([one.call.remote(join, rank) for rank, one in enumerate(members)])
+    refs = [members[rank].call.remote(meet) for rank in (0, 2)]
+    for ref in refs:
+        with pytest.raises(RuntimeError, match=r"barrier .* timed out .* missing: ranks \[1\]"):
+            ray.get(ref)
+    ray.get([one.call.remote(lambda col: col.destroy_collective_group(name)) for one in members])
 
 
 def test_tensors_of_different_shapes_are_refused(ray, members, request, backend):

@@ -8,6 +8,7 @@ import pytest
 
 import raysim as ray
 from raysim.cluster_utils import Cluster
+from raysim.util import collective
 
 
 @pytest.fixture
@@ -114,3 +115,20 @@ def test_same_programs_one_after_another_leave_the_same_journal():
         cluster.shutdown()
         digests.append(world.journal.digest())
     assert digests[0] == digests[1]
+
+
+def test_what_the_ranks_of_a_group_meet_at_ends_with_their_job(cluster):
+    """Though it is detached: none of them has left the group."""
+    @ray.remote(num_cpus=0)
+    class Rank:
+        def join(self, rank):
+            collective.init_collective_group(2, rank, "gloo")
+
+    ray.init(address=cluster.address, namespace="space")
+    ranks = [Rank.remote() for _ in range(2)]
+    ray.get([one.join.remote(rank) for rank, one in enumerate(ranks)])
+    assert ray.util.list_named_actors() == ["raysim.collective.default"]
+    ray.shutdown()
+    time.sleep(60)
+    ray.init(address=cluster.address, namespace="space")
+    assert ray.util.list_named_actors() == []

@@ -8,15 +8,16 @@ an allgather: every rank sends and gets about twice the tensor, however many ran
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from raysim.api.actors import ActorClass
 from raysim.api.handles import ActorHandle
 from raysim.api.objects import get, put
-from raysim.exceptions import GetTimeoutError, RayActorError
+from raysim.exceptions import GetTimeoutError, RayTaskError
 from raysim.runtime.object_ref import ObjectRef
 from raysim.util.collective.collective_group.base_collective_group import BaseGroup, Tensors
-from raysim.util.collective.hub import Hub, Key
+from raysim.util.collective.hub import Letter, RankGoneError
+from raysim.util.collective.seat import ANSWER_S, meet, taken
 from raysim.util.collective.tensors import as_array, fill, first, reduced
 from raysim.util.collective.types import (
     AllGatherOptions,
@@ -37,15 +38,6 @@ if TYPE_CHECKING:
 LARGE_BYTES = 64 * 1024
 """From here on a tensor is put into the store: so that what the hub holds stays inline (100 KiB)."""
 
-ANSWER_S = 60
-"""Seconds within which the hub, which may have to be started first, answers what depends on no rank."""
-
-
-def hub_of(group_name: str, world_size: int) -> ActorHandle:
-    """The group's hub, made by who comes first: it lives as long as that process has the handle."""
-    options = {"name": f"raysim.collective.{group_name}", "get_if_exists": True, "num_cpus": 0}
-    return ActorClass(Hub, {}).options(**options).remote(world_size)
-
 
 class GlooGroup(BaseGroup):
     """The backend `gloo`: membership of a group, as one rank of it."""
@@ -58,12 +50,16 @@ class GlooGroup(BaseGroup):
         timeout_ms: int,
         hub: ActorHandle | None = None,
     ) -> None:
+        """With a hub: of a group that somebody makes; without: once all ranks are there."""
         super().__init__(world_size, rank, group_name)
-        self._hub = hub_of(group_name, world_size) if hub is None else hub
         self._timeout_s = timeout_ms / 1e3
+        if hub is None:
+            self._seat = meet(group_name, world_size, rank, self._timeout_s)
+        else:
+            self._seat = taken(hub, world_size, rank)
+        self._hub = self._seat.hub
         self._number = 0
-        self._sent: Counter[Key] = Counter()
-        get(self._hub.join.remote(rank, world_size), timeout=ANSWER_S)
+        self._sent: Counter[tuple[int, int]] = Counter()
 
     @classmethod
     def backend(cls) -> str:
@@ -139,22 +135,20 @@ class GlooGroup(BaseGroup):
         self._exchange(None, "barrier", wants=False)
 
     def send(self, tensor: Tensors, send_options: SendOptions) -> None:
-        key = self._letter(self.rank, send_options.dst_rank)
+        target = send_options.dst_rank
+        letter = self._letter(self.rank, target)
         array = first(as_array(tensor[0]), send_options.n_elements)
-        self._wait(self._hub.give.remote(key, _parcel(array)), key, "send")
+        ref = self._hub.give.remote(letter, _parcel(array))
+        self._wait(ref, f"send to rank {target}", lambda: [target])
 
     def recv(self, tensor: Tensors, recv_options: RecvOptions) -> None:
         source = recv_options.src_rank
-        key = self._letter(source, self.rank)
-        parcel = self._wait(self._hub.take.remote(key), key, f"recv from rank {source}")
+        ref = self._hub.take.remote(self._letter(source, self.rank))
+        parcel = self._wait(ref, f"recv from rank {source}", lambda: [source])
         fill(first(as_array(tensor[0]), recv_options.n_elements), _open(parcel), "recv")
 
     def destroy_group(self) -> None:
-        """The hub ends with the process that made it: not before the others have what is theirs."""
-        try:
-            self._wait(self._hub.delivered.remote(), (), "destroy_collective_group")
-        except RayActorError:
-            return  # Its maker has left before, and waited for the same.
+        self._seat.leave()
 
     # --- inside -------------------------------------------------------------------------------
 
@@ -164,27 +158,30 @@ class GlooGroup(BaseGroup):
     def _exchange(self, parcel: Any, what: str, wants: bool = True) -> list[Any]:
         """What each rank gave to this operation. All ranks call the operations in one order."""
         self._number += 1
-        key = ("all", self._number)
-        ref = self._hub.meet.remote(key, self.world_size, self.rank, parcel, wants)
-        parcels: list[Any] = self._wait(ref, key, what)
+        number = self._number
+        ref = self._hub.meet.remote(number, self.rank, parcel, wants)
+        parcels: list[Any] = self._wait(
+            ref, what, lambda: get(self._hub.missing.remote(number), timeout=ANSWER_S)
+        )
         return parcels
 
-    def _wait(self, ref: ObjectRef, key: Key, what: str) -> Any:
+    def _wait(self, ref: ObjectRef, what: str, missing: Callable[[], list[int]]) -> Any:
         try:
             return get(ref, timeout=self._timeout_s)
+        except RankGoneError as error:
+            raise RuntimeError(
+                f"{what} of group {self.group_name!r} failed on rank {self.rank}: {_cause(error)}."
+            ) from None
         except GetTimeoutError:
-            came = get(self._hub.present.remote(key), timeout=ANSWER_S)
-            missing = [rank for rank in range(self.world_size) if rank not in came]
             raise RuntimeError(
                 f"{what} of group {self.group_name!r} timed out on rank {self.rank} after "
-                f"{self._timeout_s:g} s; missing: ranks {missing}. All ranks must call the same "
+                f"{self._timeout_s:g} s; missing: ranks {missing()}. All ranks must call the same "
                 "operations in the same order."
             ) from None
 
-    def _letter(self, src: int, dst: int) -> Key:
-        pair = (src, dst)
-        self._sent[pair] += 1
-        return ("pair", src, dst, self._sent[pair])
+    def _letter(self, source: int, target: int) -> Letter:
+        self._sent[source, target] += 1
+        return source, target, self._sent[source, target]
 
     def _cut(self, flat: NDArray[Any]) -> list[NDArray[Any]]:
         import numpy
@@ -207,3 +204,8 @@ def _parcel(array: NDArray[Any]) -> Any:
 def _open(parcel: Any) -> NDArray[Any]:
     array: NDArray[Any] = get(parcel[0]) if isinstance(parcel, list) else parcel
     return array
+
+
+def _cause(error: RankGoneError) -> object:
+    """Of one that comes from the hub, without the lines of the hub's code."""
+    return error.cause if isinstance(error, RayTaskError) else error

@@ -10,7 +10,8 @@ from raysim.api.objects import get
 from raysim.api.session import connected
 from raysim.util.collective.backend_registry import add_at_start, is_available, registered
 from raysim.util.collective.collective_group.base_collective_group import BaseGroup
-from raysim.util.collective.group import GlooGroup, hub_of
+from raysim.util.collective.group import GlooGroup
+from raysim.util.collective.seat import hold, new_hub
 from raysim.util.collective.types import UNSET_TIMEOUT_MS, Backend
 
 add_at_start(Backend.GLOO, GlooGroup)
@@ -30,8 +31,8 @@ class _Memberships:
     def __init__(self) -> None:
         self.groups: dict[str, BaseGroup] = {}
         self.declared: dict[str, _Declared] = {}
-        self.made: dict[str, ActorHandle | None] = {}
-        """Groups that this process made for others, and the hubs of those that have one."""
+        self.made: dict[str, None] = {}
+        """Groups that this process made for others."""
 
 
 _memberships: WeakKeyDictionary[object, _Memberships] = WeakKeyDictionary()
@@ -49,9 +50,10 @@ def init_collective_group(
     group_name: str = "default",
     gloo_timeout: int = UNSET_TIMEOUT_MS,
 ) -> None:
-    """Make this process the rank `rank` of a group; each member calls it, in any order.
+    """Make this process the rank `rank` of a group; each member calls it, and waits for all the others.
 
-    `gloo_timeout`: milliseconds that an operation waits for the others (RuntimeError then).
+    A group of the same name that its ranks are about to leave is waited for as well.
+    `gloo_timeout`: milliseconds that this, and each operation, waits (RuntimeError then).
     Raises ValueError for a backend that is not there and for a rank outside of the group,
     RuntimeError where this process is in the group already.
     """
@@ -87,12 +89,30 @@ def create_collective_group(
     made = _here().made
     if group_name in made:
         raise RuntimeError(f"Trying to initialize the group {group_name!r} twice.")
-    hub = made[group_name] = hub_of(group_name, world_size) if name == Backend.GLOO else None
+    made[group_name] = None
+    if name != Backend.GLOO:
+        _tell(actors, ranks, name, group_name, gloo_timeout, None)
+        return
+    hub = new_hub(world_size)
+    seat = hold(hub)  # Until each of them has its own.
+    try:
+        _tell(actors, ranks, name, group_name, gloo_timeout, hub)
+    finally:
+        seat.leave()
+
+
+def _tell(
+    actors: Sequence[ActorHandle],
+    ranks: Sequence[int],
+    backend: str,
+    name: str,
+    timeout_ms: int,
+    hub: ActorHandle | None,
+) -> None:
+    size = len(actors)
     get(
         [
-            actor.__ray_call__.remote(
-                _joined, name, world_size, rank, group_name, gloo_timeout, hub
-            )
+            actor.__ray_call__.remote(_joined, backend, size, rank, name, timeout_ms, hub)
             for actor, rank in zip(actors, ranks, strict=True)
         ]
     )
