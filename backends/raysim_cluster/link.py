@@ -153,7 +153,7 @@ class Link:
         outbox = self._outbox
         while outbox:
             sent = self._send(*(outbox[i] for i in range(min(len(outbox), _GATHER))))
-            if sent == 0:
+            if sent == 0 or self._deaf:
                 return
             while outbox and sent >= len(outbox[0]):
                 sent -= len(outbox.popleft())

@@ -178,3 +178,22 @@ def test_a_message_for_the_former_holder_of_a_port_is_refused(peers: Peers) -> N
     peers.turn(lambda: bool(left.lost))
     assert right.heard == []
     assert left.lost == [former]
+
+
+@NODES
+def test_a_peer_that_ends_while_much_waits_for_it_is_lost_and_nothing_else(
+    peers: Peers, node: str
+) -> None:
+    """What the kernel has not taken yet is nobody's any more: it goes with the connection."""
+    left = Recorder()
+    one, other = peers.host(left), peers.host(Recorder(CheckHealth), node=node)
+    one.send(other.address, CheckHealth(1))
+    peers.turn(lambda: bool(other.process and one.transport.idle()))
+    for _ in range(20):
+        one.send(other.address, chunk(bytes(1 << 20)))
+        one.settle()
+    assert not one.transport.idle()
+    other.close()
+    peers.hosts.remove(other)
+    peers.turn(lambda: bool(left.lost))
+    assert left.lost == [other.address]
