@@ -128,6 +128,39 @@ def run(out: Path | None, no_out: bool, as_json: bool, trace: Path | None, **ask
     return run_request(Request(**asked), Output(out, no_out, as_json, trace))
 
 
+@cli.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option(
+    "--output-format",
+    type=click.Choice(["concise", "json", "github"]),
+    default="concise",
+    show_default=True,
+    help="github: as annotations of a workflow there.",
+)
+def check(files: tuple[str, ...], output_format: str) -> int:
+    """Look for mistakes in scenarios, workflows and the files that they name; exit code 2 if there are any.
+
+    \b
+    raysim check scenarios/*.yaml
+    """
+    from raysim.cli.check import check_files
+
+    return check_files(files, output_format)
+
+
+@cli.command()
+def schema() -> int:
+    """Print the JSON Schema of scenario files, for editors.
+
+    \b
+    raysim schema > scenario.schema.json
+    and at the head of a scenario: # yaml-language-server: $schema=scenario.schema.json
+    """
+    from raysim.cli.check import print_schema
+
+    return print_schema()
+
+
 @cli.command("check-determinism")
 @_what_to_run
 @click.option(

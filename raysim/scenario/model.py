@@ -6,104 +6,29 @@ from here. Durations become nanoseconds, sizes bytes, bandwidths bytes per secon
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from raysim.config import Config
-from raysim.faults.model import Fault
-from raysim.faults.text import fault_from, parse_fault
-from raysim.policies import create
-from raysim.scenario.arrivals import Arrivals, parse_arrivals
-from raysim.scenario.distributions import KINDS as DISTRIBUTIONS
-from raysim.scenario.distributions import Distribution, parse_distribution
-from raysim.scenario.expectation import Expectation, parse_expectation
-from raysim.spec.units import parse_bandwidth, parse_duration, parse_size
-
-
-def _text(value: object) -> str:
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        raise ValueError(f"a quantity was expected, not {_kind(value)}")
-    return str(value)
-
-
-def _kind(value: object) -> str:
-    names = {dict: "a mapping", list: "a list", type(None): "nothing", bool: "true or false"}
-    return names.get(type(value), repr(value))
-
-
-def _read_fault(value: object) -> Fault:
-    """`kill_node(at=5s)` or `{kill_node: {at: 5s}}`."""
-    if isinstance(value, str):
-        return parse_fault(value)
-    if isinstance(value, dict) and len(value) == 1:
-        ((kind, arguments),) = value.items()
-        if isinstance(arguments, dict):
-            return fault_from(str(kind), arguments)
-    raise ValueError("a fault is written as `kill_node(at=5s)` or as `kill_node: {at: 5s}`")
-
-
-def _read_policy(value: object) -> object:
-    """One that has a file is looked for later: what it lies beside is not known here."""
-    if isinstance(value, str) and ":" not in value:
-        create(value, Config())
-    return value
-
-
-def _read_durations(value: object) -> int | Distribution:
-    text = _text(value)
-    if "(" not in text and text.strip() not in DISTRIBUTIONS:
-        return parse_duration(text)
-    return parse_distribution(text, parse_duration, "exponential(mean=2s)")
-
-
-def _read_cpus(value: object) -> float | Distribution:
-    text = _text(value)
-    if "(" not in text and text.strip() not in DISTRIBUTIONS:
-        return _amount(text)
-    return parse_distribution(text, _amount, "empirical(values=1+1+4)")
-
-
-def _amount(text: str) -> float:
-    try:
-        amount = float(text)
-    except ValueError:
-        amount = math.nan
-    if not 0 <= amount < math.inf:
-        raise ValueError(f"{text!r} is not a number of at least 0")
-    return amount
-
-
-def _read_arrivals(value: object) -> Arrivals:
-    return parse_arrivals(_text(value))
-
-
-def _read_expectation(value: object) -> Expectation:
-    if not isinstance(value, str):
-        raise ValueError(f"an expectation is a text such as 'failed == 0', not {_kind(value)}")
-    return parse_expectation(value)
-
-
-Duration: TypeAlias = Annotated[int, BeforeValidator(lambda value: parse_duration(_text(value)))]
-Size: TypeAlias = Annotated[int, BeforeValidator(lambda value: parse_size(_text(value)))]
-Bandwidth: TypeAlias = Annotated[int, BeforeValidator(lambda value: parse_bandwidth(_text(value)))]
-Amount: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Count: TypeAlias = Annotated[int, Field(ge=1)]
-
-
-TaskDuration: TypeAlias = Annotated[
-    int | InstanceOf[Distribution], BeforeValidator(_read_durations)
-]
-"""Nanoseconds, or a distribution of them."""
-TaskCpus: TypeAlias = Annotated[float | InstanceOf[Distribution], BeforeValidator(_read_cpus)]
-ReadArrivals: TypeAlias = Annotated[InstanceOf[Arrivals], BeforeValidator(_read_arrivals)]
+from raysim.scenario.fields import (
+    Amount,
+    Bandwidth,
+    Count,
+    Duration,
+    ReadArrivals,
+    ReadExpectation,
+    ReadFault,
+    ReadPolicy,
+    Size,
+    TaskCpus,
+    TaskDuration,
+)
 
 
 class Part(BaseModel):
     """A part of a scenario: nothing is converted, nothing changes once it is read."""
 
-    model_config = ConfigDict(strict=True, frozen=True)
+    model_config = ConfigDict(strict=True, frozen=True, use_attribute_docstrings=True)
 
 
 class Network(Part):
@@ -198,22 +123,23 @@ Workload: TypeAlias = Annotated[
     WorkflowWorkload | ProgramWorkload | TasksWorkload, Field(discriminator="kind")
 ]
 
-ReadFault: TypeAlias = Annotated[InstanceOf[Fault], BeforeValidator(_read_fault)]
-ReadExpectation: TypeAlias = Annotated[InstanceOf[Expectation], BeforeValidator(_read_expectation)]
-
 
 class Scenario(Part):
     """One experiment: machines, policy, work, what goes wrong, and what must hold."""
 
-    model_config = ConfigDict(strict=True, frozen=True, validate_by_name=True)
+    model_config = ConfigDict(
+        strict=True, frozen=True, validate_by_name=True, use_attribute_docstrings=True
+    )
 
     name: str = ""
     """Of the run, in its report; the file's own name where it is not given."""
     cluster: Cluster = Cluster()
-    policy: Annotated[str, BeforeValidator(_read_policy)] = "hybrid"
+    """The machines and the links between them."""
+    policy: ReadPolicy = "hybrid"
     """Where tasks go: a name such as `best_fit`, with arguments as `power_of_d(d=3)`, or a class of your own,
     as `module:Class`, or as `file.py:Class` with a file beside the scenario. See docs/policies.md."""
     workload: Workload
+    """What runs: `tasks`, a `workflow` or a `program`."""
     faults: list[ReadFault] = []
     """Such as `kill_node(at=33%)`: a share is of the expected makespan, which is the lower bound
     max(critical path, work / cores) on the whole cluster; a program has none, so give a time."""

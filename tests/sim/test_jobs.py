@@ -119,6 +119,7 @@ def test_same_programs_one_after_another_leave_the_same_journal():
 
 def test_what_the_ranks_of_a_group_meet_at_ends_with_their_job(cluster):
     """Though it is detached: none of them has left the group."""
+
     @ray.remote(num_cpus=0)
     class Rank:
         def join(self, rank):
