@@ -50,19 +50,13 @@ ifeq ($(strip $(ARGS)),)
 	@RAYSIM_TEST_BACKENDS=sim RAYSIM_TEST_DISORDER=1 $(PY) -m pytest -q tests/api
 endif
 
-# Ray has a virtual environment of its own: nothing else is to depend on it. It loses an actor or a
-# group's room once in a thousand tests, so what fails is tried again, once, in a fresh process. Its
-# workers would run at a niceness of 15, and time out where the machine has something else to do.
+# Ray has a virtual environment of its own: nothing else is to depend on it. Its workers would run at a
+# niceness of 15, and time out where the machine has something else to do.
 test-ray: $(RAY_STAMP) ## the API's suite on Ray: every test, those as well that start a Ray of their own
 	@[ -e '$(RAY_STAMP)' ] || exit 0; \
 	export RAY_ADDRESS=local RAY_worker_niceness=0 RAYSIM_TEST_BACKENDS=ray; \
-	run="$(RAY_VENV)/bin/python -m pytest -o cache_dir=$(RAY_VENV)/.pytest_cache tests/api tests/on_ray tests/examples"; \
-	status=0; $$run --cache-clear $(ARGS) || status=$$?; \
-	if [ $$status = 1 ]; then \
-	  printf '\n== Once more, in a fresh process, what failed on Ray ==\n\n'; \
-	  status=0; $$run --last-failed --last-failed-no-failures none -rpfE || status=$$?; \
-	fi; \
-	exit $$status
+	$(RAY_VENV)/bin/python -m tools.pytest_on_ray tests/api tests/on_ray tests/examples -- \
+	  -o cache_dir=$(RAY_VENV)/.pytest_cache $(ARGS)
 
 check: $(DEV_STAMP) ## format, lint, types, layers
 	$(PY) -m ruff format --check
