@@ -3,6 +3,7 @@ import time
 
 import pytest
 
+from tests.api.patience import pass_replies
 from tests.api.signals import signal_class
 
 PATIENCE = 60
@@ -226,6 +227,7 @@ def test_finished_task_keeps_its_value(ray):
 
     ref = one.remote()
     assert ray.get(ref, timeout=PATIENCE) == 1
+    pass_replies(ray)
     ray.cancel(ref)
     ray.cancel(ref, force=True)
     assert ray.get(ref) == 1
@@ -239,6 +241,7 @@ def test_failed_task_keeps_its_error(ray):
     ref = fail.remote()
     with pytest.raises(ValueError, match="first"):
         ray.get(ref, timeout=PATIENCE)
+    pass_replies(ray)
     ray.cancel(ref)
     with pytest.raises(ValueError, match="first"):
         ray.get(ref)

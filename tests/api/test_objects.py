@@ -2,6 +2,8 @@ import threading
 
 import pytest
 
+from tests.api.patience import pass_replies
+
 
 def test_value_comes_back_equal_but_not_the_same(ray):
     value = {"a": [1, 2, (3, None)]}
@@ -246,6 +248,7 @@ def test_cancel_of_what_is_done_changes_nothing(ray):
 
     ref = done.remote()
     assert ray.get(ref) == 1
+    pass_replies(ray)
     ray.cancel(ref)
     assert ray.get(ref) == 1
 
