@@ -48,14 +48,16 @@ class LeaseRequests:
         """Nobody answers there any more, though others may still send requests on to them."""
 
     def ask_for(self, cls: SchedulingClass) -> None:
-        """As many requests as calls wait, within a bound that grows with what was granted.
+        """As many requests as the calls that wait fill leases, within a bound that grows with what was granted.
 
+        A lease takes as many of them as are worth pushing ahead: for short calls whose time is known, one may do.
         Doubling at most every round trip, a large cluster fills fast, and a small one is not flooded
         with requests that would only queue. Where they only queue the bound shrinks again: see `_ask_again`.
         """
         least = self._config.max_pending_lease_requests
         most = max(least, min(cls.most_asked, len(cls.leases) // 2))
-        wanted = min(len(cls.queue), most)
+        window = cls.window(self._config.push_window_ns, self._config.push_window_max)
+        wanted = min(-(-len(cls.queue) // window), most)
         while len(cls.asked) < wanted:
             record = cls.queue[len(cls.asked)]
             self._next_id += 1

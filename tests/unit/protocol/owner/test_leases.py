@@ -57,6 +57,19 @@ def test_each_queued_call_asks_for_a_lease_up_to_the_limit(rig):
     assert {to for to, _ in requests} == {RAYLET}
 
 
+def test_short_calls_ask_for_the_leases_that_they_fill(rig):
+    """Each of four calls in a task asked for its own, and the first that was granted ran them all."""
+    learn_short_tasks(rig)
+    rig.host.advance(KEEP_NS)  # The lease goes back.
+    rig.take(RequestWorkerLease)
+    calls_per_lease = rig.host.config.push_window_ns // 10_001
+    for _ in range(calls_per_lease):
+        rig.submit()
+    assert len(rig.take(RequestWorkerLease)) == 1
+    rig.submit()
+    assert len(rig.take(RequestWorkerLease)) == 1
+
+
 def test_unanswered_request_is_repeated_with_its_number(rig):
     rig.submit()
     _, request = rig.one(RequestWorkerLease)
