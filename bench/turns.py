@@ -144,8 +144,10 @@ def command(turn: Turn, settings: Settings, out: Path) -> list[str]:
 
 
 def surroundings() -> dict[str, str]:
-    """Nothing of the caller's may lead a contender to a cluster, or to modules, of somebody else."""
-    kept = {k: v for k, v in os.environ.items() if k not in ("RAY_ADDRESS", "PYTHONPATH")}
+    """Nothing of the caller's may lead a contender to a cluster, or to modules, of somebody else, or have
+    each of its processes compile what others had compiled when they were installed."""
+    left_out = ("RAY_ADDRESS", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
+    kept = {k: v for k, v in os.environ.items() if k not in left_out}
     return kept | {"RAY_USAGE_STATS_ENABLED": "0"}
 
 

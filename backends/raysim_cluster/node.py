@@ -1,19 +1,12 @@
 """The process of a node: its raylet, and on the head the GCS. Never runs user code."""
 
-import contextlib
-import gc
 import logging
 import os
-import select
-import shutil
-import signal
 import socket
-import time
 from pathlib import Path
 from typing import Final
 
 from raysim import policies
-from raysim.config import MS
 from raysim.protocol.disk import SpillDisk
 from raysim.protocol.gcs import Gcs
 from raysim.protocol.host import ControlStore, Environments, ObjectStore, WorkerLauncher
@@ -21,7 +14,6 @@ from raysim.protocol.process import Process, Role
 from raysim.protocol.raylet import Raylet
 from raysim.spec.ids import UNIQUE_ID_BYTES, WorkerId
 from raysim.spec.node import NodeInfo
-from raysim_cluster import fork_server
 from raysim_cluster.arena import Arena, ArenaStore
 from raysim_cluster.control import (
     Channel,
@@ -32,20 +24,16 @@ from raysim_cluster.control import (
     StartNode,
     StopNode,
     WorkerEnded,
-    log_file,
 )
 from raysim_cluster.disk import NodeDisk
 from raysim_cluster.envs import NodeEnvironments
 from raysim_cluster.host import LoopHost
-from raysim_cluster.linux import allow_many_files, name_process, watch_process
+from raysim_cluster.linux import watch_process
 from raysim_cluster.memory import Gauge
 from raysim_cluster.poller import READ
 from raysim_cluster.storage import SqliteControlStore
 
 _DRIVER_GONE: Final = "the driver is gone"
-
-_END_NS: Final = 1_000 * MS
-"""How long the fork-server has to kill and reap its workers before it is killed itself."""
 
 
 class ForkLauncher:
@@ -120,6 +108,11 @@ class Node:
         host.attach(Process(roles))
         forks.send(SetUp(host.address, gcs))
 
+    @property
+    def driver_is_gone(self) -> bool:
+        """It has ended without a word: nobody else cleans up."""
+        return self.host.ending == _DRIVER_GONE
+
     def run(self) -> None:
         """Until the driver says so, or is gone."""
         host = self.host
@@ -184,69 +177,3 @@ class Node:
             return
         assert isinstance(report, WorkerEnded), f"the fork-server sent {report}"
         self._raylet.worker_ended(report.token, report.reason)
-
-
-def main(fd: int) -> None:
-    """`fd`: the channel to the driver, which sends StartNode first."""
-    driver = Channel(socket.socket(fileno=fd))
-    settings, _ = driver.receive()
-    if settings is None or isinstance(settings, StopNode):
-        return  # The driver ended, or gave up, before it came to this node.
-    assert isinstance(settings, StartNode), f"the driver sent {settings}"
-    arena = Arena.create(settings.store_bytes)
-    forks, theirs = Channel.pair()
-    pid = os.fork()
-    if pid == 0:
-        driver.close()
-        forks.close()
-        fork_server.main(theirs, settings, arena)
-    theirs.close()
-    name_process("raysim-node")
-    os.makedirs(settings.folder, 0o700, exist_ok=True)
-    allow_many_files()
-    _log_to(log_file(settings.folder, settings.node_id))
-    gc.freeze()
-    node: Node | None = None
-    try:
-        node = Node(settings, driver, forks, arena)
-        node.run()
-    except Exception:
-        logging.getLogger(__name__).exception("the node process fails")
-        raise
-    finally:
-        forks.close()
-        _wait_for(pid)
-        if driver_is_gone(driver) or (node is not None and node.host.ending == _DRIVER_GONE):
-            # Nobody else is left to do it.
-            shutil.rmtree(settings.folder, ignore_errors=True)
-
-
-def driver_is_gone(driver: Channel) -> bool:
-    """The driver's end is closed: it has no more to say, not even good-bye."""
-    driver.sock.setblocking(False)
-    try:
-        return driver.receive()[0] is None
-    except BlockingIOError:
-        return False
-
-
-def _wait_for(pid: int) -> None:
-    """Until the fork-server has ended; it has killed its workers then."""
-    end = time.monotonic_ns() + _END_NS
-    pidfd = watch_process(pid)
-    if pidfd is not None:
-        select.select([pidfd], (), (), max(0, end - time.monotonic_ns()) / 1e9)
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-
-
-def _log_to(path: Path) -> None:
-    """The node's own log. Its workers, forked elsewhere, keep the driver's output."""
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    os.dup2(fd, 1)
-    os.dup2(fd, 2)
-    os.close(fd)
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )

@@ -115,3 +115,11 @@ def test_rivals_are_looked_for_in_other_interpreters_first(tmp_path):
     assert ready[0] == look(BY_NAME["cluster"], sys.executable)
     assert [one.python for one in ready[1:]] == [sys.executable] * (2 - 1 - len(left_out))
     assert all(str(other) in why and "/no/such" not in why for why in left_out.values())
+
+
+def test_contenders_run_what_is_compiled(monkeypatch):
+    """Those that are installed were compiled then: one that runs from its source would compile at each start."""
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setenv("RAY_ADDRESS", "somebody:6379")
+    given = turns.surroundings()
+    assert not {"PYTHONDONTWRITEBYTECODE", "RAY_ADDRESS"} & set(given)
