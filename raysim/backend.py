@@ -18,7 +18,7 @@ from raysim.spec.task import Strategy, Work
 
 if TYPE_CHECKING:
     from raysim.runtime.object_ref import ObjectRef
-    from raysim.runtime.values import Waitable
+    from raysim.runtime.waiting import Waitable
 
 GROUP = "raysim.backends"
 """Entry-point group; each entry is a callable `create(options: InitOptions) -> World`."""

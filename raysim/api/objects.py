@@ -1,6 +1,7 @@
 """`get`, `put`, `wait`, `cancel`: values behind references. Never how they travel."""
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any, overload
 
 from raysim.api.binding import GraphRef
@@ -11,6 +12,7 @@ from raysim.runtime.object_ref_generator import ObjectRefGenerator
 from raysim.spec.ids import ACTOR_ID_BYTES, JOB_ID_BYTES, ObjectId, actor_of_task, task_of_object
 
 _REFS_ONLY = {ObjectRef}
+_id_of = attrgetter("_id")
 _NO_ACTOR = b"\xff" * (ACTOR_ID_BYTES - JOB_ID_BYTES)
 
 
@@ -98,15 +100,16 @@ def wait(
         raise TypeError(f"wait() expected a list of ObjectRef, got {kind}.")
     if timeout is not None and timeout < 0:
         raise ValueError(f"The 'timeout' argument must be nonnegative. Received {timeout}.")
-    for ref in given:
-        if not isinstance(ref, ObjectRef | ObjectRefGenerator):
-            raise TypeError(
-                f"wait() expected a list of ObjectRef, got a list containing {type(ref)}."
-            )
+    kinds = set(map(type, given))
+    for kind in kinds:
+        if not issubclass(kind, ObjectRef | ObjectRefGenerator):
+            raise TypeError(f"wait() expected a list of ObjectRef, got a list containing {kind}.")
     backend = current() or auto_init()
     if not given:
         return [], []
-    if len(set(given)) != len(given):
+    # The bytes, which know their hash: the loop over what is left calls this a thousand times for a thousand.
+    unique = set(map(_id_of, given)) if kinds == _REFS_ONLY else set(given)
+    if len(unique) != len(given):
         raise ValueError("wait() requires a list of unique references.")
     if num_returns <= 0:
         raise ValueError(f"Invalid number of objects to return {num_returns}.")

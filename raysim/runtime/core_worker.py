@@ -52,7 +52,8 @@ from raysim.runtime.states import inspect
 from raysim.runtime.steps import Steps
 from raysim.runtime.timeline import timeline
 from raysim.runtime.unhandled import report
-from raysim.runtime.values import NS, Values, Waitable
+from raysim.runtime.values import NS, Values
+from raysim.runtime.waiting import Waitable
 from raysim.spec.address import Address
 from raysim.spec.explanation import Explanation, Reason
 from raysim.spec.ids import (

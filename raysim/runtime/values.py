@@ -1,8 +1,7 @@
 """put, get and wait of one process: between Python values and the owner's table. Never who owns what."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from raysim.exceptions import (
     GetTimeoutError,
@@ -16,8 +15,8 @@ from raysim.protocol.messages import FetchReason
 from raysim.protocol.owner import Owner
 from raysim.protocol.owner.fetches import Pin
 from raysim.protocol.owner.objects import Entry, ObjectState
+from raysim.protocol.owner.together import Together
 from raysim.runtime.object_ref import ObjectRef, UnknownObjectError
-from raysim.runtime.object_ref_generator import ObjectRefGenerator
 from raysim.runtime.serialization import (
     Serialized,
     deserialize,
@@ -25,8 +24,9 @@ from raysim.runtime.serialization import (
     serialize,
     serialize_plain,
 )
+from raysim.runtime.waiting import Waitable, Waiting
 from raysim.spec.failure import Failure
-from raysim.spec.ids import ObjectId, TaskId, task_of_object
+from raysim.spec.ids import ObjectId
 
 if TYPE_CHECKING:
     from raysim.runtime.core_worker import CoreWorker
@@ -35,9 +35,6 @@ NS = 1_000_000_000
 
 LOCAL_NS = 1_000_000_000
 """How long `get` waits for its own raylet at least. Ours: it answers within 1 ms, or has failed."""
-
-Waitable: TypeAlias = ObjectRef | ObjectRefGenerator
-"""Of a generator `wait` waits for the next item."""
 
 
 class Values:
@@ -108,53 +105,54 @@ class Values:
     # get
 
     def get(self, refs: Sequence[ObjectRef], timeout: float | None) -> list[Any]:
+        refs = tuple(refs)  # A list may be changed by another thread, and what it held be gone.
         entries = self.entries_of(refs)
         owner, fetches = self._owner, self._owner.fetches
         waiter = Waiter()
         pins: dict[ObjectId, Pin] = {}
         failures: dict[ObjectId, Failure] = {}
-        left = 1  # Until all are asked for: one that is at hand must not end the wait for those behind it.
-        callbacks: list[tuple[Entry, Callable[[], None]]] = []
+        missing: dict[ObjectId, Entry] = {}
+        together: Together | None = None
+        left = 0
+
+        def here(entry: Entry) -> None:
+            nonlocal left
+            left -= 1
+            pin = fetches.pin_of(entry.object_id)
+            if pin is not None and entry.state == ObjectState.STORED:
+                fetches.acquire(pin)
+                pins[entry.object_id] = pin
+            failure = fetches.failure_of(entry)
+            if failure is not None:
+                failures[entry.object_id] = failure
+            if left == 0 or failure is not None or entry.is_error:
+                waiter.finish()
+
         with self._host.lock:
             self._worker.drain()
-            for entry in {entry.object_id: entry for entry in entries}.values():
-                if entry.state == ObjectState.INLINE or entry.state == ObjectState.FAILED:
-                    if entry.failure is not None:
-                        failures[entry.object_id] = entry.failure
-                    if entry.failure is not None or entry.is_error:
-                        waiter.finish()  # Ray: the first error ends the wait.
-                    continue
-                left += 1
-
-                def at_hand(entry: Entry = entry) -> None:
-                    nonlocal left
-                    left -= 1
-                    pin = fetches.pin_of(entry.object_id)
-                    if pin is not None and entry.state == ObjectState.STORED:
-                        fetches.acquire(pin)
-                        pins[entry.object_id] = pin
-                    failure = fetches.failure_of(entry)
-                    if failure is not None:
-                        failures[entry.object_id] = failure
-                    if left == 0 or failure is not None or entry.is_error:
-                        waiter.finish()
-
-                callbacks.append((entry, at_hand))
-                fetches.fetch(entry, FetchReason.GET, at_hand)
-            left -= 1
-            if left == 0:
-                waiter.finish()
+            is_broken = False
+            for entry in entries:
+                if entry.state is ObjectState.INLINE:
+                    is_broken = is_broken or entry.is_error
+                elif entry.failure is not None:
+                    failures[entry.object_id] = entry.failure
+                    is_broken = True
+                else:
+                    missing[entry.object_id] = entry
+            if missing and not is_broken:  # Ray: the first error ends the wait.
+                left = len(missing)
+                together = Together(owner.objects, fetches, FetchReason.GET, here)
+                together.begin(list(missing.values()))
         try:
-            in_time = waiter.done or self._worker.block(waiter, self._patience_ns(timeout, entries))
-            if not in_time:
+            in_time = together is None or waiter.done
+            if not (in_time or self._worker.block(waiter, self._patience_ns(timeout, entries))):
                 raise _timed_out(refs, entries, pins, timeout)
             self._raise_first_error(entries, failures)
             return [self._value(ref, entry, pins) for ref, entry in zip(refs, entries, strict=True)]
         finally:
-            if callbacks:
+            if together is not None:
                 with self._host.lock:
-                    for entry, done in callbacks:
-                        fetches.forget(entry, done)
+                    together.end()
                     for pin in pins.values():
                         fetches.release(pin)
                     owner.flush()
@@ -246,76 +244,11 @@ class Values:
         from whichever thread hears of it."""
         return Watch(self._host, self._owner, self.entries_of([ref])[0], here)
 
-    # wait
-
     def wait(
         self, refs: Sequence[Waitable], num_returns: int, timeout: float | None, fetch_local: bool
     ) -> tuple[list[Waitable], list[Waitable]]:
-        entries = self.entries_of(
-            [ref.completed() if isinstance(ref, ObjectRefGenerator) else ref for ref in refs]
-        )
-        fetches, objects, streams = self._owner.fetches, self._owner.objects, self._owner.streams
-        waiter = Waiter()
-        ready = [False] * len(refs)
-        callbacks: list[tuple[Entry, Callable[[], None]]] = []
-        nexts: list[tuple[TaskId, Callable[[], None]]] = []
-        count = 0
-
-        def here(index: int) -> None:
-            nonlocal count
-            if not ready[index]:
-                ready[index] = True
-                count += 1
-                if count >= num_returns:
-                    waiter.finish()
-
-        def expect(index: int, entry: Entry) -> None:
-            done = partial(here, index)
-            if not fetch_local:
-                objects.when_ready(entry, done)
-            elif fetches.at_hand(entry):
-                done()
-            else:
-                callbacks.append((entry, done))
-                fetches.fetch(entry, FetchReason.WAIT, done)
-
-        def expect_next(index: int, task_id: TaskId) -> None:
-            entry = streams.peek(task_id)
-            if entry is None:
-                here(index)  # The end: `next` says so at once.
-            else:
-                expect(index, entry)
-
-        with self._host.lock:
-            self._worker.drain()
-            for index, (ref, entry) in enumerate(zip(refs, entries, strict=True)):
-                if isinstance(ref, ObjectRefGenerator):
-                    task_id = task_of_object(ref.completed()._id)
-                    nexts.append((task_id, partial(expect_next, index, task_id)))
-                    streams.when_next(*nexts[-1])
-                else:
-                    expect(index, entry)
-        try:
-            if not waiter.done and timeout != 0:
-                timeout_ns = None if timeout is None else int(timeout * NS)
-                self._worker.block(waiter, timeout_ns)
-            elif not waiter.done:
-                self._worker.block(waiter, 0)
-        finally:
-            if callbacks or nexts:
-                with self._host.lock:
-                    for task_id, action in nexts:
-                        streams.forget(task_id, action)
-                    for entry, done in callbacks:
-                        fetches.forget(entry, done)
-        for entry in entries:
-            entry.seen = entry.seen or entry.ready
-        chosen = [index for index, is_ready in enumerate(ready) if is_ready][:num_returns]
-        taken = set(chosen)
-        return (
-            [refs[index] for index in chosen],
-            [ref for index, ref in enumerate(refs) if index not in taken],
-        )
+        timeout_ns = None if timeout is None else int(timeout * NS)
+        return Waiting(self._worker, refs, num_returns, fetch_local).wait(timeout_ns)
 
 
 class Watch:

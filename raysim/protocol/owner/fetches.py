@@ -5,7 +5,7 @@ its copies turn out to be gone, the owner is told and the object is fetched once
 """
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
@@ -24,6 +24,9 @@ from raysim.protocol.owner.objects import Entry, ObjectState, ObjectTable
 from raysim.spec.address import Address
 from raysim.spec.failure import Failure
 from raysim.spec.ids import NodeId, ObjectId
+
+if TYPE_CHECKING:
+    from raysim.protocol.owner.together import Together
 
 Gone: TypeAlias = Callable[[list[NodeId]], None]
 
@@ -48,6 +51,8 @@ class Fetches:
         self._waiting: dict[ObjectId, list[tuple[Callable[[], None], Gone | None]]] = {}
         self._reasons: dict[ObjectId, FetchReason] = {}
         self._refused: dict[ObjectId, Failure] = {}
+        self.together: dict[Together, None] = {}
+        """What user code waits for: one for each thread that does."""
         self.store_bytes = 0
         """Of this node's store, once it had no room."""
         self._release: Batcher[ObjectId] = Batcher(host, ReleasePins)
@@ -104,11 +109,14 @@ class Fetches:
             for object_id, waiting in self._waiting.items()
             if waiting and self._reasons[object_id] != FetchReason.ARGUMENT
         ]
-        return [entry for entry in by_user if not entry.ready]
+        found = [entry for together in self.together for entry in together.awaited()]
+        found += [entry for entry in by_user if not entry.ready]
+        return list({entry.object_id: entry for entry in found}.values())
 
     def only_waits(self) -> bool:
         """User code waits in `wait`, and not in `get`."""
         reasons = {self._reasons[object_id] for object_id, some in self._waiting.items() if some}
+        reasons.update(together.reason for together in self.together)
         return reasons - {FetchReason.ARGUMENT} == {FetchReason.WAIT}
 
     def forget(self, entry: Entry, done: Callable[[], None]) -> None:

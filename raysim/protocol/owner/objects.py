@@ -13,6 +13,7 @@ calls that could run again; these keep the entry and the call that made it, not 
 from collections.abc import Callable, Iterable, Sequence
 from enum import IntEnum
 from functools import partial
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -38,6 +39,9 @@ from raysim.protocol.owner.records import TaskRecord
 from raysim.spec.address import Address
 from raysim.spec.failure import Failure, FailureKind
 from raysim.spec.ids import NodeId, ObjectId, WorkerId, is_put
+
+if TYPE_CHECKING:
+    from raysim.protocol.owner.together import Together
 
 
 class ObjectState(IntEnum):
@@ -96,6 +100,8 @@ class ObjectTable:
         self.on_out_of_scope: dict[ObjectId, Callable[[], None]] = {}
         """Objects that stand for something else (an actor's handles)."""
         self._waiting: dict[ObjectId, list[Callable[[], None]]] = {}
+        self._expected: dict[ObjectId, tuple[Together, ...]] = {}
+        """Owned and pending ones that user code waits for."""
         self._resolvers: dict[ObjectId, dict[WorkerId, Address]] = {}
         self._borrowers = Borrowers()
         self._acknowledgements = Acknowledgements()
@@ -351,6 +357,9 @@ class ObjectTable:
             status = self._status(entry)
             for borrower in resolvers.values():
                 self._resolved.add(borrower, status)
+        if self._expected:
+            for together in self._expected.pop(entry.object_id, ()):
+                together.ready(entry)
         waiting = self._waiting.pop(entry.object_id, None)
         if waiting is not None:
             for action in waiting:
@@ -373,6 +382,18 @@ class ObjectTable:
         self._waiting[entry.object_id] = [action]
         if entry.owner is not None:
             self._resolve.add(entry.owner, entry.object_id)
+
+    def expect(self, entry: Entry, together: "Together") -> None:
+        """Tell `together` of this one of ours, which is pending, as soon as that is over."""
+        expected = self._expected.get(entry.object_id)
+        one = together.alone
+        self._expected[entry.object_id] = one if expected is None else expected + one
+
+    def expect_no_more(self, entry: Entry, together: "Together") -> None:
+        expected = self._expected.pop(entry.object_id, ())
+        others = tuple(one for one in expected if one is not together)
+        if others:
+            self._expected[entry.object_id] = others
 
     def revive(self, entry: Entry) -> None:
         """A freed step of a lineage is needed again."""

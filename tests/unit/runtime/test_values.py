@@ -245,12 +245,58 @@ def test_polling_leaves_nothing_behind(driver, fetch_local):
     ref = driver.submit(double, 1)
     for _ in range(20):
         assert driver.core.wait([ref], 1, 0, fetch_local) == ([], [ref])
+        with pytest.raises(GetTimeoutError):
+            driver.core.get([ref], 0)
+    assert driver.core.owner.objects._expected == {}
+    assert driver.core.owner.fetches.together == {}
     del ref
     driver.drain()
     driver.answer(2)
     driver.assert_nothing_left()
     assert driver.core.owner.objects._waiting == {}
     assert driver.core.owner.fetches._waiting == {}
+
+
+def test_wait_looks_no_further_than_it_has_to(driver):
+    """Who takes a thousand results as they come calls it a thousand times, with all that are left."""
+    ready, pending = driver.core.put(1), [driver.submit(double, n) for n in range(100)]
+    entries = driver.core.owner.objects.entries
+    looked_at = []
+
+    class Counting(dict):
+        def get(self, key, default=None):
+            looked_at.append(key)
+            return super().get(key, default)
+
+    driver.core.owner.objects.entries = Counting(entries)
+    assert driver.core.wait([ready, *pending], 1, None, True) == ([ready], pending)
+    assert len(looked_at) < 5
+
+
+def test_list_may_change_while_get_waits_for_what_it_held(driver):
+    refs = [driver.submit(double, 1)]
+
+    def change():
+        refs.clear()
+        driver.drain()
+        driver.answer(2)
+
+    driver.host.while_blocked = change
+    assert driver.core.get(refs, None) == [2]
+    driver.assert_nothing_left()
+
+
+def test_two_threads_may_wait_for_the_same_call(driver):
+    ref = driver.submit(double, 1)
+    found = []
+
+    def another():
+        driver.host.while_blocked = lambda: driver.answer(2)
+        found.append(driver.core.get([ref], None))
+
+    driver.host.while_blocked = another
+    assert driver.core.wait([ref], 1, None, True) == ([ref], [])
+    assert found == [[2]]
 
 
 def test_wait_without_fetching_moves_no_bytes(driver):
