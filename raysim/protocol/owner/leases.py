@@ -22,6 +22,10 @@ SEND_AT = 64
 SEND_AFTER_NS = 200_000
 """Nanoseconds that a gathered call may wait for company. Measured: submit-to-start stays under 1 ms."""
 
+BURST: Final = 16
+"""Calls of a class within that time that are pushed one by one, each as it comes; those that follow are gathered. A
+worker that is faster than its caller would be sent each by itself, and that is most of what a call costs. Ours."""
+
 NO_LEASES: Final[Mapping[int, Lease]] = {}
 
 
@@ -49,6 +53,8 @@ class Leases:
         """Workers whose end their raylets have seen, and how they ended; their last words are waited for."""
         self._contended: dict[NodeId, int] = {}
         self._dirty: dict[int, Lease] = {}
+        self._gathering: dict[SchedulingClass, None] = {}
+        """Those whose queues wait for company."""
         self._flush_timer = False
         self._idle_timer = False
         self._idle_leases: dict[int, tuple[SchedulingClass, Lease]] = {}
@@ -62,6 +68,24 @@ class Leases:
         return found
 
     # Dispatching
+
+    def add(self, cls: SchedulingClass, record: TaskRecord) -> None:
+        """A call is ready to run: pushed now, or with those that follow it."""
+        queue = cls.queue
+        queue.append(record)
+        cls.burst += 1
+        if cls in self._gathering:
+            if len(queue) % SEND_AT == 0:
+                self.dispatch(cls)
+            return
+        self.dispatch(cls)
+        now = self._host.now_ns()
+        if now - cls.burst_since_ns > SEND_AFTER_NS:
+            cls.burst_since_ns, cls.burst = now, 1
+        elif cls.burst >= BURST:
+            cls.burst = 0
+            self._gathering[cls] = None
+            self._flush_soon()
 
     def dispatch(self, cls: SchedulingClass) -> None:
         """Hand queued calls to leases with room, in turn, and ask for leases for the rest."""
@@ -101,9 +125,7 @@ class Leases:
             self._send(cls, lease)
         else:
             self._dirty[lease.lease_id] = lease
-            if not self._flush_timer:
-                self._flush_timer = True
-                self._host.call_later(SEND_AFTER_NS, self._flush_late)
+            self._flush_soon()
 
     def _send(self, cls: SchedulingClass, lease: Lease) -> None:
         calls = [record.call for record in lease.outbox]
@@ -128,16 +150,30 @@ class Leases:
 
     def flush(self) -> None:
         """Send what was gathered: somebody is about to wait for it."""
+        if self._gathering:
+            gathering, self._gathering = self._gathering, {}
+            for cls in gathering:
+                cls.burst = 0
+                self.dispatch(cls)
         if self._dirty:
             dirty, self._dirty = self._dirty, {}
             for lease in dirty.values():
-                cls = self._of_lease.get(lease.lease_id)
-                if lease.outbox and cls is not None:
-                    self._send(cls, lease)
+                holder = self._of_lease.get(lease.lease_id)
+                if lease.outbox and holder is not None:
+                    self._send(holder, lease)
+
+    def _flush_soon(self) -> None:
+        if not self._flush_timer:
+            self._flush_timer = True
+            self._host.call_later(SEND_AFTER_NS, self._flush_late)
 
     def _flush_late(self) -> None:
         self._flush_timer = False
+        still_coming = [cls for cls in self._gathering if cls.burst]
         self.flush()
+        if still_coming:
+            self._gathering.update(dict.fromkeys(still_coming))
+            self._flush_soon()
 
     # Answers
 

@@ -48,6 +48,9 @@ class SchedulingClass:
         self.most_asked = NO_BOUND
         """So many of them are worth while, as far as is known."""
         self.mean_ns = -1.0
+        self.burst = 0
+        self.burst_since_ns = -NO_BOUND
+        """Calls that became ready since then, one soon after the other."""
         self._one_by_one = 0
         """So many more calls are to end before calls are pushed ahead again."""
         self._cancelled = 0

@@ -85,8 +85,7 @@ class Tasks:
             self.arguments.hold(record)
             self.arguments.wait(record, lambda: self._ready(record))
         else:
-            cls.queue.append(record)
-            self.leases.dispatch(cls)
+            self.leases.add(cls, record)
 
     def _class_of(self, record: TaskRecord) -> SchedulingClass:
         assert record.template is not None
@@ -99,9 +98,7 @@ class Tasks:
         if broken is not None:
             self._fail_like(record, broken)
             return
-        cls = self._class_of(record)
-        cls.queue.append(record)
-        self.leases.dispatch(cls)
+        self.leases.add(self._class_of(record), record)
 
     def _prefer(self, record: TaskRecord) -> Address | None:
         """The raylet that holds most bytes of the arguments (locality, for DEFAULT only, as Ray)."""

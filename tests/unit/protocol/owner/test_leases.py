@@ -18,6 +18,7 @@ from raysim.protocol.messages import (
     WorkerLeaseRefused,
     WorkerLeaseSpilled,
 )
+from raysim.protocol.owner.leases import BURST, SEND_AFTER_NS, SEND_AT
 from raysim.protocol.owner.scheduling_class import ONE_BY_ONE, SchedulingClass
 from raysim.protocol.process import LAST_WORDS_NS
 from raysim.spec.failure import Failure, FailureKind
@@ -355,6 +356,78 @@ def test_requests_are_cancelled_once_nothing_is_queued(rig):
     rig.drop(first)
     rig.drop(second)
     rig.assert_nothing_left()
+
+
+# Gathering.
+
+
+def sent_calls(rig) -> list[int]:
+    """How many calls are in each batch that left, without anybody asking for it."""
+    rig.host.advance(0)
+    return [len(sent.calls) for _, sent in rig.host.take() if isinstance(sent, PushTasks)]
+
+
+def submit_in_a_row(rig, count: int) -> tuple[list[int], list[bytes]]:
+    """Each is done before the next: the worker is faster than its caller. What left, and the results."""
+    left, results = [], []
+    for _ in range(count):
+        results.append(rig.submit())
+        batch = sent_calls(rig)
+        if batch:
+            left += batch
+            rig.done(rig.worker, results[-1], inline(), lasting=10_000)
+    return left, results
+
+
+@pytest.fixture
+def fast(rig):
+    rig.worker, _ = learn_short_tasks(rig)
+    rig.host.advance(MS)
+    rig.host.take()
+    return rig
+
+
+def test_calls_in_a_row_are_gathered_once_there_are_many(fast):
+    """Else each is sent by itself to a worker that is faster than its caller."""
+    left, _ = submit_in_a_row(fast, BURST + 20)
+    assert left == [1] * BURST
+    fast.host.advance(SEND_AFTER_NS)
+    assert sent_calls(fast) == [20]
+
+
+def test_gathered_calls_leave_when_somebody_waits(fast):
+    submit_in_a_row(fast, BURST + 5)
+    fast.owner.flush()
+    assert sent_calls(fast) == [5]
+    assert submit_in_a_row(fast, 1)[0] == []  # It runs those five.
+
+
+def test_gathered_calls_leave_once_they_are_enough(fast):
+    left, _ = submit_in_a_row(fast, BURST + SEND_AT + 1)
+    assert left == [1] * BURST + [SEND_AT]
+
+
+def test_gathering_goes_on_while_calls_come(fast):
+    _, results = submit_in_a_row(fast, BURST + 5)
+    for _ in range(3):
+        fast.host.advance(SEND_AFTER_NS)
+        assert sent_calls(fast) == [5]
+        for result in results[-5:]:
+            fast.done(fast.worker, result, inline(), lasting=10_000)
+        left, results = submit_in_a_row(fast, 5)
+        assert left == []
+
+
+def test_calls_with_time_between_them_leave_at_once(fast):
+    for _ in range(3 * BURST):
+        fast.host.advance(SEND_AFTER_NS + 1)
+        assert submit_in_a_row(fast, 1)[0] == [1]
+    fast.host.advance(SEND_AFTER_NS + 1)
+    submit_in_a_row(fast, BURST + 5)
+    fast.host.advance(SEND_AFTER_NS)
+    fast.host.advance(SEND_AFTER_NS)  # In which none came.
+    assert sent_calls(fast) == [5]
+    assert fast.owner.tasks.leases._gathering == {}
 
 
 # Handing back.
