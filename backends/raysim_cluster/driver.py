@@ -113,7 +113,7 @@ class DriverHost(UserHost):
     def _released(self) -> None:
         if self._interrupt.requested and not self._guard.depth and get_ident() == self._main:
             self._raise_interrupt()
-        super()._released()
+        self.pump.look()
 
     @property
     def interrupted(self) -> bool:

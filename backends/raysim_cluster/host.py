@@ -124,11 +124,6 @@ class LoopHost:
         while (action := timers.due(now)) is not None:
             action()
 
-    def has_work(self) -> bool:
-        """There is something for `settle` to do."""
-        transport = self.transport
-        return bool(transport.unsent or self._own or self._turn or transport.lost)
-
     def settle(self) -> None:
         """End a turn: until nothing is left to do, to say or to be told."""
         transport = self.transport

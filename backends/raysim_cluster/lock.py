@@ -1,7 +1,7 @@
 """The lock around the state of a process's roles. Never held while user code runs or a socket is waited for."""
 
-import threading
 from collections.abc import Callable
+from threading import RLock, get_ident
 from types import TracebackType
 
 
@@ -9,7 +9,9 @@ class HostLock:
     """Re-entrant; before its outermost release it settles: what was sent under it leaves."""
 
     def __init__(self, settle: Callable[[], None], after: Callable[[], None]) -> None:
-        self._lock = threading.RLock()
+        lock = RLock()
+        self._acquire = lock.acquire
+        self._release = lock.release
         self._settle = settle
         self._after = after
         self._depth = 0
@@ -17,10 +19,10 @@ class HostLock:
         """The thread that holds it, 0 when nobody does."""
 
     def __enter__(self) -> "HostLock":
-        self._lock.acquire()
+        self._acquire()
         self._depth += 1
         if self._depth == 1:
-            self.holder = threading.get_ident()
+            self.holder = get_ident()
         return self
 
     def __exit__(
@@ -31,12 +33,12 @@ class HostLock:
     ) -> None:
         if self._depth > 1:
             self._depth -= 1
-            self._lock.release()
+            self._release()
             return
         try:
             self._settle()
         finally:
             self.holder = 0
             self._depth = 0
-            self._lock.release()
+            self._release()
         self._after()

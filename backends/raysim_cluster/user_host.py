@@ -58,9 +58,10 @@ class UserHost(LoopHost):
         """Of compiled graphs, those that are open."""
 
     def note(self, note: Note) -> None:
-        if isinstance(note, Infeasible):
+        if type(note) is Infeasible:
             self._log.warning("%s", note.text)
-        super().note(note)
+        if self._journal is not None or self.journal_keeper is not None:
+            super().note(note)
 
     def block(self, waiter: Waiter, timeout_ns: int | None) -> bool:
         return waiter.done or self.listen(waiter, timeout_ns, None)
@@ -105,8 +106,8 @@ class UserHost(LoopHost):
         self.pump.kick()
 
     def settle(self) -> None:
-        soon = self._soon
-        if not (soon or self.has_work()):
+        soon, transport = self._soon, self.transport
+        if not (soon or transport.unsent or self._own or self._turn or transport.lost):
             return
         while True:
             while soon:

@@ -18,7 +18,15 @@ from raysim.runtime.resources import actor_resources, placed, task_resources
 from raysim.runtime.serialization import is_plain
 from raysim.spec.actor import ActorInfo, ActorSpec
 from raysim.spec.failure import Failure
-from raysim.spec.ids import ActorId, FunctionId, actor_handle_object, function_id, return_id
+from raysim.spec.ids import (
+    ActorId,
+    FunctionId,
+    TaskId,
+    actor_handle_object,
+    first_return,
+    function_id,
+    return_id,
+)
 from raysim.spec.runtime_env import merged, read_env
 from raysim.spec.task import (
     STREAMING,
@@ -62,23 +70,24 @@ class Calls:
         kwargs: dict[str, Any],
     ) -> list[ObjectRef]:
         worker = self._worker
-        if type(options.strategy) is InBundle or worker.context.task is not None:
+        context = worker.context
+        if context.task is not None or type(options.strategy) is InBundle:
             options = worker.groups.task(target.name, options)
         packed, refs, nested = self._pack(target.name, args, kwargs)
         with self._host.lock:
             worker.drain()
             cls = self._class(target, options)
-            context = worker.context
             task_id = context.ids.task()
             call = TaskCall(task_id, 0, packed, refs, options.work)
-            name = options.name or target.name
-            self._owner.tasks.submit(cls, call, nested, name, context.task_id)
+            self._owner.tasks.submit(cls, call, nested, cls.template.name, context.task_id)
             return self._returns(task_id, cls.template.num_returns)
 
-    def _returns(self, task_id: Any, count: int) -> list[Any]:
+    def _returns(self, task_id: TaskId, count: int) -> list[Any]:
         """References to what a call that was just submitted returns; the owner counted them already."""
         worker, address = self._worker, self._host.address
         worker.submitted()
+        if count == 1:
+            return [ObjectRef(first_return(task_id), address, worker)]
         if count == STREAMING:
             end = ObjectRef(return_id(task_id, 0), address, worker)
             return [ObjectRefGenerator(end, worker)]

@@ -114,10 +114,15 @@ class Values:
         missing: dict[ObjectId, Entry] = {}
         together: Together | None = None
         left = 0
+        is_broken = False
 
         def here(entry: Entry) -> None:
-            nonlocal left
+            nonlocal left, is_broken
             left -= 1
+            if entry.state is ObjectState.INLINE and not entry.is_error:
+                if left == 0:
+                    waiter.finish()
+                return
             pin = fetches.pin_of(entry.object_id)
             if pin is not None and entry.state == ObjectState.STORED:
                 fetches.acquire(pin)
@@ -125,12 +130,13 @@ class Values:
             failure = fetches.failure_of(entry)
             if failure is not None:
                 failures[entry.object_id] = failure
-            if left == 0 or failure is not None or entry.is_error:
+            if failure is not None or entry.is_error:
+                is_broken = True
+            if left == 0 or is_broken:
                 waiter.finish()
 
         with self._host.lock:
             self._worker.drain()
-            is_broken = False
             for entry in entries:
                 if entry.state is ObjectState.INLINE:
                     is_broken = is_broken or entry.is_error
@@ -147,7 +153,8 @@ class Values:
             in_time = together is None or waiter.done
             if not (in_time or self._worker.block(waiter, self._patience_ns(timeout, entries))):
                 raise _timed_out(refs, entries, pins, timeout)
-            self._raise_first_error(entries, failures)
+            if is_broken:
+                self._raise_first_error(entries, failures)
             return [self._value(ref, entry, pins) for ref, entry in zip(refs, entries, strict=True)]
         finally:
             if together is not None:
@@ -198,6 +205,8 @@ class Values:
 
     def _value(self, ref: ObjectRef, entry: Entry, pins: dict[ObjectId, Pin]) -> Any:
         if entry.payload is not None:
+            if entry.owner is None and not (entry.contained or entry.is_error):
+                return self.load_plain(entry.payload)  # A borrower has to look for references.
             value, is_error = self.load(entry.payload)
         else:
             value, is_error = self.load(self.view(pins[entry.object_id]))

@@ -43,6 +43,8 @@ _CHILDREN_LIMIT = 1 << 28
 _SUFFIXES = [(index + 1).to_bytes(4, "little") for index in range(16)]
 """Of the first returns of a task: nearly all there are."""
 
+_FIRST = _SUFFIXES[0]
+
 _PUT_BIT = 1 << 31
 _PUT_ATTEMPT_SHIFT = 27
 _PUT_INDEX_LIMIT = 1 << _PUT_ATTEMPT_SHIFT
@@ -77,7 +79,12 @@ def task_of_object(object_id: ObjectId) -> TaskId:
 def return_id(task: TaskId, index: int) -> ObjectId:
     """The object id of a task's return value; `index` counts from 0, the id's index from 1 as in Ray."""
     suffix = _SUFFIXES[index] if index < len(_SUFFIXES) else (index + 1).to_bytes(4, "little")
-    return ObjectId(task + suffix)
+    return task + suffix  # type: ignore[return-value] # a call of ObjectId costs more than the rest
+
+
+def first_return(task: TaskId) -> ObjectId:
+    """`return_id(task, 0)`: most calls have no other."""
+    return task + _FIRST  # type: ignore[return-value] # as above
 
 
 def is_put(object_id: ObjectId) -> bool:
@@ -122,7 +129,9 @@ class IdSource:
 
     def task(self) -> TaskId:
         """The id of the next normal task."""
-        return TaskId(self._unique() + self._actor)
+        self._next = index = self._next + 1
+        unique = ((self._base + index * _STEP) & _MASK).to_bytes(8, "little")
+        return unique + self._actor  # type: ignore[return-value] # see `return_id`
 
     def actor(self) -> ActorId:
         """The id of the next actor."""

@@ -96,14 +96,20 @@ class History:
                 self._keep_error(note, result)
         self._add(ended)
 
+    def add_finished(self, record: TaskRecord, note: TaskEnded) -> None:
+        """A task's attempt ended well."""
+        assert record.template is not None
+        self._add(Ended(note, record.template, "", record.parent))
+
     def add_row(self, row: TaskSeen) -> None:
         """An actor's constructor ended."""
         self._add(row)
 
     def _add(self, ended: Ended | TaskSeen) -> None:
-        if not isinstance(self._ended, deque):
-            self._ended = deque(maxlen=self._limit)
-        self._ended.append(ended)
+        kept = self._ended
+        if isinstance(kept, tuple):
+            kept = self._ended = deque(maxlen=self._limit)
+        kept.append(ended)
 
     def _keep_error(self, note: TaskEnded, result: TaskResult) -> None:
         payload = result.returns[-1].payload if result.returns else None

@@ -123,9 +123,9 @@ class ObjectTable:
 
     # Entries
 
-    def create(self, object_id: ObjectId) -> Entry:
-        """A new owned object, pending."""
-        entry = self.entries[object_id] = Entry(object_id)
+    def create(self, object_id: ObjectId, local: int = 0) -> Entry:
+        """A new owned object, pending, with so many references here."""
+        entry = self.entries[object_id] = Entry(object_id, local=local)
         self._owned += 1
         return entry
 
@@ -197,7 +197,8 @@ class ObjectTable:
         entry = self.entries.get(object_id)
         if entry is not None:
             entry.local -= 1
-            self.check(entry)
+            if entry.local <= 0:
+                self.check(entry)
 
     def use(self, entry: Entry) -> None:
         entry.uses += 1
@@ -312,17 +313,21 @@ class ObjectTable:
         """The entry was taken out: so is all that was noted for it."""
         object_id = entry.object_id
         self._borrowers.forget(object_id)
-        self._waiting.pop(object_id, None)  # Of a wait that was given up.
-        for borrower in self._resolvers.pop(object_id, {}).values():
-            self._resolved.add(borrower, ObjectStatus(object_id, failure=_freed(object_id)))
-        callback = self.on_out_of_scope.pop(object_id, None)
-        if callback is not None:
-            callback()
+        if self._waiting:
+            self._waiting.pop(object_id, None)  # Of a wait that was given up.
+        if self._resolvers:
+            for borrower in self._resolvers.pop(object_id, {}).values():
+                self._resolved.add(borrower, ObjectStatus(object_id, failure=_freed(object_id)))
+        if self.on_out_of_scope:
+            callback = self.on_out_of_scope.pop(object_id, None)
+            if callback is not None:
+                callback()
         if entry.task is not None:
             record, entry.task = entry.task, None
             self.cascade.run(partial(self.release_task, record))
         self._owned -= 1
-        self._look_owned()
+        if self._owned == 0:
+            self._look_owned()
 
     # States
 
@@ -360,7 +365,7 @@ class ObjectTable:
         if self._expected:
             for together in self._expected.pop(entry.object_id, ()):
                 together.ready(entry)
-        waiting = self._waiting.pop(entry.object_id, None)
+        waiting = self._waiting.pop(entry.object_id, None) if self._waiting else None
         if waiting is not None:
             for action in waiting:
                 self.cascade.run(action)

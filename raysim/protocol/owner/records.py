@@ -70,6 +70,24 @@ class TaskRecord(msgspec.Struct, gc=False):
         return returns_of(self.num_returns) + self.items
 
 
+def finished(record: TaskRecord, worker: Address, result: TaskResult) -> TaskEnded:
+    """As `ended`, of an attempt that ended well: nearly all do."""
+    call = record.call
+    return TaskEnded(
+        call.task_id,
+        record.name,
+        call.attempt,
+        "finished",
+        record.submitted_ns,
+        record.pushed_ns,
+        result.start_ns,
+        result.end_ns,
+        worker.node_id,
+        worker.worker_id,
+        "",
+    )
+
+
 def ended(
     record: TaskRecord,
     now_ns: int,

@@ -21,6 +21,11 @@ def take_returns(
     return [entry for entry in taken if entry and objects.entries.get(entry.object_id) is entry]
 
 
+def is_small(returns: list[Return]) -> bool:
+    """Whether this is one value in a message, with nothing inside: nothing has to be kept for it."""
+    return len(returns) == 1 and returns[0].payload is not None and not returns[0].contained
+
+
 def carries(returns: list[Return]) -> bool:
     """Whether there are references inside of these values."""
     for value in returns:  # noqa: SIM110  (a generator costs twice as much here)
@@ -47,7 +52,8 @@ def take_return(
         objects.set_inline(entry, value.payload, value.is_error)
     else:
         objects.set_stored(entry, value.size, [raylet])
-    objects.check(entry)
+    if not entry.local:
+        objects.check(entry)
     return entry if value.payload is None else None
 
 

@@ -20,13 +20,20 @@ from raysim.protocol.owner.call_arguments import Arguments
 from raysim.protocol.owner.history import History
 from raysim.protocol.owner.leases import Leases
 from raysim.protocol.owner.objects import Entry, ObjectTable
-from raysim.protocol.owner.records import OutOfMemory, TaskRecord, ended
-from raysim.protocol.owner.returns import carries, fail_returns, fail_returns_like, take_returns
+from raysim.protocol.owner.records import OutOfMemory, TaskRecord, ended, finished
+from raysim.protocol.owner.returns import (
+    carries,
+    fail_returns,
+    fail_returns_like,
+    is_small,
+    take_return,
+    take_returns,
+)
 from raysim.protocol.owner.scheduling_class import SchedulingClass
 from raysim.protocol.owner.streams import Streams
 from raysim.spec.address import NOWHERE, Address
 from raysim.spec.failure import Failure, FailureKind
-from raysim.spec.ids import NIL_TASK, NodeId, ObjectId, TaskId, return_id
+from raysim.spec.ids import NIL_TASK, NodeId, ObjectId, TaskId, first_return, return_id
 from raysim.spec.task import Default, TaskCall, returns_of
 
 LONGEST_DELAY_NS = 60_000 * MS
@@ -69,17 +76,27 @@ class Tasks:
         parent: TaskId = NIL_TASK,
     ) -> None:
         """Take a call over. Each return entry exists from now on, with one reference: the caller's."""
-        template = cls.template
-        record = TaskRecord(call, template, name, template.max_retries, nested, self._host.now_ns())
-        record.function = cls.function
-        record.rebuilds = template.max_retries != 0
-        record.parent = parent
-        record.hidden = template.hidden
-        create = self._objects.create
-        for index in range(returns_of(template.num_returns)):
-            create(return_id(call.task_id, index)).local = 1
-        self.records[call.task_id] = record
-        if template.num_returns < 0:
+        template, task_id = cls.template, call.task_id
+        record = TaskRecord(
+            call,
+            template,
+            name,
+            template.max_retries,
+            nested,
+            self._host.now_ns(),
+            function=cls.function,
+            rebuilds=template.max_retries != 0,
+            parent=parent,
+            hidden=template.hidden,
+        )
+        count = template.num_returns
+        if count == 1:
+            self._objects.create(first_return(task_id), 1)
+        else:
+            for index in range(returns_of(count)):
+                self._objects.create(return_id(task_id, index), 1)
+        self.records[task_id] = record
+        if count < 0:
             self._streams.open(record)
         if call.refs or nested:
             self.arguments.hold(record)
@@ -172,7 +189,10 @@ class Tasks:
         result: TaskResult,
     ) -> None:
         if result.status is TaskStatus.OK:
-            self._note(record, "finished", worker, result)
+            note = finished(record, worker, result)
+            self._host.note(note)
+            if not record.hidden:
+                self._history.add_finished(record, note)
             self._complete(record, worker, raylet, result)
             return
         if result.status == TaskStatus.RETRIABLE_ERROR and self._take_retry(record):
@@ -199,23 +219,30 @@ class Tasks:
     def _complete(
         self, record: TaskRecord, worker: Address, raylet: Address, result: TaskResult
     ) -> None:
-        call, returns = record.call, result.returns
+        task_id, returns = record.call.task_id, result.returns
+        if record.num_returns == 1 and not record.retained and is_small(returns):
+            take_return(self._objects, first_return(task_id), returns[0], raylet)
+            self._forget(record)
+            return
         if record.num_returns < 0:
             self._streams.result(record, worker, raylet, result)
             returns = returns[:1]
-        stored = take_returns(self._objects, call.task_id, returns, raylet)
+        stored = take_returns(self._objects, task_id, returns, raylet)
         if carries(returns):
-            self._objects.after_acknowledgements(
-                lambda: self._release_holds.add(worker, call.task_id)
-            )
+            self._release_holds_later(worker, task_id)
         if record.rebuilds and (stored or record.retained):
             self.arguments.keep(record, stored)
             record.cancelled = False  # It ran all the same, and may again.
         self._forget(record)
 
+    def _release_holds_later(self, worker: Address, task_id: TaskId) -> None:
+        self._objects.after_acknowledgements(lambda: self._release_holds.add(worker, task_id))
+
     def _forget(self, record: TaskRecord) -> None:
-        self.records.pop(record.call.task_id, None)
-        self.arguments.release(record)
+        call = record.call
+        self.records.pop(call.task_id, None)
+        if call.refs or record.nested:
+            self.arguments.release(record)
         if record.num_returns < 0:
             self._streams.over(record)
 
