@@ -336,7 +336,9 @@ class Pump:
         try:
             sleep_ns = host.sleep_ns(limit_ns)
             if listening is None:
-                events = host.poller.wait(sleep_ns)
+                # The helper is beside user code, and leaves it the processor.
+                wait = host.poller.wait if self._helping else host.poller.wait_awake
+                events = wait(sleep_ns)
             else:
                 events = listening.wait(sleep_ns)
                 if listening.heard and sleep_ns and not events:

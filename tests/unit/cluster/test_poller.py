@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from raysim_cluster.poller import READ, Poller
+from raysim_cluster.poller import MOST_SKIPPED, READ, SPIN_NS, Poller, Spinning
 
 
 @pytest.fixture
@@ -46,3 +46,44 @@ def test_event_of_a_closed_descriptor_is_not_its_successor_s(poller: Poller) -> 
     for fd in (first, second, other):
         poller.forget(fd)
         os.close(fd)
+
+
+def waits(spinning: Spinning, *outcomes: bool) -> list[bool]:
+    """Whether each wait spins; those that do end so."""
+    left, spun = list(outcomes), []
+    while left:
+        spun.append(spinning.tries())
+        if spun[-1]:
+            spinning.hit() if left.pop(0) else spinning.missed()
+    return spun
+
+
+def test_spinning_goes_on_while_it_is_not_in_vain() -> None:
+    assert waits(Spinning(), True, True, True) == [True] * 3
+
+
+def test_spinning_in_vain_is_left_out_twice_as_often_each_time() -> None:
+    spun = waits(Spinning(), False, False, False, False)
+    assert spun == [True, False, True, False, False, True, *[False] * 4, True]
+
+
+def test_spinning_is_tried_again_after_some_waits_at_most() -> None:
+    spinning = Spinning()
+    waits(spinning, *[False] * 20)
+    assert waits(spinning, True).count(False) == MOST_SKIPPED
+    # And half as often from now on.
+    assert waits(spinning, True).count(False) == MOST_SKIPPED // 2
+
+
+def test_who_looks_before_it_sleeps_misses_nothing(poller: Poller) -> None:
+    ready = os.eventfd(1)
+    poller.watch(ready, lambda _: None, READ)
+    assert [fd for fd, _ in poller.wait_awake(-1)] == [ready]
+    os.eventfd_read(ready)
+    for _ in range(4):  # Of these the first and the third spin; all end in time.
+        assert poller.wait_awake(1_000) == []
+        assert poller.wait_awake(2 * SPIN_NS) == []
+    poller.wake()
+    assert poller.wait_awake(-1) != []
+    poller.forget(ready)
+    os.close(ready)
