@@ -15,19 +15,24 @@ from raysim.protocol.messages import (
     ActorChanged,
     CancelTasks,
     ContainedRef,
-    PushActorCalls,
     ReleaseReturnHolds,
     TaskResult,
     TasksDone,
     TaskStatus,
 )
+from raysim.protocol.owner.actor_batches import ActorBatches
 from raysim.protocol.owner.actor_clients import ActorClient, ActorClients, died, unavailable
 from raysim.protocol.owner.call_arguments import Arguments
 from raysim.protocol.owner.history import History
-from raysim.protocol.owner.leases import SEND_AFTER_NS, SEND_AT
 from raysim.protocol.owner.objects import ObjectTable
-from raysim.protocol.owner.records import TaskRecord, ended
-from raysim.protocol.owner.returns import fail_returns, fail_returns_like, take_returns
+from raysim.protocol.owner.records import TaskRecord, ended, finished
+from raysim.protocol.owner.returns import (
+    fail_returns,
+    fail_returns_like,
+    is_small,
+    take_return,
+    take_returns,
+)
 from raysim.protocol.owner.streams import Streams
 from raysim.spec.actor import ActorInfo, ActorState
 from raysim.spec.address import NOWHERE, Address
@@ -39,6 +44,7 @@ from raysim.spec.ids import (
     ObjectId,
     TaskId,
     actor_handle_object,
+    first_return,
     return_id,
 )
 from raysim.spec.task import TaskCall, returns_of
@@ -56,8 +62,7 @@ class ActorCalls:
         self._gcs = gcs
         self.clients = ActorClients(host, gcs, self._owner_of)
         self.records: dict[TaskId, TaskRecord] = {}
-        self._dirty: dict[ActorId, ActorClient] = {}
-        self._flush_timer = False
+        self._batches = ActorBatches(host)
         self._release_holds: Batcher[TaskId] = Batcher(host, ReleaseReturnHolds)
 
     def record(self, task_id: TaskId) -> TaskRecord | None:
@@ -115,14 +120,26 @@ class ActorCalls:
         hidden: bool | None = None,
     ) -> None:
         actor = self.clients.of(actor_id)
-        record = TaskRecord(call, None, name, retries, nested, self._host.now_ns())
-        record.actor_id = actor_id
-        record.rebuilds = retries != 0
-        record.parent, record.hidden = parent, hidden
-        for index in range(returns_of(call.num_returns)):
-            self._objects.create(return_id(call.task_id, index)).local = 1
-        self.records[call.task_id] = record
-        if call.num_returns < 0:
+        task_id, count = call.task_id, call.num_returns
+        record = TaskRecord(
+            call,
+            None,
+            name,
+            retries,
+            nested,
+            self._host.now_ns(),
+            actor_id=actor_id,
+            rebuilds=retries != 0,
+            parent=parent,
+            hidden=hidden,
+        )
+        if count == 1:
+            self._objects.create(first_return(task_id), 1)
+        else:
+            for index in range(returns_of(count)):
+                self._objects.create(return_id(task_id, index), 1)
+        self.records[task_id] = record
+        if count < 0:
             self._streams.open(record)
         if call.refs or nested:
             self._arguments.hold(record)
@@ -164,39 +181,13 @@ class ActorCalls:
                     fail_returns_like(self._objects, record, broken)
                     self._forget(record)
                     continue
-            record.call.sequence = actor.next_sequence
-            actor.next_sequence += 1
-            record.running = True
-            record.pushed_ns = self._host.now_ns()
-            idle = not actor.in_flight
-            actor.in_flight[record.call.task_id] = record
-            actor.outbox.append(record)
-            if idle or len(actor.outbox) >= SEND_AT:
-                self._send(actor)
+            self._batches.add(actor, record)
         if actor.outbox:
-            self._dirty[actor.actor_id] = actor
-            if not self._flush_timer:
-                self._flush_timer = True
-                self._host.call_later(SEND_AFTER_NS, self._flush_late)
-
-    def _send(self, actor: ActorClient) -> None:
-        assert actor.info is not None
-        calls = [record.call for record in actor.outbox]
-        actor.outbox = []
-        self._host.send(
-            actor.info.address, PushActorCalls(actor.actor_id, actor.info.incarnation, calls)
-        )
+            self._batches.later(actor)
 
     def flush(self) -> None:
-        if self._dirty:
-            dirty, self._dirty = self._dirty, {}
-            for actor in dirty.values():
-                if actor.outbox and actor.connected:
-                    self._send(actor)
-
-    def _flush_late(self) -> None:
-        self._flush_timer = False
-        self.flush()
+        """Send what was gathered: somebody is about to wait for it."""
+        self._batches.flush()
 
     # Results
 
@@ -235,9 +226,18 @@ class ActorCalls:
             assert result.failure is not None
             self._fail(record, result.failure)
             return
-        is_error = result.status != TaskStatus.OK
-        self._note(record, "failed" if is_error else "finished", worker, result)
         task_id, returns = record.call.task_id, result.returns
+        if result.status is TaskStatus.OK:
+            note = finished(record, worker, result)
+            self._host.note(note)
+            if not self.is_hidden(record):
+                self._history.add(record, note, actor.info, result, None)
+            if record.call.num_returns == 1 and not record.retained and is_small(returns):
+                take_return(self._objects, first_return(task_id), returns[0], raylet)
+                self._forget(record, actor)
+                return
+        else:
+            self._note(record, "failed", worker, result)
         if record.num_returns < 0:
             self._streams.result(record, worker, raylet, result)
             returns = returns[:1]
@@ -246,7 +246,7 @@ class ActorCalls:
             self._arguments.keep(record, stored)
         if any(value.contained for value in returns):
             self._objects.after_acknowledgements(lambda: self._release_holds.add(worker, task_id))
-        self._forget(record)
+        self._forget(record, actor)
 
     def rebuild(self, record: TaskRecord, lost: ObjectId) -> bool:
         """Call the actor again for a return that was lost, if it lives and retries are left (Ray)."""
@@ -272,13 +272,18 @@ class ActorCalls:
         self._requeue(actor, [record])
         self._drain(actor)
 
-    def _forget(self, record: TaskRecord) -> None:
-        del self.records[record.call.task_id]
-        self._arguments.release(record)
+    def _forget(self, record: TaskRecord, actor: ActorClient | None = None) -> None:
+        call = record.call
+        del self.records[call.task_id]
+        if call.refs or record.nested:
+            self._arguments.release(record)
         if record.num_returns < 0:
             self._streams.over(record)
-        assert record.actor_id is not None
-        self._look_idle(self.clients.of(record.actor_id))
+        if actor is None:
+            assert record.actor_id is not None
+            actor = self.clients.of(record.actor_id)
+        if actor.when_idle is not None:
+            self._look_idle(actor)
 
     def cancel(self, task_id: TaskId, recursive: bool = False) -> None:
         """Drop the call if it was not sent yet; the actor deals with one that was."""

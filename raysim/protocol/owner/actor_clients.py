@@ -8,6 +8,7 @@ import msgspec
 
 from raysim.protocol.host import Host, Timer
 from raysim.protocol.messages import SubscribeActor
+from raysim.protocol.owner.leases import SEND_AFTER_NS
 from raysim.protocol.owner.records import TaskRecord
 from raysim.spec.actor import ActorInfo, ActorState
 from raysim.spec.address import NOWHERE, Address
@@ -25,6 +26,9 @@ class ActorClient(msgspec.Struct):
     in_flight: dict[TaskId, TaskRecord] = {}
     outbox: list[TaskRecord] = []
     next_sequence: int = 0
+    burst: int = 0
+    burst_since_ns: int = -SEND_AFTER_NS - 1
+    """Calls that found it with nothing to do since then, one soon after the other."""
     some_out_of_turn: bool = False
     """Calls that are made again may be in `queue`."""
     some_in_groups: bool = False

@@ -12,6 +12,7 @@ from raysim.protocol.messages import (
     TasksDone,
     TaskStatus,
 )
+from raysim.protocol.owner.leases import BURST, SEND_AFTER_NS, SEND_AT
 from raysim.spec.actor import ActorInfo, ActorState
 from raysim.spec.address import NOWHERE
 from raysim.spec.failure import Failure, FailureKind
@@ -216,6 +217,49 @@ def test_gathered_calls_leave_by_themselves_after_a_moment(rig, actor):
     rig.host.take()
     rig.host.advance(MS)
     assert len(rig.host.of(PushActorCalls)) == 1
+
+
+def call_in_a_row(rig, actor, count: int) -> list[int]:
+    """Each is done before the next: the actor is faster than its caller. The sizes of the batches that left."""
+    left = []
+    for _ in range(count):
+        result = actor.call()
+        batch = [len(push.calls) for _, push in rig.host.of(PushActorCalls)]
+        rig.host.take()
+        if batch:
+            left += batch
+            actor.done(result)
+    return left
+
+
+def test_calls_in_a_row_are_gathered_once_there_are_many(rig, actor):
+    """Else each is sent by itself to an actor that is faster than its caller."""
+    first = actor.call()
+    actor.alive()
+    actor.done(first)
+    rig.host.take()
+    rig.host.advance(MS)
+    assert call_in_a_row(rig, actor, BURST + 20) == [1] * BURST
+    rig.host.advance(SEND_AFTER_NS)
+    assert [len(push.calls) for _, push in rig.host.of(PushActorCalls)] == [20]
+    rig.host.take()
+    assert call_in_a_row(rig, actor, SEND_AT + 5) == [SEND_AT]
+    rig.owner.flush()
+    assert [len(push.calls) for _, push in rig.host.of(PushActorCalls)] == [5]
+
+
+def test_calls_with_time_between_them_leave_at_once(rig, actor):
+    first = actor.call()
+    actor.alive()
+    actor.done(first)
+    rig.host.take()
+    for _ in range(3 * BURST):
+        rig.host.advance(SEND_AFTER_NS + 1)
+        assert call_in_a_row(rig, actor, 1) == [1]
+    rig.host.advance(SEND_AFTER_NS + 1)
+    call_in_a_row(rig, actor, BURST + 5)
+    rig.host.advance(3 * SEND_AFTER_NS)
+    assert rig.owner.actor_calls._batches.gathering == {}
 
 
 # Results.
