@@ -10,8 +10,10 @@ class SqliteControlStore:
 
     def __init__(self, path: Path) -> None:
         self._db = sqlite3.connect(path, isolation_level=None)
+        # One process has the file, for its life, and need not ask others; nor wait for the disk: see above.
+        self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
         self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = NORMAL")
+        self._db.execute("PRAGMA synchronous = OFF")
         self._db.execute(
             "CREATE TABLE IF NOT EXISTS entries"
             " (name TEXT, key BLOB, value BLOB, PRIMARY KEY (name, key)) WITHOUT ROWID"
@@ -34,14 +36,21 @@ class SqliteControlStore:
         batch, self._batch = self._batch, {}
         if not batch:
             return
-        db = self._db
-        db.execute("BEGIN")
+        if len(batch) == 1:  # Most have one row, and a statement is a batch of its own.
+            self._write(batch)
+            return
+        self._db.execute("BEGIN")
+        self._write(batch)
+        self._db.execute("COMMIT")
+
+    def _write(self, batch: dict[tuple[str, bytes], bytes | None]) -> None:
         for (table, key), value in batch.items():
             if value is None:
-                db.execute("DELETE FROM entries WHERE name = ? AND key = ?", (table, key))
+                self._db.execute("DELETE FROM entries WHERE name = ? AND key = ?", (table, key))
             else:
-                db.execute("INSERT OR REPLACE INTO entries VALUES (?, ?, ?)", (table, key, value))
-        db.execute("COMMIT")
+                self._db.execute(
+                    "INSERT OR REPLACE INTO entries VALUES (?, ?, ?)", (table, key, value)
+                )
 
     def close(self) -> None:
         self._db.close()
