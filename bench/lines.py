@@ -109,6 +109,10 @@ _SIZES: dict[str, tuple[Unit, tuple[int, ...]]] = {
     "workers": (Unit.RATE, (1, 2, 4, 8, 16, 32, 64)),
     "nodes": (Unit.RATE, (1, 2, 4, 8)),
     "driver memory of pending tasks": (Unit.BYTES, (10_000, 100_000, 1_000_000)),
+    "driver growth by tasks in waves": (
+        Unit.MEGABYTES,
+        (1_000, 10_000, 1_000_000, 10_000_000),
+    ),
 }
 
 SIZE_LINES = tuple(

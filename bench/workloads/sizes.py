@@ -8,11 +8,14 @@ import numpy as np
 from bench.lines import SIZE_LINES
 from bench.operation import Operation
 from bench.workloads import Lines
-from bench.workloads.sessions import memory_of_pending
+from bench.workloads.sessions import memory_of_pending, own_memory
 from bench.workloads.tasks import batch_of, small_value_of
 
 TASKS = 10_000
-"""Of each look at a number of workers or nodes."""
+"""Of each look at a number of workers or nodes, and of each wave."""
+
+REMEMBERED = 200_000
+"""Tasks after which a driver has forgotten the first ones: twice `config.task_history`."""
 
 
 def tasks_at_once(world: Any, size: int) -> Operation:
@@ -46,12 +49,33 @@ def nodes(world: Any, size: int) -> Operation:
     return Operation(lambda: ray.get([task.remote() for _ in range(TASKS)]), TASKS)
 
 
+def growth_in_waves(world: Any, size: int) -> Operation:
+    """Megabytes that the driver grows by while so many tasks come and go, ten thousand at a time: after the first
+    of them, and after what it remembers of those that have ended is full."""
+    ray, small_value = world.ray, small_value_of(world.ray)
+
+    wave = min(size, TASKS)
+
+    def submit(tasks: int) -> None:
+        for _ in range(tasks // wave):
+            ray.get([small_value.remote() for _ in range(wave)])
+
+    def observe() -> float:
+        submit(min(size, REMEMBERED))
+        before = own_memory()
+        submit(size)
+        return (own_memory() - before) / 1e6
+
+    return Operation(observe)
+
+
 _SERIES: dict[str, Callable[[Any, int], Operation]] = {
     "tasks at once": tasks_at_once,
     "put and get of bytes": put_and_get,
     "workers": workers,
     "nodes": nodes,
     "driver memory of pending tasks": memory_of_pending,
+    "driver growth by tasks in waves": growth_in_waves,
 }
 
 
