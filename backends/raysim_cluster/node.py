@@ -146,7 +146,7 @@ class Node:
 
     def _turn(self) -> None:
         host = self.host
-        host.dispatch(host.poller.wait(host.sleep_ns(None)))
+        host.dispatch(host.poller.wait_awake(host.sleep_ns(None)))
         host.settle()
 
     def _info(self) -> NodeInfo:
