@@ -131,7 +131,8 @@ class CoreWorker:
         self._enter(driver_task(self._job))
         self._joined = Waiter()
         self.owner.objects.unhandled = partial(report, self)
-        self._released: deque[ObjectId] = deque()
+        self.released: deque[ObjectId] = deque()
+        """Python references that are gone and still counted."""
         self._kept: list[ObjectRef] = []
         self._pinned: list[ObjectRef] = []
 
@@ -209,7 +210,7 @@ class CoreWorker:
         try:
             return self.execution.run(task)
         finally:
-            if self._released:
+            if self.released:
                 with self.host.lock:
                     self.drain()
 
@@ -296,23 +297,22 @@ class CoreWorker:
 
     # References
 
-    def released(self, object_id: ObjectId) -> None:
-        """A Python reference is gone. From any thread and from the garbage collector: only notes it down."""
-        self._released.append(object_id)
-        if len(self._released) == 1:
-            self.host.soon(self.drain)
-
     def drain(self) -> None:
         """Count the references that went; under the lock."""
-        released, drop = self._released, self.owner.objects.drop_local
+        released, drop = self.released, self.owner.objects.drop_local
         while released:
             drop(released.popleft())
 
     def adopt(self, refs: Iterable[ObjectRef]) -> None:
         """Count references that came in a value."""
         with self.host.lock:
+            objects = self.owner.objects
+            entries = objects.entries
             for ref in refs:
-                self.owner.objects.borrow(ref._id, ref._owner).local += 1
+                entry = entries.get(ref._id)
+                if entry is None or (entry.epoch < 0 and entry.owner is not None):
+                    entry = objects.borrow(ref._id, ref._owner)
+                entry.local += 1
                 ref._worker = self
 
     def known_ref(self, object_id: ObjectId) -> ObjectRef | None:

@@ -154,15 +154,35 @@ class ObjectRef(RandomID):
     def __del__(self) -> None:
         worker = self._worker
         if worker is not None:
-            worker.released(self._id)
+            # From any thread and from the garbage collector: only noted down.
+            released = worker.released
+            released.append(self._id)
+            if len(released) == 1:
+                worker.host.soon(worker.drain)
 
 
 ObjectID = ObjectRef
 """Ray's older name."""
 
 
+_owners: dict[WorkerId, Address] = {}
+"""Of references that came here: a value may hold ten thousand of one owner."""
+
+_MOST_OWNERS = 1_000
+
+_new = object.__new__
+
+
 def _rebuild(object_id: ObjectId, node_id: NodeId, worker_id: WorkerId, endpoint: str) -> ObjectRef:
-    ref = ObjectRef(object_id, Address(node_id, worker_id, endpoint), None)
+    owner = _owners.get(worker_id)
+    if owner is None or owner.node_id != node_id or owner.endpoint != endpoint:
+        if len(_owners) >= _MOST_OWNERS:
+            _owners.clear()
+        owner = _owners[worker_id] = Address(node_id, worker_id, endpoint)
+    ref: ObjectRef = _new(ObjectRef)  # As its constructor does.
+    ref._id = object_id
+    ref._owner = owner
+    ref._worker = None
     met = deserialised.get()
     if met is not None:
         met.append(ref)
