@@ -219,7 +219,7 @@ class CoreWorker:
         self._latest = context = TaskContext(task.call.task_id, 0, task)
         _entered.set(context)
         outcome = self._steps.run(task)
-        if self._released:
+        if self.released:
             with self.host.lock:
                 self.drain()
         return outcome
