@@ -1,5 +1,6 @@
 """What every test may ask for. Never starts a cluster: see the conftest of each folder."""
 
+import os
 import signal
 from pathlib import Path
 
@@ -7,6 +8,18 @@ import pytest
 from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
+
+SURROUNDINGS = [
+    *("CI", "BUILD_NUMBER", "GITHUB_ACTIONS"),  # pytest and Hypothesis print other things there
+    *("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "PY_COLORS", "PYTHON_COLORS", "PYTEST_THEME"),
+    *("TTY_COMPATIBLE", "TTY_INTERACTIVE", "COLORTERM"),  # rich
+    *("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTHONBREAKPOINT", "PYTHONWARNINGS", "RAYSIM_BACKEND"),
+]
+"""What programs that tests start, and tests themselves, would print and do otherwise for."""
+
+for _name in SURROUNDINGS:
+    os.environ.pop(_name, None)
+os.environ["TERM"] = "dumb"  # What pdb reads lines with would print escape sequences for others.
 
 # A slow machine is no bug; a hang is caught by pytest-timeout.
 settings.register_profile("raysim", deadline=None)
