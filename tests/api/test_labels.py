@@ -44,7 +44,7 @@ class Zones:
 
     def idle(self) -> None:
         """Wait until every node is known to have room: what has just ended may still count."""
-        end = time.monotonic() + 30
+        end = time.monotonic() + 60
         while self.lib.available_resources().get("CPU") != 5:
             assert time.monotonic() < end, self.lib.available_resources()
             time.sleep(0.05)

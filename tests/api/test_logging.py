@@ -27,7 +27,7 @@ def printed(capfd):
             return self
 
         def until(self, pattern, stream="out"):
-            until(lambda: re.search(pattern, getattr(self.look(), stream)), 20)
+            until(lambda: re.search(pattern, getattr(self.look(), stream)))
             found = re.search(pattern, getattr(self, stream))
             assert found is not None
             return found

@@ -140,7 +140,7 @@ def test_get_waits_for_what_another_process_puts(ray, queue):
         queue.put("late")
 
     ref = put_later.remote()
-    assert queue.get(timeout=20) == "late"
+    assert queue.get(timeout=60) == "late"
     ray.get(ref)
 
 
@@ -152,7 +152,7 @@ def test_put_waits_for_room(ray, queue):
 
     queue.put_nowait_batch([1, 2])
     ref = take_later.remote()
-    queue.put(3, timeout=20)
+    queue.put(3, timeout=60)
     assert ray.get(ref) == 1
     assert queue.get_nowait_batch(2) == [2, 3]
 

@@ -171,7 +171,7 @@ def test_nothing_is_left_when_the_driver(program: Callable[[str], Program], body
     running = program(body)
     info = running.info()
     running.go_on()
-    running.process.wait(20)
+    running.process.wait(60)
     assert_nothing_left(info)
 
 
@@ -180,7 +180,7 @@ def test_ctrl_c_ends_the_program_and_its_cluster(program: Callable[[str], Progra
     info = running.info()
     running.go_on()
     running.process.send_signal(signal.SIGINT)
-    _, error = running.process.communicate(timeout=20)
+    _, error = running.process.communicate(timeout=60)
     assert "KeyboardInterrupt" in error
     assert_nothing_left(info)
 
@@ -195,7 +195,7 @@ def test_ctrl_c_of_the_whole_foreground_reaches_only_the_program(
     groups = [os.getpgid(pid) for pid in processes_of(info["session_id"])]
     assert ours not in groups
     running.go_on()
-    running.process.wait(20)
+    running.process.wait(60)
     assert_nothing_left(info)
 
 
