@@ -100,13 +100,18 @@ $(DEV_STAMP): $(SET_UP_BY) | python
 	@touch $(RUN_STAMP) $@
 
 # Each actor is a process that spends a fifth of its time on its end: Python looks through all that
-# Ray has imported for garbage. The line of ends_sooner.pth spares it that.
+# Ray has imported for garbage. The line of ends_sooner.pth spares it that. One task of plain Ray shows
+# that it runs here, not only that there is a wheel.
+ONE_TASK := import ray; \
+  ray.init("local", num_cpus=1, include_dashboard=False, logging_level="error"); \
+  ray.get(ray.remote(lambda: 1).remote(), timeout=120)
 $(RAY_STAMP): $(SET_UP_BY) | python
 	@rm -f $@
 	@'$(PYTHON)' tools/set_up_venv.py '$(RAY_VENV)' --extras dev,ray && \
 	  ( cd '$(RAY_VENV)'/lib/python3*/site-packages && \
 	    echo 'import atexit, gc; atexit.register(gc.freeze)' > ends_sooner.pth ) && \
-	  touch $@ || echo 'Ray cannot be installed here: what needs it is left out.' >&2
+	  timeout 300 '$(RAY_VENV)/bin/python' -c '$(ONE_TASK)' && \
+	  touch $@ || echo 'Ray cannot be installed here, or does not run: what needs it is left out.' >&2
 
 $(BENCH_STAMP): $(SET_UP_BY) | python
 	@rm -f $@
