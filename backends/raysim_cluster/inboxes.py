@@ -122,7 +122,7 @@ class PipeInbox:
             elif channel != _KNOCK:
                 found.append(ChannelWrite(graph_id, number, channel, payload, bool(kind)))
             position = behind
-        self._data = data[position:]
+        self._data = data[position:] if position < end else b""
 
     def _from_buffer(self, number: int, channel: int, where: bytes, is_error: bool) -> ChannelWrite:
         begin, size, *numbers = _WHERE.unpack(where)
@@ -146,7 +146,7 @@ class PipeInbox:
 
     def block(self, waiter: Waiter, timeout_ns: int | None) -> bool:
         if self._listening is None:
-            self._listening = Listening(self._host.poller)
+            self._listening = Listening(self._host.poller, spins=True)
             self._listening.add(self)
         self._listening.heard = False
         self._host.listen(waiter, timeout_ns, self._listening)

@@ -4,11 +4,14 @@ While values alone keep a thread busy, it sleeps in its inboxes, and the pump's 
 process: to wait for both at once costs each pass more than to hand over what comes now and then.
 """
 
+import os
 import select
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from raysim_cluster.poller import READ, Poller, poll
+from raysim_cluster.spinning import Spinning
 
 if TYPE_CHECKING:
     from raysim_cluster.inboxes import PipeInbox
@@ -23,8 +26,10 @@ NO_ALARM: Final = 1 << 63
 class Listening:
     """Inboxes that one thread waits for, and its poller beside them."""
 
-    def __init__(self, poller: Poller) -> None:
+    def __init__(self, poller: Poller, spins: bool = False) -> None:
+        """`spins`: the thread may keep its core for a moment before it sleeps."""
         self._poller = poller
+        self._spinning = Spinning() if spins and len(os.sched_getaffinity(0)) > 1 else None
         self._epoll = select.epoll()
         self._epoll.register(poller.fileno(), READ)
         self._poll = select.poll()
@@ -92,7 +97,7 @@ class Listening:
         Whether something was heard."""
         only = self._only
         if only is not None and timeout_ns != 0:
-            self.heard = only.read()
+            self.heard = only.read() if self._spinning is None else self._spin(only, self._spinning)
             return self.heard
         for fd, _ in self._poll.poll(0 if timeout_ns == 0 else None):
             inbox = self._inboxes.get(fd)
@@ -100,6 +105,22 @@ class Listening:
                 inbox.set_blocking(False)
                 inbox.readable = self.heard = True
         return self.heard
+
+    def _spin(self, inbox: "PipeInbox", spinning: Spinning) -> bool:
+        limit_ns = spinning.limit_ns()
+        begin = time.monotonic_ns()
+        if not limit_ns:
+            heard = inbox.read()
+            spinning.slept(time.monotonic_ns() - begin)
+            return heard
+        poll, end = self._poll.poll, begin + limit_ns
+        while not poll(0):
+            if time.monotonic_ns() > end:
+                spinning.missed()
+                break
+        else:
+            spinning.hit()
+        return inbox.read()
 
     def wake(self) -> None:
         """End the sleep under way, or the next one. From any thread and from signal handlers."""

@@ -24,15 +24,17 @@ class StepResults:
     def write(self, part: Part, task_id: TaskId, outcome: Outcome) -> None:
         """With the lock, or in the part's own thread without it."""
         part.unwritten = 1
-        for index, output in enumerate(part.steps[part.at].outputs):
-            if outcome.failure is not None:
+        outputs, number = part.steps[part.at].outputs, part.number
+        if outcome.failure is not None:
+            for output in outputs:
                 self._write_failure(part, output, outcome.failure)
-                continue
+            outputs = []
+        for index, output in enumerate(outputs):
             value = outcome.returns[index]
             left: ChannelOutput | None = output
             if not value.contained:
                 left = write_straight(
-                    part.outlets, part.number, output, value.parts, value.size, value.is_error
+                    part.outlets, number, output, value.parts, value.size, value.is_error
                 )
             if left is None:
                 continue

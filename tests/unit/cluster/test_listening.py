@@ -12,6 +12,8 @@ from raysim.spec.ids import IdSource, driver_task, job_id
 from raysim_cluster.driver import DriverHost
 from raysim_cluster.inboxes import PipeInbox, PipeOutlet
 from raysim_cluster.listening import ALONE_AFTER, Listening
+from raysim_cluster.spinning import Spinning
+from raysim_cluster.user_host import NEVER
 from tests.unit.cluster.peers import Peers, Recorder
 
 GRAPH, OTHER = (IdSource(driver_task(job_id(number))).task() for number in (1, 2))
@@ -21,10 +23,10 @@ SECOND = 1_000 * MS
 class Reader:
     """A host whose thread waits for inboxes, and what writes to those."""
 
-    def __init__(self, peers: Peers) -> None:
+    def __init__(self, peers: Peers, spins: bool) -> None:
         self.role = Recorder(CheckHealth)
         self.host: DriverHost = peers.driver_host(self.role)
-        self.listening = Listening(self.host.poller)
+        self.listening = Listening(self.host.poller, spins)
         self.inbox, self.outlet = self.open(GRAPH)
         self.number = 0
 
@@ -59,9 +61,16 @@ class Reader:
             pass
 
 
-@pytest.fixture
-def reader(peers: Peers) -> Iterator[Reader]:
-    reader = Reader(peers)
+@pytest.fixture(params=["sleeps", "spins", "spins briefly"])
+def reader(
+    peers: Peers, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Reader]:
+    """Whichever way it waits, the same has to hold."""
+    limit_ns = {"spins": 60 * SECOND, "spins briefly": 1}.get(request.param)
+    if limit_ns is not None:
+        monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
+        monkeypatch.setattr(Spinning, "limit_ns", lambda _: limit_ns)
+    reader = Reader(peers, limit_ns is not None)
     yield reader
     reader.listening.close()
 
@@ -183,3 +192,89 @@ def test_calls_in_a_row_take_the_pump_from_the_helper(reader: Reader) -> None:
             pass
     reader.passes(1)
     assert not reader.listening.alone
+
+
+def test_one_timer_stands_for_the_time_outs_of_many_waits(reader: Reader) -> None:
+    reader.be_alone()
+    timers = reader.host.timers
+    before = timers._count
+    reader.passes(100, 60 * SECOND)
+    assert timers._count <= before + 1
+    assert not reader.wait(timeout_ns=5 * MS)
+    assert timers._count <= before + 2
+
+
+def test_earlier_wait_ends_in_time_though_later_ones_had_their_timer_before(reader: Reader) -> None:
+    reader.be_alone()
+    for timeout_ns in (5 * MS, 20 * SECOND, 5 * MS):
+        if timeout_ns > SECOND:
+            reader.write()
+            assert reader.wait(timeout_ns=timeout_ns)
+            assert reader.inbox.take()
+        else:
+            assert not reader.wait(timeout_ns=timeout_ns)
+    assert reader.listening.alone
+
+
+class Server:
+    """What takes values where they are heard."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+        self.taken: list[int] = []
+        self.waiter = Waiter()
+        self.last = 3
+
+    def serve(self) -> None:
+        self.taken += [write.number for write in self.reader.inbox.take()]
+        if len(self.taken) < self.last:
+            self.reader.write()
+        else:
+            self.done()
+
+    def done(self) -> None:
+        self.waiter.finish()
+
+    def run(self) -> None:
+        self.reader.write()
+        self.reader.listening.heard = False
+        pump = self.reader.host.pump
+        pump.block(self.waiter, None, NEVER, self.reader.listening, self.serve)
+
+
+def test_values_are_served_without_leaving_the_wait(reader: Reader) -> None:
+    reader.be_alone(None)
+    begin = reader.number
+    server = Server(reader)
+    server.run()
+    assert server.taken == [begin, begin + 1, begin + 2]
+    assert not reader.listening.heard
+
+
+def test_server_leaves_the_wait_when_its_process_had_to_do_with_something_else(
+    reader: Reader,
+) -> None:
+    """Ordinary calls run between the methods of graphs, and their thread polls the sockets for them."""
+    reader.be_alone(None)
+    server = Server(reader)
+
+    def done() -> None:
+        assert not reader.host.block(Waiter(), MS)
+
+    server.done = done  # type: ignore[method-assign]
+    server.run()
+    assert not server.waiter.done
+    assert not reader.listening.alone
+
+
+def test_nobody_spins_where_there_is_one_core(
+    peers: Peers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the one on which the value has to be made."""
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0})
+    monkeypatch.setattr(Spinning, "limit_ns", lambda _: pytest.fail("it spins"))
+    reader = Reader(peers, spins=True)
+    reader.be_alone()
+    reader.passes(1)
+    assert reader.listening.alone
+    reader.listening.close()

@@ -113,6 +113,23 @@ def test_turn_runs_a_method_once_its_value_is_there(rig, opened):
     assert rig.take(ChannelWrite) == []
 
 
+@pytest.mark.parametrize(
+    ("fields", "plain"), [({}, True), ({"held": True}, False), ({"is_error": True}, False)]
+)
+def test_value_is_plain_unless_it_refers_to_something_or_is_an_error(rig, opened, fields, plain):
+    """Who runs the method looks for references where there may be some."""
+    part = opened(step([0], [1]))
+    rig.tell(CALLER, ChannelWrite(GRAPH, 0, 0, b"V", **fields))
+    found = []
+
+    def execute(task):
+        found.extend(arg.is_plain for arg in task.args)
+        return Outcome(TaskStatus.OK, [ReturnValue([b"V"], 1)])
+
+    part.inbox.turn(execute)
+    assert found == [plain]
+
+
 def test_one_turn_is_one_method(opened):
     """Between two of them the actor runs its ordinary calls."""
     part = opened(step([0], [1], "first"), step([0], [2], "second"))
