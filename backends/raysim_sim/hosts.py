@@ -84,7 +84,7 @@ _ON_TIMER: Final = (_on_timer,)
 
 _LEADS_ON: Final = (
     "world", "node", "process", "core_worker", "executor", "outgoing", "incoming", "_network", "_held",
-    "owner", "workers", "envs", "storage",
+    "owner", "workers", "envs", "storage", "disk",
 )  # fmt: skip
 """What a host has of its world."""
 
@@ -153,8 +153,15 @@ class SimHost:
                 self.ended_at = self.journal.count
                 self.journal.write(self.clock.now_ns, self.name, "end", (reason, origin))
             self.alive = self.runs = False
-            self._held.clear()
+            self._forget_held()
             self._network.ended(self, resets)
+
+    def _forget_held(self) -> None:
+        """Timers among it would keep what they act on for ever: the collector does not see into them."""
+        for event in self._held:
+            if isinstance(event, Timer):
+                event.action = None
+        self._held.clear()
 
     def let_go(self) -> None:
         """The world is over: lead to nothing of it any more."""

@@ -6,9 +6,9 @@ an instant takes the place of the one before.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from heapq import heapify, heappop, heappush
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from raysim.faults.order import DELAYED, PCT, RANDOM, Order
 from raysim.tape import Tape
@@ -60,6 +60,7 @@ class OrderedClock(Clock):
     def clear(self) -> None:
         super().clear()
         self._lanes.clear()
+        self._place.forget()
 
     def planned(self) -> Iterator[Any]:
         for entry in self._queue:
@@ -103,12 +104,24 @@ _SHAPES: dict[type, tuple[bool, ...]] = {}
 """Which of these each kind of event has: asked once."""
 
 
+class _Policy(Protocol):
+    """The place of an event in its instant, given its lane."""
+
+    def __call__(self, lane: Any) -> int: ...
+
+    def forget(self) -> None:
+        """The world is over: lead to no process of it any more."""
+
+
 class _Random:
     def __init__(self, order: Order, tape: Tape) -> None:
         self._tape = tape
 
     def __call__(self, lane: Any) -> int:
         return 1 + self._tape.draw("order", _PLACES)
+
+    def forget(self) -> None:
+        """It knows none."""
 
 
 class _Pct:
@@ -132,6 +145,9 @@ class _Pct:
             place = self._priorities[process] = self._lowest
         return place
 
+    def forget(self) -> None:
+        self._priorities.clear()
+
 
 class _Delayed:
     def __init__(self, order: Order, tape: Tape) -> None:
@@ -142,6 +158,12 @@ class _Delayed:
         self._count += 1
         return _LAST if self._count in self._delayed else 1
 
+    def forget(self) -> None:
+        """It knows none."""
 
-_POLICIES: Final[dict[str, Any]] = {RANDOM: _Random, PCT: _Pct, DELAYED: _Delayed}
-"""Each says the place of an event in its instant, given its lane."""
+
+_POLICIES: Final[dict[str, Callable[[Order, Tape], _Policy]]] = {
+    RANDOM: _Random,
+    PCT: _Pct,
+    DELAYED: _Delayed,
+}

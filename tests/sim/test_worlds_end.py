@@ -9,11 +9,12 @@ import pytest
 import raysim as ray
 from raysim.api.session import current_world
 from raysim.exceptions import LocalRayletDiedError
-from raysim.faults import parse_fault
+from raysim.faults import Order, parse_fault
 from raysim.tape import SeededTape
 from raysim.testing.campaign import CAMPAIGN
 from raysim.testing.case import Case
 from raysim.testing.running import run_case
+from raysim_sim.hosts import SimHost
 from raysim_sim.world import SimWorld
 
 RUNS = 12
@@ -53,6 +54,26 @@ def test_a_world_whose_gcs_is_a_process_of_its_own_is_given_back(worlds):
     ray.shutdown()
     assert len(worlds) == 1
     assert still_there(worlds) == []
+
+
+@pytest.mark.parametrize("kind", ["fifo", "random", "pct"])
+def test_processes_are_given_back_with_the_first_look(kind, monkeypatch):
+    """A hunt looks for garbage once in a while. The order of events and the end that was planned kept processes."""
+    hosts = []
+    make = SimHost.__init__
+
+    def note(self, *args, **kwargs):
+        make(self, *args, **kwargs)
+        hosts.append(weakref.ref(self))
+
+    monkeypatch.setattr(SimHost, "__init__", note)
+    limits = {"heal_ns": 10**9, "converge_ns": 10**9}
+    ray.init(backend="sim", nodes=2, world={"order": Order(kind), **limits})
+    ray.get([work.remote(0.1) for _ in range(4)])
+    ray.shutdown()
+    gc.collect()
+    assert len(hosts) > 4
+    assert [host().name for host in hosts if host() is not None] == []
 
 
 @ray.remote
