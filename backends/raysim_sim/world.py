@@ -89,15 +89,20 @@ class SimWorld:
         self._time = VirtualTime(self)
         self._loops = Loops()
         self._collects = gc.isenabled()
+        """Whether Python's collector was on before, and is to be again."""
         self._wondering = False
         self._stopped = False
         Watchdog(self.clock, self._patience_ns(), self._stuck)
-        for node in options.nodes:
-            self._new_node(node)
-        self.faults.plan(self.options.faults)
+        gc.disable()  # Or it would look through the nodes again and again while they are made.
+        try:
+            for node in options.nodes:
+                self._new_node(node)
+            self.faults.plan(self.options.faults)
+        except BaseException:
+            self._collect_as_before()
+            raise
         self._time.install()
         self._loops.install()
-        gc.disable()
 
     # --- the World port ---
 
@@ -143,13 +148,17 @@ class SimWorld:
         finally:
             self.packages.close()
             self.clock.clear()
+            self._late = None  # Not seen into by the collector, and it leads to the clock.
             self.network.forget_all()
             self._time.restore()
             self._loops.restore()
             if suspended is not None:
                 suspended.restore()
-            if self._collects:
-                gc.enable()
+            self._collect_as_before()
+
+    def _collect_as_before(self) -> None:
+        if self._collects:
+            gc.enable()
 
     def address_info(self) -> dict[str, str]:
         return {

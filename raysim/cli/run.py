@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gc
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -64,7 +65,7 @@ def run_request(request: Request, output: Output) -> int:
 
 
 def _run(request: Request, experiment: Experiment, output: Output) -> int:
-    from raysim.scenario.running import RunOptions
+    from raysim.scenario.running import SIMULATED, RunOptions
 
     folder = output.folder_of(experiment)
     with ExitStack() as files:
@@ -76,12 +77,31 @@ def _run(request: Request, experiment: Experiment, output: Output) -> int:
             journal=journal,
         )
         if experiment.program is None:
+            if request.backend in SIMULATED:
+                files.enter_context(_uncollected())
             return _conclude(_run_workflow(experiment, options), output, folder, options)
         from raysim.scenario.programs import run_program
 
         ended = run_program(experiment, options)
         held = _conclude(ended.run, output, folder, options)
         return ended.status or held
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without Python's collector, which would look through what is left of a large world while its run is summed up.
+
+    A scenario's tasks make no garbage, and a world that runs some collects by itself.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.freeze()
+            gc.unfreeze()  # All is of the oldest generation now, which is seldom looked through.
+            gc.enable()
 
 
 def _prepare(folder: Path | None, trace: Path | None, files: ExitStack) -> Journal:
