@@ -97,6 +97,7 @@ MUTANTS = (
         "self.denied(object_id)",
         "pass",
         "a free may overtake the seal; found by this campaign where it is late",
+        arises="self._lent",
     ),
     Mutant(
         "denied_before_sealed_stays",
@@ -168,6 +169,7 @@ MUTANTS = (
         "if entry.lineage or self.entries.pop(object_id, None) is None:",
         "if (entry.lineage and entry.task is not None) or self.entries.pop(object_id, None) is None:",
         "what cannot be made again is known as that, not as freed by its owner; found by this campaign",
+        arises="entry.lineage and entry.task is None",
     ),
     # tasks and actors
     Mutant(
@@ -185,6 +187,13 @@ MUTANTS = (
         "a call that is made again may be waited for by one ahead of it; found by this campaign",
     ),
     Mutant(
+        "returned_call_waits_its_turn",
+        "owner.actor_clients:ActorClient.put_back",
+        "if record.call.out_of_turn:",
+        "if False:",
+        "a call that is made again may have to be sent twice; found by this campaign",
+    ),
+    Mutant(
         "numbers_go_on_after_a_restart",
         "owner.actor_calls:ActorCalls.on_changed",
         "actor.next_sequence = 0",
@@ -193,9 +202,9 @@ MUTANTS = (
     ),
     Mutant(
         "retried_calls_come_last",
-        "owner.actor_calls:ActorCalls._requeue",
-        "actor.queue.appendleft(record)",
-        "actor.queue.append(record)",
+        "owner.actor_clients:ActorClient.put_back",
+        "self.queue.appendleft(record)",
+        "self.queue.append(record)",
         "calls that are repeated after a restart come in their order (Ray: PR 52833)",
     ),
     Mutant(

@@ -22,9 +22,17 @@ class Mutant(NamedTuple):
     new: str
     why: str
     """What the safeguard is for; the thread of Ray's where one tells of it."""
+    arises: str = ""
+    """When the run is another without it; empty: where `old` and `new`, which change nothing, are different."""
 
     def watching(self) -> str:
         """The safeguard as it is, which tells where the run would be another without it."""
+        if self.arises:
+            asked = f"_asked({self.name!r}, False, {self.arises})"
+            is_if = self.old.startswith("if ")
+            return (
+                self.old.replace("if ", f"if {asked} or ", 1) if is_if else f"{asked}; {self.old}"
+            )
         one, other = _DECIDES.fullmatch(self.old), _DECIDES.fullmatch(self.new)
         if one is None or other is None or one[1] != other[1]:
             return f"_arose({self.name!r}); {self.old}"

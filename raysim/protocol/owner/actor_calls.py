@@ -353,7 +353,7 @@ class ActorCalls:
         for record in reversed(gathered):
             record.running = False
             del actor.in_flight[record.call.task_id]
-            actor.queue.appendleft(record)
+            actor.put_back(record)
         lost = actor.sent()
         actor.in_flight = {}
         self._retry_or_fail(actor, lost)
@@ -380,8 +380,7 @@ class ActorCalls:
             record.call = msgspec.structs.replace(
                 call, attempt=call.attempt + 1, refs=list(call.refs), sequence=-1
             )
-            actor.queue.appendleft(record)
-            actor.some_out_of_turn = actor.some_out_of_turn or call.out_of_turn
+            actor.put_back(record)
         for record in again:
             self._arguments.wait(record, lambda: self._drain(actor))
 

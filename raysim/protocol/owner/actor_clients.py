@@ -48,6 +48,12 @@ class ActorClient(msgspec.Struct):
     def address(self) -> Address:
         return self.info.address if self.info is not None else NOWHERE
 
+    def put_back(self, record: TaskRecord) -> None:
+        """In front of what was not sent yet."""
+        self.queue.appendleft(record)
+        if record.call.out_of_turn:
+            self.some_out_of_turn = True
+
     def overtake(self) -> None:
         """The actor keeps no order: the calls that are ready go before those that wait."""
         queue = self.queue

@@ -72,6 +72,19 @@ def test_lost_return_waits_for_the_restarted_actor(rig, actor):
     assert (call.task_id, call.sequence) == (task_of_object(result), 0)
 
 
+def test_lost_return_is_made_first_though_its_call_was_not_sent_before_the_restart(rig, actor):
+    """The node's end is told before the actor's, and the call ahead waits for that return."""
+    result = made(rig, actor, retries=-1)
+    actor.call(result, retries=-1)
+    rig.owner.flush()
+    lose_store(rig)
+    actor.news(ActorState.RESTARTING, 1)
+    rig.host.take()
+    actor.alive(1, SECOND)
+    [call] = rig.pushed_actor()
+    assert (call.task_id, call.sequence) == (task_of_object(result), 0)
+
+
 def test_return_of_a_dead_actor_is_lost(rig, actor):
     result = made(rig, actor)
     actor.news(ActorState.DEAD, death=Failure(FailureKind.ACTOR_DIED, "died", actor.actor_id))
