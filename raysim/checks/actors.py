@@ -33,6 +33,22 @@ def one_incarnation(cluster: Cluster) -> Iterator[Finding]:
             yield Finding("actor-one-incarnation", text, cluster.now_ns, "two processes")
 
 
+def made_again_at_once(cluster: Cluster) -> Iterator[Finding]:
+    """At any moment: a call for a return that was lost has no call ahead of it, which might wait for that return."""
+    for process in cluster.processes():
+        executor = process.executor
+        spec = None if executor is None else insides.actor_spec(executor)
+        if spec is None or spec.out_of_order:
+            continue
+        for first, call in insides.queued_calls(executor):
+            if call.out_of_turn and first is not call:
+                text = (
+                    f"at {process.name}, {call.method} ({call.task_id.hex()[:8]}), whose return was lost, waits "
+                    f"behind {first.method} ({first.task_id.hex()[:8]})"
+                )
+                yield Finding("call-made-again", text, cluster.now_ns, "it waits its turn")
+
+
 def known(cluster: Cluster) -> Iterator[Finding]:
     """At rest: each actor that the GCS calls alive has its process, and each such process its actor."""
     if cluster.gcs is None:

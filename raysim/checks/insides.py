@@ -19,6 +19,7 @@ from raysim.spec.ids import ActorId, NodeId, ObjectId, PlacementGroupId, WorkerI
 from raysim.spec.node import NodeView
 from raysim.spec.placement_group import GroupInfo
 from raysim.spec.resources import Resources
+from raysim.spec.task import TaskCall
 
 
 def idle_workers(raylet: Raylet) -> Collection[WorkerId]:
@@ -74,6 +75,20 @@ def borrowers(owner: Owner, object_id: ObjectId) -> set[WorkerId]:
 def unacknowledged(owner: Owner) -> Collection[int]:
     """Epochs of borrows that are on their way to their owners."""
     return owner.objects._acknowledgements._open
+
+
+def asked_of_the_lost(owner: Owner) -> Iterator[tuple[int, Address]]:
+    """Requests for leases that wait where nobody answers, as this process knows: which, and where."""
+    requests = owner.tasks.leases.requests
+    for request in requests._open.values():
+        if requests.is_lost(request.raylet.node_id):
+            yield request.lease_id, request.raylet
+
+
+def queued_calls(executor: object) -> Iterator[tuple[TaskCall, TaskCall]]:
+    """Of the actor in this process, calls that have not started: the first of its line, and the call."""
+    for line, queued in executor._actor._queued.values():  # type: ignore[attr-defined]
+        yield line.calls[0].call, queued.call
 
 
 def actor_spec(executor: object) -> ActorSpec | None:

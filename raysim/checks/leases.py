@@ -74,6 +74,20 @@ def _unmet(node: NodeSeen, lease: Lease) -> str:
     return ""
 
 
+def asked_of_the_living(cluster: Cluster) -> Iterator[Finding]:
+    """At any moment: nobody waits for the answer of a node that it knows to be lost, but for its own."""
+    for process in cluster.processes():
+        for lease_id, raylet in insides.asked_of_the_lost(process.owner):
+            if raylet.node_id != process.address.node_id:
+                yield Finding(
+                    "lease-asked",
+                    f"{process.name} asks node {raylet.node_id.hex()[:8]}, which it knows to be lost, for lease "
+                    f"{lease_id}",
+                    cluster.now_ns,
+                    "a lost node is asked",
+                )
+
+
 def owners_live(cluster: Cluster) -> Iterator[Finding]:
     """At rest: whoever a lease was lent to is alive, and so is the worker."""
     known = cluster.by_worker()

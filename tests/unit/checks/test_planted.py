@@ -1,6 +1,7 @@
 """Every invariant, with a violation planted in a cluster that is at rest: it is found, and named."""
 
 import time
+from collections import deque
 from types import SimpleNamespace
 
 import msgspec
@@ -11,13 +12,23 @@ from raysim.api.session import current_world
 from raysim.checks import actors, leases, objects, resources, stores, tasks, views
 from raysim.checks.cluster import Cluster
 from raysim.checks.ledger import AT_REST, EMPTY, STEPS, Ledger, findings
+from raysim.protocol.executor.actor_queue import Line
+from raysim.protocol.executor.arguments import QueuedCall
 from raysim.protocol.messages.leases import RequestWorkerLease
 from raysim.protocol.owner.objects import Entry, ObjectState
 from raysim.protocol.raylet.lease import Lease, LeaseOwner, LeaseState
 from raysim.spec.address import Address
-from raysim.spec.ids import NodeId, ObjectId, WorkerId, job_id, named_node_id, named_worker_id
+from raysim.spec.ids import (
+    NodeId,
+    ObjectId,
+    TaskId,
+    WorkerId,
+    job_id,
+    named_node_id,
+    named_worker_id,
+)
 from raysim.spec.labels import parse_selector
-from raysim.spec.task import Default, NodeAffinity, NodeLabels
+from raysim.spec.task import Default, NodeAffinity, NodeLabels, TaskCall
 from raysim.util.placement_group import placement_group
 
 LARGE = 300_000
@@ -154,6 +165,34 @@ def test_a_lease_where_its_request_must_not_run(cluster, strategy, selectors, ne
     (found,) = leases.placed(cluster)
     assert found.invariant == "lease-placed"
     assert f"which needs {needs}" in found.text
+
+
+def test_a_request_that_waits_at_a_node_known_to_be_lost(cluster):
+    owner = driver(cluster).owner
+    requests = owner.tasks.leases.requests
+    requests._open[7] = SimpleNamespace(lease_id=7, raylet=GHOST)
+    assert names(leases.asked_of_the_living, cluster) == set()
+    requests._lost_nodes.add(GHOST.node_id)
+    assert names(leases.asked_of_the_living, cluster) == {"lease-asked"}
+    requests._open[7].raylet = driver(cluster).address
+    requests._lost_nodes.add(driver(cluster).address.node_id)
+    assert names(leases.asked_of_the_living, cluster) == set()
+
+
+def test_a_call_that_is_made_again_and_waits_behind_another(cluster):
+    queue = actor(cluster).executor._actor
+    first, again = (
+        QueuedCall(TaskCall(TaskId(bytes([number]) * 24), 0, b"", [], method="keep"), GHOST)
+        for number in (1, 2)
+    )
+    line = Line("", deque([first, again]))
+    queue._queued = {one.call.task_id: (line, one) for one in line.calls}
+    assert names(actors.made_again_at_once, cluster) == set()
+    again.call.out_of_turn = True
+    assert names(actors.made_again_at_once, cluster) == {"call-made-again"}
+    line.calls.popleft()
+    del queue._queued[first.call.task_id]
+    assert names(actors.made_again_at_once, cluster) == set()
 
 
 def test_a_lease_where_one_of_its_labels_and_a_soft_wish_allow_it(cluster):
