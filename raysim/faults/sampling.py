@@ -30,7 +30,9 @@ _LEASES: Final = (
     "RequestWorkerLease", "WorkerLeaseGranted", "WorkerLeaseSpilled", "WorkerLeaseRejected",
 )  # fmt: skip
 """Most of what is asked for in a run: drawn more often than the rest. Ours."""
-_REQUESTS: Final = (*sorted(kind.__name__ for kind in REPLIES), *_LEASES[:1] * 6)
+_HEALTH: Final = "CheckHealth"
+"""Drawn more often as well: only where it is lost is a node declared dead that has nothing to say. Ours."""
+_REQUESTS: Final = (*sorted(kind.__name__ for kind in REPLIES), *_LEASES[:1] * 6, *[_HEALTH] * 6)
 _REPEATED: Final = (*sorted(kind.__name__ for kind in ASKED_AGAIN), *_LEASES * 3)
 _LATE: Final = (
     "TasksDone", "PushTasks", "PushActorCalls", "WorkerLeaseGranted", "ReturnWorkerLease", "NodeRemoved",
@@ -114,5 +116,6 @@ _SAMPLERS: Final[dict[str, Callable[[Draws, int], Any]]] = {
     "duplication.message": _of(_REPEATED, 0.4),
     "reordering.message": _of(_REPEATED, 0.4),
     "fail_rpc.message": _of(_REQUESTS, 0.7),
+    "fail_rpc.count": lambda draws, nodes: draws.one_of((1, 2, 3, 10)),
 }
 """By the name of a field, or of a field of one kind."""

@@ -49,6 +49,8 @@ class Swarm(msgspec.Struct, frozen=True, kw_only=True):
     """Share of the kinds that are on in a run. Ours: with 30 kinds and 8 faults, most that are on strike."""
     knobs_changed: float = 0.2
     """Share of the knobs that are not as shipped."""
+    groups_changed: float = 0.0
+    """Share of the groups of knobs that are changed together, as one alone makes no difference."""
     orders: tuple[tuple[str, int], ...] = ((FIFO, 4), (RANDOM, 3), (PCT, 2), (DELAYED, 1))
     """With their weights. The first is the simplest."""
     buggify: Buggified | None = Buggified()
@@ -170,7 +172,7 @@ _KNOBS: Final[dict[str, tuple[float, ...]]] = {
     "node_watch_keep_ns": (1 * MS, 1_000_000 * MS),
     "request_retry_ns": (50 * MS, 200 * MS, 3_000 * MS),
     "max_spillback_hops": (1, 2, 64),
-    "max_pending_lease_requests": (1, 2, 100),
+    "max_pending_lease_requests": (1, 1, 2, 100),
     "push_window_ns": (1, 100 * MS),
     "push_window_max": (1, 2, 16),
     "idle_lease_keep_ns": (0, 1 * MS, 1_000 * MS),
@@ -182,6 +184,17 @@ _KNOBS: Final[dict[str, tuple[float, ...]]] = {
     "min_spilling_size": (0, 1_000_000),
 }
 """Values off what is shipped: the least and the largest that make sense, and some between."""
+
+_GROUPS: Final[tuple[dict[str, float], ...]] = (
+    {
+        "health_check_period_ns": 200 * MS,
+        "health_check_timeout_ns": 500 * MS,
+        "health_check_failure_threshold": 1,
+    },
+    {"object_spilling_threshold": 0.0, "min_spilling_size": 0},
+)
+"""A node that is silent for a second is declared dead, instead of after a minute, when most programs have ended;
+every object is written to disk."""
 
 _LATENCIES: Final = ("10us", "1ms", "20ms")
 _BANDWIDTHS: Final = ("100Mbit/s", "10Mbit/s")
@@ -246,6 +259,10 @@ def _knobs(tape: Tape, swarm: Swarm) -> dict[str, float]:
         changed, value = draws.chance(swarm.knobs_changed), draws.one_of(values)
         if changed:
             knobs[name] = value
+    groups = Draws(tape, "swarm: groups of knobs")
+    for group in _GROUPS:
+        if groups.chance(swarm.groups_changed):
+            knobs |= group
     return knobs
 
 

@@ -18,7 +18,8 @@ from raysim.faults.sampling import sample_fault
 from raysim.faults.swarm import SECOND, Budget, Profile, Swarm, sample, sample_faults
 from raysim.tape import Draws, Tape
 from raysim.testing.campaign.driver import ProtocolCampaign
-from raysim.testing.campaign.operations import Program, sample_program
+from raysim.testing.campaign.operations import Program
+from raysim.testing.campaign.sampling import sample_program
 from raysim.testing.settings import ALL, kinds_of
 
 OF_ONE_LABEL: Final = 100

@@ -9,10 +9,12 @@ from __future__ import annotations
 import argparse
 import gc
 import logging
+import signal
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from statistics import median
 
@@ -30,7 +32,12 @@ from tests.mutants.mutate import Mutant, Patch, Watch, without
 _SWARM = CAMPAIGN.swarm
 MODES = {
     "random": msgspec.structs.replace(
-        _SWARM, kinds_on=1.0, knobs_changed=0.0, orders=((RANDOM, 1),), buggify=None
+        _SWARM,
+        kinds_on=1.0,
+        knobs_changed=0.0,
+        groups_changed=0.0,
+        orders=((RANDOM, 1),),
+        buggify=None,
     ),
     "swarm": msgspec.structs.replace(_SWARM, orders=((FIFO, 1), (RANDOM, 1)), buggify=None),
     "swarm+buggify": _SWARM,
@@ -117,16 +124,17 @@ def measure(
     enough: int,
     told: Callable[[Measurement], None] = lambda _: None,
 ) -> Measurement:
-    """Until enough seeds have found each. `told` hears of it now and then."""
+    """Until enough seeds have found each, or Ctrl-C. `told` hears of it now and then."""
     measurement = Measurement(mutants, mode, enough)
-    for number, seed in enumerate(seeds):
-        if not measurement.open():
-            break
-        measurement.seed(seed)
-        if number % 32 == 0:
-            gc.collect()
-        if number % 100 == 99:
-            told(measurement)
+    with suppress(KeyboardInterrupt):
+        for number, seed in enumerate(seeds):
+            if not measurement.open():
+                break
+            measurement.seed(seed)
+            if number % 32 == 0:
+                gc.collect()
+            if number % 100 == 99:
+                told(measurement)
     return measurement
 
 
@@ -152,6 +160,8 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--out", type=Path, help="folder for what was shrunk")
     parser.add_argument("names", nargs="*", metavar="MUTANT")
     asked = parser.parse_args(arguments)
+    # A shell has what it starts in the background ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     logging.disable(logging.CRITICAL)
     gc.freeze()
     gc.disable()

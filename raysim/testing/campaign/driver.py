@@ -23,8 +23,9 @@ from raysim.spec.ids import ObjectId, TaskId, task_of_object
 from raysim.tape import Tape
 from raysim.testing.campaign import operations as ops
 from raysim.testing.campaign import places, remote
-from raysim.testing.campaign.operations import Op, Program, sample_program
+from raysim.testing.campaign.operations import Op, Program
 from raysim.testing.campaign.reference import Expected, expect, kept, kind_of, out_of_order, wrong
+from raysim.testing.campaign.sampling import sample_program
 from raysim.util.placement_group import placement_group, remove_placement_group
 from raysim.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
@@ -48,6 +49,7 @@ class ProtocolCampaign:
         self.swarm = swarm or Swarm(
             nodes=(1, 5),
             budget=Budget(faults=8, kinds=KINDS),
+            groups_changed=0.3,
             small_stores=False,
             labels=places.LABELS,
         )

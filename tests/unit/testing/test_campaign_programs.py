@@ -9,9 +9,10 @@ from raysim.tape import SeededTape
 from raysim.task_error import RayTaskError
 from raysim.testing.campaign import CAMPAIGN
 from raysim.testing.campaign import operations as ops
-from raysim.testing.campaign.operations import Op, sample_program
+from raysim.testing.campaign.operations import Op
 from raysim.testing.campaign.reference import expect, kind_of, out_of_order, wrong
 from raysim.testing.campaign.remote import Boom
+from raysim.testing.campaign.sampling import sample_program
 from raysim.testing.case import Case
 from raysim.testing.running import run_case
 
