@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from tests.testing_users.shown import assert_shown, run_command, shown_commands
+
 EXAMPLES = [
     ("test_bank.py", "careless_tellers", "careful_tellers"),
     ("test_processor.py", "in_two_steps", "in_one_transaction"),
@@ -41,6 +43,9 @@ def test_what_is_broken_is_found_and_replays(repository, tmp_path, name, broken,
     replayed = run_raysim(tmp_path, "replay", what)
     assert "It fails again, event for event:" in replayed.stdout, replayed.stdout
     assert replayed.returncode == 1
+    for command, lines in shown_commands(repository).items():
+        if f".raysim/{name}-" in command:
+            assert_shown(lines, run_command(tmp_path, command))
 
 
 def run_raysim(folder, *arguments):
