@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants.mutate import Mutant
+from tests.mutants.mutate import Mutant, Need
 
 MUTANTS = (
     # leases
@@ -61,6 +61,7 @@ MUTANTS = (
         "if not self._timing:",
         "if False:",
         "a node that a request was sent to must not look full for ever (Ray: PR 12711)",
+        Need("raylet.cluster_view:ClusterView._end_deductions", "if ended:", "ended"),
     ),
     Mutant(
         "rejected_request_is_not_judged",
@@ -97,7 +98,11 @@ MUTANTS = (
         "self.denied(object_id)",
         "pass",
         "a free may overtake the seal; found by this campaign where it is late",
-        arises="self._lent",
+        Need(
+            "raylet.store:Store.on_seal",
+            "if seal.object_id in self._denied:",
+            "seal.object_id in self._denied",
+        ),
     ),
     Mutant(
         "denied_before_sealed_stays",
@@ -105,6 +110,11 @@ MUTANTS = (
         "self._denied[object_id] = None",
         "pass",
         "who frees an object, or asks for it, may overtake its seal, or a rebuild's; found by this campaign",
+        Need(
+            "raylet.store:Store.on_seal",
+            "entry = self._add(",
+            "seal.object_id in self._denied",
+        ),
     ),
     Mutant(
         "objects_of_a_dead_node_stay",
@@ -169,7 +179,11 @@ MUTANTS = (
         "if entry.lineage or self.entries.pop(object_id, None) is None:",
         "if (entry.lineage and entry.task is not None) or self.entries.pop(object_id, None) is None:",
         "what cannot be made again is known as that, not as freed by its owner; found by this campaign",
-        arises="entry.lineage and entry.task is None",
+        Need(
+            "owner.objects:ObjectTable._free_owned",
+            "if entry.lineage or",
+            "entry.lineage and entry.task is None",
+        ),
     ),
     # tasks and actors
     Mutant(

@@ -13,6 +13,14 @@ from typing import Any, NamedTuple
 _DECIDES = re.compile(r"(if |elif |return |\w+ = )(.*?)(:?)")
 
 
+class Need(NamedTuple):
+    """When a run comes to need a safeguard: at this text of a method, which is in its source once, if this holds."""
+
+    place: str
+    text: str
+    when: str
+
+
 class Mutant(NamedTuple):
     """`place`: module:Class.method, below raysim.protocol. `old` is in its source once, and becomes `new`."""
 
@@ -22,17 +30,20 @@ class Mutant(NamedTuple):
     new: str
     why: str
     """What the safeguard is for; the thread of Ray's where one tells of it."""
-    arises: str = ""
-    """When the run is another without it; empty: where `old` and `new`, which change nothing, are different."""
+    need: Need | None = None
+    """None: where `old` and `new`, which change nothing, are different."""
 
-    def watching(self) -> str:
-        """The safeguard as it is, which tells where the run would be another without it."""
-        if self.arises:
-            asked = f"_asked({self.name!r}, False, {self.arises})"
-            is_if = self.old.startswith("if ")
-            return (
-                self.old.replace("if ", f"if {asked} or ", 1) if is_if else f"{asked}; {self.old}"
-            )
+    def watching(self) -> tuple[str, str, str]:
+        """Where a run is watched: a place, what is in its source, and the same that tells where it needs this."""
+        if self.need is not None:
+            text = self.need.text
+            asked = f"_asked({self.name!r}, False, {self.need.when})"
+            is_if = text.startswith("if ")
+            changed = text.replace("if ", f"if {asked} or ", 1) if is_if else f"{asked}; {text}"
+            return self.need.place, text, changed
+        return self.place, self.old, self._watching()
+
+    def _watching(self) -> str:
         one, other = _DECIDES.fullmatch(self.old), _DECIDES.fullmatch(self.new)
         if one is None or other is None or one[1] != other[1]:
             return f"_arose({self.name!r}); {self.old}"
@@ -53,6 +64,7 @@ class Patch:
         source = original = textwrap.dedent(inspect.getsource(self._original))
         for old, new in changes:
             assert original.count(old) == 1, f"{place}: {old!r} is not once in\n{original}"
+            assert source.count(old) == 1, f"{place}: {old!r} is changed twice"
             source = source.replace(old, new)
         made: dict[str, Any] = {}
         known = module.__dict__ if names is None else {**module.__dict__, **names}
@@ -79,7 +91,8 @@ class Watch:
         self.arose: set[str] = set()
         changes: dict[str, list[tuple[str, str]]] = {}
         for mutant in mutants:
-            changes.setdefault(mutant.place, []).append((mutant.old, mutant.watching()))
+            place, text, changed = mutant.watching()
+            changes.setdefault(place, []).append((text, changed))
         names: dict[str, Callable[..., Any]] = {"_arose": self.arose.add, "_asked": self._asked}
         self._patches = [Patch(place, pairs, names) for place, pairs in changes.items()]
 
