@@ -24,8 +24,15 @@ _SELECT_LIMIT: Final = 1024
 """FD_SETSIZE: a descriptor above it cannot be given to select(2)."""
 
 
+LONGEST_NS: Final = 3_600_000 * MS
+"""What a wait is cut to: the kernel and the interpreter take no time-out of months. Whoever waits looks at the
+clock afterwards, and waits again."""
+
+
 def poll(epoll: select.epoll, timeout_ns: int) -> list[tuple[int, int]]:
     """Events, or an empty list on time-out. Negative: without limit."""
+    if timeout_ns > LONGEST_NS:
+        timeout_ns = LONGEST_NS
     if 0 < timeout_ns < MS and epoll.fileno() < _SELECT_LIMIT:
         # epoll_wait counts in whole milliseconds: too coarse for a timer of 200 us.
         select.select([epoll], (), (), timeout_ns / 1e9)

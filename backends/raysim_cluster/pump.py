@@ -32,6 +32,7 @@ from raysim.protocol.host import Waiter
 from raysim_cluster.host import LoopHost
 from raysim_cluster.listening import NO_ALARM, Listening
 from raysim_cluster.lock import HostLock
+from raysim_cluster.poller import LONGEST_NS
 
 TAKE_OVER_NS: Final = 2 * MS
 """How long nobody pumps until the helper does. Below it the hand-over costs more than it saves."""
@@ -63,7 +64,9 @@ class Parked:
 
     def sleep(self, timeout_ns: int | None) -> bool:
         """Whether it was woken."""
-        return self._gate.acquire(timeout=-1 if timeout_ns is None else timeout_ns / 1e9)
+        return self._gate.acquire(
+            timeout=-1 if timeout_ns is None else min(timeout_ns, LONGEST_NS) / 1e9
+        )
 
 
 class Pump:

@@ -1,4 +1,6 @@
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -64,6 +66,21 @@ def test_get_gives_up_after_its_timeout(ray):
     with pytest.raises(TimeoutError):
         ray.get(ref, timeout=0.05)
     ray.cancel(ref)
+
+
+def test_timeout_of_years_waits(ray):
+    """No kernel waits for so long at once. One thread waits for the sockets, the other for that one."""
+
+    @ray.remote
+    def slow():
+        time.sleep(0.1)
+        return 1
+
+    years = 100_000_000
+    with ThreadPoolExecutor(2) as threads:
+        both = [threads.submit(ray.get, slow.remote(), timeout=years) for _ in range(2)]
+        assert [one.result() for one in both] == [1, 1]
+    assert ray.wait([slow.remote()], timeout=years)[1] == []
 
 
 def test_timeout_of_minus_one_waits(ray):
