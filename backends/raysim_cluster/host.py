@@ -42,9 +42,11 @@ class LoopHost:
         self.config = config
         self.name = name
         self.poller = Poller()
-        self.transport = Transport(session, node_id, worker_id, self.poller, self._deliver)
-        self.address = self.transport.address
         self.timers = Timers()
+        self.transport = Transport(
+            session, node_id, worker_id, self.poller, self.timers, self._deliver
+        )
+        self.address = self.transport.address
         self.process: Process | None = None
         self.asleep = False
         """Somebody waits in the poller, or is about to."""

@@ -1,5 +1,6 @@
 """One connection: handshake, frames in, frames out, without blocking. Never decides whom to talk to."""
 
+import logging
 import socket
 from collections import deque
 from collections.abc import Callable
@@ -21,6 +22,11 @@ _GATHER: Final = 16
 
 _KEEP_BYTES: Final = 16 * 1024 * 1024
 """Buffers up to this size are kept for the next large frame: new pages cost more than the copy."""
+
+_BELIEVED: Final = 64 * 1024 * 1024
+"""Memory made for a frame before so much of it has come: a length is only a peer's word."""
+
+logger = logging.getLogger(__name__)
 
 _unpack_header = HEADER.unpack_from
 
@@ -198,13 +204,18 @@ class Link:
 
     def _rest(self) -> memoryview:
         """Where the rest of the frame under way is to be received."""
+        if self._filled == len(self._frame):
+            # So much has come that as much again is believed.
+            frame = bytearray(min(self._expected, 2 * self._filled))
+            frame[: self._filled] = self._frame
+            self._frame = frame
         return memoryview(self._frame)[self._filled : self._expected]
 
     def _begin_frame(self, size: int, attached: int, data: memoryview) -> None:
         """A frame that is not whole yet: its rest is received in place."""
         self._expected, self._body = size + attached, size
-        if len(self._frame) < self._expected:
-            self._frame = bytearray(self._expected)
+        if len(self._frame) < min(self._expected, _BELIEVED):
+            self._frame = bytearray(min(self._expected, _BELIEVED))
         self._frame[: len(data)] = data
         self._filled = len(data)
 
@@ -244,11 +255,16 @@ class Link:
     def _emit(self, body: memoryview, attachment: memoryview) -> None:
         try:
             messages = decode(body, attachment if attachment else None)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             self.close(f"the peer sent what is no message: {error}")
             return
         assert self.peer is not None
-        self._deliver(self.peer, messages)
+        try:
+            self._deliver(self.peer, messages)
+        except Exception:
+            # What the peer has here goes with its connection; a process ends for nobody's message.
+            logger.exception("a role failed at what %s sent", self.peer.worker_id.hex())
+            self.close("a role failed at what the peer sent")
 
     def _advance_early(self) -> None:
         while self._handshake is not None and len(self._early) >= self._need:

@@ -7,12 +7,9 @@ on sending through its own, so that order holds; when either breaks the peer is 
 """
 
 import logging
-import os
 import socket
 from collections.abc import Callable
-from functools import partial
-from struct import Struct
-from typing import Final
+from contextlib import suppress
 
 import msgspec
 
@@ -20,13 +17,11 @@ from raysim.protocol.messages import Message
 from raysim.spec.address import Address
 from raysim.spec.ids import NodeId, WorkerId
 from raysim_cluster import handshake
+from raysim_cluster.entrance import Entrance, same_user
 from raysim_cluster.link import Link, Scratch
-from raysim_cluster.poller import READ, Poller
+from raysim_cluster.poller import Poller
+from raysim_cluster.timers import Timers
 from raysim_cluster.wire import frames
-
-_BACKLOG: Final = 4096
-_CREDENTIALS: Final = Struct("3i")
-"""struct ucred: pid, uid, gid."""
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +66,7 @@ class Transport:
         node_id: NodeId,
         worker_id: WorkerId,
         poller: Poller,
+        timers: Timers,
         deliver: Callable[[Address, list[Message]], None],
     ) -> None:
         self._session = session
@@ -80,20 +76,12 @@ class Transport:
         self._peers: dict[WorkerId, Peer] = {}
         self.unsent: list[Peer] = []
         """To whom something was said since the last flush."""
-        self._unproved: dict[int, Link] = {}
         self._is_closed = False
         self.lost: list[Address] = []
         """Peers that were lost and of which nobody has been told yet; the host empties it."""
-        tcp = socket.create_server((session.host, 0), backlog=_BACKLOG)
-        unix = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        unix.bind(session.unix_name(worker_id))
-        unix.listen(_BACKLOG)
-        self._listeners = (tcp, unix)
-        for listener in self._listeners:
-            listener.setblocking(False)
-            poller.watch(listener.fileno(), partial(self._accept, listener), READ)
-        host, port = tcp.getsockname()[:2]
-        self.address = Address(node_id, worker_id, f"{host}:{port}")
+        name = session.unix_name(worker_id)
+        self._entrance = Entrance(session.host, name, poller, timers, self._enter)
+        self.address = Address(node_id, worker_id, self._entrance.endpoint)
 
     def send(self, to: Address, message: Message) -> None:
         """Leaves with the next `flush`. Nothing is said after `close`."""
@@ -128,34 +116,37 @@ class Transport:
     def close(self) -> None:
         """End all connections; nobody is reported lost."""
         self._is_closed = True
-        for listener in self._listeners:
-            self._poller.forget(listener.fileno())
-            listener.close()
         peers, self._peers = self._peers, {}
-        links = [link for peer in peers.values() for link in peer.links]
-        for link in [*links, *self._unproved.values()]:
+        for link in [link for peer in peers.values() for link in peer.links]:
             link.peer = None
             link.close("this process ends")
+        self._entrance.close()
         self.unsent.clear()
         self.lost.clear()
 
     def abandon(self) -> None:
         """In a fork: a copy of a socket would hide this process's end from its peers."""
         self._is_closed = True
-        for listener in self._listeners:
-            listener.close()
-        for link in [
-            *(link for peer in self._peers.values() for link in peer.links),
-            *self._unproved.values(),
-        ]:
+        self._entrance.abandon()
+        for link in [link for peer in self._peers.values() for link in peer.links]:
             link.abandon()
 
     # --- connections --------------------------------------------------------------------------
 
     def _connect(self, peer: Peer) -> Link | None:
         local = peer.address.node_id == self.address.node_id
-        sock = self._connect_unix(peer.address) if local else self._connect_tcp(peer.address)
-        if sock is None:
+        sock: socket.socket | None = None
+        try:
+            sock = socket.socket(socket.AF_UNIX if local else socket.AF_INET, socket.SOCK_STREAM)
+            if local:
+                self._connect_unix(sock, peer.address)
+            else:
+                _connect_tcp(sock, peer.address)
+        except (OSError, ValueError, OverflowError) as error:
+            # It has ended, its address is none, or no descriptors are left.
+            logger.info("cannot connect to process %s: %s", peer.address.worker_id.hex(), error)
+            if sock is not None:
+                sock.close()
             self._drop(peer)
             return None
         link = self._link(sock)
@@ -168,52 +159,16 @@ class Transport:
         )
         return link
 
-    def _connect_unix(self, to: Address) -> socket.socket | None:
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            # Blocks only while the listener's backlog is full, which its next accept ends.
-            sock.connect(self._session.unix_name(to.worker_id))
-        except OSError:
-            sock.close()
-            return None
-        if not _same_user(sock):
-            logger.warning("the socket of process %s belongs to another user", to.worker_id.hex())
-            sock.close()
-            return None
+    def _connect_unix(self, sock: socket.socket, to: Address) -> None:
+        # Blocks only while the listener's backlog is full, which its next accept ends.
+        sock.connect(self._session.unix_name(to.worker_id))
+        if not same_user(sock):
+            raise PermissionError("its socket belongs to another user")
         sock.setblocking(False)
-        return sock
 
-    def _connect_tcp(self, to: Address) -> socket.socket | None:
-        host, _, port = to.endpoint.rpartition(":")
-        if not host:
-            return None
-        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        sock.setblocking(False)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        try:
-            sock.connect((host, int(port)))
-        except BlockingIOError:
-            pass
-        except OSError:
-            sock.close()
-            return None
-        return sock
-
-    def _accept(self, listener: socket.socket, _mask: int) -> None:
-        try:
-            sock, _ = listener.accept()
-        except OSError:  # The connector went away again, or there are no descriptors left.
-            return
-        sock.setblocking(False)
-        local = sock.family == socket.AF_UNIX
-        if local and not _same_user(sock):
-            logger.warning("refused a connection of another user")
-            sock.close()
-            return
-        if not local:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def _enter(self, sock: socket.socket, local: bool) -> None:
         link = self._link(sock)
-        self._unproved[id(link)] = link
+        self._entrance.came(link)
         link.begin(
             handshake.accept(self._session.token, self.address.worker_id, not local, link.write_raw)
         )
@@ -229,7 +184,7 @@ class Transport:
         )
 
     def _opened(self, link: Link) -> None:
-        if self._unproved.pop(id(link), None) is None:
+        if not self._entrance.left(link):
             return  # Our own connection: its peer knows it.
         assert link.peer is not None
         peer = self._peers.get(link.peer.worker_id)
@@ -240,7 +195,9 @@ class Transport:
             peer.outgoing = link
 
     def _closed(self, link: Link, reason: str) -> None:
-        if self._unproved.pop(id(link), None) is not None:
+        if self._is_closed:
+            return
+        if self._entrance.left(link):
             logger.warning("refused a connection: %s", reason)
             return
         for peer in self._peers.values():
@@ -257,8 +214,10 @@ class Transport:
         self.lost.append(peer.address)
 
 
-def _same_user(sock: socket.socket) -> bool:
-    """The kernel's word on who is at the other end."""
-    raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    uid: int = _CREDENTIALS.unpack(raw)[1]
-    return uid == os.getuid()
+def _connect_tcp(sock: socket.socket, to: Address) -> None:
+    """Begin to connect. Raises ValueError or OverflowError for what is no address."""
+    host, _, port = to.endpoint.rpartition(":")
+    sock.setblocking(False)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with suppress(BlockingIOError):
+        sock.connect((host, int(port)))

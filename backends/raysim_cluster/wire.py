@@ -58,12 +58,15 @@ def encode(messages: list[Message], attached: int = 0) -> bytearray:
 
 
 def decode(body: memoryview, attachment: memoryview | None = None) -> list[Message]:
-    """The messages of a frame without its header. Raises msgspec.DecodeError for anything else."""
+    """The messages of a frame without its header. Raises msgspec.DecodeError for anything else, or, of msgspec's own,
+    UnicodeDecodeError and RecursionError."""
     messages: list[Message] = _decoder.decode(body)
     if attachment is not None:
-        (chunk,) = messages
+        chunk = messages[0] if len(messages) == 1 else None
         if type(chunk) is not ObjectChunk:
-            raise msgspec.DecodeError(f"{type(chunk).__name__} has no attachment")
+            raise msgspec.DecodeError(
+                "there is an attachment, and no single part of an object before it"
+            )
         # Valid while the handler runs, which copies it to its place.
         messages[0] = msgspec.structs.replace(chunk, data=attachment)
     return messages

@@ -9,7 +9,7 @@ from raysim.spec.address import NOWHERE, Address
 from raysim.spec.failure import Failure
 from raysim.spec.ids import ActorId, FunctionId
 from raysim.spec.labels import Selector
-from raysim.spec.resources import Resources
+from raysim.spec.resources import Wanted
 from raysim.spec.task import Default, Strategy, TaskArg
 
 METHOD_OPTIONS = "__ray_method_options__"
@@ -37,9 +37,9 @@ class ActorSpec(msgspec.Struct, frozen=True, gc=False):
     args: bytes
     refs: Sequence[TaskArg]
     owner: Address
-    placement: Resources
+    placement: Wanted
     """What must be free on a node to place it (Ray: 1 CPU by default)."""
-    lifetime: Resources
+    lifetime: Wanted
     """What it holds while it lives (Ray: nothing by default)."""
     max_restarts: int = 0
     """-1 for ever."""

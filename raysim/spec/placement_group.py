@@ -15,7 +15,7 @@ import msgspec
 from raysim.spec.address import Address
 from raysim.spec.ids import NIL_NODE, ActorId, NodeId, PlacementGroupId
 from raysim.spec.labels import Selector
-from raysim.spec.resources import CPU, UNITS, Resources, fits
+from raysim.spec.resources import CPU, UNITS, Resources, Wanted, fits
 
 MARK = "bundle"
 """The resource that every bundle has. Ray: `kBundle_ResourceLabel`."""
@@ -54,7 +54,7 @@ class GroupSpec(msgspec.Struct, frozen=True, gc=False):
     """All that is needed to place a group, again and again."""
 
     group_id: PlacementGroupId
-    bundles: list[Resources]
+    bundles: list[Wanted]
     """Units of 1e-4, by bundle index."""
     strategy: GroupStrategy
     creator: Address
@@ -68,6 +68,12 @@ class GroupSpec(msgspec.Struct, frozen=True, gc=False):
     """Labels of the node, by bundle index; empty: any node."""
     target: NodeId = NIL_NODE
     """Of STRICT_PACK: the node to prefer."""
+
+    def __post_init__(self) -> None:
+        if self.selectors and len(self.selectors) != len(self.bundles):
+            raise ValueError(
+                f"{len(self.bundles)} bundles with selectors for {len(self.selectors)}"
+            )
 
 
 class GroupInfo(msgspec.Struct, frozen=True, gc=False):

@@ -5,10 +5,15 @@ tenths are exactly one. A name that is absent counts as zero.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
+
+import msgspec
 
 Resources: TypeAlias = dict[str, int]
 """Name to units of 1e-4."""
+
+Wanted: TypeAlias = dict[str, Annotated[int, msgspec.Meta(ge=0)]]
+"""Resources that somebody asks for: a message that asks for less than nothing is none."""
 
 Accelerators: TypeAlias = dict[str, list[int]]
 """Resource that comes in numbered pieces (`GPU`), to the numbers of those that somebody has."""

@@ -162,7 +162,10 @@ def shown(text: str) -> str:
     """As people see it: without what only workers can read."""
     if not text:
         return "{}"
-    fields = msgspec.json.decode(text)
+    try:
+        fields = msgspec.json.decode(text, type=dict[str, object])
+    except msgspec.DecodeError:
+        return repr(text)  # Nothing that our API has written.
     for name in ("_setup_hook", JOB):
         fields.pop(name, None)
     return _encode(fields).decode()

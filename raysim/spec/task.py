@@ -8,7 +8,7 @@ import msgspec
 from raysim.spec.address import Address
 from raysim.spec.ids import FunctionId, NodeId, ObjectId, PlacementGroupId, TaskId
 from raysim.spec.labels import Selector
-from raysim.spec.resources import Resources
+from raysim.spec.resources import Wanted
 
 STREAMING = -1
 """In place of a number of returns: a generator, whose items are objects as they come. Its one return is
@@ -76,7 +76,7 @@ class TaskTemplate(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
     function_id: FunctionId
     name: str
-    resources: Resources
+    resources: Wanted
     """Units of 1e-4."""
     num_returns: int = 1
     max_retries: int = 3

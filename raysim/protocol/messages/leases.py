@@ -6,7 +6,7 @@ from raysim.spec.failure import Failure
 from raysim.spec.ids import ActorId, JobId, NodeId
 from raysim.spec.labels import Selector
 from raysim.spec.node import NodeView
-from raysim.spec.resources import Accelerators, Resources
+from raysim.spec.resources import Accelerators, Wanted
 from raysim.spec.task import Strategy
 
 
@@ -19,7 +19,7 @@ class RequestWorkerLease(Message):
 
     lease_id: int
     job_id: JobId
-    resources: Resources
+    resources: Wanted
     strategy: Strategy
     hops: int = 0
     """How many raylets have sent this request on."""
@@ -27,7 +27,7 @@ class RequestWorkerLease(Message):
     """Tasks of the same class that wait at the owner besides this one."""
     actor_id: ActorId | None = None
     """The worker becomes this actor and is not used again."""
-    lifetime: Resources | None = None
+    lifetime: Wanted | None = None
     """Of an actor: what it keeps once it runs, instead of `resources`."""
     selectors: tuple[Selector, ...] = ()
     """Labels of the node, best first; none: any."""

@@ -3,7 +3,7 @@
 from raysim.protocol.messages.base import Message
 from raysim.spec.ids import PlacementGroupId
 from raysim.spec.placement_group import GroupInfo, GroupSpec
-from raysim.spec.resources import Resources
+from raysim.spec.resources import Wanted
 
 
 class CreatePlacementGroup(Message):
@@ -94,7 +94,7 @@ class PrepareBundles(Message):
 
     group_id: PlacementGroupId
     epoch: int
-    bundles: dict[int, Resources]
+    bundles: dict[int, Wanted]
 
 
 class BundlesPrepared(Message):

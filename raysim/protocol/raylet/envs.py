@@ -69,7 +69,13 @@ class Envs:
         """Begin; harmless while it is under way."""
         if env in self._under_way:
             return
-        spec = read_env(env)
+        try:
+            spec = read_env(env)
+        except msgspec.DecodeError as error:
+            problem = f"its text cannot be read: {error}"
+            self._under_way[env] = _SetUp(env, self._host.now_ns())
+            self._host.call_later(0, lambda: self._end(env, problem))
+            return
         if not spec.needs_setting_up:
             self._ready[env] = 0
             self._on_ready(env)

@@ -76,12 +76,15 @@ class Peers:
         for _ in range(limit):
             if done():
                 return
-            for host in self.hosts:
-                if not isinstance(host, DriverHost):
-                    host.settle()
-                    host.dispatch(host.poller.wait(host.sleep_ns(1_000_000)))
-                    host.settle()
+            self.turn_once()
         raise AssertionError("it did not happen")
+
+    def turn_once(self) -> None:
+        for host in self.hosts:
+            if not isinstance(host, DriverHost):
+                host.settle()
+                host.dispatch(host.poller.wait(host.sleep_ns(1_000_000)))
+                host.settle()
 
     def close(self) -> None:
         for host in self.hosts:

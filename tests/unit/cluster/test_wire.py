@@ -62,9 +62,11 @@ def test_a_large_part_of_an_object_is_attached_and_keeps_its_place_in_the_order(
 
 
 def test_only_a_part_of_an_object_has_an_attachment() -> None:
-    body = memoryview(wire.encode([CheckHealth(1)]))[wire.HEADER_BYTES :]
-    with pytest.raises(msgspec.DecodeError, match="no attachment"):
-        wire.decode(body, memoryview(b"x"))
+    part = ObjectChunk(ObjectId(b"o" * 28), 0, 1, 1, b"")
+    for batch in ([CheckHealth(1)], [], [part, part]):
+        body = memoryview(wire.encode(batch))[wire.HEADER_BYTES :]
+        with pytest.raises(msgspec.DecodeError, match="no single part of an object"):
+            wire.decode(body, memoryview(b"x"))
 
 
 @pytest.mark.parametrize("kind", MESSAGES, ids=lambda kind: kind.__name__)

@@ -1,7 +1,11 @@
+import msgspec
 import pytest
 
+from raysim.spec.address import NOWHERE
 from raysim.spec.ids import PlacementGroupId
 from raysim.spec.placement_group import (
+    GroupSpec,
+    GroupStrategy,
     base_name,
     cpus_of,
     fits_a_bundle,
@@ -78,3 +82,18 @@ def test_the_resource_behind_a_name(name: str, base: tuple[str, int | None]) -> 
 def test_cpus_are_lent_under_every_name_they_are_held_by() -> None:
     held = in_group(fixed({"CPU": 1, "GPU": 1}), GROUP, 0)
     assert cpus_of(held) == {f"CPU_group_{HEX}": 10_000, f"CPU_group_0_{HEX}": 10_000}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"bundles": [{"CPU": -1}]}, {"selectors": [()]}, {"selectors": [(), (), ()]}],
+    ids=["less than nothing", "too few selectors", "too many selectors"],
+)
+def test_a_group_of_another_process_that_nobody_could_place_is_no_group(
+    changed: dict[str, object],
+) -> None:
+    """Refused as it is read: the GCS would fail at it whenever it tries to place what waits."""
+    spec = GroupSpec(PlacementGroupId(b"g"), [{"CPU": 1}, {"CPU": 1}], GroupStrategy.PACK, NOWHERE)
+    fields = {**msgspec.to_builtins(spec), **changed}
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert(fields, GroupSpec)

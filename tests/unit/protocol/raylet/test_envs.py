@@ -111,6 +111,18 @@ def test_what_cannot_be_set_up_is_refused_to_all_who_wait_and_tried_again_for_th
     assert node.host.envs.asked == [PIP, PIP]
 
 
+@pytest.mark.parametrize("text", ["CPU", "3", "[1]", '{"env_vars": 3}'])
+def test_an_environment_that_is_none_is_refused_to_who_asks_and_stops_nobody(
+    node: Node, owner: Address, text: str
+) -> None:
+    """Our own API checks what it writes; a process of another version may not."""
+    node.ask(owner, 1, runtime_env=text)
+    node.host.advance(0)
+    assert refused(node, owner) == {1: FailureKind.RUNTIME_ENV_SETUP}
+    node.ask(owner, 2, runtime_env=RED)
+    assert node.host.workers.envs == {1: RED}
+
+
 def test_nobody_waits_longer_than_the_time_the_environment_allows(
     node: Node, owner: Address
 ) -> None:
