@@ -124,8 +124,11 @@ class Stranger:
             self.sock = socket.create_connection((host, int(port)))
         else:
             self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            self.sock.connect(session.unix_name(to.worker_id))
-        self._ended = False
+            try:
+                self.sock.connect(session.unix_name(to.worker_id))
+            except OSError:
+                self.sock.close()
+                raise
 
     def __enter__(self) -> "Stranger":
         return self
