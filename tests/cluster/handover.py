@@ -1,8 +1,9 @@
 """Many threads and processes that submit together: `python -m tests.cluster.handover --times 100`.
 
-Only one thread of a process can pump its sockets; which one changes at every `get`. Each repetition has 64 threads of one
-driver submit tasks, calls of shared actors, puts and waits, then 8 workers of 8 threads each, and at its end 8 drivers at once,
-each a process with a cluster of its own. Wrong answers fail it, and so does one that has not ended in time.
+Only one thread of a process can pump its sockets; which one changes at every `get`. Each repetition has 64 threads
+of one driver submit tasks, calls of shared actors, puts and waits, then 8 workers of 8 threads each, and at its end
+8 drivers at once, each a process with a cluster of its own. Wrong answers fail it, and so does one that has not ended
+in time.
 """
 
 import argparse

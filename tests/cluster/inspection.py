@@ -77,3 +77,35 @@ def interrupt_when_blocked(host: DriverHost) -> threading.Thread:
 def assert_nothing_left(info: dict[str, Any]) -> None:
     until(lambda: not leftovers(info), _GONE_SECONDS)
     assert leftovers(info) == []
+
+
+def children_of(pid: int) -> list[int]:
+    """Its direct ones; none of a process that has ended."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    except OSError:
+        return []
+    return [int(child) for child in children.split()]
+
+
+def lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def marked(mark: str) -> list[int]:
+    """Every live process with this in its environment: what a program started, and what those did."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if (
+                entry.name.isdigit()
+                and mark.encode() in (entry / "environ").read_bytes()
+                and lives(int(entry.name))
+            ):
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found

@@ -1,4 +1,4 @@
-"""Threads and processes that submit together get right answers, and nobody waits for ever. `handover.py` does more of it."""
+"""Threads and processes that submit together get right answers, all of them. `handover.py` does more of it."""
 
 from collections.abc import Callable
 from typing import Any

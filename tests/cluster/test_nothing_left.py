@@ -13,7 +13,16 @@ from uuid import uuid4
 
 import pytest
 
-from tests.cluster.inspection import assert_nothing_left, leftovers, processes_of, sockets_of, until
+from tests.cluster.inspection import (
+    assert_nothing_left,
+    children_of,
+    leftovers,
+    lives,
+    marked,
+    processes_of,
+    sockets_of,
+    until,
+)
 
 PRELUDE = """
 import json, os, sys, time
@@ -90,19 +99,7 @@ class Program:
         return info
 
     def marked(self) -> list[int]:
-        """Every live process that this one started, or that those did."""
-        found = []
-        for entry in Path("/proc").iterdir():
-            try:
-                if (
-                    entry.name.isdigit()
-                    and self.mark.encode() in (entry / "environ").read_bytes()
-                    and (entry / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
-                ):
-                    found.append(int(entry.name))
-            except OSError:
-                continue
-        return found
+        return marked(self.mark)
 
     def go_on(self) -> None:
         """Let `begin` return."""
@@ -220,7 +217,7 @@ def test_workers_end_with_their_node_process(program: Callable[[str], Program]) 
     theirs = _children(second)
     assert theirs
     os.kill(second, signal.SIGKILL)
-    assert until(lambda: not [pid for pid in theirs if _lives(pid)], 2)
+    assert until(lambda: not [pid for pid in theirs if lives(pid)], 2)
     assert running.process.poll() is None
     running.process.kill()
     assert_nothing_left(info)
@@ -231,7 +228,7 @@ def test_workers_end_with_their_fork_server(program: Callable[[str], Program]) -
     running = program("kept = begin()\ntime.sleep(60)")
     info = running.info()
     node = int(info["node_pids"])
-    (forks,) = _direct_children(node)
+    (forks,) = children_of(node)
     os.kill(forks, signal.SIGKILL)
     assert until(lambda: not processes_of(info["session_id"]), 2)
     running.process.kill()
@@ -240,20 +237,8 @@ def test_workers_end_with_their_fork_server(program: Callable[[str], Program]) -
     assert until(lambda: all(what.startswith("folder") for what in leftovers(info)), 2)
 
 
-def _direct_children(pid: int) -> list[int]:
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    return [int(child) for child in children.split()]
-
-
 def _children(pid: int) -> list[int]:
     found = []
-    for child in _direct_children(pid):
+    for child in children_of(pid):
         found += [child, *_children(child)]
     return found
-
-
-def _lives(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
