@@ -101,7 +101,8 @@ class RemoteFunction:
         )
 
     def __getattr__(self, name: str) -> Any:
-        if "_target" in self.__dict__ or "_function" not in self.__dict__:
+        # `_num_returns` comes last: another thread may be half-way, and what it does may be done twice.
+        if "_num_returns" in self.__dict__ or "_function" not in self.__dict__:
             raise AttributeError(f"'RemoteFunction' object has no attribute {name!r}")
         self._look_at_function()
         return getattr(self, name)
