@@ -26,10 +26,25 @@ MAX_GREETING_BYTES: Final = 4096
 
 _SIZE: Final = Struct("<H")
 _HELLO_BYTES: Final = len(MAGIC) + PROOF_BYTES + NONCE_BYTES + _SIZE.size
+_COUNT: Final = Struct("<Q")
+
+_UNKNOWN: Final = (1 << 64) - 1
+"""In place of how many frames have come: there is no such connection, or no longer."""
 
 Send: TypeAlias = Callable[[bytes], None]
-Handshake: TypeAlias = Generator[int, bytes, Address]
-"""Returns the address of the process on the other side."""
+
+
+class Proved(msgspec.Struct, frozen=True):
+    """What the other side has proved."""
+
+    peer: Address
+    line: bytes = b""
+    """Of a connector over TCP: which connection this is, or goes on with."""
+    came: int = 0
+    """How many of our frames have come over it before."""
+
+
+Handshake: TypeAlias = Generator[int, bytes, Proved]
 
 
 class HandshakeError(Exception):
@@ -45,16 +60,35 @@ class Greeting(msgspec.Struct, array_like=True):
 
     sender: Address
     target: WorkerId
+    line: bytes = b""
+    resumes: bool = False
+    """The connection was there before: without what the listener knows of it, it is over."""
+    received: int = 0
+    """How many frames have come over it."""
+
+
+Find: TypeAlias = Callable[[Greeting], int | None]
+"""How many frames have come over a connection; None: it is not known, and was there before."""
 
 
 def _proof(token: bytes, purpose: bytes, *parts: bytes) -> bytes:
     return hmac.digest(token, purpose + b"".join(parts), "sha256")
 
 
-def connect(token: bytes, me: Address, peer: Address, challenged: bool, send: Send) -> Handshake:
-    """The connector's side; `challenged`: over TCP."""
+def connect(
+    token: bytes,
+    me: Address,
+    peer: Address,
+    challenged: bool,
+    send: Send,
+    *,
+    line: bytes = b"",
+    resumes: bool = False,
+    received: int = 0,
+) -> Handshake:
+    """The connector's side; `challenged`: over TCP. The others: see Greeting."""
     nonce = os.urandom(NONCE_BYTES)
-    greeting = msgspec.msgpack.encode(Greeting(me, peer.worker_id))
+    greeting = msgspec.msgpack.encode(Greeting(me, peer.worker_id, line, resumes, received))
     challenge = b""
     if challenged:
         opening = yield len(MAGIC) + NONCE_BYTES
@@ -64,13 +98,24 @@ def connect(token: bytes, me: Address, peer: Address, challenged: bool, send: Se
     proof = _proof(token, b"connect", challenge, nonce, greeting)
     send(MAGIC + proof + nonce + _SIZE.pack(len(greeting)) + greeting)
     if challenged:
-        answer = yield PROOF_BYTES
-        if not hmac.compare_digest(answer, _proof(token, b"accept", challenge, nonce)):
+        answer = yield PROOF_BYTES + _COUNT.size
+        proof, count = answer[:PROOF_BYTES], answer[PROOF_BYTES:]
+        if not hmac.compare_digest(proof, _proof(token, b"accept", challenge, nonce, count)):
             raise WrongTokenError(f"{peer.endpoint} does not know the session's token")
-    return peer
+        (came,) = _COUNT.unpack(count)
+        if came == _UNKNOWN:
+            raise HandshakeError("the peer does not know this connection any more")
+        return Proved(peer, line, came)
+    return Proved(peer)
 
 
-def accept(token: bytes, me: WorkerId, challenged: bool, send: Send) -> Handshake:
+def _new(greeting: Greeting) -> int | None:
+    return None if greeting.resumes else 0
+
+
+def accept(
+    token: bytes, me: WorkerId, challenged: bool, send: Send, find: Find = _new
+) -> Handshake:
     """The listener's side. Decodes nothing before the token is proved."""
     challenge = os.urandom(NONCE_BYTES) if challenged else b""
     if challenged:
@@ -85,10 +130,16 @@ def accept(token: bytes, me: WorkerId, challenged: bool, send: Send) -> Handshak
         raise HandshakeError(f"a peer's greeting has {size} bytes, more than {MAX_GREETING_BYTES}")
     body = yield size
     if not hmac.compare_digest(proof, _proof(token, b"connect", challenge, nonce, body)):
+        if challenged:
+            send(bytes(PROOF_BYTES + _COUNT.size))  # Without a word it might be a cut.
         raise WrongTokenError("a peer does not know the session's token")
     greeting = msgspec.msgpack.decode(body, type=Greeting)
+    received = find(greeting) if greeting.target == me else None
+    if challenged:
+        count = _COUNT.pack(_UNKNOWN if received is None else received)
+        send(_proof(token, b"accept", challenge, nonce, count) + count)
     if greeting.target != me:
         raise HandshakeError("a peer looks for a process that had this place before")
-    if challenged:
-        send(_proof(token, b"accept", challenge, nonce))
-    return greeting.sender
+    if received is None:
+        raise HandshakeError("a peer goes on with a connection that is over here")
+    return Proved(greeting.sender, greeting.line, greeting.received)

@@ -4,13 +4,14 @@ import logging
 import socket
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 import msgspec
 
 from raysim.protocol.messages import Message
 from raysim.spec.address import Address
-from raysim_cluster.handshake import Handshake, HandshakeError
+from raysim_cluster.handshake import Handshake, HandshakeError, Proved
 from raysim_cluster.poller import READ, WRITE, Poller
 from raysim_cluster.wire import HEADER, HEADER_BYTES, decode
 
@@ -54,12 +55,21 @@ class Link:
     ) -> None:
         self.sock = sock
         self.peer: Address | None = None
+        self.proved: Proved | None = None
         self.is_closed = False
+        self.was_cut = False
+        """It was closed because of the socket, not by either side's decision."""
+        self.error = 0
+        """The socket's, if there was one."""
+        self.farewell = b""
+        """Said before it is closed by decision."""
+        self.told: Callable[[int], None] | None = None
+        """Told of headers without a body, where there may be such."""
         self._poller = poller
         self._scratch = scratch.view
-        self._opened = opened
-        self._deliver = deliver
-        self._closed = closed
+        self.opened = opened
+        self.deliver = deliver
+        self.closed = closed
         self._handshake: Handshake | None = None
         self._need = 0
         self._early = bytearray()
@@ -135,12 +145,15 @@ class Link:
         if self.is_closed:
             return
         self.is_closed = True
+        if self.farewell and not (self.was_cut or self._deaf or self._outbox):
+            with suppress(OSError):
+                self.sock.send(self.farewell)
         self._poller.forget(self.sock.fileno())
         self.sock.close()
         self._outbox.clear()
         self._handshake = None
         self._expected = 0
-        self._closed(self, reason)
+        self.closed(self, reason)
 
     def abandon(self) -> None:
         """In a fork: let go of the descriptor, which the parent goes on using. Tells nobody."""
@@ -187,9 +200,11 @@ class Link:
             except BlockingIOError:
                 return
             except OSError as error:
+                self.was_cut, self.error = True, error.errno or 0
                 self.close(error.strerror or type(error).__name__)
                 return
             if count == 0:
+                self.was_cut = True
                 self.close("the peer closed the connection")
                 return
             taken += count
@@ -241,6 +256,11 @@ class Link:
         while end - position >= HEADER_BYTES:
             size, attached = _unpack_header(data, position)
             position += HEADER_BYTES
+            if size == 0 and self.told is not None:
+                self.told(attached)
+                if self.is_closed:
+                    return
+                continue
             if end - position < size + attached:
                 self._begin_frame(size, attached, data[position:])
                 return
@@ -260,7 +280,7 @@ class Link:
             return
         assert self.peer is not None
         try:
-            self._deliver(self.peer, messages)
+            self.deliver(self.peer, messages)
         except Exception:
             # What the peer has here goes with its connection; a process ends for nobody's message.
             logger.exception("a role failed at what %s sent", self.peer.worker_id.hex())
@@ -282,9 +302,10 @@ class Link:
             self._need = next(self._handshake) if data is None else self._handshake.send(data)
         except StopIteration as end:
             self._handshake = None
-            self.peer = end.value
+            self.proved = end.value
+            self.peer = end.value.peer
             held, self._held = self._held, None
-            self._opened(self)
+            self.opened(self)
             for frame in held or ():
                 self.write_raw(frame)
         except (HandshakeError, msgspec.DecodeError) as error:

@@ -3,13 +3,13 @@
 Processes of a node talk over unix sockets in the abstract namespace (no file that could be left
 behind), processes of different nodes over TCP. A connection is made when the first message needs
 it. Two processes that connect to each other at the same time keep both connections, and each goes
-on sending through its own, so that order holds; when either breaks the peer is lost.
+on sending through its own, so that order holds; when either ends the peer is lost. A connection between
+nodes outlives a cut of its socket (see line).
 """
 
 import logging
 import socket
 from collections.abc import Callable
-from contextlib import suppress
 
 import msgspec
 
@@ -18,6 +18,7 @@ from raysim.spec.address import Address
 from raysim.spec.ids import NodeId, WorkerId
 from raysim_cluster import handshake
 from raysim_cluster.entrance import Entrance, same_user
+from raysim_cluster.line import Line, dial
 from raysim_cluster.link import Link, Scratch
 from raysim_cluster.poller import Poller
 from raysim_cluster.timers import Timers
@@ -53,8 +54,8 @@ class Peer:
         self.address = address
         self.pending: list[Message] = []
         """Said, but not encoded yet."""
-        self.outgoing: Link | None = None
-        self.links: list[Link] = []
+        self.outgoing: Link | Line | None = None
+        self.links: list[Link | Line] = []
 
 
 class Transport:
@@ -70,9 +71,12 @@ class Transport:
         deliver: Callable[[Address, list[Message]], None],
     ) -> None:
         self._session = session
-        self._poller = poller
-        self._deliver = deliver
+        self.poller = poller
+        self.timers = timers
+        self.deliver = deliver
         self._scratch = Scratch()
+        self._lines: dict[bytes, Line] = {}
+        """Those that peers have begun, by key."""
         self._peers: dict[WorkerId, Peer] = {}
         self.unsent: list[Peer] = []
         """To whom something was said since the last flush."""
@@ -116,11 +120,10 @@ class Transport:
     def close(self) -> None:
         """End all connections; nobody is reported lost."""
         self._is_closed = True
+        self._entrance.close()
         peers, self._peers = self._peers, {}
         for link in [link for peer in peers.values() for link in peer.links]:
-            link.peer = None
             link.close("this process ends")
-        self._entrance.close()
         self.unsent.clear()
         self.lost.clear()
 
@@ -133,63 +136,119 @@ class Transport:
 
     # --- connections --------------------------------------------------------------------------
 
-    def _connect(self, peer: Peer) -> Link | None:
-        local = peer.address.node_id == self.address.node_id
-        sock: socket.socket | None = None
+    def _connect(self, peer: Peer) -> Link | Line | None:
         try:
-            sock = socket.socket(socket.AF_UNIX if local else socket.AF_INET, socket.SOCK_STREAM)
-            if local:
-                self._connect_unix(sock, peer.address)
+            if peer.address.node_id == self.address.node_id:
+                peer.outgoing = self._connect_unix(peer)
             else:
-                _connect_tcp(sock, peer.address)
+                line = peer.outgoing = Line(self, peer.address)
+                peer.links.append(line)
+                line.begin()
         except (OSError, ValueError, OverflowError) as error:
             # It has ended, its address is none, or no descriptors are left.
             logger.info("cannot connect to process %s: %s", peer.address.worker_id.hex(), error)
-            if sock is not None:
-                sock.close()
             self._drop(peer)
             return None
+        return peer.outgoing
+
+    def _connect_unix(self, peer: Peer) -> Link:
+        to = peer.address
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            # Blocks only while the listener's backlog is full, which its next accept ends.
+            sock.connect(self._session.unix_name(to.worker_id))
+            if not same_user(sock):
+                raise PermissionError("its socket belongs to another user")
+        except OSError:
+            sock.close()
+            raise
+        sock.setblocking(False)
         link = self._link(sock)
-        peer.outgoing = link
         peer.links.append(link)
+        token = self._session.token
+        link.begin(handshake.connect(token, self.address, to, False, link.write_raw))
+        return link
+
+    def dial(self, line: Line) -> Link:
+        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            dial(sock, line.peer)
+        except (OSError, ValueError, OverflowError):
+            sock.close()
+            raise
+        link = self._link(sock)
+        link.opened, link.closed = line.on_opened, line.on_closed
         link.begin(
             handshake.connect(
-                self._session.token, self.address, peer.address, not local, link.write_raw
+                self._session.token,
+                self.address,
+                line.peer,
+                True,
+                link.write_raw,
+                line=line.key,
+                resumes=line.was_open,
+                received=line.received,
             )
         )
         return link
 
-    def _connect_unix(self, sock: socket.socket, to: Address) -> None:
-        # Blocks only while the listener's backlog is full, which its next accept ends.
-        sock.connect(self._session.unix_name(to.worker_id))
-        if not same_user(sock):
-            raise PermissionError("its socket belongs to another user")
-        sock.setblocking(False)
-
     def _enter(self, sock: socket.socket, local: bool) -> None:
         link = self._link(sock)
         self._entrance.came(link)
+        me = self.address.worker_id
         link.begin(
-            handshake.accept(self._session.token, self.address.worker_id, not local, link.write_raw)
+            handshake.accept(
+                self._session.token, me, not local, link.write_raw, self._received_before
+            )
         )
+
+    def _received_before(self, greeting: handshake.Greeting) -> int | None:
+        """Of a connection that goes on, or begins."""
+        line = self._lines.get(greeting.line)
+        if line is None or line.peer.worker_id != greeting.sender.worker_id:
+            return None if greeting.resumes else 0
+        line.detach()
+        return line.received
+
+    def line_ended(self, line: Line, reason: str) -> None:
+        self._lines.pop(line.key, None)
+        self._lose(line, reason)
 
     def _link(self, sock: socket.socket) -> Link:
         return Link(
             sock,
-            self._poller,
+            self.poller,
             self._scratch,
             opened=self._opened,
-            deliver=self._deliver,
+            deliver=self.deliver,
             closed=self._closed,
         )
 
     def _opened(self, link: Link) -> None:
         if not self._entrance.left(link):
             return  # Our own connection: its peer knows it.
-        assert link.peer is not None
-        peer = self._peers.get(link.peer.worker_id)
+        proved = link.proved
+        assert proved is not None
+        if not proved.line:
+            self._joined(link, proved.peer)
+            return
+        line = self._lines.get(proved.line)
+        if line is None:
+            line = self._begin_line(proved)
+        line.attach(link, proved.came)
+
+    def _begin_line(self, proved: handshake.Proved) -> Line:
+        for other in tuple(self._lines.values()):
+            if other.peer.worker_id == proved.peer.worker_id:
+                other.fail("the peer has begun another one")  # It has let go of this one before.
+        line = self._lines[proved.line] = Line(self, proved.peer, proved.line)
+        self._joined(line, proved.peer)
+        return line
+
+    def _joined(self, link: Link | Line, address: Address) -> None:
+        peer = self._peers.get(address.worker_id)
         if peer is None:
-            peer = self._peers[link.peer.worker_id] = Peer(link.peer)
+            peer = self._peers[address.worker_id] = Peer(address)
         peer.links.append(link)
         if peer.outgoing is None:
             peer.outgoing = link
@@ -198,8 +257,12 @@ class Transport:
         if self._is_closed:
             return
         if self._entrance.left(link):
-            logger.warning("refused a connection: %s", reason)
+            level = logging.INFO if link.was_cut else logging.WARNING
+            logger.log(level, "refused a connection: %s", reason)
             return
+        self._lose(link, reason)
+
+    def _lose(self, link: Link | Line, reason: str) -> None:
         for peer in self._peers.values():
             if link in peer.links:
                 logger.info("lost process %s: %s", peer.address.worker_id.hex(), reason)
@@ -210,14 +273,7 @@ class Transport:
         del self._peers[peer.address.worker_id]
         peer.pending = []
         for link in peer.links:
-            link.close("another connection of this peer broke")
+            if isinstance(link, Line):
+                self._lines.pop(link.key, None)
+            link.close("another connection of this peer ended")
         self.lost.append(peer.address)
-
-
-def _connect_tcp(sock: socket.socket, to: Address) -> None:
-    """Begin to connect. Raises ValueError or OverflowError for what is no address."""
-    host, _, port = to.endpoint.rpartition(":")
-    sock.setblocking(False)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    with suppress(BlockingIOError):
-        sock.connect((host, int(port)))

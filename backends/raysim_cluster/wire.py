@@ -24,6 +24,9 @@ MAX_FRAME_BYTES: Final = (1 << 32) - 1
 ATTACH_BYTES: Final = 64 * 1024
 """From this size on, a part of an object travels beside its message. Below it a copy costs less."""
 
+LETS_GO: Final = MAX_FRAME_BYTES
+"""Said in place of how many frames have come: none will come any more."""
+
 _encode_into = msgspec.msgpack.Encoder().encode_into
 _decoder: Final = msgspec.msgpack.Decoder(list[Union[(*MESSAGES, Noted)]])  # type: ignore[valid-type]
 _write_header = HEADER.pack_into
@@ -55,6 +58,11 @@ def encode(messages: list[Message], attached: int = 0) -> bytearray:
         )
     _write_header(frame, 0, size, attached)
     return frame
+
+
+def said(count: int) -> bytes:
+    """A header without a body: so many of the peer's frames have come."""
+    return HEADER.pack(0, count)
 
 
 def decode(body: memoryview, attachment: memoryview | None = None) -> list[Message]:
