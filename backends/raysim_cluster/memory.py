@@ -3,6 +3,7 @@
 In a container its limit counts, if that is less than the machine has (Ray: `memory_monitor.cc`).
 """
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,8 @@ _V1: Final = (
     "total_inactive_file",
 )
 _GROUPS: Final = Path("/sys/fs/cgroup")
+_MEMINFO: Final = "/proc/meminfo"
+_MOST_BYTES: Final = 1 << 16
 
 
 class Gauge:
@@ -36,22 +39,29 @@ class Gauge:
 
 def of_machine() -> tuple[int, int]:
     """Bytes used, and there: of the container, where that has a limit of its own."""
-    import psutil
+    total, available = there_and_available(_MEMINFO)
+    return of_container(_GROUPS, total) or (total - available, total)
 
-    memory = psutil.virtual_memory()
-    return of_container(_GROUPS, memory.total) or (memory.total - memory.available, memory.total)
+
+def there_and_available(meminfo: str) -> tuple[int, int]:
+    """Bytes, of the kernel's own words. Four times a second: psutil takes six times as long for them."""
+    found: dict[str, int] = {}
+    for line in _text(meminfo).split("\n", 4)[:4]:
+        name, _, kilobytes = line.partition(":")
+        found[name] = int(kilobytes.split()[0]) << 10
+    return found["MemTotal"], found["MemAvailable"]
 
 
 def of_container(groups: Path, there: int) -> tuple[int, int] | None:
     """None where the cgroup sets no limit below what is there. Files that can be dropped count as free."""
     for limit_name, used_name, inactive in (_V2, _V1):
-        limit = _number(groups / limit_name)
+        limit = _number(f"{groups}/{limit_name}")
         if limit is None:
             continue
-        used = _number(groups / used_name)
+        used = _number(f"{groups}/{used_name}")
         if used is None or limit >= there:
             return None
-        stat = (groups / used_name).with_name("memory.stat")
+        stat = f"{groups}/{used_name.rpartition('/')[0]}/memory.stat"
         return used - _field(stat, inactive), limit
     return None
 
@@ -67,18 +77,26 @@ def alone(pid: int) -> int:
     return max(0, memory.rss - memory.shared) if memory is not None else 0
 
 
-def _number(path: Path) -> int | None:
+def _number(path: str) -> int | None:
     """None where there is no such file, and for `max`."""
-    try:
-        text = path.read_text().strip()
-    except OSError:
-        return None
+    text = _text(path).strip()
     return int(text) if text.isdigit() else None
 
 
-def _field(path: Path, name: str) -> int:
-    try:
-        lines = path.read_text().splitlines()
-    except OSError:
-        return 0
+def _field(path: str, name: str) -> int:
+    lines = _text(path).splitlines()
     return next((int(line.split()[1]) for line in lines if line.startswith(f"{name} ")), 0)
+
+
+def _text(path: str) -> str:
+    """Empty where there is no such file."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    try:
+        return os.read(fd, _MOST_BYTES).decode()
+    except OSError:
+        return ""
+    finally:
+        os.close(fd)

@@ -2,10 +2,11 @@
 
 import os
 
+import psutil
 import pytest
 
 from raysim.config import Config
-from raysim_cluster.memory import Gauge, alone, of_container, of_machine
+from raysim_cluster.memory import Gauge, alone, of_container, of_machine, there_and_available
 
 GIB = 1 << 30
 
@@ -39,6 +40,19 @@ def test_the_older_cgroups_have_other_names(tmp_path):
     (folder / "memory.usage_in_bytes").write_text(f"{2 * GIB}\n")
     (folder / "memory.stat").write_text(f"total_inactive_file {GIB}\n")
     assert of_container(tmp_path, 8 * GIB) == (GIB, 4 * GIB)
+
+
+def test_what_the_kernel_says_of_the_machine(tmp_path):
+    file = tmp_path / "meminfo"
+    file.write_text("MemTotal: 4096 kB\nMemFree: 1 kB\nMemAvailable: 1024 kB\nBuffers: 5 kB\n")
+    assert there_and_available(str(file)) == (4096 * 1024, 1024 * 1024)
+
+
+def test_the_kernel_s_words_are_those_that_others_understand():
+    total, available = there_and_available("/proc/meminfo")
+    memory = psutil.virtual_memory()
+    assert total == memory.total
+    assert 0.5 < available / memory.available < 2
 
 
 def test_this_machine_uses_some_of_what_it_has():
