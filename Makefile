@@ -56,7 +56,7 @@ test-ray: $(RAY_STAMP) ## the API's suite on Ray: every test, those as well that
 	@[ -e '$(RAY_STAMP)' ] || exit 0; \
 	export RAY_ADDRESS=local RAY_worker_niceness=0 RAYSIM_TEST_BACKENDS=ray; \
 	$(RAY_VENV)/bin/python -m tools.pytest_on_ray tests/api tests/on_ray tests/examples -- \
-	  -o cache_dir=$(RAY_VENV)/.pytest_cache $(ARGS)
+	  --timeout=180 -o cache_dir=$(RAY_VENV)/.pytest_cache $(ARGS)
 
 check: $(DEV_STAMP) ## format, lint, types, layers
 	$(PY) -m ruff format --check
