@@ -181,6 +181,19 @@ def check_determinism(seeds: int, **asked: Any) -> int:
     return check(Request(**asked), seeds)
 
 
+_first = click.option(
+    "--first", type=int, default=0, show_default=True, metavar="N", help="The first seed."
+)
+_jobs = click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="J",
+    help="Processes.",
+)
+
+
 @cli.group()
 def bench() -> None:
     """Compare: see `raysim bench policies`."""
@@ -204,17 +217,8 @@ def bench() -> None:
     metavar="N",
     help="Of each policy; fewer than five tell no spread.",
 )
-@click.option(
-    "--first", type=int, default=0, show_default=True, metavar="N", help="The first seed."
-)
-@click.option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    metavar="J",
-    help="Processes.",
-)
+@_first
+@_jobs
 @click.option(
     "--measure",
     "measures",
@@ -250,17 +254,8 @@ def bench_policies(jobs: int, out: Path, **asked: Any) -> int:
 @cli.command()
 @click.argument("target", required=False, default="")
 @click.option("--seeds", type=click.IntRange(min=1), default=1_000, show_default=True, metavar="N")
-@click.option(
-    "--first", type=int, default=0, show_default=True, metavar="N", help="The first seed."
-)
-@click.option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    metavar="J",
-    help="Processes.",
-)
+@_first
+@_jobs
 @click.option("--time", "time_", metavar="10m", help="Start no more seeds after so long.")
 @click.option(
     "--out",

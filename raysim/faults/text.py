@@ -16,7 +16,7 @@ from raysim.faults.model import ANY, HALF, HEAD, REST, Fault, NodeName
 from raysim.faults.moment import exact_duration, parse_moment
 from raysim.protocol.messages import MESSAGES
 from raysim.protocol.messages.repeats import ASKED_AGAIN, REPLIES
-from raysim.spec.call_text import parse_call
+from raysim.spec.call_text import hint, parse_call
 from raysim.spec.units import (
     parse_bandwidth,
     parse_duration,
@@ -42,12 +42,12 @@ def fault_from(kind: str, arguments: Mapping[str, object]) -> Fault:
     """
     fault = BY_NAME.get(kind)
     if fault is None:
-        raise ValueError(f"unknown fault {kind!r}{_hint(kind, tuple(BY_NAME))}")
+        raise ValueError(f"unknown fault {kind!r}{hint(kind, BY_NAME)}")
     fields = {field.name: field for field in msgspec.structs.fields(fault)}
     values: dict[str, Any] = {}
     for name, value in arguments.items():
         if name not in fields:
-            raise ValueError(f"{kind} has no argument {name!r}{_hint(name, tuple(fields))}")
+            raise ValueError(f"{kind} has no argument {name!r}{hint(name, fields)}")
         values[name] = _FORMS[name].parse(_plain(value))
     for name, field in fields.items():
         if name not in values and field.required:
@@ -188,7 +188,7 @@ def _message(text: str) -> str:
 
 def _way(text: str) -> str:
     if text not in WAYS:
-        raise ValueError(f"unknown way {text!r}{_hint(text, WAYS)}")
+        raise ValueError(f"unknown way {text!r}{hint(text, WAYS)}")
     return text
 
 
@@ -229,8 +229,3 @@ _FORMS: Final[dict[str, _Form]] = {
     "way": _Form(_way),
 }
 """A name means the same in all kinds."""
-
-
-def _hint(word: str, known: tuple[str, ...]) -> str:
-    close = get_close_matches(word.lower().replace("-", "_"), known, n=1)
-    return f"; did you mean {close[0]}?" if close else f"; known are {', '.join(known)}"

@@ -4,8 +4,7 @@ A package makes its own known under the entry-point group `raysim.policies`.
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
-from difflib import get_close_matches
+from collections.abc import Callable, Mapping
 from functools import cache, partial
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
@@ -19,7 +18,7 @@ from raysim.policies.fit import BestFit, DotProduct, FirstFit, WorstFit
 from raysim.policies.hybrid import Hybrid
 from raysim.policies.load import LeastLoaded, PowerOfD, RandomNode
 from raysim.policies.spread import Spread
-from raysim.spec.call_text import parse_call
+from raysim.spec.call_text import hint, parse_call
 
 GROUP: Final = "raysim.policies"
 """Of entry points: a name, and the class."""
@@ -85,7 +84,7 @@ def _found(name: str) -> Callable[..., Policy]:
     if value is not None:
         module, _, attribute = value.partition(":")
         return _policy_class(f"{name} = {value}", _module(name, module), attribute)
-    raise ValueError(f"unknown policy {name!r}{_hint(name, names())}")
+    raise ValueError(f"unknown policy {name!r}{hint(name, names())}")
 
 
 def _installed() -> dict[str, str]:
@@ -119,7 +118,7 @@ def _policy_class(name: str, module: object, attribute: str) -> Callable[..., Po
     found = getattr(module, attribute, None)
     if found is None:
         there = [one for one, value in vars(module).items() if hasattr(value, "pick")]
-        raise ValueError(f"policy {name!r}: there is no {attribute!r}{_hint(attribute, there)}")
+        raise ValueError(f"policy {name!r}: there is no {attribute!r}{hint(attribute, there)}")
     if not (isinstance(found, type) and callable(getattr(found, "pick", None))):
         raise ValueError(f"policy {name!r} is no class with a method `pick`: see docs/policies.md")
     return found
@@ -132,7 +131,7 @@ def _arguments(
     known = inspect.signature(make, eval_str=True).parameters
     for word in given:
         if word not in known:
-            raise ValueError(f"policy {name} has no argument {word!r}{_hint(word, known)}")
+            raise ValueError(f"policy {name} has no argument {word!r}{hint(word, known)}")
     for word, parameter in known.items():
         if word not in given and parameter.default is parameter.empty:
             raise ValueError(f"policy {name} needs {word!r}; write it as {name}({word}=...)")
@@ -149,11 +148,3 @@ def _value(name: str, parameter: inspect.Parameter, text: str) -> object:
         wants = {bool: "true or false", int: "a whole number", float: "a number"}[form]
         what = f"policy {name}: {parameter.name} must be {wants}, not {text!r}"
         raise ValueError(what) from None
-
-
-def _hint(word: str, known: Iterable[str]) -> str:
-    words = list(known)
-    close = get_close_matches(word.lower().replace("-", "_"), words, n=1)
-    if close:
-        return f"; did you mean {close[0]}?"
-    return f"; known are {', '.join(words)}" if words else ""

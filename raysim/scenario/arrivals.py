@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final, Protocol, runtime_checkable
 
-from raysim.scenario.distributions import hint
-from raysim.spec.call_text import parse_call
+from raysim.scenario.distributions import made, number
 from raysim.spec.units import NANOSECONDS, parse_duration
 
 _RATE: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*/\s*([a-z]+)\s*")
@@ -123,21 +122,7 @@ def parse_arrivals(text: str) -> Arrivals:
 
     Raises ValueError that says what is wrong and what was probably meant.
     """
-    call = parse_call(text, "process of arrivals", "poisson(rate=10/s)")
-    kind = KINDS.get(call.name)
-    if kind is None:
-        raise ValueError(f"unknown process of arrivals {call.name!r}{hint(call.name, KINDS)}")
-    known = kind.__dataclass_fields__  # type: ignore[attr-defined]  # All of KINDS are dataclasses.
-    for name in call.arguments:
-        if name not in known:
-            raise ValueError(f"{call.name} has no argument {name!r}{hint(name, known)}")
-    if "rate" not in call.arguments:
-        raise ValueError(f"{call.name} needs 'rate'; write it as {call.name}(rate=10/s)")
-    given = {name: _READ.get(name, _number)(value) for name, value in call.arguments.items()}
-    try:
-        return kind(**given)
-    except ValueError as error:
-        raise ValueError(f"{text!r}: {error}") from None
+    return made(text, "process of arrivals", KINDS, _read, "poisson(rate=10/s)")
 
 
 def parse_rate(text: str) -> float:
@@ -155,21 +140,10 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _number(text: str) -> float:
-    try:
-        value = float(text[:-1]) / 100 if text.endswith("%") else float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise ValueError(f"{text!r} is not a number")
-    return value
-
-
-_READ: Final[Mapping[str, Callable[[str], float]]] = {
-    "rate": parse_rate,
-    "lasting": _seconds,
-    "period": _seconds,
-}
+def _read(name: str, text: str) -> float:
+    if name == "rate":
+        return parse_rate(text)
+    return _seconds(text) if name in ("lasting", "period") else number(name, text)
 
 
 def _gap(rate: float, rng: Random) -> float:

@@ -6,14 +6,16 @@ inversion or from `random.Random`: the same generator gives the same values ever
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from random import Random
-from typing import Final, Protocol, runtime_checkable
+from typing import Final, Protocol, TypeVar, runtime_checkable
 
-from raysim.spec.call_text import parse_call
+from raysim.spec.call_text import hint, parse_call
+
+_Made = TypeVar("_Made")
 
 
 @runtime_checkable
@@ -159,37 +161,46 @@ def parse_distribution(text: str, parse: Callable[[str], float], example: str) -
 
     Raises ValueError that says what is wrong and what was probably meant.
     """
-    call = parse_call(text, "distribution", example)
-    kind = KINDS.get(call.name)
+    return made(text, "distribution", KINDS, lambda name, value: _read(name, value, parse), example)
+
+
+def made(
+    text: str,
+    noun: str,
+    kinds: Mapping[str, Callable[..., _Made]],
+    read: Callable[[str, str], object],
+    example: str,
+) -> _Made:
+    """What the text says, of one of these dataclasses; `read` takes an argument's name and value. Raises ValueError."""
+    call = parse_call(text, noun, example)
+    kind = kinds.get(call.name)
     if kind is None:
-        raise ValueError(f"unknown distribution {call.name!r}{hint(call.name, KINDS)}")
-    known = kind.__dataclass_fields__  # type: ignore[attr-defined]  # All of KINDS are dataclasses.
+        raise ValueError(f"unknown {noun} {call.name!r}{hint(call.name, kinds)}")
+    known = inspect.signature(kind).parameters
     for name in call.arguments:
         if name not in known:
             raise ValueError(f"{call.name} has no argument {name!r}{hint(name, known)}")
-    given = {name: _read(name, value, parse) for name, value in call.arguments.items()}
+    required = [name for name, one in known.items() if one.default is one.empty]
+    missing = [f"{name}=..." for name in required if name not in call.arguments]
+    if missing:
+        raise ValueError(f"{text!r} does not say all: {call.name} needs {', '.join(missing)}")
+    given = {name: read(name, value) for name, value in call.arguments.items()}
     try:
         return kind(**given)
-    except TypeError:
-        needs = ", ".join(f"{name}=..." for name in known if name not in given)
-        raise ValueError(f"{text!r} does not say all: {call.name} needs {needs}") from None
     except ValueError as error:
         raise ValueError(f"{text!r}: {error}") from None
-
-
-def hint(word: str, known: Mapping[str, object]) -> str:
-    """The nearest known word, or all of them."""
-    close = get_close_matches(word.lower(), known, n=1)
-    return f"; did you mean {close[0]}?" if close else f"; known are {', '.join(known)}"
 
 
 def _read(name: str, text: str, parse: Callable[[str], float]) -> object:
     if name == "values":
         return tuple(parse(one) for one in text.split("+"))
-    if name in _QUANTITIES:
-        return parse(text)
+    return parse(text) if name in _QUANTITIES else number(name, text)
+
+
+def number(name: str, text: str) -> float:
+    """A plain number, or a percentage as a share. Raises ValueError."""
     try:
-        value = float(text)
+        value = float(text[:-1]) / 100 if text.endswith("%") else float(text)
     except ValueError:
         value = math.nan
     if not math.isfinite(value):

@@ -1,8 +1,10 @@
-"""A name with arguments as people write it: `kill_node(at=5s, node=2)`. Never knows what it names."""
+"""A name with arguments as people write it, and the nearest right name. Never knows what it names."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Final, NamedTuple
 
 _CALL: Final = re.compile(r"\s*([^\s()=,]+)\s*(?:\((.*)\))?\s*", re.DOTALL)
@@ -34,3 +36,12 @@ def parse_call(text: str, kind: str, example: str) -> CallText:
             raise ValueError(f"{name.strip()!r} is given twice in {text!r}")
         arguments[name.strip()] = value.strip()
     return CallText(call[1], arguments)
+
+
+def hint(word: str, known: Iterable[str]) -> str:
+    """For the end of an error: the known word that is nearest, or all of them."""
+    words = list(known)
+    close = get_close_matches(word.lower().replace("-", "_"), words, n=1)
+    if close:
+        return f"; did you mean {close[0]}?"
+    return f"; known are {', '.join(words)}" if words else ""
