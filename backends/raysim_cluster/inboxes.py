@@ -24,6 +24,7 @@ from raysim.spec.ids import TaskId
 from raysim_cluster.buffers import LARGEST, BufferReader, BufferWriter, Place
 from raysim_cluster.listening import Listening
 from raysim_cluster.poller import READ
+from raysim_cluster.spinning import FOR_RESULT_NS
 
 if TYPE_CHECKING:
     from raysim_cluster.user_host import UserHost
@@ -146,7 +147,7 @@ class PipeInbox:
 
     def block(self, waiter: Waiter, timeout_ns: int | None) -> bool:
         if self._listening is None:
-            self._listening = Listening(self._host.poller, spins=True)
+            self._listening = Listening(self._host.poller, FOR_RESULT_NS)
             self._listening.add(self)
         self._listening.heard = False
         self._host.listen(waiter, timeout_ns, self._listening)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from raysim_cluster.poller import READ, Poller, poll
-from raysim_cluster.spinning import Spinning
+from raysim_cluster.spinning import SpinOrSleep
 
 if TYPE_CHECKING:
     from raysim_cluster.inboxes import PipeInbox
@@ -26,10 +26,11 @@ NO_ALARM: Final = 1 << 63
 class Listening:
     """Inboxes that one thread waits for, and its poller beside them."""
 
-    def __init__(self, poller: Poller, spins: bool = False) -> None:
-        """`spins`: the thread may keep its core for a moment before it sleeps."""
+    def __init__(self, poller: Poller, spins_ns: int) -> None:
+        """`spins_ns`: how long the waits may be before which the thread keeps its core for a moment."""
         self._poller = poller
-        self._spinning = Spinning() if spins and len(os.sched_getaffinity(0)) > 1 else None
+        spins = len(os.sched_getaffinity(0)) > 1
+        self._spinning = SpinOrSleep(spins_ns) if spins else None
         self._epoll = select.epoll()
         self._epoll.register(poller.fileno(), READ)
         self._poll = select.poll()
@@ -106,7 +107,7 @@ class Listening:
                 inbox.readable = self.heard = True
         return self.heard
 
-    def _spin(self, inbox: "PipeInbox", spinning: Spinning) -> bool:
+    def _spin(self, inbox: "PipeInbox", spinning: SpinOrSleep) -> bool:
         limit_ns = spinning.limit_ns()
         begin = time.monotonic_ns()
         if not limit_ns:

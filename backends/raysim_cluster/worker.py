@@ -27,6 +27,7 @@ from raysim_cluster.linux import name_process
 from raysim_cluster.listening import Listening
 from raysim_cluster.logs import SessionLogs
 from raysim_cluster.outputs import Outputs
+from raysim_cluster.spinning import FOR_TURN_NS
 from raysim_cluster.transport import session_name
 from raysim_cluster.user_host import NEVER, UserHost
 
@@ -78,7 +79,7 @@ class WorkerHost(UserHost):
 
     def serve(self, inbox: PipeInbox) -> None:
         if self._listening is None:
-            self._listening = Listening(self.poller)
+            self._listening = Listening(self.poller, FOR_TURN_NS)
         self._served[inbox] = None
         self._listening.add(inbox)
         self.ring(inbox)

@@ -237,7 +237,7 @@ def test_timers_run_while_values_keep_coming(
     host: DriverHost, inbox: PipeInbox, outlet: PipeOutlet
 ) -> None:
     ran: list[int] = []
-    listening = Listening(host.poller)
+    listening = Listening(host.poller, 0)
     listening.add(inbox)
     write(outlet, 0, b"V")
     with host.pump._pumping, host.lock:

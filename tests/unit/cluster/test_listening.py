@@ -12,7 +12,7 @@ from raysim.spec.ids import IdSource, driver_task, job_id
 from raysim_cluster.driver import DriverHost
 from raysim_cluster.inboxes import PipeInbox, PipeOutlet
 from raysim_cluster.listening import ALONE_AFTER, Listening
-from raysim_cluster.spinning import Spinning
+from raysim_cluster.spinning import SpinOrSleep
 from raysim_cluster.user_host import NEVER
 from tests.unit.cluster.peers import Peers, Recorder
 
@@ -23,10 +23,10 @@ SECOND = 1_000 * MS
 class Reader:
     """A host whose thread waits for inboxes, and what writes to those."""
 
-    def __init__(self, peers: Peers, spins: bool) -> None:
+    def __init__(self, peers: Peers) -> None:
         self.role = Recorder(CheckHealth)
         self.host: DriverHost = peers.driver_host(self.role)
-        self.listening = Listening(self.host.poller, spins)
+        self.listening = Listening(self.host.poller, SECOND)
         self.inbox, self.outlet = self.open(GRAPH)
         self.number = 0
 
@@ -66,11 +66,10 @@ def reader(
     peers: Peers, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Reader]:
     """Whichever way it waits, the same has to hold."""
-    limit_ns = {"spins": 60 * SECOND, "spins briefly": 1}.get(request.param)
-    if limit_ns is not None:
-        monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
-        monkeypatch.setattr(Spinning, "limit_ns", lambda _: limit_ns)
-    reader = Reader(peers, limit_ns is not None)
+    limit_ns = {"sleeps": 0, "spins": 60 * SECOND, "spins briefly": 1}[request.param]
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr(SpinOrSleep, "limit_ns", lambda _: limit_ns)
+    reader = Reader(peers)
     yield reader
     reader.listening.close()
 
@@ -272,8 +271,8 @@ def test_nobody_spins_where_there_is_one_core(
 ) -> None:
     """It is the one on which the value has to be made."""
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0})
-    monkeypatch.setattr(Spinning, "limit_ns", lambda _: pytest.fail("it spins"))
-    reader = Reader(peers, spins=True)
+    monkeypatch.setattr(SpinOrSleep, "limit_ns", lambda _: pytest.fail("it spins"))
+    reader = Reader(peers)
     reader.be_alone()
     reader.passes(1)
     assert reader.listening.alone

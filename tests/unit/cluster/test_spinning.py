@@ -1,11 +1,12 @@
 """Which waits spin: where that makes them shorter, and hardly any where it does not."""
 
-from raysim_cluster.spinning import LONGEST_NS, LOOK_AGAIN, REST, Spinning
+from raysim_cluster.spinning import LOOK_AGAIN, REST, SpinOrSleep
 
 US = 1_000
+LONGEST_NS = 250 * US
 
 
-def waits(spinning: Spinning, count: int, sleeping: int, spun: int) -> list[bool]:
+def waits(spinning: SpinOrSleep, count: int, sleeping: int, spun: int) -> list[bool]:
     """Which of so many waits spin, if they last so long asleep, and so long while they spin."""
     found = []
     for _ in range(count):
@@ -21,7 +22,7 @@ def waits(spinning: Spinning, count: int, sleeping: int, spun: int) -> list[bool
 
 
 def test_waits_spin_where_that_is_shorter() -> None:
-    spinning = Spinning()
+    spinning = SpinOrSleep(LONGEST_NS)
     waits(spinning, 100, 80 * US, 40 * US)
     found = waits(spinning, 1_000, 80 * US, 40 * US)
     assert sum(found) >= 960
@@ -29,38 +30,38 @@ def test_waits_spin_where_that_is_shorter() -> None:
 
 def test_one_of_many_sleeps_to_be_compared_with() -> None:
     """Else nothing would tell that other work has come and made spinning the slower way."""
-    spinning = Spinning()
+    spinning = SpinOrSleep(LONGEST_NS)
     waits(spinning, 100, 80 * US, 40 * US)
     assert not all(waits(spinning, LOOK_AGAIN + 1, 80 * US, 40 * US))
 
 
 def test_hardly_any_wait_spins_where_that_takes_longer() -> None:
-    spinning = Spinning()
+    spinning = SpinOrSleep(LONGEST_NS)
     waits(spinning, 2_000, 30 * US, 200 * US)
     assert sum(waits(spinning, 10 * (REST + 1), 30 * US, 200 * US)) == 10
 
 
 def test_spinning_that_is_not_clearly_shorter_is_a_miss() -> None:
-    spinning = Spinning()
+    spinning = SpinOrSleep(LONGEST_NS)
     waits(spinning, 2_000, 30 * US, 30 * US)
     assert sum(waits(spinning, 10 * (REST + 1), 30 * US, 30 * US)) == 10
 
 
 def test_long_waits_never_spin() -> None:
-    spinning = Spinning()
+    spinning = SpinOrSleep(LONGEST_NS)
     assert not any(waits(spinning, 1_000, LONGEST_NS, 0))
 
 
 def test_waits_stop_spinning_when_the_cores_get_other_work() -> None:
     """Then a sleep is shorter than before, as whoever is woken gets the core of who wakes it."""
-    spinning = Spinning()
+    spinning = SpinOrSleep(LONGEST_NS)
     waits(spinning, 1_000, 80 * US, 40 * US)
     waits(spinning, 1_000, 20 * US, 60 * US)
     assert sum(waits(spinning, 1_000, 20 * US, 60 * US)) <= 1_000 // REST + 1
 
 
 def test_waits_spin_again_when_the_cores_are_idle_again() -> None:
-    spinning = Spinning()
+    spinning = SpinOrSleep(LONGEST_NS)
     waits(spinning, 4_000, 20 * US, 60 * US)
     waits(spinning, 4 * REST, 80 * US, 40 * US)
     assert sum(waits(spinning, 1_000, 80 * US, 40 * US)) >= 960
@@ -68,7 +69,7 @@ def test_waits_spin_again_when_the_cores_are_idle_again() -> None:
 
 def test_a_few_long_sleeps_do_not_make_spinning_look_short() -> None:
     """On a busy machine some waits last milliseconds: they are compared with the usual one."""
-    spinning = Spinning()
+    spinning = SpinOrSleep(LONGEST_NS)
     for _ in range(400):
         for lasted in (30 * US, 30 * US, 30 * US, 5_000 * US):
             waits(spinning, 1, lasted, 100 * US)
