@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from raysim.protocol.messages import ContainedRef
 from raysim.runtime.object_ref import ObjectRef
+from raysim.runtime.pickler import dumps
 from raysim.runtime.serialization import (
     ALIGNMENT,
     Serialized,
@@ -103,6 +104,18 @@ def test_unusual_arrays_survive(array):
     loaded = through(array)
     assert loaded.dtype == array.dtype
     np.testing.assert_array_equal(loaded, array)
+
+
+@given(values)
+def test_a_value_is_the_same_bytes_whichever_pickler_writes_it(value):
+    """Small containers of plain values take a faster one."""
+    assert serialize(value).join() == b"V" + dumps(value)
+
+
+def test_a_reference_in_a_dictionary_of_a_small_container_is_found():
+    ref = ObjectRef(IDS.put(), OWNER, None)
+    assert serialize(([1], {"by": ref})).contained == [ContainedRef(ref._id, OWNER)]
+    assert serialize(([1, [ref]], {})).contained == [ContainedRef(ref._id, OWNER)]
 
 
 def test_references_inside_are_found_in_both_directions():
