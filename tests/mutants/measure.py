@@ -13,8 +13,8 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
@@ -124,11 +124,11 @@ def measure(
     enough: int,
     told: Callable[[Measurement], None] = lambda _: None,
 ) -> Measurement:
-    """Until enough seeds have found each, or Ctrl-C. `told` hears of it now and then."""
+    """Until enough seeds have found each, or Ctrl-C ends it. `told` hears of it now and then."""
     measurement = Measurement(mutants, mode, enough)
-    with suppress(KeyboardInterrupt):
+    with _ctrl_c() as pressed:
         for number, seed in enumerate(seeds):
-            if not measurement.open():
+            if pressed or not measurement.open():
                 break
             measurement.seed(seed)
             if number % 32 == 0:
@@ -138,11 +138,22 @@ def measure(
     return measurement
 
 
+@contextmanager
+def _ctrl_c() -> Iterator[list[int]]:
+    """Filled when it is pressed, which is heeded between two runs; also in the background, where shells ignore it."""
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _tell(measurement: Measurement) -> None:
     left = ", ".join(f"{one.name} {len(one.found)}/{one.needed}" for one in measurement.open())
-    print(
-        f"{measurement.mode}, {measurement.plain_runs} seeds: {left}", file=sys.stderr, flush=True
-    )
+    failed = f"; fail as it is: {measurement.failed}" if measurement.failed else ""
+    done = f"{measurement.mode}, {measurement.plain_runs} seeds: {left}{failed}"
+    print(done, file=sys.stderr, flush=True)
 
 
 def _of_1000(count: int, runs: int) -> str:
@@ -160,8 +171,6 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--out", type=Path, help="folder for what was shrunk")
     parser.add_argument("names", nargs="*", metavar="MUTANT")
     asked = parser.parse_args(arguments)
-    # A shell has what it starts in the background ignore it.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     logging.disable(logging.CRITICAL)
     gc.freeze()
     gc.disable()
