@@ -27,7 +27,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-ray check format bench mutants replays constraints clean python
+.PHONY: help demo test test-ray check format bench mutants replays kills handover constraints clean python
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,6 +76,12 @@ mutants: $(DEV_STAMP) ## how soon the campaign finds each safeguard that is take
 
 replays: $(DEV_STAMP) ## 200 runs, failing and passing ones, again in fresh processes: each has to be the same
 	@$(PY) -m tests.campaign.replays $(ARGS)
+
+kills: $(DEV_STAMP) ## SIGKILL of each kind of process at 50 random moments of a mixed load (ARGS="--victim head --seed 7")
+	@$(PY) -m tests.cluster.kills $(ARGS)
+
+handover: $(DEV_STAMP) ## 64 threads, 8 workers and 8 drivers that submit together, 100 times (ARGS="--times 5")
+	@$(PY) -m tests.cluster.handover $(ARGS)
 
 constraints: ## take the newest versions and write them to constraints.txt
 	@$(PYTHON) tools/set_up_venv.py --newest constraints.txt

@@ -1,4 +1,4 @@
-"""Many threads and processes that submit together: `python -m tests.cluster.handover --times 100`.
+"""Many threads and processes that submit together: `make handover`.
 
 Only one thread of a process can pump its sockets; which one changes at every `get`. Each repetition has 64 threads
 of one driver submit tasks, calls of shared actors, puts and waits, then 8 workers of 8 threads each, and at its end

@@ -1,4 +1,4 @@
-"""SIGKILL at random moments of a mixed load: `python -m tests.cluster.kills --victim worker --times 50 --seed 0`.
+"""SIGKILL at random moments of a mixed load: `make kills`.
 
 The load is a program of its own (`mixed_load.py`) on two nodes. One run kills one process of it, at a moment that its
 seed decides, and then holds: every `get` of a program that lives on ends in the right value or a typed error, what
@@ -24,7 +24,7 @@ from uuid import uuid4
 from tests.cluster.inspection import children_of, leftovers, lives, marked, until
 
 VICTIMS = ("driver", "worker", "node", "head", "forks")
-LATEST_SECONDS = 1.5
+LATEST_SECONDS = 1.0
 """Of the load until the kill."""
 
 GONE_SECONDS = 2.0

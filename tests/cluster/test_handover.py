@@ -17,4 +17,4 @@ def test_64_threads_and_8_workers_submit_together(start: Callable[..., Any]) -> 
 
 @pytest.mark.timeout(120)
 def test_drivers_of_clusters_of_their_own_do_not_disturb_each_other() -> None:
-    in_drivers(1, drivers=3, threads=8, rounds=2)
+    in_drivers(1, drivers=2, threads=8, rounds=2)

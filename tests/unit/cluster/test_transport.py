@@ -91,24 +91,6 @@ def test_the_end_of_a_peer_is_reported_once_after_its_last_words(peers: Peers, n
     assert left.lost == [other.address]
 
 
-@NODES
-def test_a_peer_that_ends_while_much_waits_to_be_sent_to_it_is_lost(
-    peers: Peers, node: str
-) -> None:
-    """Of what waits, the kernel takes nothing any more."""
-    left, right = Recorder(), Recorder(CheckHealth)
-    one, other = peers.host(left), peers.host(right, node=node)
-    one.send(other.address, CheckHealth(1))
-    peers.turn(lambda: bool(right.heard))
-    peers.hosts.remove(other)
-    for _ in range(4):
-        one.send(other.address, chunk(bytes(3_000_000)))
-        one.settle()
-    other.close()
-    peers.turn(lambda: bool(left.lost))
-    assert left.lost == [other.address]
-
-
 @pytest.mark.parametrize("there", [True, False], ids=["unix", "tcp"])
 def test_a_peer_that_never_was_is_reported_lost(peers: Peers, there: bool) -> None:
     left = Recorder()
