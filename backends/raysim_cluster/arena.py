@@ -163,8 +163,12 @@ class ArenaStore:
         self._writer = Writer(arena)
         self._places = Allocator(arena.capacity)
         self.capacity = self._places.capacity
+        self.limit = self.capacity
+        """Less where a fault has it full."""
 
     def create(self, size: int) -> int | None:
+        if self._places.used + size > self.limit:
+            return None
         return self._places.take(size)
 
     def delete(self, handle: int) -> None:

@@ -20,7 +20,12 @@ from raysim.config import MS
 from raysim_cluster import fork_server
 from raysim_cluster.arena import Arena
 from raysim_cluster.control import Channel, StartNode, StopNode, log_file
-from raysim_cluster.linux import allow_many_files, name_process, watch_process
+from raysim_cluster.linux import (
+    allow_many_files,
+    go_on_without_parent,
+    name_process,
+    watch_process,
+)
 
 _END_NS: Final = 1_000 * MS
 """How long the fork-server has to kill and reap its workers before it is killed itself."""
@@ -42,6 +47,7 @@ def main(fd: int) -> None:
         fork_server.main(theirs, settings, arena)
     theirs.close()
     name_process("raysim-node")
+    go_on_without_parent()
     os.makedirs(settings.folder, 0o700, exist_ok=True)
     allow_many_files()
     _log_to(log_file(settings.folder, settings.node_id))

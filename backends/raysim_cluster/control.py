@@ -11,9 +11,10 @@ import msgspec
 
 from raysim.config import Config
 from raysim.spec.address import Address
-from raysim.spec.ids import NodeId
+from raysim.spec.ids import NodeId, WorkerId
 from raysim.spec.resources import Resources
 from raysim.spec.runtime_env import Container
+from raysim_cluster.disturbed import LinkRule
 from raysim_cluster.transport import Session
 
 _LARGEST: Final = 192 * 1024
@@ -60,6 +61,103 @@ class StopNode(msgspec.Struct, tag=True, frozen=True):
     """Driver to node process: end everything."""
 
 
+class SignalWorker(msgspec.Struct, tag=True, frozen=True):
+    """To one worker: that one, or the one that began its work last, or any, a busy one if there is one."""
+
+    signal: int
+    worker_id: WorkerId | None = None
+    last: bool = False
+    busy: bool = False
+    """One that runs nothing does not count."""
+
+
+class GoOn(msgspec.Struct, tag=True, frozen=True):
+    """SIGCONT to these workers, or all (None), which an earlier order has stopped."""
+
+    tokens: list[int] | None
+
+
+class StopWorkers(msgspec.Struct, tag=True, frozen=True):
+    """SIGSTOP to all workers that there are."""
+
+
+class FindActors(msgspec.Struct, tag=True, frozen=True):
+    """To the head: which actors live, of this name or class; empty: all."""
+
+    actor: str
+
+
+class SetLinks(msgspec.Struct, tag=True, frozen=True):
+    """All processes of the node: from now on these rules, and no others."""
+
+    rules: list[LinkRule]
+
+
+class SetDisk(msgspec.Struct, tag=True, frozen=True):
+    full: bool
+    factor: float
+    """How many times slower it is."""
+
+
+class SpoilFile(msgspec.Struct, tag=True, frozen=True):
+    """One spilled file is gone, or has a wrong byte."""
+
+    lose: bool
+
+
+class LimitStore(msgspec.Struct, tag=True, frozen=True):
+    """The store has room for so many bytes more than it holds; None: that is over."""
+
+    fault: int
+    """Several may be in force: the least counts."""
+    room: int | None
+
+
+class SetPressure(msgspec.Struct, tag=True, frozen=True):
+    """All memory of the node is found used."""
+
+    on: bool
+
+
+Strike: TypeAlias = (
+    SignalWorker
+    | GoOn
+    | StopWorkers
+    | FindActors
+    | SetLinks
+    | SetDisk
+    | SpoilFile
+    | LimitStore
+    | SetPressure
+)
+
+
+class Order(msgspec.Struct, tag=True, frozen=True):
+    """Driver to node process: a fault has this happen now. Answered by Done of this number."""
+
+    number: int
+    strike: Strike
+
+
+class Place(msgspec.Struct, frozen=True, array_like=True):
+    """Where an actor lives."""
+
+    node_id: NodeId
+    worker_id: WorkerId
+
+
+class Done(msgspec.Struct, tag=True):
+    """Node process to driver: that was done."""
+
+    number: int = 0
+    target: str = ""
+    """Whom it struck, for people; empty: nobody."""
+    tokens: list[int] = []
+    """Of the workers that it struck."""
+    actors: list[Place] = []
+    """That were found."""
+
+
 class SetUp(msgspec.Struct, tag=True, frozen=True):
     """Node process to fork-server: what workers must know."""
 
@@ -99,10 +197,14 @@ class ForkWorker(msgspec.Struct, tag=True, frozen=True):
     place: WorkerPlace | None = None
 
 
-class KillFork(msgspec.Struct, tag=True, frozen=True):
-    """Node process to fork-server: SIGKILL that one."""
+class SignalForks(msgspec.Struct, tag=True, frozen=True):
+    """Node process to fork-server: this signal to these workers, or all (None).
 
-    token: int
+    It has not reaped them, so a pid is still its own. What was stopped several times goes on after as many SIGCONTs.
+    """
+
+    tokens: list[int] | None
+    signal: int
 
 
 class WorkerEnded(msgspec.Struct, tag=True, frozen=True):
@@ -112,7 +214,9 @@ class WorkerEnded(msgspec.Struct, tag=True, frozen=True):
     reason: str
 
 
-Control: TypeAlias = StartNode | NodeReady | StopNode | SetUp | ForkWorker | KillFork | WorkerEnded
+Control: TypeAlias = (
+    StartNode | NodeReady | StopNode | Order | Done | SetUp | ForkWorker | SignalForks | WorkerEnded
+)
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final = msgspec.msgpack.Decoder(Control)

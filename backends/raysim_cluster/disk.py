@@ -4,11 +4,14 @@ A file has no name (O_TMPFILE): whatever ends this process, the kernel takes its
 """
 
 import contextlib
+import errno
 import logging
 import os
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
+from random import Random
 from threading import Thread
 from typing import Final
 from zlib import crc32
@@ -41,12 +44,18 @@ class NodeDisk:
         self._answers: deque[Callable[[], None]] = deque()
         self._answered = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._closing = False
+        self.full = False
+        """A fault has it full."""
+        self.factor = 1.0
+        """A fault has it so many times slower."""
         poller.watch(self._answered, self._on_answers, READ)
 
     # --- what the raylet asks ---------------------------------------------------------------------
 
     def usage(self) -> float:
         """Of the disk with most room."""
+        if self.full:
+            return 1.0
         return min(map(_usage, self._directories))
 
     def write(
@@ -110,6 +119,21 @@ class NodeDisk:
 
         self._begin(work)
 
+    def spoil(self, rng: Random, lose: bool) -> str:
+        """For faults: one file is empty from now on, or has a wrong byte. Which, for people; empty: there is none."""
+        numbers = [number for number, fd in self._files.items() if os.fstat(fd).st_size]
+        if not numbers:
+            return ""
+        number = rng.choice(numbers)
+        fd = self._files[number]
+        if lose:
+            os.ftruncate(fd, 0)
+            return f"file {number}"
+        position = rng.randrange(os.fstat(fd).st_size)
+        (byte,) = os.pread(fd, 1, position)
+        os.pwrite(fd, bytes([byte ^ 0xFF]), position)
+        return f"byte {position} of file {number}"
+
     def close(self) -> None:
         """The node ends: nothing is answered any more."""
         self._closing = True
@@ -131,7 +155,11 @@ class NodeDisk:
 
     def _run(self) -> None:
         while (work := self._tasks.get()) is not None and not self._closing:
-            self._answers.append(work())
+            begun = time.monotonic()
+            answer = work()
+            if self.factor > 1:
+                time.sleep((self.factor - 1) * (time.monotonic() - begun))
+            self._answers.append(answer)
             os.eventfd_write(self._answered, 1)
 
     def _on_answers(self, _mask: int) -> None:
@@ -147,6 +175,9 @@ class NodeDisk:
         """The descriptor of the file (-1: none), and what is told of it. The first folder that takes it counts."""
         problems = []
         for directory in directories:
+            if self.full:
+                problems.append(f"{directory}: {os.strerror(errno.ENOSPC)}")
+                continue
             try:
                 fd = _create(directory)
             except OSError as error:

@@ -20,8 +20,8 @@ from raysim_cluster.arena import Arena
 from raysim_cluster.control import (
     Channel,
     ForkWorker,
-    KillFork,
     SetUp,
+    SignalForks,
     StartNode,
     WorkerEnded,
     WorkerPlace,
@@ -43,11 +43,26 @@ class _Fork(msgspec.Struct):
     worker_fd: int = -1
     """A pidfd of the worker, where that is another process than the fork: a child, or in a container."""
 
+    stops: int = 0
+    """How often it was stopped and did not go on."""
+
     def kill(self) -> None:
-        os.kill(self.pid, signal.SIGKILL)  # Not reaped yet, so the pid is still its own.
+        self._send(signal.SIGKILL)
+
+    def signal(self, number: int) -> None:
+        if number == signal.SIGSTOP:
+            self.stops += 1
+        elif number == signal.SIGCONT:
+            self.stops = max(0, self.stops - 1)
+            if self.stops:
+                return
+        self._send(number)
+
+    def _send(self, number: int) -> None:
+        os.kill(self.pid, number)  # Not reaped yet, so the pid is still its own.
         if self.worker_fd >= 0:
             try:
-                signal.pidfd_send_signal(self.worker_fd, signal.SIGKILL)
+                signal.pidfd_send_signal(self.worker_fd, number)
             except ProcessLookupError:
                 pass
 
@@ -98,9 +113,10 @@ class ForkServer:
                 self._set_up = command
             case ForkWorker(token=token, place=place):
                 self._fork(token, place)
-            case KillFork(token=token):
-                if token in self._workers:
-                    self._workers[token].kill()
+            case SignalForks(tokens=tokens, signal=number):
+                for token in self._workers if tokens is None else tokens:
+                    if token in self._workers:
+                        self._workers[token].signal(number)
             case _:
                 raise AssertionError(f"the node process asked for {command}")
         return True

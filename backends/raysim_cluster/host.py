@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Final
 
@@ -12,6 +12,7 @@ from raysim.protocol.messages import Message
 from raysim.protocol.process import Process
 from raysim.spec.address import Address
 from raysim.spec.ids import NodeId, WorkerId
+from raysim_cluster.disturbed import Disturbed, LinkRule
 from raysim_cluster.noted import noted
 from raysim_cluster.poller import Poller
 from raysim_cluster.timers import HeapTimer, Timers
@@ -105,6 +106,20 @@ class LoopHost:
     def attach(self, process: Process) -> None:
         """The roles of this process; nothing arrives before."""
         self.process = process
+        process.handlers[Disturbed] = self._on_disturbed  # In every process, beside all roles.
+
+    def obey(self, rules: Sequence[LinkRule]) -> None:
+        """From now on these hold for what arrives here, and no others."""
+        transport = self.transport
+        if transport.disturbance is None:
+            from raysim_cluster.disturbance import Disturbance  # Only where faults are.
+
+            transport.disturb(Disturbance(self, self._deliver))
+        assert transport.disturbance is not None
+        transport.disturbance.obey(rules, transport.links())
+
+    def _on_disturbed(self, sender: Address, disturbed: Disturbed) -> None:
+        self.obey(disturbed.rules)
 
     def sleep_ns(self, limit_ns: int | None) -> int:
         """How long the poller may wait: until the first timer, at most `limit_ns`; -1 without end."""

@@ -11,7 +11,7 @@ from typing import Final
 
 from raysim.config import Config
 from raysim.spec.address import Address
-from raysim.spec.ids import NodeId
+from raysim.spec.ids import UNIQUE_ID_BYTES, NodeId
 from raysim.spec.isolation import Isolation
 from raysim.spec.resources import Resources
 from raysim_cluster.cgroups import NodeCgroups, enter
@@ -55,6 +55,19 @@ class NodePlan:
         self.log_to_driver = log_to_driver
         self.isolation = isolation
 
+    def again(self) -> "NodePlan":
+        """An equal node: another one, as its id and its name say."""
+        name, _, before = self.name.partition("@")
+        return NodePlan(
+            NodeId(os.urandom(UNIQUE_ID_BYTES)),
+            f"{name}@{int(before or 0) + 1}",
+            self.resources,
+            self.labels,
+            self.store_bytes,
+            self.log_to_driver,
+            self.isolation,
+        )
+
 
 class NodeProcess:
     """A node process as the driver holds it. Ends with this process, whatever ends that."""
@@ -65,6 +78,8 @@ class NodeProcess:
         self.arena_fd = -1
         self._folder = folder
         self._session = session
+        self._stops = 0
+        """How often it was stopped and did not go on."""
         self._cgroups: NodeCgroups | None = None
         if plan.isolation is not None:
             self._cgroups = NodeCgroups(plan.isolation, plan.node_id.hex()[:12])
@@ -142,6 +157,24 @@ class NodeProcess:
         self._process.send_signal(signal.SIGKILL)
         self._process.wait()
         self._close()
+
+    def pause(self) -> None:
+        """SIGSTOP. Goes on after as many calls of `go_on`."""
+        self._stops += 1
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self._stops = max(0, self._stops - 1)
+        if not self._stops:
+            self._process.send_signal(signal.SIGCONT)
+
+    @property
+    def is_paused(self) -> bool:
+        return self._stops > 0 and self.alive()
+
+    def second_channel(self) -> Channel:
+        """To the same socket, for somebody who closes it himself."""
+        return Channel(self._channel.sock.dup())
 
     def abandon(self) -> None:
         """In a fork: the node is the parent's, and must see the parent's end."""

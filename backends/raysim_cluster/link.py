@@ -84,6 +84,9 @@ class Link:
         self._held: list[bytearray | bytes | memoryview] | None = []
         """Frames that wait for the handshake; None after it."""
         self._writing = False
+        self._muted = False
+        """A fault has nothing come in, nor the peer's end be seen."""
+        self._watched = READ
         self._deaf = False
         """The peer takes nothing any more; what it said before its end is still to be read."""
         poller.watch(sock.fileno(), self._on_event, READ)
@@ -155,6 +158,11 @@ class Link:
         self._expected = 0
         self.closed(self, reason)
 
+    def mute(self, on: bool) -> None:
+        """Read no more, until it is off again."""
+        self._muted = on
+        self._watch()
+
     def abandon(self) -> None:
         """In a fork: let go of the descriptor, which the parent goes on using. Tells nobody."""
         self.is_closed = True
@@ -163,9 +171,9 @@ class Link:
     # --- inside -------------------------------------------------------------------------------
 
     def _on_event(self, mask: int) -> None:
-        if mask & WRITE and not self._deaf:
+        if (mask & WRITE or self._muted) and not self._deaf:
             self._flush()
-        if mask & ~WRITE and not self.is_closed:
+        if mask & ~WRITE and not (self.is_closed or self._muted):
             self._read()
 
     def _flush(self) -> None:
@@ -187,9 +195,22 @@ class Link:
         self._watch_writing(False)
 
     def _watch_writing(self, on: bool) -> None:
-        if on is not self._writing and not self.is_closed:
+        if on is not self._writing:
             self._writing = on
-            self._poller.change(self.sock.fileno(), READ | WRITE if on else READ)
+            self._watch()
+
+    def _watch(self) -> None:
+        wanted = (0 if self._muted else READ) | (WRITE if self._writing else 0)
+        before, self._watched = self._watched, wanted
+        if wanted == before or self.is_closed:
+            return
+        fd = self.sock.fileno()
+        if not wanted:
+            self._poller.forget(fd)  # Watched for nothing, it would still tell of the peer's end.
+        elif not before:
+            self._poller.watch(fd, self._on_event, wanted)
+        else:
+            self._poller.change(fd, wanted)
 
     def _read(self) -> None:
         taken = 0

@@ -19,6 +19,11 @@ def die_with_parent(parent: int) -> None:
         os._exit(0)
 
 
+def go_on_without_parent() -> None:
+    """SIGCONT when the parent ends: whoever stopped this process can be gone, and it has to see that."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGCONT, 0, 0, 0)
+
+
 def name_process(name: str) -> None:
     """What `ps` and `top` show. At most 15 bytes."""
     _libc.prctl(_PR_SET_NAME, name.encode()[:15], 0, 0, 0)

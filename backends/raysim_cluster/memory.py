@@ -28,12 +28,16 @@ class Gauge:
     def __init__(self, config: Config, pids: Callable[[], dict[int, int]]) -> None:
         self._limit = config.memory_limit_bytes
         self._pids = pids
+        self.pressed = False
+        """A fault has all memory used."""
 
     def read(self) -> MemoryUsage:
         if self._limit:
             used, total = sum(map(alone, self._pids().values())), self._limit
         else:
             used, total = of_machine()
+        if self.pressed:
+            used = total
         return MemoryUsage(used, total, lambda token: alone(self._pids().get(token, 0)))
 
 

@@ -1,10 +1,12 @@
 """The process of a node: its raylet, and on the head the GCS. Never runs user code."""
 
+import contextlib
 import logging
 import os
+import signal
 import socket
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from raysim import policies
 from raysim.protocol.disk import SpillDisk
@@ -17,10 +19,12 @@ from raysim.spec.node import NodeInfo
 from raysim_cluster.arena import Arena, ArenaStore
 from raysim_cluster.control import (
     Channel,
+    Done,
     ForkWorker,
-    KillFork,
     NodeReady,
+    Order,
     SetUp,
+    SignalForks,
     StartNode,
     StopNode,
     WorkerEnded,
@@ -32,6 +36,9 @@ from raysim_cluster.linux import watch_process
 from raysim_cluster.memory import Gauge
 from raysim_cluster.poller import READ
 from raysim_cluster.storage import SqliteControlStore
+
+if TYPE_CHECKING:
+    from raysim_cluster.faults.stricken import Stricken
 
 _DRIVER_GONE: Final = "the driver is gone"
 
@@ -47,7 +54,10 @@ class ForkLauncher:
         self._forks.send(ForkWorker(token, self._envs.place(env)))
 
     def kill(self, token: int) -> None:
-        self._forks.send(KillFork(token))
+        self.signal([token], signal.SIGKILL)
+
+    def signal(self, tokens: list[int] | None, number: int) -> None:
+        self._forks.send(SignalForks(tokens, number))
 
 
 class NodeHost(LoopHost):
@@ -81,7 +91,7 @@ class Node:
             name=settings.name,
         )
         host.journal_keeper = settings.journal_keeper
-        host.store = ArenaStore(arena)
+        host.store = store = ArenaStore(arena)
         config = settings.config
         directories = config.object_spilling_directories or (settings.folder,)
         self._disk = NodeDisk(arena, host.poller, directories, config.max_io_workers)
@@ -92,7 +102,7 @@ class Node:
             lambda env, problem: self._raylet.env_finished(env, problem),
         )
         host.envs = self._envs
-        host.workers = ForkLauncher(forks, self._envs)
+        host.workers = launcher = ForkLauncher(forks, self._envs)
         self.host = host
         gcs = settings.head or host.address
         policy = policies.create(config.policy, config)
@@ -102,9 +112,14 @@ class Node:
             lambda: {worker.token: worker.pid for worker in self._raylet.pool.workers.values()},
         )
         roles: list[Role] = [self._raylet]
+        self._gcs: Gcs | None = None
         if settings.head is None:
             host.storage = SqliteControlStore(Path(settings.folder, "gcs.sqlite"))
-            roles.insert(0, Gcs(host, policies.create(config.policy, config)))
+            self._gcs = Gcs(host, policies.create(config.policy, config))
+            roles.insert(0, self._gcs)
+        self._launcher, self._store = launcher, store
+        self._stricken: Stricken | None = None
+        """What faults do here, once there are any."""
         host.attach(Process(roles))
         forks.send(SetUp(host.address, gcs))
 
@@ -164,8 +179,27 @@ class Node:
 
     def _on_driver(self, _mask: int) -> None:
         command, _ = self._driver.receive()
+        if isinstance(command, Order):
+            with contextlib.suppress(OSError):  # It is gone, which is told by other ways.
+                self._driver.send(self._struck(command))
+            return
         assert command is None or isinstance(command, StopNode), f"the driver sent {command}"
         self.host.ending = _DRIVER_GONE if command is None else "the driver said so"
+
+    def _struck(self, order: Order) -> Done:
+        if self._stricken is None:
+            from raysim_cluster.faults.stricken import Stricken  # Only where faults are.
+
+            self._stricken = Stricken(
+                self.host,
+                self._raylet,
+                self._gcs,
+                self._launcher,
+                self._disk,
+                self._store,
+                self._gauge,
+            )
+        return self._stricken.obey(order)
 
     def _on_driver_gone(self, _mask: int) -> None:
         self.host.ending = _DRIVER_GONE

@@ -10,6 +10,8 @@ nodes outlives a cut of its socket (see line).
 import logging
 import socket
 from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -23,6 +25,9 @@ from raysim_cluster.link import Link, Scratch
 from raysim_cluster.poller import Poller
 from raysim_cluster.timers import Timers
 from raysim_cluster.wire import frames
+
+if TYPE_CHECKING:
+    from raysim_cluster.disturbance import Disturbance
 
 logger = logging.getLogger(__name__)
 
@@ -81,6 +86,10 @@ class Transport:
         self.unsent: list[Peer] = []
         """To whom something was said since the last flush."""
         self._is_closed = False
+        self.disturbance: Disturbance | None = None
+        """What faults do to what comes, where there are any."""
+        self.joined: Callable[[Address], None] | None = None
+        """Told of each process that has connected, where somebody has to know."""
         self.lost: list[Address] = []
         """Peers that were lost and of which nobody has been told yet; the host empties it."""
         name = session.unix_name(worker_id)
@@ -134,6 +143,30 @@ class Transport:
         for link in [link for peer in self._peers.values() for link in peer.links]:
             link.abandon()
 
+    # --- faults -------------------------------------------------------------------------------
+
+    def disturb(self, disturbance: "Disturbance") -> None:
+        """From now on it has what comes."""
+        self.disturbance = disturbance
+        self.deliver = disturbance.receive
+        for peer in self._peers.values():
+            for link in peer.links:
+                if isinstance(link, Link):
+                    link.deliver = disturbance.receive  # Lines ask us each time.
+
+    def links(self) -> list[Link]:
+        """The sockets whose peers are known."""
+        links: list[Link] = []
+        for peer in self._peers.values():
+            for link in peer.links:
+                links += link.links() if isinstance(link, Line) else [link]
+        return [link for link in links if link.peer is not None]
+
+    def peers_of(self, node_id: NodeId) -> list[Address]:
+        """Other processes on this node that are known."""
+        known = [peer.address for peer in self._peers.values()]
+        return [address for address in known if address.node_id == node_id]
+
     # --- connections --------------------------------------------------------------------------
 
     def _connect(self, peer: Peer) -> Link | Line | None:
@@ -177,7 +210,7 @@ class Transport:
             sock.close()
             raise
         link = self._link(sock)
-        link.opened, link.closed = line.on_opened, line.on_closed
+        link.opened, link.closed = partial(self._dialled, line), line.on_closed
         link.begin(
             handshake.connect(
                 self._session.token,
@@ -191,6 +224,11 @@ class Transport:
             )
         )
         return link
+
+    def _dialled(self, line: Line, link: Link) -> None:
+        line.on_opened(link)
+        if self.disturbance is not None:
+            self.disturbance.opened(link)
 
     def _enter(self, sock: socket.socket, local: bool) -> None:
         link = self._link(sock)
@@ -236,6 +274,8 @@ class Transport:
         if line is None:
             line = self._begin_line(proved)
         line.attach(link, proved.came)
+        if self.disturbance is not None:
+            self.disturbance.opened(link)
 
     def _begin_line(self, proved: handshake.Proved) -> Line:
         for other in tuple(self._lines.values()):
@@ -252,6 +292,8 @@ class Transport:
         peer.links.append(link)
         if peer.outgoing is None:
             peer.outgoing = link
+        if self.joined is not None:
+            self.joined(peer.address)
 
     def _closed(self, link: Link, reason: str) -> None:
         if self._is_closed:
@@ -276,4 +318,6 @@ class Transport:
             if isinstance(link, Line):
                 self._lines.pop(link.key, None)
             link.close("another connection of this peer ended")
+        if self.disturbance is not None:
+            self.disturbance.lost(peer.address)
         self.lost.append(peer.address)

@@ -3,10 +3,13 @@
 import os
 import shutil
 import sys
+import time
 import weakref
+from collections.abc import Sequence
+from contextlib import nullcontext
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import psutil
 
@@ -28,11 +31,19 @@ from raysim_cluster.noted import JournalKeeper
 from raysim_cluster.transport import Session, session_name
 from raysim_cluster.user_host import UserHost
 
+if TYPE_CHECKING:
+    from raysim.faults import Fault, PlannedFault
+    from raysim.journal import Note
+    from raysim_cluster.faults.strikes import Faults
+
 _STORE_SHARE: Final = 0.3
 """Of the memory that is free now, for the object stores of all nodes. Ray: `object_store_memory`."""
 
 _JOIN_NS: Final = 30_000 * MS
 """Until a driver that the cluster does not answer gives up."""
+
+_OPTIONS: Final = ("faults", "expected_makespan_ns")
+"""Of `InitOptions.world`, those that real machines have, too."""
 
 _LEAVE_NS: Final = 500 * MS
 """How long the driver tries to get its good-bye out."""
@@ -46,6 +57,8 @@ def create(options: InitOptions) -> "ClusterWorld":
             "cluster in this version. Leave `address` out."
         )
     for name in options.world:
+        if name in _OPTIONS:
+            continue
         close = get_close_matches(name, ("backend", "seed", "nodes"), n=1)
         hint = f" Did you mean the argument {close[0]}?" if close else ""
         raise ValueError(
@@ -66,13 +79,22 @@ class ClusterWorld:
     name = "cluster"
 
     def __init__(self, options: InitOptions) -> None:
-        self._options = options
+        self._nodes: list[NodeProcess] = []
+        self._faults: Faults | None = None
+        """Once there are any."""
+        self._planned: Sequence[PlannedFault] = ()
+        """For the first driver's start."""
+        self.options = options
+        if options.world.get("faults"):
+            from raysim_cluster.faults.given import planned, with_journal
+
+            self.options = options = with_journal(options)
+            self._planned = planned(self)
         self._session = Session(os.urandom(8).hex(), os.urandom(32))
         head = self._plan(0, options.nodes[0], len(options.nodes))
         # Made by the nodes, which outlive this process by the moment that removing it takes.
         self._folder = _temporary_folder() / f"raysim-{self._session.session_id}"
         self._spill_folders = make_folders(options.config.object_spilling_directories)
-        self._nodes: list[NodeProcess] = []
         self._drivers = 0
         self._head_id = head.node_id
         self._host: DriverHost | None = self._new_host()
@@ -100,15 +122,15 @@ class ClusterWorld:
         host = self._host = self._host or self._new_host()
         arena = self._arena = Arena(os.dup(head.arena_fd), head.plan.store_bytes)
         host.store = ArenaAccess(arena)
-        core_worker = CoreWorker.driver(host, head.address, head.address, options or self._options)
+        core_worker = CoreWorker.driver(host, head.address, head.address, options or self.options)
         self._core_worker = core_worker
         core_worker.session_name = session_name(self._session)
         core_worker.session_dir = str(self._folder)
         core_worker.session_logs = SessionLogs(str(self._folder))
         core_worker.values.before_pickling = self._modules.look
         roles = list(core_worker.process.roles)
-        if self._options.journal is not None and self._keeping is None:
-            roles.append(JournalKeeper(self._options.journal))
+        if self.options.journal is not None and self._keeping is None:
+            roles.append(JournalKeeper(self.options.journal))
         process = Process(roles)
         host.attach(process)
         host.raylet = head.address
@@ -118,6 +140,8 @@ class ClusterWorld:
             process.start()
         core_worker.join(_JOIN_NS)
         set_current(core_worker)
+        planned, self._planned = self._planned, ()
+        self.arm(planned)
         return core_worker
 
     def disconnect(self) -> None:
@@ -136,6 +160,8 @@ class ClusterWorld:
         if self._stopped:
             return
         self._stopped = True
+        if self._faults is not None:
+            self._faults.stop()
         self._modules.forget()
         self.disconnect()
         for node in self._nodes:
@@ -164,7 +190,7 @@ class ClusterWorld:
     def add_node(self, options: NodeOptions) -> str:
         node = NodeProcess(self._session, self._plan(len(self._nodes), options, 1), self._folder)
         self._nodes.append(node)
-        node.start(self._nodes[0].address, self._options.config, self._options.seed, self._keeper)
+        self._start(node)
         node.ready()
         return node.plan.node_id.hex()
 
@@ -179,11 +205,58 @@ class ClusterWorld:
     def is_alive(self, node_id: str) -> bool:
         return self._node(node_id).alive()
 
+    # --- faults -------------------------------------------------------------------------------
+
+    def arm(self, faults: "Sequence[PlannedFault]") -> None:
+        if faults:
+            self.faults().arm(faults)
+
+    def strike(self, fault: "Fault") -> str:
+        """This fault, now: its own moment does not count. Whom it struck, for people.
+
+        Raises ValueError for one that it cannot have.
+        """
+        return self.faults().strike_now(fault)
+
+    def node_names(self) -> list[str]:
+        """Of those that are there, or, at first, of those that will be."""
+        if self._nodes:
+            return [node.plan.name for node in self._nodes]
+        return [node.name or f"node-{n}" for n, node in enumerate(self.options.nodes)]
+
+    def node_processes(self) -> list[NodeProcess]:
+        """Those that run, or ran."""
+        return [node for node in self._nodes if node.address is not None]
+
+    def start_again(self, node: NodeProcess) -> None:
+        """An equal node in its place, which has nothing of it."""
+        process = NodeProcess(self._session, node.plan.again(), self._folder)
+        self._start(process)
+        process.ready()
+        self._nodes[self._nodes.index(node)] = process
+
+    def note(self, process: str, note: "Note") -> None:
+        """From any thread."""
+        journal, host = self.options.journal, self._keeping or self._host
+        if journal is not None:
+            with nullcontext() if host is None else host.lock:
+                journal.write(time.monotonic_ns(), process, "note", note)
+
+    def faults(self) -> "Faults":
+        """Those of this world, to come and in force."""
+        if self._faults is None:
+            from raysim_cluster.faults.strikes import Faults  # Only where faults are.
+
+            self._faults = Faults(self)
+        return self._faults
+
     def _abandon(self) -> None:
         """In a fork of the driver: the cluster is the parent's."""
         if self._stopped:
             return
         self._stopped = True
+        if self._faults is not None:
+            self._faults.abandon()
         for node in self._nodes:
             node.abandon()
         for host in (self._host, self._keeping):
@@ -207,33 +280,38 @@ class ClusterWorld:
             self._session,
             self._head_id,
             WorkerId(os.urandom(UNIQUE_ID_BYTES)),
-            config=self._options.config,
-            seed=self._options.seed,
+            config=self.options.config,
+            seed=self.options.seed,
             name="driver" if self._drivers == 1 else f"driver-{self._drivers}",
-            journal=self._options.journal,
+            journal=self.options.journal,
         )
 
     def _keep_journal(self, driver: DriverHost) -> Address | None:
         """Where nodes and workers send what they note: nowhere, to the driver, or to one who outlives it."""
-        journal = self._options.journal
+        journal = self.options.journal
         if journal is None:
             return None
-        if not self._options.shared:
+        if not self.options.shared:
             return driver.address
         host = self._keeping = UserHost(
             self._session,
             self._head_id,
             WorkerId(os.urandom(UNIQUE_ID_BYTES)),
-            config=self._options.config,
-            seed=self._options.seed,
+            config=self.options.config,
+            seed=self.options.seed,
             name="journal",
         )
         host.attach(Process([JournalKeeper(journal)]))
         host.pump.start()  # Its helper thread does all the work: nobody blocks here.
         return host.address
 
+    def _start(self, node: NodeProcess) -> None:
+        """One that joins the head."""
+        options = self.options
+        node.start(self._nodes[0].address, options.config, options.seed, self._keeper)
+
     def _start_nodes(self, head_plan: NodePlan) -> None:
-        options = self._options
+        options = self.options
         count = len(options.nodes)
         # All boot at once; only the last step of the others needs the head.
         plans = [self._plan(i, n, count) for i, n in enumerate(options.nodes[1:], start=1)]
@@ -241,9 +319,9 @@ class ClusterWorld:
             self._nodes.append(NodeProcess(self._session, plan, self._folder))
         head, *others = self._nodes
         head.start(None, options.config, options.seed, self._keeper)
-        address = head.ready()
+        head.ready()
         for process in others:
-            process.start(address, options.config, options.seed, self._keeper)
+            self._start(process)
         for process in others:
             process.ready()
 
@@ -262,6 +340,6 @@ class ClusterWorld:
             fixed(quantities),
             node.labels,
             store,
-            self._options.log_to_driver,
-            self._options.isolation,
+            self.options.log_to_driver,
+            self.options.isolation,
         )

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from raysim.faults import Fault, Order, PlannedFault, parse_order
+from raysim.faults import Fault, Order, PlannedFault, parse_order, read_faults
 from raysim.faults.buggify import Buggified
 from raysim.spec.autoscaling import NodeMarket
 from raysim.tape import Tape
@@ -36,15 +36,6 @@ class SimOptions(msgspec.Struct, frozen=True):
     """How long after that the program may still run: a longer one fails. See raysim.faults.convergence."""
     wire: bool = False
     """Encode and decode every message, as between processes: slower, finds what does not survive it."""
-
-
-def _faults(value: object) -> tuple[Fault | PlannedFault, ...]:
-    if not isinstance(value, (list, tuple)):
-        raise TypeError(f"faults={value!r} is not a list of faults")
-    for fault in value:
-        if not isinstance(fault, (Fault, PlannedFault)):
-            raise TypeError(f"{fault!r} is not a fault; make it with raysim.faults.parse_fault")
-    return tuple(value)
 
 
 def _order(value: object) -> Order:
@@ -90,7 +81,7 @@ def _market(value: object) -> NodeMarket:
 
 _READERS: Final[dict[str, Callable[[Any], Any]]] = {
     "network": costs_from,
-    "faults": _faults,
+    "faults": read_faults,
     "expected_makespan_ns": _nanoseconds,
     "connection_resets": _switch,
     "autoscaler": _market,

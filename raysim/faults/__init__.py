@@ -32,7 +32,7 @@ from raysim.faults.machines import (
 from raysim.faults.model import Fault
 from raysim.faults.moment import Moment
 from raysim.faults.order import Order, parse_order
-from raysim.faults.plan import PlannedFault, plan_faults
+from raysim.faults.plan import PlannedFault, fault_of, plan_faults, read_faults, scaled
 from raysim.faults.processes import (
     CrashConstructor,
     FailConstructor,
@@ -96,8 +96,11 @@ __all__ = [
     "TearGcsCommit",
     "WorkerOutOfMemory",
     "fault_from_json",
+    "fault_of",
     "fault_to_json",
     "parse_fault",
     "parse_order",
     "plan_faults",
+    "read_faults",
+    "scaled",
 ]

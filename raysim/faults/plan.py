@@ -26,6 +26,21 @@ class PlannedFault(msgspec.Struct, frozen=True):
     others: tuple[int, ...] = ()
 
 
+def fault_of(given: Fault | PlannedFault) -> Fault:
+    """Whether it is decided already or not."""
+    return given.fault if isinstance(given, PlannedFault) else given
+
+
+def read_faults(value: object) -> tuple[Fault | PlannedFault, ...]:
+    """What `init(world={"faults": ...})` was given. Raises TypeError for what is no list of faults."""
+    if not isinstance(value, (list, tuple)):
+        raise TypeError(f"faults={value!r} is not a list of faults")
+    for fault in value:
+        if not isinstance(fault, (Fault, PlannedFault)):
+            raise TypeError(f"{fault!r} is not a fault; make it with raysim.faults.parse_fault")
+    return tuple(value)
+
+
 def plan_faults(
     faults: Sequence[Fault],
     *,
@@ -48,6 +63,21 @@ def plan_faults(
             plan.dead.add(plan.named(fault, fault.node))
     ordered = sorted(moments, key=lambda moment: (moment[1].at.event != "", moment[0]))
     return tuple(plan.decide(at_ns, fault) for at_ns, fault in ordered)
+
+
+def scaled(planned: PlannedFault, factor: float) -> PlannedFault:
+    """The same where all durations are multiplied by `factor`."""
+    fault = planned.fault
+    durations = {
+        name: round(value * factor)
+        for name in ("lasting", "latency", "jitter")
+        if (value := getattr(fault, name, None)) is not None
+    }
+    return msgspec.structs.replace(
+        planned,
+        at_ns=round(planned.at_ns * factor),
+        fault=msgspec.structs.replace(fault, **durations) if durations else fault,
+    )
 
 
 def _check(fault: Fault) -> None:

@@ -66,6 +66,12 @@ def arguments_of(fault: Fault) -> dict[str, str]:
     }
 
 
+def shown_default(field: msgspec.structs.FieldInfo) -> str:
+    """The value that an argument has where it is left out, as it would be written; `any` where one is drawn."""
+    shown = _FORMS[field.name].show(field.default)
+    return ANY if field.default is None and shown == str(None) else shown
+
+
 def format_fault(fault: Fault) -> str:
     """As `parse_fault` reads it."""
     given = [f"{name}={value}" for name, value in arguments_of(fault).items()]

@@ -12,13 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Final
+from typing import Any
 
 import msgspec
 
 from raysim.api import alias
 from raysim.api.defaults import Defaults, set_defaults
 from raysim.api.session import shutdown
+from raysim.faults.support import RAY
 from raysim.journal import Escaped
 from raysim.scenario.loading import Experiment
 from raysim.scenario.problems import Problem, ScenarioError
@@ -36,9 +37,6 @@ from raysim.scenario.running import (
     what_differs,
 )
 from raysim.scenario.summary import Outcome, summarise
-
-RAY_ITSELF: Final = "ray"
-"""The backend on which `import ray` finds Ray: it needs it, and Ray's own answer is right there."""
 
 
 class ProgramRun(msgspec.Struct, frozen=True):
@@ -67,7 +65,8 @@ def run_program(experiment: Experiment, options: RunOptions) -> ProgramRun:
     notes = Notes(options.journal)
     try:
         with _preset(experiment, options):
-            status = _execute(experiment, options.backend != RAY_ITSELF)
+            # On Ray `import ray` finds Ray: the backend needs it, and its own answer is right there.
+            status = _execute(experiment, options.backend != RAY)
     finally:
         shutdown()
     wall_s = watch.seconds()  # After shutdown: until then a simulated clock may stand in its place.
@@ -93,9 +92,9 @@ def _check_program(experiment: Experiment, options: RunOptions) -> None:
         problems.append(
             f"--time-scale {options.time_scale:g} is for workflows: a program's durations are its own"
         )
-    if options.backend not in SIMULATED:
+    if options.backend == RAY:
         problems.extend(
-            f"{fault} cannot be performed on a program on {options.backend} yet; use --backend sim"
+            f"{fault} cannot be performed on a program on ray, which starts its own cluster; use --backend sim"
             for fault in experiment.scenario.faults
         )
     if problems:
@@ -113,7 +112,7 @@ def _preset(experiment: Experiment, options: RunOptions) -> Iterator[None]:
             nodes=wanted.nodes if _describes_nodes(experiment) else None,
             seed=wanted.seed if "seed" in said else None,
             policy=wanted.config.policy if "policy" in said else None,
-            world=wanted.world,
+            world={**wanted.world, **_faults(experiment, options)},
             journal=options.journal,
             entrypoint=options.command,
         )
@@ -122,6 +121,16 @@ def _preset(experiment: Experiment, options: RunOptions) -> Iterator[None]:
         yield
     finally:
         set_defaults(Defaults())
+
+
+def _faults(experiment: Experiment, options: RunOptions) -> dict[str, Any]:
+    """What goes wrong on a real cluster, from the program's `init` on."""
+    if options.backend in SIMULATED or not experiment.scenario.faults:
+        return {}
+    return {
+        "faults": experiment.scenario.faults,
+        "expected_makespan_ns": experiment.expected_makespan_ns,
+    }
 
 
 def _describes_nodes(experiment: Experiment) -> bool:

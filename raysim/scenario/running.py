@@ -12,13 +12,14 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
+from typing import Any, Protocol, cast
 
 import msgspec
 
 from raysim.backend import Backend, InitOptions, NodeOptions, World, load
 from raysim.config import MS, Config
-from raysim.faults import KillNode, PlannedFault, plan_faults
+from raysim.faults import PlannedFault, plan_faults, scaled
+from raysim.faults.support import CLUSTER, RAY, SIM, problem
 from raysim.journal import FaultInjected, Journal, NodeJoined, Note
 from raysim.scenario.loading import Experiment
 from raysim.scenario.model import Network, NodeGroup
@@ -30,7 +31,7 @@ from raysim.scenario.summary import Outcome, Summary, summarise
 from raysim.scenario.task_records import Records
 from raysim.spec.units import NANOSECONDS
 
-SIMULATED = frozenset({"sim"})
+SIMULATED = frozenset({SIM})
 """Worlds in virtual time: they take `network` and `faults` themselves, and their digest repeats."""
 
 _STEPS_OF_PROGRESS = 50
@@ -78,6 +79,13 @@ class Stopwatch:
         return time.perf_counter() - self._begun
 
 
+class _Strikes(Protocol):
+    """A real world that performs faults."""
+
+    def arm(self, faults: Sequence[PlannedFault]) -> None:
+        """From now on they strike, each at its time from now."""
+
+
 def run_workflow(experiment: Experiment, options: RunOptions) -> Run:
     """Run the experiment's workflow. Raises ScenarioError where this world cannot."""
     workflow = experiment.workflow
@@ -89,7 +97,10 @@ def run_workflow(experiment: Experiment, options: RunOptions) -> Run:
         backend = world.connect()
         nodes = _prepare(experiment, options, backend)
         notes = Notes(options.journal)
-        watch = _Watch(world, backend, options, kills_of(experiment, options), nodes)
+        planned = planned_faults(experiment, options)
+        watch = _Watch(world, backend, options, planned if options.backend == RAY else (), nodes)
+        if options.backend == CLUSTER:
+            cast(_Strikes, world).arm(planned)
         submitted = submit_workflow(workflow, backend, options.time_scale, watch.sleep_until)
         watch.until_all_ended(submitted.tokens)
         pulled = bytes_pulled(backend, options)
@@ -177,16 +188,17 @@ def world_options(experiment: Experiment, options: RunOptions) -> dict[str, Any]
     }
 
 
-def kills_of(experiment: Experiment, options: RunOptions) -> tuple[PlannedFault, ...]:
-    """The nodes that the runner itself kills: in a real world, where no host performs faults."""
+def planned_faults(experiment: Experiment, options: RunOptions) -> tuple[PlannedFault, ...]:
+    """Decided here for a real world, where the workload begins after its preparation, in real durations."""
     if options.backend in SIMULATED:
         return ()
-    return plan_faults(
+    planned = plan_faults(
         experiment.scenario.faults,
         nodes=len(experiment.scenario.cluster.node_groups()),
         expected_makespan_ns=experiment.expected_makespan_ns,
         rng=Random(f"{experiment.scenario.seed}/faults"),
     )
+    return tuple(scaled(fault, options.time_scale) for fault in planned)
 
 
 def check_world(experiment: Experiment, options: RunOptions) -> None:
@@ -195,18 +207,13 @@ def check_world(experiment: Experiment, options: RunOptions) -> None:
     problems: list[str] = []
     if options.time_scale <= 0:
         problems.append(f"--time-scale is a factor above 0, not {options.time_scale:g}")
-    if options.backend in SIMULATED:
-        if options.time_scale != 1:
-            problems.append(
-                f"--time-scale {options.time_scale:g} is for real backends; "
-                f"on {options.backend} durations cost no time"
-            )
-    else:
-        problems.extend(
-            f"{fault} can be performed on sim only; drop it, or use --backend sim"
-            for fault in experiment.scenario.faults
-            if not isinstance(fault, KillNode) or fault.at.event
+    if options.backend in SIMULATED and options.time_scale != 1:
+        problems.append(
+            f"--time-scale {options.time_scale:g} is for real backends; "
+            f"on {options.backend} durations cost no time"
         )
+    said = (problem(options.backend, fault) for fault in experiment.scenario.faults)
+    problems.extend(what for what in said if what is not None)
     if problems:
         raise ScenarioError(Problem(str(experiment.file), None, what) for what in problems)
 
@@ -269,7 +276,7 @@ def _node(group: NodeGroup, name: str) -> NodeOptions:
 
 
 class _Watch:
-    """Waits for tokens, tells the progress, and in a real world kills nodes when their time comes."""
+    """Waits for tokens, tells the progress, and kills nodes where no world performs faults."""
 
     def __init__(
         self,
@@ -319,7 +326,7 @@ class _Watch:
     def _seconds_to_next_kill(self) -> float | None:
         if not self._kills:
             return None
-        due_s = self._kills[0].at_ns / NANOSECONDS["s"] * self._options.time_scale
+        due_s = self._kills[0].at_ns / NANOSECONDS["s"]
         return max(0.0, self._start_s + due_s - self._backend.now())
 
     def _kill_what_is_due(self) -> None:

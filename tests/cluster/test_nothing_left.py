@@ -49,6 +49,11 @@ CHILD = f'sh -c \\'{sys.executable} "$@"; true\\' sh'
 # As in a container: what was started waits, and the worker is the child of another program.
 ORPHAN = f'sh -c \\'setsid -f {sys.executable} "$@"; exec sleep 1000\\' sh'
 
+def strike(text):
+    from raysim.api.session import current_world
+    from raysim.faults import parse_fault
+    return current_world().strike(parse_fault(text))
+
 def begin(nodes=1, env=None):
     context = ray.init(backend="cluster", num_cpus=2, nodes=nodes, object_store_memory=32 << 20)
     actor = Actor.remote()
@@ -151,6 +156,13 @@ ENDS = {
     ),
     "shuts down while workers run that are children of nobody": (
         "own = {'py_executable': ORPHAN}\nbegin(env=own)\nray.shutdown()"
+    ),
+    "kills itself while all its nodes stand still": (
+        "begin(2)\nstrike('pause_node(at=0, node=0, lasting=1h)')\n"
+        "strike('pause_node(at=0, node=1, lasting=1h)')\nos.kill(os.getpid(), 9)"
+    ),
+    "kills itself while a worker stands still": (
+        "kept = begin()\nstrike('pause_worker(at=0, node=0, lasting=1h)')\nos.kill(os.getpid(), 9)"
     ),
     "kills itself while an environment is made": (
         "slow = {'pip': {'packages': ['.'], 'pip_version': '==99.99'}}\n"

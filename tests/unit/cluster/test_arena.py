@@ -180,3 +180,13 @@ def test_views_outlive_the_arena_of_their_process(arena: Arena) -> None:
     view = access.view(0, 10, lambda: None)
     arena.close()
     assert bytes(view) == b"still here"
+
+
+def test_a_store_that_a_fault_has_full_takes_what_is_left_to_it() -> None:
+    arena = Arena.create(1 << 20)
+    store = ArenaStore(arena)
+    store.create(1000)
+    store.limit = 2 * 1024
+    assert store.create(1025) is None
+    assert store.create(512) is not None
+    arena.close()

@@ -4,6 +4,7 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 from zlib import crc32
 
@@ -215,3 +216,36 @@ def test_a_folder_that_cannot_be_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ValueError, match=r"No object can be spilled to .*file/x.*Not a directory"):
         make_folders([str(tmp_path / "file" / "x")])
+
+
+def test_a_disk_that_a_fault_has_full_takes_nothing_and_keeps_what_it_has(make, tmp_path) -> None:
+    rig = make([str(tmp_path)])
+    rig.write(1, b"x" * 2000)
+    rig.disk.full = True
+    assert "No space left" in rig.write(2, b"y").problem
+    assert rig.disk.usage() == 1
+    assert rig.read(1, 0, 2000).data == b"x" * 2000
+    rig.disk.full = False
+    assert rig.write(2, b"y").problem == ""
+
+
+def test_a_file_that_a_fault_spoils_is_gone_or_has_a_wrong_byte(make, tmp_path) -> None:
+    rig = make([str(tmp_path)])
+    assert rig.disk.spoil(Random(1), lose=True) == ""
+    written = rig.write(1, b"x" * 2000)
+    assert "of file 1" in rig.disk.spoil(Random(1), lose=False)
+    assert list(rig.read(1, 0, 2000).checksums) != list(written.checksums[0])
+    assert rig.disk.spoil(Random(1), lose=True) == "file 1"
+    assert "the file ends at byte 0" in rig.read(1, 0, 2000).problem
+    assert rig.disk.spoil(Random(1), lose=True) == ""
+
+
+def test_a_disk_that_a_fault_makes_slower_waits_so_much_longer(make, tmp_path, monkeypatch) -> None:
+    waited = []
+    monkeypatch.setattr(disk_module.time, "sleep", waited.append)
+    rig = make([str(tmp_path)])
+    rig.write(1, b"x")
+    assert waited == []
+    rig.disk.factor = 10
+    rig.write(2, b"x")
+    assert len(waited) == 1

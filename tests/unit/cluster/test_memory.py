@@ -70,3 +70,10 @@ def test_with_a_limit_only_workers_count():
     assert usage.total == GIB
     assert usage.used > 1 << 20
     assert usage.of_worker(2) == usage.of_worker(3) == 0
+
+
+def test_under_pressure_all_memory_counts_as_used():
+    gauge = Gauge(Config(memory_limit_bytes=GIB), dict)
+    assert gauge.read().used == 0
+    gauge.pressed = True
+    assert gauge.read().used == gauge.read().total == GIB

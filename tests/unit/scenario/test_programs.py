@@ -4,7 +4,8 @@ import sys
 
 import pytest
 
-from raysim.faults import KillNode, Moment
+from raysim.faults import ClockJump, KillNode, Moment, parse_fault
+from raysim.journal import FaultInjected
 from raysim.scenario.loading import experiment_of_program
 from raysim.scenario.problems import ScenarioError
 from raysim.scenario.programs import run_program
@@ -108,12 +109,65 @@ def test_the_same_seed_gives_the_same_digest(run):
     [
         (RunOptions(backend="cluster", time_scale=0.5), {}, "a program's durations are its own"),
         (
-            RunOptions(backend="cluster"),
+            RunOptions(backend="ray"),
             {"nodes": 2, "faults": [KillNode(at=Moment(ns=1))]},
-            "cannot be performed on a program on cluster yet",
+            "cannot be performed on a program on ray",
+        ),
+        (
+            RunOptions(backend="cluster"),
+            {"nodes": 2, "faults": [ClockJump(at=Moment(ns=1))]},
+            r"clock_jump\(at=1ns\) cannot be performed on cluster: .* use --backend sim",
         ),
     ],
 )
 def test_what_cannot_be_done_to_a_program_is_refused(run, options, changes, says):
     with pytest.raises(ScenarioError, match=says):
         run("print('never')", options=options, **changes)
+
+
+UNDER_FAULTS = """
+import time
+import ray
+
+@ray.remote(max_retries=-1)
+def square(n):
+    time.sleep(0.05)
+    return n * n
+
+@ray.remote(max_restarts=-1, max_task_retries=-1)
+class Store:
+    def __init__(self):
+        self.kept = {}
+
+    def keep(self, key, value):
+        self.kept[key] = value
+        return value
+
+store = Store.options(name="store").remote()
+squares = [square.remote(n) for n in range(20)]
+kept = [store.keep.remote(n, ref) for n, ref in enumerate(squares)]
+print(sum(ray.get(squares)), ray.get(kept))
+"""
+
+
+def test_a_program_prints_the_same_under_the_same_faults_on_each_backend(run, capfd):
+    faults = [
+        parse_fault(text)
+        for text in (
+            "kill_worker(at=task_ended*3)",
+            "kill_actor(at=task_ended*6, actor=store)",
+            "pause_node(at=task_ended*9, node=1, lasting=100ms)",
+            "isolate(at=task_ended*12, node=1, lasting=100ms)",
+            "delay(at=0, nodes=half, latency=2ms, jitter=3ms)",
+        )
+    ]
+    printed = {}
+    for backend in ("sim", "cluster"):
+        options = RunOptions(backend=backend)
+        done = run(UNDER_FAULTS, options=options, nodes=2, cpus=2, faults=faults)
+        assert done.status == 0
+        printed[backend] = capfd.readouterr().out
+        struck = {note.kind for note in done.run.journal.notes(FaultInjected)}
+        assert {"kill_worker", "kill_actor", "delay"} <= struck
+    squares = [n * n for n in range(20)]
+    assert printed == dict.fromkeys(("sim", "cluster"), f"{sum(squares)} {squares}\n")

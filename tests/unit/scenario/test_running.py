@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from raysim.faults import KillNode, KillWorker, Moment
+from raysim.faults import Delay, KillNode, KillWorker, Loss, Moment, PauseNode
 from raysim.journal import FaultInjected, NodeJoined, TaskEnded
 from raysim.scenario import running
 from raysim.scenario.folder import write_run
@@ -34,12 +34,13 @@ class Ref:
 
 
 class World:
-    """A task ends each second; killing a node is only remembered."""
+    """A task ends each second; killing a node, and faults that are armed, are only remembered."""
 
     def __init__(self, options):
         self.options = options
         self.clock_s = 100.0
         self.killed = []
+        self.armed = None
         self.stopped = False
         self.submitted = []
         self._ids = IdSource(driver_task(job_id(1)))
@@ -65,6 +66,9 @@ class World:
 
     def available_resources(self):
         return {"CPU": sum(node.num_cpus for node in self.options.nodes)}
+
+    def arm(self, faults):
+        self.armed = (self.clock_s, faults)
 
     def kill_node(self, node_id):
         self.killed.append((self.clock_s - self.begun_s, node_id))
@@ -102,7 +106,7 @@ def worlds(monkeypatch):
     made = []
 
     def load(name):
-        assert name in ("sim", "cluster")
+        assert name in ("sim", "cluster", "ray")
 
         def create(options):
             made.append(World(options))
@@ -149,26 +153,42 @@ def test_a_simulated_world_is_told_its_links_and_its_faults(worlds):
     assert worlds[0].killed == []
 
 
-def test_in_a_real_world_the_runner_kills_the_node_at_its_scaled_time(worlds):
+def test_a_real_world_gets_its_faults_where_the_workload_begins_in_real_durations(worlds):
+    faults = [
+        PauseNode(at=Moment(ns=4 * SECOND), node=1, lasting=2 * SECOND),
+        Delay(at=Moment(share=0.5), nodes="half", latency=10_000_000),
+    ]
+    run_workflow(ten(faults=faults), RunOptions(backend="cluster", time_scale=0.5))
+    clock_s, armed = worlds[0].armed
+    assert clock_s == worlds[0].begun_s
+    delay, pause = armed
+    assert (delay.at_ns, delay.fault.latency, len(delay.nodes)) == (
+        round(20 / 6 * SECOND * 0.25),
+        5_000_000,
+        1,
+    )
+    assert (pause.at_ns, pause.node, pause.fault.lasting) == (2 * SECOND, 1, SECOND)
+    assert worlds[0].options.world == {}
+
+
+def test_where_the_world_performs_no_faults_the_runner_kills_the_node_at_its_scaled_time(worlds):
     faults = [
         KillNode(at=Moment(ns=9 * SECOND), node=2),
         KillNode(at=Moment(ns=5 * SECOND), node=1),
     ]
-    run = run_workflow(ten(faults=faults), RunOptions(backend="cluster", time_scale=0.5))
+    run = run_workflow(ten(faults=faults), RunOptions(backend="ray", time_scale=0.5))
     assert worlds[0].killed == [(2.5, "10"), (4.5, "20")]
     assert {record.node for record in run.records} == {"node-1"}
     assert run.summary.makespan_s == pytest.approx(21)
     assert worlds[0].options.world == {}
     assert (run.summary.digest, run.summary.bytes_moved) == (None, None)
-    assert run.notes == (
-        "network: cluster uses the links that there are, not those of the scenario",
-    )
+    assert run.notes == ("network: ray uses the links that there are, not those of the scenario",)
 
 
 def test_a_real_world_s_nodes_and_kills_are_noted_where_the_workload_begins(worlds):
     """Its GCS notes them in another process, which this journal never sees."""
     fault = KillNode(at=Moment(ns=5 * SECOND), node=1)
-    run = run_workflow(ten(faults=[fault]), RunOptions(backend="cluster"))
+    run = run_workflow(ten(faults=[fault]), RunOptions(backend="ray"))
     joined = [note.name for note in run.journal.notes(NodeJoined)]
     assert joined == ["node-0", "node-1", "node-2"]
     ((time_ns, note),) = [
@@ -219,8 +239,18 @@ def test_the_world_is_stopped_when_the_run_breaks(worlds):
         (RunOptions(backend="cluster", time_scale=0), [], "a factor above 0, not 0"),
         (
             RunOptions(backend="cluster"),
+            [Loss(at=Moment(ns=SECOND))],
+            r"loss\(at=1s\) cannot be performed on cluster: .* use --backend sim",
+        ),
+        (
+            RunOptions(backend="ray"),
             [KillWorker(at=Moment(ns=SECOND))],
-            r"kill_worker\(at=1s\) can be performed on sim only",
+            r"kill_worker\(at=1s\) cannot be performed on ray",
+        ),
+        (
+            RunOptions(backend="ray"),
+            [KillNode(at=Moment(event="node_lost"), node=1)],
+            r"kill_node\(at=node_lost, node=1\) cannot .*give a time",
         ),
     ],
 )

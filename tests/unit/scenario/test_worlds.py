@@ -2,7 +2,8 @@
 
 import pytest
 
-from raysim.faults import KillNode, KillWorker, Moment
+from raysim.faults import KillNode, KillWorker, Moment, parse_fault
+from raysim.journal import FaultInjected
 from raysim.scenario.loading import experiment_of_workflow
 from raysim.scenario.model import Network
 from raysim.scenario.running import RunOptions, run_workflow
@@ -88,9 +89,17 @@ def test_real_processes_respect_every_edge_and_take_the_simulated_time(repositor
     assert 0.75 * simulated <= min(makespans) <= 1.25 * simulated
 
 
-def test_a_killed_node_process_leaves_no_task_undone(repository):
-    faults = [KillNode(at=Moment(share=0.5), node=1)]
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["kill_node(at=50%, node=1)"],
+        ["kill_worker(at=task_ended*5)", "pause_node(at=30%, node=2, lasting=10s)", "delay(at=0)"],
+    ],
+)
+def test_what_strikes_real_processes_leaves_no_task_undone(repository, texts):
+    faults = [parse_fault(text) for text in texts]
     experiment = mosaic(repository, nodes=3, cpus=2, faults=faults)
     run = run_workflow(experiment, RunOptions(backend="cluster", time_scale=0.02))
     assert run.summary.failed == 0
     assert sum(record.ran is not None for record in run.records) == 107
+    assert len(run.journal.notes(FaultInjected)) == len(texts)

@@ -1,0 +1,1 @@
+"""Performs the faults of a run at their moments. Never decides which: see raysim.faults.plan."""

@@ -1,0 +1,162 @@
+"""What faults do inside a node's process, when its driver says so. Never when, and never to whom on other nodes."""
+
+import signal
+from typing import TYPE_CHECKING, Final
+
+from raysim.protocol.gcs import Gcs
+from raysim.protocol.raylet import Raylet
+from raysim.protocol.raylet.workers import Worker
+from raysim.spec.actor import ActorState
+from raysim.spec.address import Address
+from raysim_cluster.arena import ArenaStore
+from raysim_cluster.control import (
+    Done,
+    FindActors,
+    GoOn,
+    LimitStore,
+    Order,
+    Place,
+    SetDisk,
+    SetLinks,
+    SetPressure,
+    SignalWorker,
+    SpoilFile,
+    StopWorkers,
+    Strike,
+)
+from raysim_cluster.disk import NodeDisk
+from raysim_cluster.disturbed import Disturbed, LinkRule
+from raysim_cluster.memory import Gauge
+
+if TYPE_CHECKING:
+    from raysim_cluster.node import ForkLauncher, NodeHost
+
+_PURPOSE: Final = "faults"
+
+
+class Stricken:
+    """The node's parts, as faults see them."""
+
+    def __init__(
+        self,
+        host: "NodeHost",
+        raylet: Raylet,
+        gcs: Gcs | None,
+        launcher: "ForkLauncher",
+        disk: NodeDisk,
+        store: ArenaStore,
+        gauge: Gauge,
+    ) -> None:
+        self._host = host
+        self._raylet = raylet
+        self._gcs = gcs
+        self._launcher = launcher
+        self._disk = disk
+        self._store = store
+        self._gauge = gauge
+        self._limits: dict[int, int] = {}
+        self._rules: list[LinkRule] = []
+        host.transport.joined = self._tell_of_links
+
+    def obey(self, order: Order) -> Done:
+        done = self._perform(order.strike)
+        done.number = order.number
+        return done
+
+    def _perform(self, strike: Strike) -> Done:
+        match strike:
+            case SignalWorker():
+                return self._signal_worker(strike)
+            case StopWorkers():
+                return self._stop_workers()
+            case GoOn(tokens=tokens):
+                self._launcher.signal(tokens, signal.SIGCONT)
+                return Done()
+            case FindActors(actor=actor):
+                return self._find_actors(actor)
+            case SetLinks(rules=rules):
+                return self._set_links(rules)
+            case SetDisk(full=full, factor=factor):
+                self._disk.full, self._disk.factor = full, factor
+                return Done(target="its disk")
+            case SpoilFile(lose=lose):
+                return Done(target=self._disk.spoil(self._host.rng(_PURPOSE), lose))
+            case LimitStore(fault=fault, room=room):
+                return self._limit_store(fault, room)
+            case SetPressure(on=on):
+                return self._press(on)
+
+    # --- workers ----------------------------------------------------------------------------------
+
+    def _signal_worker(self, strike: SignalWorker) -> Done:
+        worker = self._chosen(strike)
+        if worker is None:
+            return Done()
+        self._launcher.signal([worker.token], strike.signal)
+        return Done(target=f"worker-{worker.token}", tokens=[worker.token])
+
+    def _chosen(self, strike: SignalWorker) -> Worker | None:
+        workers = self._raylet.pool.workers
+        if strike.worker_id is not None:
+            return workers.get(strike.worker_id)
+        at_work = [worker for worker in workers.values() if worker.lease is not None]
+        candidates = at_work or ([] if strike.busy else list(workers.values()))
+        if not candidates:
+            return None
+        if strike.last:
+            return max(candidates, key=_began)
+        return self._host.rng(_PURPOSE).choice(candidates)
+
+    def _stop_workers(self) -> Done:
+        """Every one that was asked for before is stopped: the fork-server takes one order after another."""
+        self._launcher.signal(None, signal.SIGSTOP)
+        return Done(target="its workers")
+
+    def _find_actors(self, name: str) -> Done:
+        assert self._gcs is not None, "only the head knows all actors"
+        found = [
+            Place(actor.process.raylet.node_id, actor.process.worker.worker_id)
+            for actor in self._gcs.actors.directory.live.values()
+            if actor.process is not None
+            and actor.state is ActorState.ALIVE
+            and name in ("", actor.spec.name, actor.spec.class_name)
+        ]
+        return Done(target="actors", actors=found)
+
+    # --- links ------------------------------------------------------------------------------------
+
+    def _set_links(self, rules: list[LinkRule]) -> Done:
+        self._rules = rules
+        host = self._host
+        host.obey(rules)
+        for process in host.transport.peers_of(host.address.node_id):
+            host.send(process, Disturbed(rules))
+        return Done(target="its links")
+
+    def _tell_of_links(self, process: Address) -> None:
+        """One of this node's is new, and knows nothing of what is in force."""
+        if self._rules and process.node_id == self._host.address.node_id:
+            self._host.send(process, Disturbed(self._rules))
+
+    # --- store and memory -------------------------------------------------------------------------
+
+    def _limit_store(self, fault: int, room: int | None) -> Done:
+        store = self._store
+        if room is None:
+            self._limits.pop(fault, None)
+        else:
+            self._limits[fault] = store.used() + room
+        store.limit = min([store.capacity, *self._limits.values()])
+        if room is None:
+            self._raylet.store.room.serve()
+        return Done(target="its store")
+
+    def _press(self, on: bool) -> Done:
+        self._gauge.pressed = on
+        if on:
+            self._raylet.memory.measured(self._gauge.read())
+        return Done(target="its memory")
+
+
+def _began(worker: Worker) -> int:
+    return worker.lease.since_ns if worker.lease is not None else 0

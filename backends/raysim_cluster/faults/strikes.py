@@ -1,0 +1,295 @@
+"""When faults strike and when they are over. Never what they do: see the modules beside this one.
+
+A thread of the driver's process does it all, so that neither the program nor the protocol waits for it. It
+ends with that process: workers are killed then, and a node's process that stands still goes on, to see it.
+"""
+
+import os
+import select
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from heapq import heappop, heappush
+from random import Random
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from raysim.config import MS
+from raysim.faults import Fault, Heal, PlannedFault, fault_of, plan_faults
+from raysim.faults.moment import Moment, event_of
+from raysim.faults.support import CLUSTER, check
+from raysim.journal import FaultInjected, Note
+from raysim_cluster.control import Done, Strike
+from raysim_cluster.faults import links, machines, processes
+from raysim_cluster.faults.effect import Effect, Perform
+from raysim_cluster.faults.links import Rule
+from raysim_cluster.faults.nodes import Node, Then
+
+if TYPE_CHECKING:
+    from raysim_cluster.world import ClusterWorld
+
+PERFORMED: Final[dict[type[Fault], Perform]] = {
+    **processes.PERFORMED,
+    **links.PERFORMED,
+    **machines.PERFORMED,
+}
+
+FAULTS: Final = "faults"
+"""Whose notes in the journal say what struck."""
+
+
+class Faults:
+    """All faults of a world: those to come, and those in force."""
+
+    def __init__(self, world: "ClusterWorld") -> None:
+        self._world = world
+        self.config = world.options.config
+        self.nodes: list[Node] = []
+        self.rules: list[Rule] = []
+        """Of links, those in force."""
+        self._streams: dict[str, Random] = {}
+        self._numbers = 0
+        self._timers: list[tuple[int, int, Callable[[], None]]] = []
+        self._awaited: list[tuple[PlannedFault, int]] = []
+        """Those that wait for an event, and how often it has to happen still."""
+        self._follows = False
+        self._in_force: list[Callable[[], None]] = []
+        self._posted: deque[Callable[[], None]] = deque()
+        """What other threads have for ours."""
+        self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._gate = threading.Lock()
+        """Nobody rings the bell once it is closing."""
+        self._closing = False
+        self._asking: dict[threading.Event, None] = {}
+        self._comers: list[threading.Thread] = []
+        self._thread: threading.Thread | None = None
+
+    # --- from the driver's threads ----------------------------------------------------------------
+
+    def plan(self, faults: Sequence[Fault | PlannedFault]) -> list[PlannedFault]:
+        """Decide those that are not decided. Raises ValueError for one that this cluster cannot have."""
+        check(CLUSTER, tuple(map(fault_of, faults)))
+        planned = [fault for fault in faults if isinstance(fault, PlannedFault)]
+        names = self._world.node_names()
+        planned += plan_faults(
+            [fault for fault in faults if isinstance(fault, Fault)],
+            nodes=len(names),
+            expected_makespan_ns=self._world.options.world.get("expected_makespan_ns"),
+            rng=self.rng("faults: plan"),
+            names=names,
+        )
+        return planned
+
+    def arm(self, planned: Sequence[PlannedFault]) -> None:
+        """From now on these strike, each at its time from now."""
+        if not planned:
+            return
+        begun = time.monotonic_ns()
+        journal = self._world.options.journal
+        if journal is not None and any(one.fault.at.event for one in planned):
+            if not self._follows:
+                journal.follow(self._noted)
+            self._follows = True
+
+        def arm() -> None:
+            for one in planned:
+                if one.fault.at.event:
+                    self._awaited.append((one, one.fault.at.count))
+                else:
+                    passed = time.monotonic_ns() - begun
+                    self.expect(one.at_ns - passed, partial(self._strike, one))
+
+        self._post(arm)
+
+    def strike_now(self, fault: Fault) -> str:
+        """Whatever its moment says. Whom it struck, for people, once it has."""
+        (planned,) = self.plan([msgspec.structs.replace(fault, at=Moment())])
+        told: list[str] = []
+        struck = threading.Event()
+
+        def answer(target: str) -> None:
+            told.append(target)
+            struck.set()
+
+        self._asking[struck] = None
+        self._post(lambda: self._strike(planned, answer))
+        struck.wait()
+        del self._asking[struck]
+        return told[0] if told else "nobody, as the cluster has ended"
+
+    def stop(self) -> None:
+        """No fault strikes any more, and no node's process stands still."""
+        with self._gate:
+            self._closing = True
+            os.eventfd_write(self._bell, 1)
+        if self._thread is not None:
+            self._thread.join()
+        for struck in tuple(self._asking):
+            struck.set()
+        for comer in self._comers:
+            comer.join()
+        for node in self.nodes:
+            while node.process.is_paused:
+                node.process.go_on()
+            node.close()
+        os.close(self._bell)
+
+    def abandon(self) -> None:
+        """In a fork, where the thread is not."""
+        for node in self.nodes:
+            node.abandon()
+        os.close(self._bell)
+
+    # --- what performing asks -----------------------------------------------------------------------
+
+    def rng(self, purpose: str) -> Random:
+        stream = self._streams.get(purpose)
+        if stream is None:
+            stream = self._streams[purpose] = Random(f"{self._world.options.seed}/{purpose}")
+        return stream
+
+    def next_number(self) -> int:
+        self._numbers += 1
+        return self._numbers
+
+    def order(self, node: Node, strike: Strike, then: Then = lambda done: None) -> None:
+        """`then` gets the answer. A node that stands still answers when it goes on."""
+        node.order(self.next_number(), strike, then)
+
+    def order_all(self, orders: Sequence[tuple[Node, Strike]], then: Callable[[], None]) -> None:
+        """`then`: once all have answered that do not stand still."""
+        awaited = [node for node, _ in orders if not node.process.is_paused]
+        left = len(awaited)
+
+        def answered(done: Done) -> None:
+            nonlocal left
+            left -= 1
+            if not left:
+                then()
+
+        if not left:
+            then()
+        for node, strike in orders:
+            self.order(node, strike, answered if node in awaited else lambda done: None)
+
+    def expect(self, delay_ns: int, action: Callable[[], None]) -> None:
+        due_ns = time.monotonic_ns() + delay_ns
+        heappush(self._timers, (due_ns, self.next_number(), action))
+
+    def come_back(self, node: Node) -> None:
+        """An equal one in its place. It takes a while to start, in which other faults strike."""
+
+        def start() -> None:
+            self._world.start_again(node.process)
+            self._post(lambda: None)  # It is to be met.
+
+        comer = threading.Thread(target=start, name="raysim-restart")
+        self._comers.append(comer)
+        comer.start()
+
+    # --- our own thread -----------------------------------------------------------------------------
+
+    def _post(self, action: Callable[[], None]) -> None:
+        with self._gate:
+            if self._closing:
+                return
+            self._posted.append(action)
+            os.eventfd_write(self._bell, 1)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="raysim-faults", daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        while not self._closing:
+            self._wait()
+            self._meet_newcomers()
+            while self._posted and not self._closing:
+                self._posted.popleft()()
+            now = time.monotonic_ns()
+            while self._timers and self._timers[0][0] <= now and not self._closing:
+                heappop(self._timers)[2]()
+
+    def _wait(self) -> None:
+        """Until a node answers, a fault's time has come, or somebody rings."""
+        poll = select.poll()
+        poll.register(self._bell, select.POLLIN)
+        open_ones = {node.channel.fileno(): node for node in self.nodes if node.is_open}
+        for fd in open_ones:
+            poll.register(fd, select.POLLIN)
+        milliseconds = None
+        if self._timers:
+            milliseconds = max(0, -(-(self._timers[0][0] - time.monotonic_ns()) // MS))
+        for fd, _ in poll.poll(milliseconds):
+            if fd == self._bell:
+                os.eventfd_read(self._bell)
+            else:
+                open_ones[fd].answer()
+
+    def _strike(self, planned: PlannedFault, answer: Callable[[str], None] | None = None) -> None:
+        fault = planned.fault
+
+        def told(effect: Effect) -> None:
+            self._struck(fault, effect)
+            if answer is not None:
+                answer(effect.target)
+
+        if isinstance(fault, Heal):
+            self._undo_all()
+            told(Effect("all that lasts"))
+        else:
+            PERFORMED[type(fault)](self, planned, fault, told)
+
+    def _struck(self, fault: Fault, effect: Effect) -> None:
+        self._world.note(FAULTS, FaultInjected(fault.tag(), effect.target))
+        undo = effect.undo
+        if undo is None:
+            return
+        self._in_force.append(undo)
+        lasting_ns: int | None = getattr(fault, "lasting", None)
+        if lasting_ns is not None:
+            self.expect(lasting_ns, lambda: self._over(undo))
+
+    def _over(self, undo: Callable[[], None]) -> None:
+        """What lasts ends, unless it was ended before."""
+        if undo in self._in_force:
+            self._in_force.remove(undo)
+            undo()
+
+    def _undo_all(self) -> None:
+        in_force, self._in_force = self._in_force, []
+        for undo in in_force:
+            undo()
+
+    def _noted(self, note: object) -> None:
+        """From whichever thread writes the journal: something happened that a fault may wait for."""
+        if self._closing or not isinstance(note, Note):
+            return
+        event = event_of(note)
+        if event is not None:
+            self._post(lambda: self._happened(event))
+
+    def _happened(self, event: str) -> None:
+        left: list[tuple[PlannedFault, int]] = []
+        for planned, count in self._awaited:
+            if planned.fault.at.event != event:
+                left.append((planned, count))
+            elif count > 1:
+                left.append((planned, count - 1))
+            else:
+                self.expect(planned.at_ns, partial(self._strike, planned))
+        self._awaited = left
+
+    def _meet_newcomers(self) -> None:
+        """Nodes are added at any time, and come back."""
+        for index, process in enumerate(self._world.node_processes()):
+            if index == len(self.nodes):
+                self.nodes.append(Node(index, process))
+            elif self.nodes[index].process is not process:
+                self.nodes[index].replace(process)
+            else:
+                continue
+            if self.rules:
+                links.tell(self, lambda: None)
