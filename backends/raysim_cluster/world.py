@@ -231,8 +231,12 @@ class ClusterWorld:
     def start_again(self, node: NodeProcess) -> None:
         """An equal node in its place, which has nothing of it."""
         process = NodeProcess(self._session, node.plan.again(), self._folder)
-        self._start(process)
-        process.ready()
+        try:
+            self._start(process)
+            process.ready()
+        except BaseException:
+            process.kill()
+            raise
         self._nodes[self._nodes.index(node)] = process
 
     def note(self, process: str, note: "Note") -> None:

@@ -62,6 +62,10 @@ def state(pid: int) -> str:
         return ""
 
 
+def is_gone(pid: int) -> bool:
+    return state(pid) in ("", "Z")
+
+
 def strike(text: str) -> str:
     target: str = current_world().strike(parse_fault(text))
     return target

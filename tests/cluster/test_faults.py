@@ -13,7 +13,17 @@ import raysim as ray
 from raysim.api.session import current_world
 from raysim.journal import Journal, NodeLost, WorkerLost
 from tests.cluster.inspection import assert_nothing_left, until
-from tests.cluster.striking import FOREVER, Keeper, on, standing_still, state, strike, whose, work
+from tests.cluster.striking import (
+    FOREVER,
+    Keeper,
+    is_gone,
+    on,
+    standing_still,
+    state,
+    strike,
+    whose,
+    work,
+)
 
 
 @pytest.fixture(scope="module")
@@ -142,9 +152,11 @@ def test_processes_that_start_later_know_of_the_cut(journal: Journal) -> None:
 def test_a_killed_actor_restarts_if_it_may(journal: Journal) -> None:
     kept = Keeper.options(name="kept", max_restarts=1, max_task_retries=-1).remote()
     lost = Keeper.options(name="lost").remote()
-    assert [calls for calls, _ in ray.get([kept.call.remote(), lost.call.remote()])] == [1, 1]
+    (first, one), (second, other) = ray.get([kept.call.remote(), lost.call.remote()])
+    assert (first, second) == (1, 1)
     for name in ("kept", "lost"):
         assert "worker" in strike(f"kill_actor(at=0, actor={name})")
+    assert until(lambda: is_gone(one) and is_gone(other))
     assert ray.get(kept.call.remote())[0] == 1
     with pytest.raises(ray.exceptions.ActorDiedError):
         ray.get(lost.call.remote())

@@ -42,10 +42,11 @@ def fill_store(faults: "Faults", planned: PlannedFault, fault: FillStore, told: 
 
 def fill_disk(faults: "Faults", planned: PlannedFault, fault: FillDisk, told: Told) -> None:
     node = faults.nodes[planned.node]
-    node.full += 1
+    machine = node.machine
+    machine.full += 1
 
     def end() -> None:
-        node.full -= 1
+        machine.full -= 1
         faults.order(node, _disk(node))
 
     faults.order(node, _disk(node), lambda done: told(_effect(node, done, end)))
@@ -53,17 +54,18 @@ def fill_disk(faults: "Faults", planned: PlannedFault, fault: FillDisk, told: To
 
 def slow_disk(faults: "Faults", planned: PlannedFault, fault: SlowDisk, told: Told) -> None:
     node = faults.nodes[planned.node]
-    node.slow.append(fault.factor)
+    machine = node.machine
+    machine.slow.append(fault.factor)
 
     def end() -> None:
-        node.slow.remove(fault.factor)
+        machine.slow.remove(fault.factor)
         faults.order(node, _disk(node))
 
     faults.order(node, _disk(node), lambda done: told(_effect(node, done, end)))
 
 
 def _disk(node: "Node") -> SetDisk:
-    return SetDisk(node.full > 0, prod(node.slow))
+    return SetDisk(node.machine.full > 0, prod(node.machine.slow))
 
 
 def break_spilled(
@@ -99,11 +101,12 @@ def memory_pressure(
     if not faults.config.memory_monitor_refresh_ns:
         told(Effect(f"{node.name}, which never looks at its memory"))
         return
-    node.pressed += 1
+    machine = node.machine
+    machine.pressed += 1
 
     def end() -> None:
-        node.pressed -= 1
-        faults.order(node, SetPressure(node.pressed > 0))
+        machine.pressed -= 1
+        faults.order(node, SetPressure(node.machine.pressed > 0))
 
     faults.order(node, SetPressure(True), lambda done: told(_effect(node, done, end)))
 

@@ -3,11 +3,24 @@
 from collections.abc import Callable
 from typing import TypeAlias
 
+import msgspec
+
 from raysim.spec.ids import NodeId
 from raysim_cluster.control import Done, Order, Strike
 from raysim_cluster.launch import NodeProcess
 
 Then: TypeAlias = Callable[[Done], None]
+
+
+class Machine(msgspec.Struct, eq=False):
+    """What faults have done to a node that lasts; one that is restarted has a new one."""
+
+    full: int = 0
+    """Faults that have its disk full."""
+    slow: list[float] = []
+    """How many times slower each fault makes its disk."""
+    pressed: int = 0
+    """Faults that have its memory used."""
 
 
 class Node:
@@ -24,12 +37,7 @@ class Node:
         """Of our own: the process may be ended, and its channel closed, by others at any time."""
         self.is_open = True
         self._waiting: dict[int, Then] = {}
-        self.full = 0
-        """Faults that have its disk full."""
-        self.slow: list[float] = []
-        """How many times slower each fault makes it."""
-        self.pressed = 0
-        """Faults that have its memory used."""
+        self.machine = Machine()
 
     def replace(self, process: NodeProcess) -> None:
         self.close()

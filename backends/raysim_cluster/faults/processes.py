@@ -46,15 +46,17 @@ def pause_node(faults: "Faults", planned: PlannedFault, fault: PauseNode, told: 
     """Its workers first: the node's process has them stopped."""
     node = faults.nodes[planned.node]
 
-    def go_on() -> None:
-        node.process.go_on()
-        faults.order(node, GoOn(None))
-
     def stopped(done: Done) -> None:
         if not done.target:
             told(_dead(node))
             return
-        node.process.pause()
+        process, workers = node.process, faults.undo(node, GoOn(None))
+        process.pause()
+
+        def go_on() -> None:
+            process.go_on()
+            workers()
+
         told(Effect(node.name, go_on))
 
     faults.order(node, StopWorkers(), stopped)
@@ -108,8 +110,8 @@ def _signal(faults: "Faults", node: "Node", strike: SignalWorker, told: Told) ->
         if not done.target:
             told(Effect(f"{node.name}, which had no worker"))
         elif strike.signal == SIGSTOP:
-            undo = GoOn(done.tokens)
-            told(Effect(f"{node.name}/{done.target}", lambda: faults.order(node, undo)))
+            go_on = faults.undo(node, GoOn(done.tokens))
+            told(Effect(f"{node.name}/{done.target}", go_on))
         else:
             told(Effect(f"{node.name}/{done.target}"))
 

@@ -4,6 +4,7 @@ A thread of the driver's process does it all, so that neither the program nor th
 ends with that process: workers are killed then, and a node's process that stands still goes on, to see it.
 """
 
+import logging
 import os
 import select
 import threading
@@ -105,7 +106,8 @@ class Faults:
         self._post(arm)
 
     def strike_now(self, fault: Fault) -> str:
-        """Whatever its moment says. Whom it struck, for people, once it has."""
+        """Whatever its moment says. Whom it struck, for people, once it has: a node that stands still
+        does most things only when it goes on."""
         (planned,) = self.plan([msgspec.structs.replace(fault, at=Moment())])
         told: list[str] = []
         struck = threading.Event()
@@ -127,14 +129,14 @@ class Faults:
             os.eventfd_write(self._bell, 1)
         if self._thread is not None:
             self._thread.join()
-        for struck in tuple(self._asking):
-            struck.set()
-        for comer in self._comers:
-            comer.join()
         for node in self.nodes:
             while node.process.is_paused:
                 node.process.go_on()
             node.close()
+        for comer in self._comers:
+            comer.join()
+        for struck in tuple(self._asking):
+            struck.set()
         os.close(self._bell)
 
     def abandon(self) -> None:
@@ -158,6 +160,11 @@ class Faults:
     def order(self, node: Node, strike: Strike, then: Then = lambda done: None) -> None:
         """`then` gets the answer. A node that stands still answers when it goes on."""
         node.order(self.next_number(), strike, then)
+
+    def undo(self, node: Node, strike: Strike) -> Callable[[], None]:
+        """Orders that, unless the node is another one by then."""
+        process = node.process
+        return lambda: self.order(node, strike) if node.process is process else None
 
     def order_all(self, orders: Sequence[tuple[Node, Strike]], then: Callable[[], None]) -> None:
         """`then`: once all have answered that do not stand still."""
@@ -183,7 +190,10 @@ class Faults:
         """An equal one in its place. It takes a while to start, in which other faults strike."""
 
         def start() -> None:
-            self._world.start_again(node.process)
+            try:
+                self._world.start_again(node.process)
+            except (OSError, RuntimeError) as error:
+                logging.getLogger("raysim").warning("%s does not come back: %s", node.name, error)
             self._post(lambda: None)  # It is to be met.
 
         comer = threading.Thread(target=start, name="raysim-restart")
@@ -206,7 +216,7 @@ class Faults:
         while not self._closing:
             self._wait()
             self._meet_newcomers()
-            while self._posted and not self._closing:
+            for _ in range(len(self._posted)):  # What comes meanwhile keeps no fault from its time.
                 self._posted.popleft()()
             now = time.monotonic_ns()
             while self._timers and self._timers[0][0] <= now and not self._closing:
@@ -225,7 +235,7 @@ class Faults:
         for fd, _ in poll.poll(milliseconds):
             if fd == self._bell:
                 os.eventfd_read(self._bell)
-            else:
+            elif open_ones[fd].is_open:
                 open_ones[fd].answer()
 
     def _strike(self, planned: PlannedFault, answer: Callable[[str], None] | None = None) -> None:
