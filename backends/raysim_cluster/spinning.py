@@ -4,7 +4,7 @@ A thread that keeps its core while it waits saves its own wake-up, and has the p
 wake each other on one core: between two idle cores each wake-up costs several times as much. Where all
 cores have work it only takes time from those that it waits for. Which of the two is so shows in how long
 waits take: one that spins has to be shorter than most of those that sleep. It is a miss if it is not, and
-each miss doubles how many waits sleep until the next one that spins.
+some misses in a row double how many waits sleep until the next one that spins.
 """
 
 from typing import Final
@@ -16,8 +16,12 @@ FOR_TURN_NS: Final = 30_000
 """An actor sleeps where its next turn takes longer: it is one of several then, and one that spins is enough. Measured:
 20 us where there is one actor, 45 us where there are three."""
 
-REST: Final = 256
-"""Waits that sleep between two that spin, at most: what spinning costs where it is wrong is then 1 % or less."""
+TRIES: Final = 3
+"""Waits in a row that spin in vain, until one sleeps again: the first ones find the processes where they slept before,
+and are no shorter for that."""
+
+REST: Final = 512
+"""Waits that sleep between two such rows, at most: what spinning costs where it is wrong is then 1 % or less."""
 
 LOOK_AGAIN: Final = 32
 """Waits that spin in a row, until one sleeps all the same, to be compared with."""
@@ -37,6 +41,9 @@ class SpinOrSleep:
         self._left = self._rest
         """Of these."""
         self._streak = 0
+        """Waits that spun and were short, since one that was not."""
+        self._missed = 0
+        """Of the tries under way."""
 
     def limit_ns(self) -> int:
         """Before each wait: for how long to spin; 0: sleep at once."""
@@ -57,6 +64,7 @@ class SpinOrSleep:
 
     def hit(self) -> None:
         """What it waited for came in time."""
+        self._missed = 0
         self._rest //= 2
         self._streak += 1
         self._left = self._rest
@@ -66,4 +74,7 @@ class SpinOrSleep:
 
     def missed(self) -> None:
         self._streak = 0
-        self._rest = self._left = min(REST, max(1, 2 * self._rest))
+        self._missed += 1
+        if self._missed == TRIES:
+            self._missed = 0
+            self._rest = self._left = min(REST, max(1, 2 * self._rest))
