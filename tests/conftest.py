@@ -14,6 +14,7 @@ SURROUNDINGS = [
     *("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "PY_COLORS", "PYTHON_COLORS", "PYTEST_THEME"),
     *("TTY_COMPATIBLE", "TTY_INTERACTIVE", "COLORTERM"),  # rich
     *("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTHONBREAKPOINT", "PYTHONWARNINGS", "RAYSIM_BACKEND"),
+    "PYTHONDONTWRITEBYTECODE",  # every process of a cluster would compile all of raysim
 ]
 """What programs that tests start, and tests themselves, would print and do otherwise for."""
 
