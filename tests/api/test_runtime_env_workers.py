@@ -245,7 +245,7 @@ def test_uv_gets_whole_lines_and_the_variables_of_the_environment(
     prefix = run(ray, lambda: sys.prefix, env)
     python = f"--python {prefix}/bin/python"
     assert log.read_text().splitlines() == [
-        f"venv --python {sys.executable} {prefix}",
+        f"venv --python {os.path.abspath(sys.executable)} {prefix}",
         f"pip install {python} --offline -r {prefix}.txt",
         "hammer==1; python_version > '3'",
         "--prefer-binary",
