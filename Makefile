@@ -1,7 +1,7 @@
 # Every target sets up .venv by itself. `make help` lists them.
 #
 #   make PYTHON=python3.13 test    another interpreter (3.11 or newer)
-#   make test ARGS="-k lease -x"   more arguments for pytest
+#   make test ARGS="-k lease -x"   arguments for pytest; then only the suite on sim and cluster runs
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -43,11 +43,13 @@ demo: $(RUN_STAMP) ## a workflow that loses a node, then one program in two worl
 	@test -f $(OUT)/report.html || { echo 'make demo: the run left no $(OUT)/report.html' >&2; exit 1; }
 	@printf '\nThe report of the first run: %s\n' "$(CURDIR)/$(OUT)/report.html"
 
-test: $(DEV_STAMP) ## the whole suite on sim and cluster (ARGS="..." goes to pytest)
+test: $(DEV_STAMP) ## the whole suite, on Ray too where it can be installed (ARGS="..." goes to pytest)
 	@$(PY) -m pytest $(ARGS)
 ifeq ($(strip $(ARGS)),)
 	@printf '\n== Once more on sim, in other orders of events ==\n\n'
 	@RAYSIM_TEST_BACKENDS=sim RAYSIM_TEST_DISORDER=1 $(PY) -m pytest -q tests/api
+	@printf '\n== On Ray, where it can be installed ==\n\n'
+	@$(MAKE) --no-print-directory test-ray ARGS='-m "not own_ray"'
 endif
 
 # Ray has a virtual environment of its own: nothing else is to depend on it. Its workers would run at a
