@@ -270,14 +270,21 @@ def test_order_cannot_be_asked_for(ray, worker):
 def test_sleeping_coroutines_sleep_at_the_same_time(ray):
     @ray.remote
     class Sleeper:
+        def __init__(self):
+            self.asleep = 0
+
+        async def nap(self):
+            self.asleep += 1
+            while self.asleep < 40:
+                await asyncio.sleep(0.01)
+
         async def sleep(self):
-            began = time.monotonic()
-            await asyncio.gather(*[asyncio.sleep(0.5) for _ in range(10)])
-            return time.monotonic() - began
+            await asyncio.gather(*[self.nap() for _ in range(10)])
+            return self.asleep
 
     actor = Sleeper.remote()
-    times = ray.get([actor.sleep.remote() for _ in range(4)], timeout=PATIENCE)
-    assert all(0.5 <= slept < 4 for slept in times)
+    found = ray.get([actor.sleep.remote() for _ in range(4)], timeout=PATIENCE)
+    assert found == [40] * 4
 
 
 def test_primitives_of_asyncio(ray):

