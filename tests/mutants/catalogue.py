@@ -174,6 +174,13 @@ MUTANTS = (
         "an object whose last copy is gone is made again",
     ),
     Mutant(
+        "put_that_is_not_sealed_yet_is_lost",
+        "owner.objects:ObjectTable._was_put_at",
+        "return node_id == self._host.address.node_id",
+        "return False",
+        "who is told of a put may ask its node before the seal is there; found by this campaign",
+    ),
+    Mutant(
         "argument_of_a_lost_object_is_forgotten",
         "owner.objects:ObjectTable._free_owned",
         "if entry.lineage or self.entries.pop(object_id, None) is None:",
@@ -208,6 +215,13 @@ MUTANTS = (
         "a call that is made again may have to be sent twice; found by this campaign",
     ),
     Mutant(
+        "ready_call_waits_behind_others",
+        "owner.actor_clients:ActorClient.overtake",
+        "if any(record.missing for record in queue):",
+        "if queue and queue[0].missing:",
+        "of calls in no order, one that waits need not be the first; found by this campaign",
+    ),
+    Mutant(
         "numbers_go_on_after_a_restart",
         "owner.actor_calls:ActorCalls.on_changed",
         "actor.next_sequence = 0",
@@ -234,13 +248,6 @@ MUTANTS = (
         "self._outbox.send(raylet, KillWorker(worker, reason))",
         "pass",
         "what replaces an actor's process never runs beside it (Ray: PR 11003)",
-    ),
-    Mutant(
-        "dead_node_is_not_fenced",
-        "gcs.nodes:NodeTable.fenced",
-        "if state is None:",
-        "if True:",
-        "a node that was declared dead stops",
     ),
     Mutant(
         "silent_node_is_not_told",

@@ -57,7 +57,7 @@ class ActorClient(msgspec.Struct):
     def overtake(self) -> None:
         """The actor keeps no order: the calls that are ready go before those that wait."""
         queue = self.queue
-        if queue and queue[0].missing and not all(record.missing for record in queue):
+        if any(record.missing for record in queue):
             self.queue = deque(
                 [record for record in queue if not record.missing]
                 + [record for record in queue if record.missing]

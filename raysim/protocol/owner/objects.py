@@ -418,6 +418,18 @@ class ObjectTable:
             self._waiting.setdefault(entry.object_id, [])
             self._host.send(entry.owner, ResolveObjects([entry.object_id], nodes))
 
+    def said_missing(self, entry: Entry, nodes: list[NodeId]) -> None:
+        """Somebody else found no copy there, perhaps before the seal arrived that this process sent.
+
+        Its own raylet says itself when it loses what was put here, behind that seal.
+        """
+        self.copies_missing(entry, [node for node in nodes if not self._was_put_at(entry, node)])
+
+    def _was_put_at(self, entry: Entry, node_id: NodeId) -> bool:
+        if entry.owner is not None or not is_put(entry.object_id):
+            return False
+        return node_id == self._host.address.node_id
+
     # Copies
 
     def free_unknown(self, object_id: ObjectId, raylet: Address) -> None:
@@ -484,8 +496,7 @@ class ObjectTable:
             if entry is None or entry.owner is not None:
                 self._resolved.add(sender, ObjectStatus(object_id, failure=_freed(object_id)))
                 continue
-            for node_id in asked.lost_on:
-                self._copy_lost(entry, node_id)
+            self.said_missing(entry, asked.lost_on)
             if entry.ready:
                 self._resolved.add(sender, self._status(entry))
             else:

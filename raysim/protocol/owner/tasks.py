@@ -175,7 +175,7 @@ class Tasks:
         for object_id, nodes in lost.items():
             entry = self._objects.entries.get(object_id)
             if entry is not None:
-                self._objects.copies_missing(entry, nodes)
+                self._objects.said_missing(entry, nodes)
         # A copy: the call that was handed back may still be on its way to somebody.
         record.call = msgspec.structs.replace(record.call, refs=list(record.call.refs))
         self.arguments.wait(record, lambda: self._ready(record))

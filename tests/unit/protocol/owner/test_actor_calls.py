@@ -526,6 +526,16 @@ def test_calls_overtake_one_that_waits_if_the_actor_keeps_no_order(rig, actor):
     assert actor.pushed() == [(0, 0, b"2")]
 
 
+def test_calls_that_are_ready_before_and_behind_one_that_waits_overtake_it(rig, actor):
+    """As after a restart, when all that was sent is put back."""
+    argument = rig.submit()
+    actor.call()
+    actor.call(argument)
+    actor.call()
+    actor.alive(out_of_order=True)
+    assert actor.pushed() == [(0, 0, b"1"), (1, 0, b"3")]
+
+
 def test_pending_calls_are_counted(rig, actor):
     actor.call()
     actor.alive()

@@ -5,6 +5,7 @@ import sys
 from raysim.journal import ObjectGone, ObjectRebuilt
 from raysim.protocol.messages import (
     CopyAdded,
+    CopyRemoved,
     FreeObjects,
     NodeRemoved,
     ObjectsResolved,
@@ -68,6 +69,15 @@ def test_object_with_another_copy_is_not_made_again(rig):
     node_lost(rig)
     assert rig.found(result).holders == (FAR,)
     assert rig.take(RequestWorkerLease) == []
+
+
+def test_put_that_others_do_not_find_yet_is_not_lost(rig):
+    """Their question may overtake its seal. The own raylet says when it loses what was put there."""
+    put = rig.put_stored()
+    rig.tell(OTHER, ResolveObjects([put], [RAYLET.node_id]))
+    assert rig.found(put).holders == (RAYLET,)
+    rig.tell(RAYLET, CopyRemoved(put, RAYLET, "its file is gone"))
+    assert rig.failure(put) == FailureKind.OBJECT_LOST
 
 
 def test_lost_put_cannot_be_made_again(rig):
