@@ -107,7 +107,7 @@ class Faults:
 
     def strike_now(self, fault: Fault) -> str:
         """Whatever its moment says. Whom it struck, for people, once it has: a node that stands still
-        does most things only when it goes on."""
+        does most things only when it goes on. Workers hear of what becomes of links a moment later."""
         (planned,) = self.plan([msgspec.structs.replace(fault, at=Moment())])
         told: list[str] = []
         struck = threading.Event()
