@@ -58,9 +58,9 @@ class ActorClient(msgspec.Struct):
         """The actor keeps no order: the calls that are ready go before those that wait."""
         queue = self.queue
         if any(record.missing for record in queue):
-            self.queue = deque(
-                [record for record in queue if not record.missing]
-                + [record for record in queue if record.missing]
+            self._reorder(
+                [record for record in queue if not record.missing],
+                [record for record in queue if record.missing],
             )
 
     def let_pass(self) -> None:
@@ -69,7 +69,7 @@ class ActorClient(msgspec.Struct):
         ready = [record for record in queue if record.call.out_of_turn and not record.missing]
         if ready:
             others = [record for record in queue if record.missing or not record.call.out_of_turn]
-            self.queue = deque(ready + others)
+            self._reorder(ready, others)
         else:
             self.some_out_of_turn = any(record.call.out_of_turn for record in queue)
 
@@ -85,8 +85,12 @@ class ActorClient(msgspec.Struct):
             if record.missing and not record.cancelled:
                 held[record.call.group] = None
             (others if record.call.group in held else free).append(record)
-        queue.clear()
-        queue.extend(free + others)
+        self._reorder(free, others)
+
+    def _reorder(self, first: list[TaskRecord], then: list[TaskRecord]) -> None:
+        """In place: a call that fails lets those that wait for it go while the queue is gone through."""
+        self.queue.clear()
+        self.queue += first + then
 
     def head(self, group: str) -> TaskRecord | None:
         """Of the calls of a concurrency group that were not sent yet, the first."""

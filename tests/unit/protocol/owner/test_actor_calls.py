@@ -536,6 +536,23 @@ def test_calls_that_are_ready_before_and_behind_one_that_waits_overtake_it(rig, 
     assert actor.pushed() == [(0, 0, b"1"), (1, 0, b"3")]
 
 
+@pytest.mark.parametrize("out_of_order", [True, False])
+def test_calls_that_fail_one_after_the_other_are_gone_through_once(rig, actor, out_of_order):
+    """The first one fails as its argument did, and so lets the next one go in the middle of its own turn."""
+    argument = rig.submit()
+    first = actor.call(argument)
+    second = actor.call(first)
+    argument_to_come = rig.submit()
+    actor.call(argument_to_come)
+    actor.call()
+    worker = rig.grant()
+    rig.done(worker, argument, inline(b"Eerror"), status=TaskStatus.APPLICATION_ERROR)
+    actor.alive(out_of_order=out_of_order)
+    assert rig.found(first).ready
+    assert rig.found(second).ready
+    assert actor.pushed() == ([(0, 0, b"4")] if out_of_order else [])
+
+
 def test_pending_calls_are_counted(rig, actor):
     actor.call()
     actor.alive()
