@@ -8,6 +8,7 @@ VENV   ?= .venv
 RAY_VENV ?= .venv-ray
 BENCH_VENV ?= .venv-bench
 ARGS   ?=
+RAY_ARGS ?=
 
 PY     := $(VENV)/bin/python
 RAYSIM := $(VENV)/bin/raysim
@@ -48,8 +49,8 @@ test: $(DEV_STAMP) ## the whole suite, on Ray too where it can be installed (ARG
 ifeq ($(strip $(ARGS)),)
 	@printf '\n== Once more on sim, in other orders of events ==\n\n'
 	@RAYSIM_TEST_BACKENDS=sim RAYSIM_TEST_DISORDER=1 $(PY) -m pytest -q tests/api
-	@printf '\n== On Ray, where it can be installed ==\n\n'
-	@$(MAKE) --no-print-directory test-ray ARGS='-m "not own_ray"'
+	@printf '\n== On Ray, where it can be installed, for 13.5 minutes at most ==\n\n'
+	@$(MAKE) --no-print-directory test-ray RAY_ARGS="--within 810" ARGS='-m "not own_ray"'
 endif
 
 # Ray has a virtual environment of its own: nothing else is to depend on it. Its workers would run at a

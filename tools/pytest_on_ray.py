@@ -5,11 +5,14 @@
 Ray 2.60 loses an actor or a group's room about once in a thousand tests, and now and then ends its driver in
 the middle, without a word. So a failure ends its pytest, as what it left of Ray is not for other tests. A
 fresh process goes on with them, and after all others another one tries again what failed.
+
+`--within` bounds the time: tests that had no turn by then are left out, and their number is said.
 """
 
 import argparse
 import ctypes
 import json
+import math
 import signal
 import subprocess
 import sys
@@ -46,18 +49,25 @@ class Test:
 class Run:
     """What is known of all tests."""
 
-    def __init__(self, most_trouble: int) -> None:
+    def __init__(self, most_trouble: int, within_s: float) -> None:
         self.most_trouble = most_trouble
+        self._within_s = within_s
+        self._begun = time.monotonic()
         self.tests: dict[str, Test] = {}
         self.lost: list[str] = []
         """How processes ended too early while no test ran."""
+
+    def is_late(self) -> bool:
+        """No test gets its first turn any more; one that failed is tried again."""
+        return time.monotonic() - self._begun > self._within_s
 
     def todo(self) -> dict[str, Test]:
         """Those that failed least: what failed waits until all others had their turn."""
         left = {
             name: test
             for name, test in self.tests.items()
-            if not test.outcome and len(test.failures) < ATTEMPTS
+            if not test.outcome and (test.failures or not self.is_late())
+            if len(test.failures) < ATTEMPTS
         }
         fewest = min((len(test.failures) for test in left.values()), default=0)
         return {name: test for name, test in left.items() if len(test.failures) == fewest}
@@ -69,13 +79,19 @@ class Run:
         return len(self.troubled()) + len(self.lost) > self.most_trouble
 
     def passed(self) -> bool:
-        return all(test.outcome for test in self.tests.values())
+        if not any(test.outcome for test in self.tests.values()):
+            return False
+        return all(
+            test.outcome or (self.is_late() and not test.failures) for test in self.tests.values()
+        )
 
     def report(self) -> None:
         outcomes = [test.outcome or "failed" for test in self.troubled().values()]
         outcomes += [test.outcome or "not run" for test in self.tests.values() if not test.failures]
         counts = (f"{outcomes.count(each)} {each}" for each in dict.fromkeys(sorted(outcomes)))
         print(f"\n== {len(self.tests)} tests: {', '.join(counts)} ==")
+        if "not run" in outcomes and self.is_late():
+            print(f"Not run, as {self._within_s:g} s were over: `make test-ray` runs all.")
         if self.troubled():
             print(
                 f"Needed more than one attempt (of {self.most_trouble} that are put down to Ray):"
@@ -101,6 +117,11 @@ class Process:
         """Any test."""
         self.status: int | None = None
         """What pytest found, once it is through."""
+        self.stopped = False
+        """As the time was over."""
+        self._is_first_turn = not run.tests or not any(
+            test.failures for test in run.todo().values()
+        )
         self._run = run
         self._told, self._only = folder / "told", folder / "only"
         self._read = 0
@@ -130,6 +151,8 @@ class Process:
             raise
         finally:
             _end_descendants()
+        if self.stopped:
+            return
         if not self.began:
             self.status = max(pytest.returncode, 1)
         elif how:
@@ -149,6 +172,11 @@ class Process:
                 heard = time.monotonic()
             if ended:
                 break
+            if heard is not None and self._is_first_turn and self._run.is_late():
+                self.stopped = True
+                _end(pytest, signal.SIGINT)
+                self._listen()
+                return ""
             if heard is not None and time.monotonic() - heard > silence_s:
                 _end(pytest, signal.SIGABRT)  # pytest shows then where it is.
                 return f"no news for {silence_s:g} s"
@@ -206,12 +234,14 @@ def main() -> int:
     parser.add_argument("--silence", type=float, default=SILENCE_S, help="seconds that are a hang")
     trouble = "failures that may be put down to Ray"
     parser.add_argument("--trouble", type=int, default=MOST_TROUBLE, help=trouble)
+    within = "seconds after which no test gets its first turn any more"
+    parser.add_argument("--within", type=float, default=math.inf, help=within)
     options = parser.parse_args(mine)
     # What loses its parent becomes a child of this process, so that all that Ray starts is found.
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
-    run = Run(options.trouble)
+    run = Run(options.trouble, options.within)
     try:
         status = _play_all(run, options.paths, theirs, options.silence)
     except KeyboardInterrupt:
@@ -230,7 +260,9 @@ def _play_all(run: Run, paths: Sequence[str], arguments: Sequence[str], silence_
         with tempfile.TemporaryDirectory(prefix="raysim-outcomes-") as folder:
             process = Process(run, Path(folder))
             process.play(process.command(paths, arguments), silence_s)
-        if not process.began or (process.status not in (None, 0, 1) and not process.failed):
+        if not process.stopped and (
+            not process.began or (process.status not in (None, 0, 1) and not process.failed)
+        ):
             return (
                 process.status or 1
             )  # A mistake in the tests or the arguments: no matter of Ray's.

@@ -34,13 +34,16 @@ def start(tmp_path: Path, repository: Path) -> Iterator[Start]:
     """Runs a suite of one module."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(suite: str, *arguments: str, silence: float = 200) -> subprocess.Popen[str]:
+    def start(
+        suite: str, *arguments: str, silence: float = 200, within: float = 200
+    ) -> subprocess.Popen[str]:
         (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = -q\n")
         file = tmp_path / "test_suite.py"
         file.write_text(HELP + textwrap.dedent(suite))
         command = [sys.executable, "-m", "tools.pytest_on_ray", str(file), "--trouble=2"]
         command += [
             f"--silence={silence}",
+            f"--within={within}",
             "--",
             "-c",
             str(tmp_path / "pytest.ini"),
@@ -281,3 +284,28 @@ def test_an_interrupt_ends_everything_and_still_reports(start, attempts, tmp_pat
     assert "2 tests: 1 not run, 1 passed" in printed
     for pid in [*attempts("long"), int((tmp_path / "orphan").read_text())]:
         assert not psutil.pid_exists(pid)
+
+
+LATE = """
+def test_first(): assert attempt("first") > 1, "Ray has lost it"
+def test_second(): attempt("second")
+def test_third(): attempt("third"); time.sleep({seconds})
+def test_fourth(): attempt("fourth")
+"""
+
+
+def test_when_the_time_is_over_what_failed_is_tried_again_and_the_rest_is_left_out(play, attempts):
+    # A start takes some tenths of a second, several seconds where the machine is busy.
+    status, report = play(LATE.format(seconds=600), within=15)
+    assert status == 0
+    assert "4 tests: 2 not run, 2 passed ==" in report
+    assert "Not run, as 15 s were over" in report
+    assert len(attempts("first")) == 2
+    with pytest.raises(FileNotFoundError):
+        attempts("fourth")
+
+
+def test_a_time_in_which_nothing_was_run_is_no_success(play):
+    status, report = play("def test_slow(): time.sleep(600)", within=0)
+    assert status == 1
+    assert "1 tests: 1 not run ==" in report
