@@ -85,6 +85,7 @@ def campaign_seeds() -> float:
     from raysim.testing.campaign import ProtocolCampaign
     from raysim.testing.campaign.driver import KINDS
     from raysim.testing.case import Case
+    from raysim.testing.hunt import COLLECT_EVERY
     from raysim.testing.running import run_case
 
     budget = Budget(faults=FAULTS, kinds=KINDS)
@@ -103,7 +104,7 @@ def campaign_seeds() -> float:
     start = cpu_seconds()
     for number, case in enumerate(cases):
         run_case(target, case)
-        if number % 32 == 0:
+        if number % COLLECT_EVERY == 0:
             gc.collect()
     lasted = cpu_seconds() - start
     gc.enable()

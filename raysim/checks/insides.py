@@ -5,7 +5,6 @@ It is in one place so that whoever changes a role finds every reader of its insi
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 
 from raysim.protocol.gcs import Gcs
@@ -55,14 +54,14 @@ def extents(raylet: Raylet) -> Iterator[tuple[WorkerId, int]]:
             yield worker_id, len(holder.extents)
 
 
-def places(raylet: Raylet) -> Counter[int]:
-    """Of the store, how often each is in use: by an object, lent, or being filled."""
-    store, used = raylet.store, Counter[int]()
-    used.update(one.handle for one in store.objects.values() if one.handle != NOWHERE)
+def places(raylet: Raylet) -> list[int]:
+    """Of the store, each as often as it is in use: by an object, lent, or being filled."""
+    store = raylet.store
+    used = [one.handle for one in store.objects.values() if one.handle != NOWHERE]
     for holder in store._holders.values():
-        used.update(holder.extents.values())
-    used.update(pull.handle for pull in raylet.pulls._pulls.values() if pull.handle >= 0)
-    used.update(raylet.restores.handles.keys())
+        used += holder.extents.values()
+    used += [pull.handle for pull in raylet.pulls._pulls.values() if pull.handle >= 0]
+    used += raylet.restores.handles
     return used
 
 

@@ -15,8 +15,14 @@ def counts(cluster: Cluster) -> Iterator[Finding]:
     """At any moment: no count is negative, and an object's pins are those of its holders."""
     for process in cluster.processes():
         for entry in process.owner.objects.entries.values():
-            least = min(entry.local, entry.uses, entry.held, entry.lineage, entry.borrowed)
-            if least < 0:
+            if (
+                entry.local < 0
+                or entry.uses < 0
+                or entry.held < 0
+                or entry.lineage < 0
+                or entry.borrowed < 0
+            ):
+                least = min(entry.local, entry.uses, entry.held, entry.lineage, entry.borrowed)
                 text = f"{process.name} counts {least} of {_shown(entry)}: {_counts(entry)}"
                 yield Finding("object-counts", text, cluster.now_ns, "negative")
     for node in cluster.nodes:

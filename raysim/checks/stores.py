@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from raysim.checks import insides
@@ -13,7 +14,10 @@ from raysim.protocol.raylet.stored import NOWHERE, SpillFile
 def places_used_once(cluster: Cluster) -> Iterator[Finding]:
     """At any moment: each place of a store is one object's, lent to one process, or being filled."""
     for node in cluster.nodes:
-        used = insides.places(node.raylet)
+        places = insides.places(node.raylet)
+        if len(places) == len(node.places) and node.places == set(places):
+            continue  # The usual case, at the least cost: all, and as many as there are.
+        used = Counter(places)
         for place in sorted(node.places ^ used.keys()):
             what = "which nothing uses" if place in node.places else "which was given back"
             key = "leaked" if place in node.places else "given back"
@@ -43,14 +47,14 @@ def spilled_accounted(cluster: Cluster) -> Iterator[Finding]:
 def _of_objects(cluster: Cluster, node: NodeSeen) -> Iterator[Finding]:
     counts: dict[SpillFile, int] = {}
     for object_id, stored in node.raylet.store.objects.items():
-        shown = f"object {object_id.hex()[:12]} of {node.name}"
         if stored.on_disk is None:
             if stored.handle == NOWHERE:
+                shown = f"object {object_id.hex()[:12]} of {node.name}"
                 yield Finding("spilled-objects", f"{shown} is nowhere", cluster.now_ns, "nowhere")
             continue
         counts[stored.on_disk.file] = counts.get(stored.on_disk.file, 0) + 1
         if stored.freed:
-            text = f"{shown} is freed, and on disk"
+            text = f"object {object_id.hex()[:12]} of {node.name} is freed, and on disk"
             yield Finding("spilled-objects", text, cluster.now_ns, "freed")
     for file in node.raylet.store.spilling.files.values():
         if file.objects != counts.get(file, 0) or not (file.objects or file.reads):
