@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.api.patience import until
+
 PATIENCE = 60
 
 
@@ -16,23 +18,31 @@ def start_with_a_holder(fresh, cpus=1):
 
     holder = Holder.remote()
     ray.get(holder.ready.remote(), timeout=PATIENCE)
+    # Ray's GCS places actors by what nodes last reported, and this one has to have been heard of.
+    until(lambda: not ray.available_resources().get("CPU"))
     return ray, holder
 
 
-def test_default_actor_needs_a_cpu_to_be_placed(fresh):
-    """Though it holds none afterwards."""
-    ray, holder = start_with_a_holder(fresh)
-
+def plain_actor(ray):
     @ray.remote
     class Plain:
         def ready(self):
             return True
 
-    ready = Plain.remote().ready.remote()
+    return Plain.remote().ready.remote()
+
+
+def test_default_actor_needs_a_node_with_a_cpu(fresh):
+    """Though it holds none afterwards."""
+    ray = fresh(num_cpus=0)
+    ready = plain_actor(ray)
     with pytest.raises(ray.exceptions.GetTimeoutError):
         ray.get(ready, timeout=0.5)
-    ray.kill(holder)
-    assert ray.get(ready, timeout=PATIENCE)
+
+
+def test_default_actor_waits_for_no_cpu_that_others_have(fresh):
+    ray, _holder = start_with_a_holder(fresh)
+    assert ray.get(plain_actor(ray), timeout=PATIENCE)
 
 
 def test_actor_that_asks_for_no_cpu_is_placed_without_one(fresh):

@@ -29,7 +29,7 @@ class LeaseState(IntEnum):
 
 
 class Lease(msgspec.Struct, gc=False):
-    """`held`: what it takes off the node from STARTING on; an actor's placement first, then its lifetime's."""
+    """`held`: what it takes off the node from STARTING on."""
 
     owner: Address
     request: RequestWorkerLease
@@ -64,6 +64,11 @@ class LeaseOwner(msgspec.Struct, gc=False):
             del self.answered[next(iter(self.answered))]
 
 
+def taken(request: RequestWorkerLease) -> Resources:
+    """What it takes off its node. Of an actor: what it keeps for life; the rest only says where it may be (Ray)."""
+    return request.resources if request.lifetime is None else request.lifetime
+
+
 Shape: TypeAlias = tuple[tuple[tuple[str, int], ...], Strategy, tuple[Selector, ...], bool]
 """Resources, strategy, labels, and whether the request may still be sent on."""
 
@@ -80,7 +85,7 @@ class LeaseQueue:
 
     def shape(self, request: RequestWorkerLease) -> Shape:
         may_go = request.hops < self._max_hops
-        return tuple(request.resources.items()), request.strategy, request.selectors, may_go
+        return tuple(taken(request).items()), request.strategy, request.selectors, may_go
 
     def add(self, lease: Lease) -> None:
         self._arrivals = lease.order = self._arrivals + 1

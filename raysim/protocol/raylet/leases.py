@@ -25,7 +25,7 @@ from raysim.protocol.raylet.cluster_view import ClusterView
 from raysim.protocol.raylet.fence import Fence
 from raysim.protocol.raylet.groups import removed
 from raysim.protocol.raylet.instances import Instances, numbers
-from raysim.protocol.raylet.lease import Lease, LeaseOwner, LeaseState
+from raysim.protocol.raylet.lease import Lease, LeaseOwner, LeaseState, taken
 from raysim.protocol.raylet.lease_book import LeaseBook, LeaseKey, lease_key
 from raysim.protocol.raylet.placement import Placement
 from raysim.protocol.raylet.reports import Reports
@@ -84,7 +84,7 @@ class Leases:
             owner = self._owners[sender.worker_id] = LeaseOwner(sender)
         elif self._repeated(owner, request):
             return
-        lease = Lease(sender, request, request.resources, since_ns=self._host.now_ns())
+        lease = Lease(sender, request, taken(request), since_ns=self._host.now_ns())
         self._place(owner, lease)
 
     def on_return(self, sender: Address, returned: ReturnWorkerLease) -> None:
@@ -310,7 +310,7 @@ class Leases:
             return
         if request.rejected_by is not None:
             self._view.saw(request.rejected_by)
-        if request.grant_or_reject and not fits(request.resources, self._local.available):
+        if request.grant_or_reject and not fits(taken(request), self._local.available):
             rejected = WorkerLeaseRejected(request.lease_id, self._view.snapshot())
             self._host.send(owner.address, rejected)
         elif self._placement.needs_view(request):
@@ -395,11 +395,6 @@ class Leases:
         lease.since_ns = self._host.now_ns()
         lease.token = worker.token
         lease.worker = worker.address
-        if request.actor_id is not None and request.lifetime is not None:
-            add(self._local.available, lease.held)
-            lease.held = request.lifetime
-            subtract(self._local.available, lease.held)
-            self._reports.changed()
         gpus = numbers(lease.assigned)
         self._host.send(lease.owner, WorkerLeaseGranted(request.lease_id, worker.address, gpus))
         if self._queue.count:

@@ -7,6 +7,7 @@ from raysim.protocol.messages import RequestWorkerLease
 from raysim.protocol.raylet.cluster_view import ClusterView
 from raysim.protocol.raylet.fence import Fence
 from raysim.protocol.raylet.groups import Groups
+from raysim.protocol.raylet.lease import taken
 from raysim.spec.failure import Failure, FailureKind
 from raysim.spec.ids import NodeId
 from raysim.spec.resources import describe, fits
@@ -26,7 +27,7 @@ class Placement:
 
     def needs_view(self, request: RequestWorkerLease) -> bool:
         """Whether the other nodes have to be known to decide, and are not yet. They are asked for."""
-        if self._chosen(request) and fits(request.resources, self._view.local.available):
+        if self._chosen(request) and fits(taken(request), self._view.local.available):
             return False
         self._view.watch()
         return not self._view.ready
@@ -40,7 +41,7 @@ class Placement:
             named = self._named(request, wish)
             if named is not None or not request.strategy.soft:
                 return named
-        if self._chosen(request) and fits(need, view.local.available):
+        if self._chosen(request) and fits(taken(request), view.local.available):
             return view.local_id
         if request.hops >= self._max_hops and wish.possible(view.local):
             return view.local_id

@@ -395,19 +395,19 @@ def test_worker_that_dies_blocked_gives_back_what_it_still_holds(
 # Actors
 
 
-def test_actor_needs_its_placement_and_keeps_its_lifetime(node: Node) -> None:
+def test_actor_takes_what_it_keeps(node: Node) -> None:
     node.ask(GCS, 1, actor_id=ACTOR, lifetime=NOTHING)
-    assert node.free() == 3, "while its process starts"
+    assert node.free() == 4, "while its process starts"
     node.worker_up(1)
     assert node.free() == 4
 
 
-def test_actor_waits_until_its_placement_fits(owner: Address) -> None:
+def test_actor_that_keeps_nothing_waits_for_no_room(owner: Address) -> None:
     node = Node(cpus=1)
     node.lease(owner, 1)
+    node.ask(owner, 2)  # Waits.
     node.ask(GCS, 1, actor_id=ACTOR, lifetime=NOTHING)
-    assert node.granted(GCS) == {}
-    node.tell(owner, ReturnWorkerLease(1))
+    node.worker_up(2)
     assert 1 in node.granted(GCS)
 
 
