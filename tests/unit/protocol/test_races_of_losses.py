@@ -6,15 +6,13 @@ from raysim.protocol.messages import (
     NodeRemoved,
     ObjectLocal,
     ReleasePins,
-    ReportResources,
     RequestWorkerLease,
     WorkerLeaseSpilled,
 )
 from raysim.spec.failure import FailureKind
-from raysim.spec.resources import fixed
 from tests.unit.protocol.fake_host import address
-from tests.unit.protocol.owner.rig import FAR, LARGE, MS, RAYLET, SECOND_NS, OwnerRig
-from tests.unit.protocol.raylet.node import ACTOR, GCS, Node
+from tests.unit.protocol.owner.rig import FAR, LARGE, RAYLET, SECOND_NS, OwnerRig
+from tests.unit.protocol.raylet.node import GCS, Node
 
 THERE = address("there")
 OWNER = address("owner", "here")
@@ -40,18 +38,6 @@ def test_request_that_was_sent_on_to_a_node_now_lost_is_decided_anew():
     assert node.ask(OWNER, 2) == [(OWNER, WorkerLeaseSpilled(2, THERE, 1, True))]
     node.tell(GCS, NodeRemoved(THERE.node_id, "no answer"))
     assert not any(isinstance(sent, WorkerLeaseSpilled) for _, sent in node.ask(OWNER, 2))
-
-
-def test_what_an_actor_gives_back_once_it_runs_is_reported():
-    """It was placed with a CPU and keeps none: others would not place anything here."""
-    node = Node(cpus=1)
-    node.ask(GCS, 1, actor_id=ACTOR, lifetime={})
-    node.host.advance(1000 * MS)
-    node.host.take()
-    node.worker_up(node.host.workers.started[-1])
-    node.host.advance(1000 * MS)
-    reports = [sent for _, sent in node.host.take() if isinstance(sent, ReportResources)]
-    assert [report.available for report in reports] == [fixed({"CPU": 1})]
 
 
 def test_copy_that_arrives_after_the_object_was_given_up_ends_the_fetch():
