@@ -28,7 +28,7 @@ class RequestWorkerLease(Message):
     actor_id: ActorId | None = None
     """The worker becomes this actor and is not used again."""
     lifetime: Wanted | None = None
-    """Of an actor: what it keeps once it runs, instead of `resources`."""
+    """Of an actor: what it takes off its node. `resources` only says then which node it may be on (Ray)."""
     selectors: tuple[Selector, ...] = ()
     """Labels of the node, best first; none: any."""
     runtime_env: str = ""
