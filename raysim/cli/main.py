@@ -196,7 +196,7 @@ _jobs = click.option(
 
 @cli.group()
 def bench() -> None:
-    """Compare: see `raysim bench policies`."""
+    """Compare placement policies over many seeds of a scenario."""
 
 
 @bench.command("policies")

@@ -38,7 +38,7 @@ class ActorSpec(msgspec.Struct, frozen=True, gc=False):
     refs: Sequence[TaskArg]
     owner: Address
     placement: Wanted
-    """What must be free on a node to place it (Ray: 1 CPU by default)."""
+    """What a node has to have to be chosen for it, best free (Ray: 1 CPU by default)."""
     lifetime: Wanted
     """What it holds while it lives (Ray: nothing by default)."""
     max_restarts: int = 0
