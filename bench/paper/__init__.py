@@ -1,0 +1,1 @@
+"""Results that others published, measured again on raysim's simulator: `make paper`."""
