@@ -24,6 +24,16 @@ class Costs(msgspec.Struct, frozen=True):
     bandwidth: int = 1_250_000_000
     """Of a node's link, each way, shared by its transfers; 0: no limit. Source: 10 Gbit/s Ethernet."""
 
+    message: int = 0
+    """Of a process's time, to send or to read a message that is not about calls. Source: none; `raysim calibrate`
+    measures it."""
+
+    call: int = 0
+    """Of a process's time, to send or to read of a call that it is pushed, or has ended. Source: as `message`."""
+
+    sleep: int = 0
+    """That a sleep takes beyond its time, as synthetic work of `cluster` does. Source: as `message`."""
+
     worker_start: int = 30_000_000
     """From asking for a worker process to its first message. Source: a fork with the usual imports, 30 ms."""
 
@@ -61,6 +71,9 @@ _PARSERS: Final[dict[str, Callable[[str], int]]] = {
     "latency": parse_duration,
     "local_latency": parse_duration,
     "bandwidth": parse_bandwidth,
+    "message": parse_duration,
+    "call": parse_duration,
+    "sleep": parse_duration,
     "worker_start": parse_duration,
     "env_files": parse_duration,
     "env_install": parse_duration,

@@ -261,6 +261,7 @@ class UserHost(SimHost):
         self.store = node.store
         self.lock = world.lock
         self.guard = nullcontext()
+        self._sleep_ns = world.costs.sleep
         self.users = world.users
         self.users.processes += 1
         self.pid = self.users.processes
@@ -319,7 +320,7 @@ class UserHost(SimHost):
             duration_ns = work.duration_ns
             if self.node.slowness != 1:
                 duration_ns = int(duration_ns * self.node.slowness)
-            clock.after(duration_ns, _Synthetic(self, task, _ON_SYNTHETIC))
+            clock.after(duration_ns + self._sleep_ns, _Synthetic(self, task, _ON_SYNTHETIC))
         elif task.actor is not None:
             self._run_of_actor(task, task.actor)
         else:

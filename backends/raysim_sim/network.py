@@ -16,6 +16,7 @@ from raysim.spec.address import Address
 from raysim_sim.clock import Clock
 from raysim_sim.costs import NO_LIMIT, Costs
 from raysim_sim.flows import SECOND_NS, Fabric, Flow, Link
+from raysim_sim.handling import Handling
 from raysim_sim.sizes import ENVELOPE_BYTES, SIZES, SMALL_BYTES
 from raysim_sim.sketch import sketch
 
@@ -98,8 +99,12 @@ class Network:
         """Also those whose address another has by now."""
         self._ns_per_byte = SECOND_NS / costs.bandwidth if costs.bandwidth != NO_LIMIT else 0.0
         self._through_wire = _through_wire() if wire else None
+        self._handling: Handling | None = None
         self._deliver = (self._on_delivery,)
         self._lose = (self._on_loss,)
+        if costs.message or costs.call:
+            self._handling = Handling(clock, costs)
+            self._deliver, self._lose = (self._on_arrival,), (self._on_loss_arrival,)
 
     def add(self, host: "SimHost") -> None:
         before = self._hosts.get(host.address.worker_id)
@@ -167,6 +172,8 @@ class Network:
             self._refuse(connection, message)
             return
         delay_ns = connection.latency
+        if self._handling is not None and connection.source is not connection.target:
+            delay_ns += self._handling.take(connection.source, message)
         if connection.remote:
             if not size:
                 measure = SIZES.get(type(message))
@@ -236,6 +243,24 @@ class Network:
         connection.queue = ()
 
     # --- arrivals ---
+
+    def _on_arrival(self, event: Delivery) -> None:
+        """It waits until its receiver has time for it, where that costs any."""
+        connection = event.connection
+        target = connection.target
+        if connection.source is target or not target.runs:
+            self._on_delivery(event)
+            return
+        assert self._handling is not None
+        delay_ns = self._handling.take(target, event.message)
+        handled = Delivery(connection, event.message, (self._on_delivery,))
+        self._clock.after(delay_ns, handled)
+
+    def _on_loss_arrival(self, event: PeerLoss) -> None:
+        """Behind what was sent before it."""
+        assert self._handling is not None
+        delay_ns = self._handling.left(event.host)
+        self._clock.after(delay_ns, PeerLoss(event.host, event.peer, (self._on_loss,)))
 
     def _on_delivery(self, event: Delivery) -> None:
         connection = event.connection

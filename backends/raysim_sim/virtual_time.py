@@ -43,7 +43,7 @@ _REAL_CALLERS: Final = frozenset(
 """Libraries that wait for the operating system, which would wait for ever by a clock that stands still;
 and what measures or shows the run itself."""
 
-_CALLS_FOR_PROGRAMS: Final = ("raysim.util.", "raysim.testing.")
+_CALLS_FOR_PROGRAMS: Final = ("raysim.util.", "raysim.testing.", "raysim.fidelity.probes")
 """Calls a program's functions, which may be `time.sleep` itself, or has programs of its own."""
 
 _NOT_PROGRAMS: Final = tuple(
@@ -326,7 +326,7 @@ def _sleep_instead(real: Callable[[float], None]) -> Callable[[float], None]:
             return real(seconds)
         if seconds < 0:
             raise ValueError("sleep length must be non-negative")
-        return world.users.sleep(round(seconds * 1e9))
+        return world.users.sleep(round(seconds * 1e9) + (world.costs.sleep if seconds else 0))
 
     return sleep
 

@@ -65,7 +65,9 @@ def _what_to_run(command: _Command) -> _Command:
             ),
             click.option("--seed", type=int, metavar="N", help="Of every random choice."),
             click.option(
-                "--network", metavar="lan|free", help="free: messages and transfers cost no time."
+                "--network",
+                metavar="lan|free|FILE",
+                help="free: messages and transfers cost no time. FILE: from `raysim calibrate`.",
             ),
             click.option(
                 "--policy",
@@ -99,7 +101,7 @@ def _what_to_run(command: _Command) -> _Command:
     type=click.FloatRange(min=0, min_open=True),
     default=1.0,
     metavar="X",
-    help="Real backends, workflows: durations times X; times are reported divided by X.",
+    help="Workflows and tasks: durations times X; times are reported divided by X.",
 )
 @click.option(
     "--out",
@@ -249,6 +251,84 @@ def bench_policies(jobs: int, out: Path, **asked: Any) -> int:
     from raysim.cli.bench import bench_policies, plan_of
 
     return bench_policies(plan_of(**asked), jobs, out)
+
+
+@cli.command()
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("machine.yaml"),
+    show_default=True,
+    metavar="FILE",
+    help="Where the costs go, as a part of a scenario.",
+)
+def calibrate(out: Path) -> int:
+    """Measure what messages, calls, starts and transfers cost on this machine, for the simulator.
+
+    Takes about a minute, in which nothing else should run.
+
+    \b
+    raysim calibrate
+    raysim run scenarios/fidelity/fan-out.yaml --network machine.yaml
+    """
+    from raysim.cli.fidelity import calibrate_command
+
+    return calibrate_command(out)
+
+
+@cli.command()
+@click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
+@click.option("--nodes", type=click.IntRange(min=1), metavar="N", help="Nodes, all alike.")
+@click.option("--cpus", type=click.FloatRange(min=0, min_open=True), metavar="N", help="Of each.")
+@click.option("--network", metavar="FILE", help="What `raysim calibrate` wrote.")
+@click.option("--policy", metavar="POLICY", help="As for `raysim run`.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=4.0,
+    show_default=True,
+    metavar="S",
+    help="A longer workflow's durations are scaled down to about so long.",
+)
+@click.option(
+    "--runs",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    metavar="N",
+    help="Real ones.",
+)
+@click.option(
+    "--median",
+    "median_percent",
+    type=click.FloatRange(min=0),
+    default=5.0,
+    show_default=True,
+    metavar="PERCENT",
+    help="Bound of the median error of makespans.",
+)
+@click.option(
+    "--worst",
+    "worst_percent",
+    type=click.FloatRange(min=0),
+    default=15.0,
+    show_default=True,
+    metavar="PERCENT",
+    help="Bound of the largest.",
+)
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="As JSON, too."
+)
+def validate(**asked: Any) -> int:
+    """Run each TARGET simulated and on real processes, and say how far apart they are; exit 1 beyond the bounds.
+
+    \b
+    raysim validate scenarios/fidelity/*.yaml --network machine.yaml
+    raysim validate workflow.json --nodes 2 --cpus 4 --network machine.yaml
+    """
+    from raysim.cli.fidelity import Validation, validate_command
+
+    return validate_command(Validation(**asked))
 
 
 @cli.command()

@@ -67,16 +67,23 @@ class Request:
 
     def _changes(self) -> dict[str, Any]:
         from raysim.policies import located
-        from raysim.scenario.model import Network
 
         changes: dict[str, Any] = {
             "nodes": self.nodes,
             "cpus": self.cpus,
             "seed": self.seed,
             "policy": self.policy and located(self.policy, Path.cwd()),
-            "network": Network() if self.network == "lan" else self.network,
+            "network": self._network(),
         }
         return {name: value for name, value in changes.items() if value is not None}
+
+    def _network(self) -> object:
+        from raysim.scenario.machine import load_network
+        from raysim.scenario.model import Network
+
+        if self.network is not None and _is_file(self.network):
+            return load_network(Path(self.network))
+        return Network() if self.network == "lan" else self.network
 
     def _problems(self) -> Iterator[Problem]:
         from importlib.metadata import entry_points
@@ -93,11 +100,15 @@ class Request:
                 create(located(self.policy, Path.cwd()), Config())
             except ValueError as error:
                 yield Problem("--policy", None, str(error))
-        if self.network is not None:
-            yield from _unknown("--network", self.network, ["lan", "free"])
+        if self.network is not None and not _is_file(self.network):
+            yield from _unknown("--network", self.network, ["lan", "free", "FILE.yaml"])
         if self.args and Path(self.target).suffix.lower() != ".py":
             what = f"only a program (.py) takes arguments of its own, such as {self.args[0]!r}"
             yield Problem(self.target, None, what)
+
+
+def _is_file(network: str) -> bool:
+    return Path(network).suffix.lower() in (".yaml", ".yml")
 
 
 def _unknown(option: str, word: str, known: list[str]) -> Iterator[Problem]:

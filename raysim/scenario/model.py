@@ -36,8 +36,18 @@ class Network(Part):
 
     latency: Duration | None = None
     """One way, between any two nodes."""
+    local_latency: Duration | None = None
+    """One way, between two processes of a node."""
     bandwidth: Bandwidth | None = None
     """Of each node's link, shared by the transfers on it."""
+    message: Duration | None = None
+    """Of a process's time, to send or to read a message that is not about calls."""
+    call: Duration | None = None
+    """Of a process's time, to send or to read of a call that it is pushed, or has ended."""
+    sleep: Duration | None = None
+    """That a sleep takes beyond its time, and synthetic work with it."""
+    worker_start: Duration | None = None
+    """From asking for a worker process to its first message."""
     resets: bool = False
     """Whether the peers of a killed node see broken connections at once, as after `kill -9` of its
     processes; else they hear nothing until a health check finds it, as after loss of power."""

@@ -47,8 +47,8 @@ class RunOptions:
 
     backend: str = "sim"
     time_scale: float = 1.0
-    """Real worlds only: durations are multiplied by it, and times that are told divided by it.
-    Files are as much smaller, so that transfers keep their share of the time."""
+    """Durations are multiplied by it, and times that are told divided by it. Files are as much smaller, so
+    that transfers keep their share of the time. On a simulated world it shows what a real one would do."""
     command: str = ""
     """The line that runs it again, for the summary."""
     journal: Journal = field(default_factory=Journal)
@@ -118,7 +118,7 @@ def run_workflow(experiment: Experiment, options: RunOptions) -> Run:
 
 def _prepare(experiment: Experiment, options: RunOptions, backend: Backend) -> list[str]:
     """The nodes' ids in hex, once the whole cluster stands; in virtual time it does at once."""
-    if options.backend in SIMULATED:
+    if options.backend in SIMULATED and options.time_scale == 1:
         return []
     groups = experiment.scenario.cluster.node_groups()
     nodes = await_nodes(backend, len(groups))
@@ -156,9 +156,9 @@ def init_options(experiment: Experiment, options: RunOptions) -> InitOptions:
 
 
 def _config(policy: str, options: RunOptions) -> Config:
-    """In a real world the protocol's short delays shrink with the tasks, or they would count as seconds."""
+    """The protocol's short delays shrink with the tasks, or they would count as seconds."""
     config = Config(policy=policy)
-    if options.backend in SIMULATED or options.time_scale >= 1:
+    if options.time_scale >= 1:
         return config
     return msgspec.structs.replace(
         config,
@@ -207,10 +207,10 @@ def check_world(experiment: Experiment, options: RunOptions) -> None:
     problems: list[str] = []
     if options.time_scale <= 0:
         problems.append(f"--time-scale is a factor above 0, not {options.time_scale:g}")
-    if options.backend in SIMULATED and options.time_scale != 1:
+    if options.backend in SIMULATED and options.time_scale != 1 and experiment.scenario.faults:
         problems.append(
-            f"--time-scale {options.time_scale:g} is for real backends; "
-            f"on {options.backend} durations cost no time"
+            f"--time-scale {options.time_scale:g} and faults do not go together on {options.backend}, "
+            "where these count from the start of the cluster; durations cost no time there: leave it out"
         )
     said = (problem(options.backend, fault) for fault in experiment.scenario.faults)
     problems.extend(what for what in said if what is not None)

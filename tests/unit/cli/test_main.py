@@ -42,7 +42,10 @@ def test_help_loads_nothing_that_only_a_run_needs():
         (["bag.yaml", "--fault", "kil_node(at=5s)"], "did you mean kill_node?"),
         (["bag.yaml", "--fault", "kill_node(at=5)"], "did you mean 5s?"),
         (["bag.yaml", "--fault", "kill_node(at=1s, node=7)"], "the cluster has no node 7"),
-        (["bag.yaml", "--time-scale", "0.5"], "--time-scale 0.5 is for real backends"),
+        (
+            ["bag.yaml", "--time-scale", "0.5", "--fault", "kill_node(at=1s)"],
+            "--time-scale 0.5 and faults do not go together on sim",
+        ),
         (["bag.yaml", "--", "5"], "only a program (.py) takes arguments of its own, such as '5'"),
         (["bag.yaml", "--nods", "2"], "Did you mean '--nodes'?"),
         (["bag.yaml", "--nodes", "0"], "0 is not in the range"),

@@ -235,7 +235,11 @@ def test_the_world_is_stopped_when_the_run_breaks(worlds):
 @pytest.mark.parametrize(
     ("options", "faults", "says"),
     [
-        (RunOptions(time_scale=0.5), [], "--time-scale 0.5 is for real backends"),
+        (
+            RunOptions(time_scale=0.5),
+            [KillWorker(at=Moment(ns=SECOND))],
+            "--time-scale 0.5 and faults do not go together on sim",
+        ),
         (RunOptions(backend="cluster", time_scale=0), [], "a factor above 0, not 0"),
         (
             RunOptions(backend="cluster"),
