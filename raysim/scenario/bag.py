@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from raysim.scenario.distributions import Distribution
 from raysim.scenario.model import TasksWorkload
-from raysim.scenario.workflow import Workflow, WorkflowFile, WorkflowTask
+from raysim.scenario.workflow import Need, Workflow, WorkflowFile, WorkflowTask
 from raysim.spec.units import NANOSECONDS
 
 _Item = TypeVar("_Item", bound=object)
@@ -50,12 +50,7 @@ class Bag(Workflow):
         self._cores = _drawn(workload.cpus, self.count, _stream(seed, "cpus"))
         self.order = Made(self.count, self._task)
         self.arrivals_s = _arrivals(workload, _stream(seed, "arrivals"))
-        """When each is submitted, from the start; None: all at once."""
-
-    @property
-    def alike(self) -> bool:
-        """Whether one task is like the other."""
-        return self._durations_ns is None and self._cores is None
+        self.alike = self._durations_ns is None and self._cores is None
 
     def _name(self, index: int) -> str:
         return f"task_{index:0{self._width}d}"
@@ -116,15 +111,6 @@ class Bag(Workflow):
     def critical_path_s(self) -> float:
         return self._max(self._duration_ns) / NANOSECONDS["s"]
 
-    def lower_bound_s(self, cores: float) -> float:
-        """As of any workflow, and no task ends before it came; from when the first one came."""
-        bound = super().lower_bound_s(cores)
-        if self.arrivals_s is None:
-            return bound
-        durations = (self._duration_ns(index) / NANOSECONDS["s"] for index in range(self.count))
-        ends = (at + lasts for at, lasts in zip(self.arrivals_s, durations, strict=True))
-        return max(bound, max(ends) - self.arrivals_s[0])
-
     def size_of(self, file: str) -> int:
         return self.workload.result_size
 
@@ -132,9 +118,12 @@ class Bag(Workflow):
     def file_bytes(self) -> int:
         return self.count * self.workload.result_size
 
-    @cached_property
-    def max_cores(self) -> float:
-        return self._max(self._cores_of)
+    @cached_property  # Many look at the cores of all.
+    def needs(self) -> Mapping[Need, str]:
+        found: dict[float, int] = {}
+        for index in range(1 if self.alike else self.count):
+            found.setdefault(self._cores_of(index), index)
+        return {Need(cores, 0, 0): self._name(index) for cores, index in found.items()}
 
     def _sum(self, of: Callable[[int], float]) -> float:
         return of(0) * self.count if self.alike else sum(map(of, range(self.count)))

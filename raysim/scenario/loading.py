@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 from raysim.config import Config
 from raysim.faults import Fault, parse_fault, plan_faults
@@ -14,14 +15,30 @@ from raysim.policies import create, located
 from raysim.scenario.bag import Bag
 from raysim.scenario.document import Document
 from raysim.scenario.document import Path as DocumentPath
-from raysim.scenario.model import ProgramWorkload, Scenario, TasksWorkload, WorkflowWorkload
+from raysim.scenario.model import (
+    Cluster,
+    ProgramWorkload,
+    Scenario,
+    TasksWorkload,
+    WorkflowWorkload,
+)
 from raysim.scenario.problems import Problem, ScenarioError
 from raysim.scenario.reading import nearest_file, read_text
+from raysim.scenario.replay import Replay
+from raysim.scenario.trace_model import TraceWorkload
+from raysim.scenario.traces.reading import read_trace
+from raysim.scenario.traces.task import TraceTask
 from raysim.scenario.validation import validate
 from raysim.scenario.wfformat import load_wfformat
 from raysim.scenario.workflow import Workflow
 from raysim.scenario.yamltext import parse_yaml
 from raysim.spec.units import NANOSECONDS
+
+_NOUNS: Final = (
+    ("cores", "give the nodes more cpus"),
+    ("GPUs", "give nodes more gpus, or leave such tasks out of a trace with `where`"),
+    ("bytes of memory", "give nodes more memory"),
+)
 
 
 @dataclass(frozen=True)
@@ -57,12 +74,10 @@ class Experiment:
                 inside["nodes"] = len(cluster.node_groups())
             changes["cluster"] = cluster.model_copy(update=inside)
         varied = replace(self, scenario=self.scenario.model_copy(update=changes))
-        workload = varied.scenario.workload
-        if isinstance(workload, TasksWorkload):
-            varied = replace(varied, workflow=Bag(workload, varied.scenario.seed))
+        varied = replace(varied, workflow=_redrawn(varied.scenario, self.workflow))
         problems = [
             Problem(str(self.file), None, what)
-            for _, what in _misfits(varied.scenario, self.workflow)
+            for _, what in _misfits(varied.scenario, varied.workflow)
         ]
         if problems:
             raise ScenarioError(problems)
@@ -156,7 +171,23 @@ def _open_workload(
         raise ScenarioError([document.problem(at, what, str(shown) if shown else None)])
     if isinstance(workload, WorkflowWorkload):
         return load_wfformat(inner), None
+    if isinstance(workload, TraceWorkload):
+        return _replay(scenario, workload, read_trace(inner, workload)), None
     return None, inner
+
+
+def _redrawn(scenario: Scenario, workflow: Workflow | None) -> Workflow | None:
+    """The same workload for another seed, on other nodes."""
+    if isinstance(scenario.workload, TasksWorkload):
+        return Bag(scenario.workload, scenario.seed)
+    if isinstance(workflow, Replay):
+        return _replay(scenario, workflow.workload, workflow.traced)
+    return workflow
+
+
+def _replay(scenario: Scenario, workload: TraceWorkload, traced: Sequence[TraceTask]) -> Replay:
+    with_memory = any(group.memory for group in scenario.cluster.groups())
+    return Replay(workload, traced, with_memory)
 
 
 def _expected_makespan_ns(scenario: Scenario, workflow: Workflow | None) -> int | None:
@@ -173,14 +204,8 @@ def _misfits(scenario: Scenario, workflow: Workflow | None) -> Iterator[tuple[Do
     except ValueError as error:
         yield ("policy",), str(error)
     groups = scenario.cluster.node_groups()
-    largest = max(group.cpus for group in groups)
-    if workflow is not None and workflow.max_cores > largest:
-        for task in workflow.order:
-            if task.cores > largest:
-                needs = f"task {task.id!r} needs {task.cores:g} cores"
-                has = f"the largest node has {largest:g}; give the nodes more cpus"
-                yield ("cluster",), f"{needs}, but {has}"
-                break
+    if workflow is not None:
+        yield from ((("cluster",), what) for what in _too_large(workflow, scenario.cluster))
     for index, fault in enumerate(scenario.faults):
         try:
             plan_faults(
@@ -191,3 +216,21 @@ def _misfits(scenario: Scenario, workflow: Workflow | None) -> Iterator[tuple[Do
             )
         except ValueError as error:
             yield ("faults", index), str(error)
+
+
+def _too_large(workflow: Workflow, cluster: Cluster) -> Iterator[str]:
+    """The first task that no node can ever have."""
+    nodes = [(group.cpus, group.gpus, group.memory) for group in cluster.groups()]
+    for need, task in workflow.needs.items():
+        if any(all(map(operator.le, need, node)) for node in nodes):
+            continue
+        most = [max(of) for of in zip(*nodes, strict=True)]
+        for asked, has, (noun, more) in zip(need, most, _NOUNS, strict=True):
+            if asked > has:
+                yield f"task {task!r} needs {asked:g} {noun}, but the largest node has {has:g}; {more}"
+                return
+        shown = ", ".join(
+            f"{asked:g} {noun}" for asked, (noun, _) in zip(need, _NOUNS, strict=True) if asked
+        )
+        yield f"task {task!r} needs {shown}, and no node has them together; add such a node"
+        return

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from raysim.scenario.fields import (
     Amount,
@@ -23,12 +23,8 @@ from raysim.scenario.fields import (
     TaskCpus,
     TaskDuration,
 )
-
-
-class Part(BaseModel):
-    """A part of a scenario: nothing is converted, nothing changes once it is read."""
-
-    model_config = ConfigDict(strict=True, frozen=True, use_attribute_docstrings=True)
+from raysim.scenario.part import Part
+from raysim.scenario.trace_model import TraceWorkload
 
 
 class Network(Part):
@@ -59,7 +55,9 @@ class NodeGroup(Part):
     count: Count = 1
     cpus: Amount = 4
     gpus: Amount = 0
-    resources: dict[str, Amount] = {}
+    memory: Size = 0
+    """Of each node, for tasks that ask for some; 0: nobody counts it."""
+    resources: dict[str, Amount] = Field(default={})
     """Custom resources, by name."""
     object_store: Size | None = None
     """Capacity of each node's object store."""
@@ -111,7 +109,7 @@ class ProgramWorkload(Part):
     kind: Literal["program"]
     file: str
     """Beside the scenario file, or absolute."""
-    args: list[str] = []
+    args: list[str] = Field(default=[])
 
 
 class TasksWorkload(Part):
@@ -130,7 +128,7 @@ class TasksWorkload(Part):
 
 
 Workload: TypeAlias = Annotated[
-    WorkflowWorkload | ProgramWorkload | TasksWorkload, Field(discriminator="kind")
+    WorkflowWorkload | ProgramWorkload | TasksWorkload | TraceWorkload, Field(discriminator="kind")
 ]
 
 
@@ -149,8 +147,8 @@ class Scenario(Part):
     """Where tasks go: a name such as `best_fit`, with arguments as `power_of_d(d=3)`, or a class of your own,
     as `module:Class`, or as `file.py:Class` with a file beside the scenario. See docs/policies.md."""
     workload: Workload
-    """What runs: `tasks`, a `workflow` or a `program`."""
-    faults: list[ReadFault] = []
+    """What runs: `tasks`, a `workflow`, a `trace` or a `program`."""
+    faults: list[ReadFault] = Field(default=[])
     """Such as `kill_node(at=33%)`: a share is of the expected makespan, which is the lower bound
     max(critical path, work / cores) on the whole cluster; a program has none, so give a time."""
     seed: int = 0

@@ -269,6 +269,7 @@ def _node(group: NodeGroup, name: str) -> NodeOptions:
     return NodeOptions(
         num_cpus=group.cpus,
         num_gpus=group.gpus,
+        memory=group.memory,
         resources=dict(group.resources),
         object_store_memory=group.object_store,
         name=name,

@@ -50,7 +50,7 @@ def submit_workflow(
     tasks that arrive: `sleep_until` waits for the moment, in seconds from the start.
     """
     target = RemoteTarget(_never_called, "workflow_task")
-    if isinstance(workflow, Bag):
+    if isinstance(workflow, Bag) or workflow.arrivals_s is not None:
         return _submit_bag(workflow, backend, target, time_scale, sleep_until)
     readers = Counter(file for task in workflow.order for file in task.inputs)
     tokens: dict[str, ObjectRef] = {}
@@ -74,7 +74,7 @@ def submit_workflow(
 
 
 def _submit_bag(
-    bag: Bag,
+    bag: Workflow,
     backend: Backend,
     target: RemoteTarget,
     time_scale: float,
@@ -85,7 +85,7 @@ def _submit_bag(
     arrivals_s = bag.arrivals_s
     tokens: list[ObjectRef] = []
     results: list[ObjectRef] = []
-    for index in range(bag.count):
+    for index in range(len(bag.order)):
         if arrivals_s is not None and sleep_until is not None:
             sleep_until(arrivals_s[index] * time_scale)
         options = same or _options(bag, bag.order[index], time_scale)
@@ -124,6 +124,8 @@ def _options(workflow: Workflow, task: WorkflowTask, time_scale: float) -> TaskO
     duration_ns = round(task.runtime_s * time_scale * NANOSECONDS["s"])
     return TaskOptions(
         num_cpus=task.cores,
+        num_gpus=task.gpus,
+        memory=task.memory,
         num_returns=1 + len(sizes),
         name=stage(task.name),
         work=Work(duration_ns, (0, *sizes)),

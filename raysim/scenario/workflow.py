@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -34,6 +34,17 @@ class WorkflowTask(msgspec.Struct, frozen=True):
     parents: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+    gpus: float = 0
+    memory: int = 0
+    """Bytes that it asks for, where nodes say how much they have."""
+
+
+class Need(NamedTuple):
+    """What a task asks of a node."""
+
+    cores: float
+    gpus: float
+    memory: int
 
 
 class CycleError(ValueError):
@@ -50,6 +61,11 @@ _Item = TypeVar("_Item", WorkflowTask, WorkflowFile)
 
 class Workflow:
     """A directed acyclic graph of tasks. Parents and files must exist; CycleError otherwise."""
+
+    arrivals_s: Sequence[float] | None = None
+    """Of tasks that do not depend on each other, when each is submitted, from the start; None: all at once."""
+    alike = False
+    """Whether one task is like the other."""
 
     def __init__(
         self, name: str, tasks: Iterable[WorkflowTask], files: Iterable[WorkflowFile] = ()
@@ -124,15 +140,22 @@ class Workflow:
         return {file: task.id for task in self.order for file in task.outputs}
 
     @property
-    def max_cores(self) -> float:
-        """The most cores that one task needs."""
-        return max((task.cores for task in self.order), default=0)
+    def needs(self) -> Mapping[Need, str]:
+        """What tasks ask of a node, each with the first task that does."""
+        found: dict[Need, str] = {}
+        for task in self.order:
+            found.setdefault(Need(task.cores, task.gpus, task.memory), task.id)
+        return found
 
     def lower_bound_s(self, cores: float) -> float:
-        """No schedule on this many cores ends before, in seconds."""
+        """No schedule on this many cores ends before, in seconds; and no task before it came, from the first one on."""
         if cores <= 0:
             raise ValueError(f"a lower bound needs at least one core, not {cores}")
-        return max(self.critical_path_s, self.core_seconds / cores)
+        bound = max(self.critical_path_s, self.core_seconds / cores)
+        if self.arrivals_s is None:
+            return bound
+        ends = (at + task.runtime_s for at, task in zip(self.arrivals_s, self.order, strict=True))
+        return max(bound, max(ends) - self.arrivals_s[0])
 
 
 def _ns(task: WorkflowTask) -> int:

@@ -62,7 +62,7 @@ def test_a_bag_of_tasks_is_a_workflow_without_edges():
     listed = Workflow("tasks", bag.order, bag.files.values())
     assert [listed.order[0].id, listed.order[-1].id] == ["task_00", "task_10"]
     for figure in (
-        *("edges", "work_s", "core_seconds", "critical_path_s", "file_bytes", "max_cores"),
+        *("edges", "work_s", "core_seconds", "critical_path_s", "file_bytes", "needs"),
         *("tasks", "ids", "names", "cores"),
     ):
         found, same = getattr(bag, figure), getattr(listed, figure)

@@ -71,7 +71,7 @@ def test_names_must_mean_one_thing(tasks, says):
 
 def test_a_workflow_of_nothing_has_no_length():
     empty = Workflow("empty", [])
-    assert (empty.work_s, empty.critical_path_s, empty.max_cores) == (0, 0, 0)
+    assert (empty.work_s, empty.critical_path_s, dict(empty.needs)) == (0, 0, {})
 
 
 @given(st.data(), st.integers(1, 30))
