@@ -172,6 +172,8 @@ class Journal:
         self._most_attempts = most_attempts
         self.attempts = 0
         """Of tasks, also those that are not kept."""
+        self.messages: int | None = None
+        """How many its world carried, once that has ended; None: it does not count them."""
         self._followers: list[Callable[[object], None]] = []
         self._digest = blake2b(digest_size=16) if digest else None
         self._encode: Callable[[object], bytes] = msgspec.msgpack.Encoder(enc_hook=repr).encode

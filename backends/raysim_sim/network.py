@@ -92,6 +92,8 @@ class Network:
         self._watched = trace
         """Whether somebody looks at each message: the journal, or a fault."""
         self._released = False
+        self.sent = 0
+        """Messages."""
         self._disturbance: Disturbance | None = None
         self.fabric = Fabric(clock)
         self._hosts: dict[bytes, SimHost] = {}
@@ -165,6 +167,7 @@ class Network:
     def send(self, connection: Connection, message: Message) -> None:
         if self._watched and self._is_kept(connection, message):
             return
+        self.sent += 1
         size = 0
         if self._through_wire is not None:
             message, size = self._through_wire(message)

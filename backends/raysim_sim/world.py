@@ -149,6 +149,7 @@ class SimWorld:
             self.packages.close()
             self.clock.clear()
             self._late = None  # Not seen into by the collector, and it leads to the clock.
+            self.journal.messages = self.network.sent
             self.network.forget_all()
             self._time.restore()
             self._loops.restore()

@@ -11,7 +11,7 @@ from raysim.scenario.loading import Experiment
 from raysim.scenario.problems import Problem, ScenarioError
 from raysim.scenario.programs import run_experiment
 from raysim.scenario.running import Run, RunOptions
-from raysim.scenario.summary import sample
+from raysim.scenario.samples import sample
 
 POINTS = 200
 """Quantiles at which two distributions are compared, at most."""

@@ -51,6 +51,8 @@ class Bag(Workflow):
         self.order = Made(self.count, self._task)
         self.arrivals_s = _arrivals(workload, _stream(seed, "arrivals"))
         self.alike = self._durations_ns is None and self._cores is None
+        self.users = _users(workload, _stream(seed, "users"))
+        self.deadlines_s = _deadlines(workload, _stream(seed, "deadlines"))
 
     def _name(self, index: int) -> str:
         return f"task_{index:0{self._width}d}"
@@ -99,6 +101,10 @@ class Bag(Workflow):
         return 0
 
     @cached_property
+    def bytes_read(self) -> int:
+        return 0
+
+    @cached_property
     def work_s(self) -> float:
         return self._sum(self._duration_ns) / NANOSECONDS["s"]
 
@@ -130,6 +136,22 @@ class Bag(Workflow):
 
     def _max(self, of: Callable[[int], float]) -> float:
         return of(0) if self.alike else max(map(of, range(self.count)))
+
+
+def _users(workload: TasksWorkload, rng: Random) -> Sequence[str] | None:
+    if workload.users == 1:
+        return None
+    names = [f"user_{number}" for number in range(workload.users)]
+    return rng.choices(names, k=workload.count)
+
+
+def _deadlines(workload: TasksWorkload, rng: Random) -> Sequence[float] | None:
+    within, second_ns = workload.deadline, NANOSECONDS["s"]
+    if within is None:
+        return None
+    if isinstance(within, int):
+        return array("d", [within / second_ns]) * workload.count
+    return array("d", (within.sample(rng) / second_ns for _ in range(workload.count)))
 
 
 def _stream(seed: int, of: str) -> Random:

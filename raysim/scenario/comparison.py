@@ -23,8 +23,8 @@ from raysim.scenario.figures import SAMPLES
 from raysim.scenario.loading import load_experiment
 from raysim.scenario.problems import Problem, ScenarioError
 from raysim.scenario.running import RunOptions, run_workflow
+from raysim.scenario.samples import sample
 from raysim.scenario.statistics import Interval, interval, paired
-from raysim.scenario.summary import sample
 from raysim.scenario.task_records import Records
 
 MEASURES: Final = (

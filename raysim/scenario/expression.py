@@ -43,7 +43,11 @@ _COMPARISONS: Final[dict[type[ast.cmpop], Callable[[float, float], bool]]] = {
 
 def percentile(values: Sequence[float], percent: float) -> float:
     """The value that `percent` of the sorted values do not exceed (nearest rank)."""
-    ranked = sorted(values)
+    return at_rank(sorted(values), percent)
+
+
+def at_rank(ranked: Sequence[float], percent: float) -> float:
+    """The same of values that are sorted already."""
     rank = -(-len(ranked) * percent // 100)
     return ranked[max(int(rank) - 1, 0)]
 

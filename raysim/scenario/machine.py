@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from raysim.scenario.model import Network, Part
+from raysim.scenario.model import Network
+from raysim.scenario.part import Part
 from raysim.scenario.reading import read_text
 from raysim.scenario.validation import validate
 from raysim.scenario.yamltext import parse_yaml

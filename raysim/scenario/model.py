@@ -6,6 +6,7 @@ from here. Durations become nanoseconds, sizes bytes, bandwidths bytes per secon
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import ConfigDict, Field, model_validator
@@ -61,6 +62,8 @@ class NodeGroup(Part):
     """Custom resources, by name."""
     object_store: Size | None = None
     """Capacity of each node's object store."""
+    cost_per_hour: Amount = 0
+    """Of each node, in whatever currency: the figure `cost` adds them up."""
 
 
 class Cluster(Part):
@@ -89,6 +92,14 @@ class Cluster(Part):
     def node_groups(self) -> list[NodeGroup]:
         """One entry a node, in the order of the nodes' numbers."""
         return [group for group in self.groups() for _ in range(group.count)]
+
+    def cost_of(self, hours: Mapping[str, float]) -> float | None:
+        """Of these hours of the nodes called `node-0` and so on; None where no group has a cost."""
+        groups = self.node_groups()
+        if not any(group.cost_per_hour for group in groups):
+            return None
+        priced = enumerate(groups)
+        return sum(group.cost_per_hour * hours.get(f"node-{at}", 0) for at, group in priced)
 
     def total_cpus(self) -> float:
         """Cores of the whole cluster."""
@@ -125,6 +136,10 @@ class TasksWorkload(Part):
     """Of each task's result."""
     arrivals: ReadArrivals | None = None
     """When they are submitted, such as `poisson(rate=10/s)`; not given: all at the start."""
+    users: Count = 1
+    """Whose tasks they are, drawn for each: the figures of fairness compare `user_0`, `user_1` and so on."""
+    deadline: TaskDuration | None = None
+    """How long after its submission each task is to have ended; the figure `deadline_misses` counts the others."""
 
 
 Workload: TypeAlias = Annotated[

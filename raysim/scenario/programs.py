@@ -72,7 +72,8 @@ def run_program(experiment: Experiment, options: RunOptions) -> ProgramRun:
     wall_s = watch.seconds()  # After shutdown: until then a simulated clock may stand in its place.
     records = records_of_program(notes, notes.first_submitted_ns)
     outcome = _outcome(experiment, options, notes, wall_s)
-    summary = summarise(outcome, records, None, experiment.scenario.expectations)
+    expected = experiment.scenario.expectations
+    summary = summarise(outcome, records, None, expected, experiment.name)
     told = what_differs(experiment, options) + _escapes(options)
     run = Run(experiment, summary, records, options.journal, told)
     return ProgramRun(status, run)

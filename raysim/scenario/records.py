@@ -6,7 +6,15 @@ from array import array
 from collections.abc import Iterable, Sequence
 from math import nan
 
-from raysim.journal import Journal, NodeJoined, ObjectGone, ObjectMoved, TaskEnded
+from raysim.journal import (
+    Journal,
+    NodeJoined,
+    ObjectGone,
+    ObjectMoved,
+    ObjectRestored,
+    ObjectsSpilled,
+    TaskEnded,
+)
 from raysim.scenario.task_records import Records
 from raysim.scenario.workflow import Workflow
 from raysim.spec.ids import TaskId
@@ -22,6 +30,7 @@ class Ended:
     def __init__(self) -> None:
         self.rows: dict[bytes, int] = {}
         self.submitted_ns = array("q")
+        self.pushed_ns = array("q")
         self.start_ns = array("q")
         self.end_ns = array("q")
         self.attempts = array("i")
@@ -29,12 +38,21 @@ class Ended:
         self.name: list[str] = []
         self.reason: list[str | None] = []
         """Why it did not finish; None: it did."""
+        self._again_ns = 0
+        """That attempts took of which another one counts."""
+
+    @property
+    def lost_ns(self) -> int:
+        """That attempts took which did not finish, or finished again."""
+        rows = zip(self.start_ns, self.end_ns, self.reason, strict=True)
+        return self._again_ns + sum(end - start for start, end, why in rows if why is not None)
 
     def take(self, note: TaskEnded) -> None:
         row = self.rows.get(note.task_id)
         if row is None:
             self.rows[note.task_id] = len(self.rows)
             self.submitted_ns.append(note.submitted_ns)
+            self.pushed_ns.append(note.pushed_ns)
             self.start_ns.append(note.start_ns)
             self.end_ns.append(note.end_ns)
             self.attempts.append(1)
@@ -43,7 +61,11 @@ class Ended:
             self.reason.append(_reason(note))
             return
         self.attempts[row] += 1
-        if self.reason[row] is not None:
+        if self.reason[row] is None:
+            self._again_ns += note.end_ns - note.start_ns
+        else:
+            self._again_ns += self.end_ns[row] - self.start_ns[row]
+            self.pushed_ns[row] = note.pushed_ns
             self.start_ns[row] = note.start_ns
             self.end_ns[row] = note.end_ns
             self.node_id[row] = note.node_id
@@ -64,6 +86,8 @@ class Notes:
         self.cpus = 0.0
         self.bytes_moved = 0
         self.lost_objects = 0
+        self.spilled_bytes = 0
+        self.restored_bytes = 0
         journal.follow(self._take)
 
     @property
@@ -82,6 +106,10 @@ class Notes:
                 self.bytes_moved += size
             case ObjectGone():
                 self.lost_objects += 1
+            case ObjectsSpilled(size=size):
+                self.spilled_bytes += size
+            case ObjectRestored(size=size):
+                self.restored_bytes += size
             case _:
                 pass
 
@@ -138,10 +166,12 @@ class _Reader:
             self._add(0.0, cores=cores, error="it never ended")
             return
         ended = self._ended
-        start_s = end_s = nan
+        start_s = end_s = pushed_s = nan
         reason = ended.reason[row]
         if reason is None:
             start_s, end_s = self._seconds(ended.start_ns[row]), self._seconds(ended.end_ns[row])
+            if ended.pushed_ns[row]:
+                pushed_s = self._seconds(ended.pushed_ns[row])
         node_id = ended.node_id[row]
         self._add(
             self._seconds(ended.submitted_ns[row]),
@@ -152,6 +182,7 @@ class _Reader:
             self._nodes.get(node_id) or node_id.hex()[:8],
             reason,
             ended.name[row],
+            pushed_s,
         )
 
     def _seconds(self, at_ns: int) -> float:

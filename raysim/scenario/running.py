@@ -29,6 +29,7 @@ from raysim.scenario.records import Notes, makespan_s, records_of_workflow
 from raysim.scenario.submission import submit_workflow
 from raysim.scenario.summary import Outcome, Summary, summarise
 from raysim.scenario.task_records import Records
+from raysim.scenario.usage import capacity_of, hours_of, node_lives
 from raysim.spec.units import NANOSECONDS
 
 SIMULATED = frozenset({SIM})
@@ -112,7 +113,8 @@ def run_workflow(experiment: Experiment, options: RunOptions) -> Run:
     records = records_of_workflow(workflow, task_ids, notes, watch.start_ns, options.time_scale)
     makespan = makespan_s(notes, task_ids, options.time_scale)
     outcome = outcome_of(experiment, options, notes, wall_s, makespan, pulled)
-    summary = summarise(outcome, records, workflow, experiment.scenario.expectations)
+    expected = experiment.scenario.expectations
+    summary = summarise(outcome, records, workflow, expected, experiment.name)
     return Run(experiment, summary, records, options.journal, what_differs(experiment, options))
 
 
@@ -251,6 +253,10 @@ def outcome_of(
     """What is known of the run beyond its tasks; None for what this world does not write down."""
     simulated = options.backend in SIMULATED
     cluster = experiment.scenario.cluster
+    journal, scale = options.journal, options.time_scale
+    lives = node_lives(journal)
+    start_ns = notes.first_submitted_ns
+    hours = hours_of(lives, start_ns, makespan, scale)
     return Outcome(
         backend=options.backend,
         seed=experiment.scenario.seed,
@@ -258,9 +264,16 @@ def outcome_of(
         cpus=cluster.total_cpus(),
         wall_s=wall_s,
         makespan_s=makespan,
+        capacity=capacity_of(lives, start_ns, scale),
+        messages=journal.messages,
         bytes_moved=notes.bytes_moved if simulated else pulled,
+        spilled_bytes=notes.spilled_bytes if simulated else None,
+        restored_bytes=notes.restored_bytes if simulated else None,
         lost_objects=notes.lost_objects,
-        digest=options.journal.digest() if simulated else None,
+        lost_work_s=notes.ended.lost_ns / (scale * NANOSECONDS["s"]),
+        node_hours=sum(hours.values()) if hours else None,
+        cost=cluster.cost_of(hours) if hours else None,
+        digest=journal.digest() if simulated else None,
         command=options.command,
     )
 

@@ -6,16 +6,17 @@ a Python program has no critical path that is known beforehand.
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterable, Sequence
-from math import isnan
 
 import msgspec
 
 from raysim.scenario.expectation import Expectation, Judgement
 from raysim.scenario.expression import Figure
+from raysim.scenario.fairness import fairness
 from raysim.scenario.figures import SAMPLES
+from raysim.scenario.samples import Spread, sample, spread
 from raysim.scenario.task_records import Records
+from raysim.scenario.usage import Change, fragmentation
 from raysim.scenario.workflow import Workflow
 
 
@@ -28,8 +29,16 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     cpus: float | None
     wall_s: float
     makespan_s: float | None = None
+    capacity: Sequence[Change] = ()
+    """The cores of nodes that are known, as they came and went."""
+    messages: int | None = None
     bytes_moved: int | None = None
+    spilled_bytes: int | None = None
+    restored_bytes: int | None = None
     lost_objects: int | None = None
+    lost_work_s: float | None = None
+    node_hours: float | None = None
+    cost: float | None = None
     digest: str | None = None
     command: str = ""
 
@@ -37,6 +46,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """The result of a run: one line of a table, or the object that `--json` prints."""
 
+    name: str = ""
+    """Of what ran."""
     backend: str
     seed: int
     tasks: int
@@ -46,16 +57,31 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     critical_path_s: float | None
     lower_bound_s: float | None
     makespan_s: float | None
+    throughput: float | None
     utilisation: float | None
+    fragmentation: float | None
+    fairness_jain: float | None
+    fairness_max_min: float | None
+    fairness_finish_time: float | None
+    deadline_misses: int | None
+    messages: int | None
     bytes_moved: int | None
+    locality: float | None
+    spilled_bytes: int | None
+    restored_bytes: int | None
+    node_hours: float | None
+    cost: float | None
     wall_s: float
     digest: str | None
     retried: int
+    lost_work_s: float | None
     lost_objects: int | None
     nodes: int | None
     cpus: float | None
     command: str
     """The line that runs it again."""
+    samples: dict[str, Spread] = {}
+    """How what has a value for each task is spread."""
     expectations: tuple[Judgement, ...] = ()
 
     @property
@@ -69,84 +95,81 @@ def summarise(
     records: Records,
     workflow: Workflow | None = None,
     expectations: Iterable[Expectation] = (),
+    name: str = "",
 ) -> Summary:
     """The summary of a run, its expectations judged."""
     busy_s = sum((end_s - start_s) * cores for start_s, end_s, cores in records.completed())
-    capacity_s = (outcome.cpus or 0) * (outcome.makespan_s or 0)
+    makespan_s = outcome.makespan_s
+    capacity_s = (outcome.cpus or 0) * (makespan_s or 0)
+    fair = fairness(records, workflow.users if workflow else None, outcome.cpus)
+    failed = records.failed
     summary = Summary(
+        name=name,
         backend=outcome.backend,
         seed=outcome.seed,
         tasks=len(records),
         edges=workflow.edges if workflow else None,
-        failed=records.failed,
+        failed=failed,
         work_s=workflow.work_s if workflow else None,
         critical_path_s=workflow.critical_path_s if workflow else None,
         lower_bound_s=workflow.lower_bound_s(outcome.cpus) if workflow and outcome.cpus else None,
-        makespan_s=outcome.makespan_s,
+        makespan_s=makespan_s,
+        throughput=(len(records) - failed) / makespan_s if makespan_s else None,
         utilisation=busy_s / capacity_s if capacity_s else None,
+        fragmentation=fragmentation(records, outcome.capacity),
+        fairness_jain=fair.jain,
+        fairness_max_min=fair.max_min,
+        fairness_finish_time=fair.finish_time,
+        deadline_misses=_deadline_misses(records, workflow),
+        messages=outcome.messages,
         bytes_moved=outcome.bytes_moved,
+        locality=_locality(outcome.bytes_moved, workflow),
+        spilled_bytes=outcome.spilled_bytes,
+        restored_bytes=outcome.restored_bytes,
+        node_hours=outcome.node_hours,
+        cost=outcome.cost,
         wall_s=outcome.wall_s,
         digest=outcome.digest,
         retried=sum(records.attempts) - len(records),
+        lost_work_s=outcome.lost_work_s,
         lost_objects=outcome.lost_objects,
         nodes=outcome.nodes,
         cpus=outcome.cpus,
         command=outcome.command,
     )
-    judged = _judged(summary, records, workflow, expectations)
-    return msgspec.structs.replace(summary, expectations=judged)
+    return _with_samples(summary, records, workflow, expectations)
 
 
-def _judged(
+def _with_samples(
     summary: Summary,
     records: Records,
     workflow: Workflow | None,
     expectations: Iterable[Expectation],
-) -> tuple[Judgement, ...]:
-    """Figures that have a value for each task are computed only where somebody asks for them."""
+) -> Summary:
+    """Each sample is made once, and let go before the next one unless an expectation speaks of it."""
     asked = list(expectations)
+    wanted = {name for one in asked for name in one.names}
     figures: dict[str, Figure] = msgspec.structs.asdict(summary)
-    for name in dict.fromkeys(name for one in asked for name in one.names if name in SAMPLES):
-        figures[name] = sample(name, records, workflow)
-    return tuple(expectation.judge(figures) for expectation in asked)
+    spreads: dict[str, Spread] = {}
+    for name in SAMPLES:
+        values = sample(name, records, workflow)
+        found = spread(values)
+        if found is not None:
+            spreads[name] = found
+        if name in wanted:
+            figures[name] = values
+    judged = tuple(expectation.judge(figures) for expectation in asked)
+    return msgspec.structs.replace(summary, samples=spreads, expectations=judged)
 
 
-def sample(name: str, records: Records, workflow: Workflow | None = None) -> Sequence[float]:
-    """The values of one of SAMPLES, one for each completed task; times are in seconds."""
-    if name == "slowdown":
-        both = zip(records.submitted_s, records.start_s, records.end_s, strict=True)
-        return array(
-            "d", ((end - came) / (end - start) for came, start, end in both if end > start)
-        )
-    since: Iterable[float]
-    until: Iterable[float] = records.end_s
-    match name:
-        case "task_wait":
-            since, until = _ready_s(records, workflow), records.start_s
-        case "task_run":
-            since = records.start_s
-        case "task_time":
-            since = records.submitted_s
-        case _:
-            raise ValueError(f"{name!r} is not one of {', '.join(SAMPLES)}")
-    pairs = zip(until, since, records.end_s, strict=True)
-    return array("d", (to_s - from_s for to_s, from_s, end_s in pairs if end_s == end_s))
+def _deadline_misses(records: Records, workflow: Workflow | None) -> int | None:
+    if workflow is None or workflow.deadlines_s is None:
+        return None
+    rows = zip(records.submitted_s, records.end_s, workflow.deadlines_s, strict=True)
+    return sum(not end_s - came_s <= within_s for came_s, end_s, within_s in rows)
 
 
-def _ready_s(records: Records, workflow: Workflow | None) -> Iterable[float]:
-    """When the last thing that each task waits for was there."""
-    if workflow is None or not workflow.edges:
-        return records.submitted_s
-    ends = dict(zip(records.ids, records.end_s, strict=True))
-    return array(
-        "d",
-        (
-            max([submitted_s, *(_end_s(ends[parent]) for parent in task.parents)])
-            for submitted_s, task in zip(records.submitted_s, workflow.order, strict=True)
-        ),
-    )
-
-
-def _end_s(end_s: float) -> float:
-    """Of a parent that never completed: nobody waited for it."""
-    return 0.0 if isnan(end_s) else end_s
+def _locality(moved: int | None, workflow: Workflow | None) -> float | None:
+    if moved is None or workflow is None or not workflow.bytes_read:
+        return None
+    return max(0.0, 1 - moved / workflow.bytes_read)

@@ -51,6 +51,8 @@ class Records(Sequence[TaskRecord]):
         self.submitted_s = array("d")
         self.start_s = array("d")
         self.end_s = array("d")
+        self.pushed_s = array("d")
+        """When it was sent to its worker; not a number where that is not known."""
         self.cores = array("d")
         self.attempts = array("i")
         self.stage = array("i")
@@ -71,6 +73,7 @@ class Records(Sequence[TaskRecord]):
         node: str | None = None,
         error: str | None = None,
         stage: str = "",
+        pushed_s: float = nan,
     ) -> None:
         """The next task, in the order of `ids`."""
         if error is not None:
@@ -78,6 +81,7 @@ class Records(Sequence[TaskRecord]):
         self.submitted_s.append(submitted_s)
         self.start_s.append(start_s)
         self.end_s.append(end_s)
+        self.pushed_s.append(pushed_s)
         self.cores.append(cores)
         self.attempts.append(attempts)
         self.stage.append(self._number("stage", stage, self.stages))

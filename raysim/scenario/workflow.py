@@ -66,6 +66,10 @@ class Workflow:
     """Of tasks that do not depend on each other, when each is submitted, from the start; None: all at once."""
     alike = False
     """Whether one task is like the other."""
+    users: Sequence[str] | None = None
+    """Whose each task is, in the tasks' order; None: all are of one."""
+    deadlines_s: Sequence[float] | None = None
+    """By when each task is to have ended, in seconds from its submission; None: none has a deadline."""
 
     def __init__(
         self, name: str, tasks: Iterable[WorkflowTask], files: Iterable[WorkflowFile] = ()
@@ -133,6 +137,12 @@ class Workflow:
     def file_bytes(self) -> int:
         """The sum of the sizes of all files."""
         return sum(file.size_bytes for file in self.files.values())
+
+    @cached_property
+    def bytes_read(self) -> int:
+        """Of files that tasks wrote, once for each task that reads one."""
+        sizes = {file: self.size_of(file) for task in self.order for file in task.outputs}
+        return sum(sizes.get(file, 0) for task in self.order for file in task.inputs)
 
     @cached_property
     def writers(self) -> Mapping[str, str]:

@@ -7,7 +7,7 @@ import pytest
 from raysim.scenario.loading import parse_scenario
 from raysim.scenario.problems import ScenarioError
 from raysim.scenario.running import RunOptions, run_workflow
-from raysim.scenario.summary import sample
+from raysim.scenario.samples import sample
 
 DRAWN = """
 cluster: {nodes: 2, cpus: 4}
@@ -91,3 +91,27 @@ def test_a_mistake_is_told_with_its_place(old, new, told):
     with pytest.raises(ScenarioError) as caught:
         experiment(DRAWN.replace(old, new))
     assert told in str(caught.value)
+
+
+def test_users_and_deadlines_are_drawn_and_leave_the_rest_as_it_is():
+    told = DRAWN.replace(
+        "count: 300", "count: 300\n  users: 3\n  deadline: uniform(low=1s, high=9s)"
+    )
+    bag, plain = experiment(told).workflow, experiment().workflow
+    assert set(bag.users) == {"user_0", "user_1", "user_2"}
+    assert (len(bag.users), len(bag.deadlines_s)) == (300, 300)
+    assert all(1 <= within_s <= 9 for within_s in bag.deadlines_s)
+    assert (plain.users, plain.deadlines_s) == (None, None)
+    assert (bag.order[7], bag.arrivals_s) == (plain.order[7], plain.arrivals_s)
+
+
+def test_a_run_of_several_users_says_how_evenly_they_were_served_and_who_was_late():
+    text = DRAWN.replace("count: 300", "count: 60\n  users: 2\n  deadline: 1s")
+    cost = "[{count: 1, cpus: 4, cost_per_hour: 2}, {count: 1, cpus: 4}]"
+    text = text.replace("{nodes: 2, cpus: 4}", f"{{nodes: {cost}}}")
+    summary = run_workflow(experiment(text), RunOptions()).summary
+    assert 0 < summary.fairness_max_min <= summary.fairness_jain <= 1
+    assert 0 < summary.deadline_misses < 60
+    assert summary.messages > 60
+    assert summary.cost == pytest.approx(summary.makespan_s / 3600 * 2, rel=1e-3)
+    assert summary.node_hours == pytest.approx(summary.cost, rel=1e-3)

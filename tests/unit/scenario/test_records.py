@@ -56,6 +56,7 @@ def test_attempts_count_and_the_first_that_finished_is_told():
     a, b = records_of_workflow(PAIR, IDS, found, start_ns=10 * S)
     assert (a.attempts, a.ran, a.error) == (3, Span(3, 5), None)
     assert b.attempts == 1
+    assert found.ended.lost_ns == (1 + 2) * S
 
 
 def test_the_makespan_ends_with_the_last_first_completion():
