@@ -28,7 +28,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-ray check format bench mutants replays kills handover paper constraints clean python
+.PHONY: help demo test test-ray check format bench mutants replays kills handover shuffles paper constraints clean python
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ replays: $(DEV_STAMP) ## 200 runs, failing and passing ones, again in fresh proc
 
 kills: $(DEV_STAMP) ## SIGKILL of each kind of process at 50 random moments of a mixed load (ARGS="--victim head --seed 7")
 	@$(PY) -m tests.cluster.kills $(ARGS)
+
+shuffles: $(DEV_STAMP) ## 8 GiB through a store of 2 GiB: undisturbed, while workers are killed, and while a node is (ARGS="--data 1")
+	@$(PY) -m tests.cluster.shuffles $(ARGS)
 
 paper: $(DEV_STAMP) ## published results, measured again on the simulator (ARGS="a d --data FOLDER")
 	@$(PY) -m bench.paper $(ARGS)

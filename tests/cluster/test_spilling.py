@@ -1,8 +1,6 @@
 """Real files of real node processes: nameless, checked, and gone with what they hold."""
 
 import os
-import random
-import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -16,6 +14,7 @@ import raysim as ray
 from raysim.cluster_utils import Cluster
 from raysim.exceptions import ObjectLostError, OutOfDiskError
 from tests.cluster.inspection import until
+from tests.cluster.shuffles import shuffle, workers_killed
 
 Start = Callable[..., Any]
 
@@ -156,68 +155,24 @@ def test_a_folder_in_which_nothing_can_be_written_is_refused(tmp_path: Path) -> 
 
 
 @ray.remote(max_retries=-1)
-def partition(number: int, parts: int) -> list[Any]:
-    """Numbers that are known, in so many parts by their remainder."""
-    numbers = np.arange(number * 400_000, (number + 1) * 400_000, dtype=np.int64)
-    return [numbers[numbers % parts == part] for part in range(parts)]
-
-
-@ray.remote(max_retries=-1)
-def total(*pieces: Any) -> tuple[int, int]:
-    return sum(len(piece) for piece in pieces), int(sum(piece.sum() for piece in pieces))
-
-
-@ray.remote(max_retries=-1)
 def pid() -> int:
     return os.getpid()
 
 
-def shuffle(maps: int = 25, parts: int = 5) -> None:
+def small_shuffle() -> None:
     """80 MB through a store of 20 MB."""
-    pieces = [partition.options(num_returns=parts).remote(number, parts) for number in range(maps)]
-    sums = ray.get([total.remote(*column) for column in zip(*pieces, strict=True)])
-    count = maps * 400_000
-    assert sum(found for found, _ in sums) == count
-    assert sum(found for _, found in sums) == count * (count - 1) // 2
+    shuffle(maps=25, parts=5, count=400_000)
 
 
 def test_a_shuffle_of_four_times_the_store(start: Start) -> None:
     start(object_store_memory=STORE, _system_config=SMALL)
-    shuffle()
+    small_shuffle()
 
 
 def test_the_same_while_workers_are_killed(start: Start) -> None:
     info = start(object_store_memory=STORE, _system_config=SMALL).address_info
-    stop = threading.Event()
-    kills = []
-
-    def kill() -> None:
-        rng = random.Random(1)
-        while not stop.wait(0.3):
-            [node] = (int(one) for one in info["node_pids"].split(","))
-            forks = [int(one) for one in children(node)]
-            workers = [one for fork in forks for one in children(fork)]
-            if workers:
-                kills.append(rng.choice(workers))
-                try:
-                    os.kill(int(kills[-1]), signal.SIGKILL)
-                except ProcessLookupError:
-                    kills.pop()
-
-    killer = threading.Thread(target=kill)
-    killer.start()
-    try:
-        shuffle()
-    finally:
-        stop.set()
-        killer.join()
-
-
-def children(pid: int | str) -> list[str]:
-    try:
-        return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except FileNotFoundError:
-        return []
+    with workers_killed(int(info["node_pids"]), every_s=0.3):
+        small_shuffle()
 
 
 def test_the_same_over_nodes_of_which_one_is_lost() -> None:
@@ -227,7 +182,7 @@ def test_the_same_over_nodes_of_which_one_is_lost() -> None:
         nodes = [cluster.add_node(num_cpus=1, object_store_memory=STORE) for _ in range(2)]
         lost = threading.Timer(1.0, cluster.remove_node, (nodes[0],), {"allow_graceful": False})
         lost.start()
-        shuffle()
+        small_shuffle()
         lost.join()
     finally:
         ray.shutdown()
