@@ -7,7 +7,6 @@ matter little.
 """
 
 import argparse
-import gc
 import os
 import subprocess
 import sys
@@ -85,7 +84,7 @@ def campaign_seeds() -> float:
     from raysim.testing.campaign import ProtocolCampaign
     from raysim.testing.campaign.driver import KINDS
     from raysim.testing.case import Case
-    from raysim.testing.hunt import COLLECT_EVERY
+    from raysim.testing.memory import collect_after, settled
     from raysim.testing.running import run_case
 
     budget = Budget(faults=FAULTS, kinds=KINDS)
@@ -99,16 +98,12 @@ def campaign_seeds() -> float:
             cases.append(case)
         seed += 1
     run_case(target, cases[0])  # Imports, and what the first one finds cold.
-    gc.freeze()
-    gc.disable()  # As in a hunt.
-    start = cpu_seconds()
-    for number, case in enumerate(cases):
-        run_case(target, case)
-        if number % COLLECT_EVERY == 0:
-            gc.collect()
-    lasted = cpu_seconds() - start
-    gc.enable()
-    gc.unfreeze()
+    with settled():  # As in a hunt.
+        start = cpu_seconds()
+        for number, case in enumerate(cases):
+            run_case(target, case)
+            collect_after(number)
+        lasted = cpu_seconds() - start
     return SEEDS / lasted
 
 

@@ -6,7 +6,6 @@ hunt that was broken off goes on.
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import time
@@ -23,6 +22,7 @@ from raysim.checks.finding import Finding
 from raysim.tape import SeededTape
 from raysim.testing.bundle import Bundle, bundle_of
 from raysim.testing.case import Case, Target, Verdict
+from raysim.testing.memory import collect_after, settle, settled
 from raysim.testing.properties import begin_campaign
 from raysim.testing.running import run_case
 from raysim.testing.target import find_target
@@ -33,9 +33,6 @@ STUCK_S: Final = 60.0
 """Real seconds after which a run is a finding itself. Measured: the slowest of 10,000 takes under 2."""
 SAVE_EVERY_S: Final = 5.0
 """Real seconds between two times that the progress is written down, lest a kill lose more."""
-COLLECT_EVERY: Final = 8
-"""Runs between two collections of garbage; the collector is off between them. Measured: 8 % faster than every 32,
-whose garbage is no more in the caches."""
 
 
 class HuntOptions(msgspec.Struct, frozen=True):
@@ -151,7 +148,7 @@ def _parts(
     end = options.first + options.seeds
     begins = iter([(at, min(CHUNK, end - at)) for at in range(first, end, CHUNK)])
     if options.jobs == 1:
-        with _quiet_collector():
+        with settled():
             for at, count in begins:
                 if over():
                     return
@@ -186,13 +183,11 @@ _target: Target | None = None
 
 
 def _prepare(target: Target) -> None:
-    """In a process of the pool: out of the collector's sight what it has, Ctrl-C left to the parent."""
+    """In a process of the pool: Ctrl-C is left to the parent."""
     global _target
     _target = target
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    gc.collect()
-    gc.freeze()
-    gc.disable()
+    settle()
 
 
 class _CtrlC:
@@ -214,19 +209,6 @@ class _CtrlC:
         raise KeyboardInterrupt
 
 
-class _quiet_collector:
-    def __enter__(self) -> None:
-        self._was_on = gc.isenabled()
-        gc.collect()
-        gc.freeze()
-        gc.disable()
-
-    def __exit__(self, *_: object) -> None:
-        gc.unfreeze()
-        if self._was_on:
-            gc.enable()
-
-
 def _run_part(first: int, count: int) -> Part:
     assert _target is not None, "a process of the pool was not prepared"
     return run_part(_target, first, count)
@@ -244,8 +226,7 @@ def run_part(target: Target, first: int, count: int) -> Part:
                 raise KeyboardInterrupt
             if not verdict.ok:
                 failed.append(bundle_of(target.name, case, verdict, target.module))
-            if seed % COLLECT_EVERY == 0:
-                gc.collect()
+            collect_after(seed)
     return Part(first, count, failed, hits)
 
 
