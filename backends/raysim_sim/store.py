@@ -49,12 +49,16 @@ class SimObjectStore:
         assert len(data) == length, f"a chunk of {length} bytes came with {len(data)}"
         place = self._bytes.get(handle)
         if place is None:
+            if length == size:
+                self._bytes[handle] = bytearray(data)
+                return
             place = self._bytes[handle] = bytearray(size)
         memoryview(place)[offset : offset + length] = data
 
-    def read_chunk(self, handle: int, offset: int, length: int) -> bytes:
+    def read_chunk(self, handle: int, offset: int, length: int) -> Any:
+        """A view of it: what is stored never changes, and stays for as long as somebody looks at it."""
         place = self._bytes.get(handle)
-        return b"" if place is None else bytes(memoryview(place)[offset : offset + length])
+        return b"" if place is None else memoryview(place)[offset : offset + length]
 
     def content(self, handle: int) -> bytearray | None:
         """None where there is a size only."""

@@ -137,8 +137,7 @@ def serialize(value: object) -> Serialized:
     if type(value) is bytes:
         return Serialized.of(_with_buffers(_LARGE_BYTES, [pickle.PickleBuffer(value)]))
     if _is_simple(value):
-        data = _VALUE + pickle.dumps(value, 5)
-        return Serialized([data], [], len(data))
+        return _in_band(pickle.dumps(value, 5), [])
     buffers: list[pickle.PickleBuffer] = []
     contained: list[ContainedRef] = []
     own = _registered() if _of_drivers.reducers or _custom else None
@@ -155,8 +154,15 @@ def serialize(value: object) -> Serialized:
     finally:
         serialised.reset(token)
     if not buffers:
-        return Serialized([_VALUE + data], contained, len(data) + 1)
+        return _in_band(data, contained)
     return Serialized.of(_with_buffers(data, buffers), contained)
+
+
+def _in_band(pickled: bytes, contained: list[ContainedRef]) -> Serialized:
+    parts: list[bytes | memoryview] = [_VALUE + pickled]
+    if len(pickled) >= _LARGE:
+        parts = [_VALUE, pickled]
+    return Serialized(parts, contained, len(pickled) + 1)
 
 
 def serialize_plain(value: object) -> bytes | None:

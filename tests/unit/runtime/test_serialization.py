@@ -194,3 +194,9 @@ def test_large_bytes_are_not_copied_into_their_pickle():
     serialized = serialize(data)
     assert any(isinstance(part, memoryview) and part.obj is data for part in serialized.parts)
     assert serialized.size - len(data) < 200
+
+
+def test_large_pickle_is_not_copied_for_the_byte_before_it():
+    serialized = serialize((7, bytes(1 << 17)))
+    assert [len(part) for part in serialized.parts] == [1, serialized.size - 1]
+    assert deserialize(serialized.join())[0] == (7, bytes(1 << 17))

@@ -101,3 +101,23 @@ def test_an_array_over_a_view_shares_its_bytes_and_keeps_it():
     assert (released, int(tail[0]), tail.flags.writeable) == ([], 500, False)
     del tail
     assert released == [1]
+
+
+def test_a_part_that_was_read_outlives_its_place():
+    """It is on its way to another node when the object is freed here."""
+    store = SimObjectStore(100)
+    handle = store.create(5)
+    store.write(handle, [b"abcde"])
+    part = store.read_chunk(handle, 1, 3)
+    store.delete(handle)
+    assert store.create(100) is not None
+    assert part == b"bcd"
+
+
+def test_an_object_that_comes_in_one_part_is_a_copy_of_it():
+    sender, receiver = SimObjectStore(100), SimObjectStore(100)
+    here, there = sender.create(5), receiver.create(5)
+    sender.write(here, [b"abcde"])
+    receiver.write_chunk(there, 0, sender.read_chunk(here, 0, 5), 5)
+    assert receiver.content(there) == b"abcde"
+    assert receiver.content(there) is not sender.content(here)
