@@ -16,9 +16,12 @@ def conserved(cluster: Cluster) -> Iterator[Finding]:
     for node in cluster.nodes:
         local = node.raylet.view.local
         held = lent_of(node)
-        for name in sorted({*local.total, *local.available, *held}):
+        add(held, local.available)
+        if held == local.total:
+            continue  # The usual case, at the least cost.
+        for name in sorted({*local.total, *held}):
             total, free = local.total.get(name, 0), local.available.get(name, 0)
-            taken = held.get(name, 0)
+            taken = held.get(name, 0) - free
             if free + taken != total:
                 yield Finding(
                     "resources-conserved",
@@ -58,11 +61,16 @@ def all_returned(cluster: Cluster) -> Iterator[Finding]:
 
 def leases_of(node: NodeSeen) -> list[Lease]:
     """All that hold something: also those that ended while their worker still runs."""
-    leases = {id(lease): lease for lease in node.raylet.leases.book.holding()}
+    book = node.raylet.leases.book
+    leases = list(book.holding())
     for worker in node.raylet.pool.workers.values():
-        if worker.lease is not None:
-            leases[id(worker.lease)] = worker.lease
-    return list(leases.values())
+        lease = worker.lease
+        if (
+            lease is not None
+            and book.find(lease.owner.worker_id, lease.request.lease_id) is not lease
+        ):
+            leases.append(lease)
+    return leases
 
 
 def lent_of(node: NodeSeen) -> Resources:

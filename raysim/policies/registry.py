@@ -5,7 +5,7 @@ A package makes its own known under the entry-point group `raysim.policies`.
 
 import inspect
 from collections.abc import Callable, Mapping
-from functools import cache, partial
+from functools import cache
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -47,8 +47,10 @@ def create(text: str, config: Config) -> Policy:
     Raises ValueError that says what is wrong and what was probably meant.
     """
     call = parse_call(text, "policy", _EXAMPLE)
-    make = _configured(config) if call.name == Hybrid.name else _found(call.name)
-    arguments = _arguments(call.name, make, call.arguments)
+    make, preset = _found(call.name), {}
+    if call.name == Hybrid.name:
+        make, preset = Hybrid, _configured(config)
+    arguments = _arguments(call.name, make, call.arguments, preset)
     try:
         return make(**arguments)
     except ValueError as error:
@@ -63,14 +65,13 @@ def located(text: str, folder: Path) -> str:
     return f"{(folder / file).resolve()}:{rest}"
 
 
-def _configured(config: Config) -> Callable[..., Policy]:
-    """`hybrid` as Ray configures it."""
-    return partial(
-        Hybrid,
-        threshold=config.scheduler_spread_threshold,
-        fraction=config.scheduler_top_k_fraction,
-        absolute=config.scheduler_top_k_absolute,
-    )
+def _configured(config: Config) -> dict[str, object]:
+    """Arguments of `hybrid`, as Ray configures it."""
+    return {
+        "threshold": config.scheduler_spread_threshold,
+        "fraction": config.scheduler_top_k_fraction,
+        "absolute": config.scheduler_top_k_absolute,
+    }
 
 
 def _found(name: str) -> Callable[..., Policy]:
@@ -125,17 +126,26 @@ def _policy_class(name: str, module: object, attribute: str) -> Callable[..., Po
 
 
 def _arguments(
-    name: str, make: Callable[..., Policy], given: Mapping[str, str]
+    name: str,
+    make: Callable[..., Policy],
+    given: Mapping[str, str],
+    preset: Mapping[str, object],
 ) -> dict[str, object]:
     """As its constructor declares them: whole numbers, numbers, texts, true or false."""
-    known = inspect.signature(make, eval_str=True).parameters
+    known = _parameters(make)
     for word in given:
         if word not in known:
             raise ValueError(f"policy {name} has no argument {word!r}{hint(word, known)}")
     for word, parameter in known.items():
-        if word not in given and parameter.default is parameter.empty:
+        if word not in given and word not in preset and parameter.default is parameter.empty:
             raise ValueError(f"policy {name} needs {word!r}; write it as {name}({word}=...)")
-    return {word: _value(name, known[word], text) for word, text in given.items()}
+    return {**preset, **{word: _value(name, known[word], text) for word, text in given.items()}}
+
+
+@cache
+def _parameters(make: Callable[..., Policy]) -> Mapping[str, inspect.Parameter]:
+    """Once, however many nodes and worlds there are."""
+    return inspect.signature(make, eval_str=True).parameters
 
 
 def _value(name: str, parameter: inspect.Parameter, text: str) -> object:
