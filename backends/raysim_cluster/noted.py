@@ -1,14 +1,13 @@
 """Brings what roles of other processes note into the driver's journal. Never decides what is noted."""
 
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, Final, Union
+from typing import Final, Union
 
 import msgspec
 
 from raysim.journal import Journal, Note
 from raysim.protocol.messages import Message
-from raysim.protocol.process import Handler
+from raysim.protocol.process import Handlers
 from raysim.spec.address import Address
 
 
@@ -39,9 +38,9 @@ class JournalKeeper:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
 
-    def handlers(self) -> Mapping[type[Message], Handler]:
-        take: Callable[[Address, Any], None] = self._take
-        return {Noted: take}
+    @staticmethod
+    def handlers() -> Handlers["JournalKeeper"]:
+        return {Noted: lambda keeper: keeper._take}
 
     def start(self) -> None:
         """Others begin."""

@@ -55,12 +55,12 @@ class _GuardedProcess(Process):
         self._owner.run(super().start)
 
     def _find(self, kind: type[Message]) -> Handler | None:
-        if super()._find(kind) is None:
+        handler = super()._find(kind)
+        if handler is None:
             return None
-        # One role, whose handlers are found together: hosts call them directly from now on.
-        guarded = {of: partial(self._owner.run, handler) for of, handler in self.handlers.items()}
-        self.handlers.update(guarded)
-        return self.handlers[kind]
+        # Hosts call it directly from now on.
+        guarded = self.handlers[kind] = partial(self._owner.run, handler)
+        return guarded
 
     def peer_lost(self, peer: Address) -> None:
         self._owner.run(super().peer_lost, peer)

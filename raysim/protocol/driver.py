@@ -1,17 +1,16 @@
 """What makes a process a driver: it joins its node and the cluster as a job, and leaves. Never submits."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from raysim.protocol.host import Host, Timer
 from raysim.protocol.messages import (
     FinishJob,
     JobRegistered,
-    Message,
     RegisterDriver,
     RegisterJob,
     WorkerRegistered,
 )
-from raysim.protocol.process import Handler
+from raysim.protocol.process import Handlers
 from raysim.spec.address import Address
 from raysim.spec.ids import JobId
 
@@ -49,8 +48,12 @@ class Driver:
             self._host.send(self._gcs, self._register_job)
         self._timer = self._host.call_later(self._host.config.request_retry_ns, self._ask)
 
-    def handlers(self) -> Mapping[type[Message], Handler]:
-        return {WorkerRegistered: self._on_registered, JobRegistered: self._on_job}
+    @staticmethod
+    def handlers() -> Handlers["Driver"]:
+        return {
+            WorkerRegistered: lambda driver: driver._on_registered,
+            JobRegistered: lambda driver: driver._on_job,
+        }
 
     def _on_registered(self, sender: Address, registered: WorkerRegistered) -> None:
         self._at_raylet = True

@@ -4,13 +4,17 @@ The head is GCS and raylet, a node a raylet, a driver an owner, a worker an owne
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from raysim.config import MS
 from raysim.protocol.messages import Message
 from raysim.spec.address import Address
 
 Handler: TypeAlias = Callable[[Address, Any], None]
+
+R = TypeVar("R")
+Handlers: TypeAlias = Mapping[type[Message], Callable[[R], Handler]]
+"""Kind of message to what gives the handler of a role. A worker hears of few kinds: most handlers are never made."""
 
 LAST_WORDS_NS = 1_000 * MS
 """Nanoseconds that the end of a process's connection is waited for once its end was told by another way: what it had
@@ -20,8 +24,9 @@ said comes before that. A child that it left behind may keep the connection open
 class Role(Protocol):
     """A state machine: told of messages, lost peers and timers; asks its host for everything else."""
 
-    def handlers(self) -> Mapping[type[Message], Handler]:
-        """Which messages this role handles, the same ones in each of its class; no other role of the process does."""
+    @staticmethod
+    def handlers() -> Handlers[Any]:
+        """Which messages each role of this class handles; no other role of the process does."""
 
     def start(self) -> None:
         """Called once, when the host can send."""
@@ -36,10 +41,7 @@ class Process:
     def __init__(self, roles: Sequence[Role]) -> None:
         self.roles = tuple(roles)
         self.handlers: dict[type[Message], Handler] = {}
-        """Of the roles that have been sent something: a worker that runs tasks hears of few kinds. A host may
-        call one instead of `receive`."""
-
-        self._places: dict[type[Message], int] | None = None
+        """Of the kinds that have come. A host may call one instead of `receive`."""
 
     def start(self) -> None:
         for role in self.roles:
@@ -52,32 +54,30 @@ class Process:
             handler(sender, message)
 
     def _find(self, kind: type[Message]) -> Handler | None:
-        places = self._places
-        if places is None:
-            places = self._places = _places(self.roles)
-        role = places.get(kind)
-        if role is None:
+        found = _table(self.roles).get(kind)
+        if found is None:
             return None
-        self.handlers.update(self.roles[role].handlers())
-        return self.handlers[kind]
+        role, of = found
+        handler = self.handlers[kind] = of(self.roles[role])
+        return handler
 
     def peer_lost(self, peer: Address) -> None:
         for role in self.roles:
             role.peer_lost(peer)
 
 
-_PLACES: dict[tuple[type[Role], ...], dict[type[Message], int]] = {}
+_Table: TypeAlias = dict[type[Message], tuple[int, Callable[[Any], Handler]]]
+_TABLES: dict[tuple[type[Role], ...], _Table] = {}
 
 
-def _places(roles: tuple[Role, ...]) -> dict[type[Message], int]:
-    """Which of such roles handles what: the same in every process that has them."""
-    classes = tuple(type(role) for role in roles)
-    found = _PLACES.get(classes)
-    if found is None:
-        found = {}
-        for number, role in enumerate(roles):
-            for kind in role.handlers():
-                assert kind not in found, f"two roles handle {kind.__name__}"
-                found[kind] = number
-        _PLACES[classes] = found
-    return found
+def _table(roles: tuple[Role, ...]) -> _Table:
+    """Which of such roles handles what, and how: the same in every process that has them."""
+    classes: tuple[type[Role], ...] = tuple(type(role) for role in roles)
+    table = _TABLES.get(classes)
+    if table is None:
+        table = _TABLES[classes] = {}
+        for number, role in enumerate(classes):
+            for kind, of in role.handlers().items():
+                assert kind not in table, f"two roles handle {kind.__name__}"
+                table[kind] = number, of
+    return table

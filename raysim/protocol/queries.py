@@ -1,6 +1,6 @@
 """Questions to the GCS, asked until they are answered. Never a cache."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from raysim.protocol.host import Host, Timer
@@ -15,7 +15,7 @@ from raysim.protocol.messages import (
     Nodes,
     PlacementGroups,
 )
-from raysim.protocol.process import Handler
+from raysim.protocol.process import Handlers
 from raysim.spec.actor import ActorInfo
 from raysim.spec.address import Address
 from raysim.spec.ids import PlacementGroupId
@@ -35,12 +35,13 @@ class Queries:
     def start(self) -> None:
         """Nothing to do before the first question."""
 
-    def handlers(self) -> Mapping[type[Message], Handler]:
+    @staticmethod
+    def handlers() -> Handlers["Queries"]:
         return {
-            Nodes: lambda _, m: self._answered(m.number, m.nodes),
-            NamedActor: lambda _, m: self._answered(m.number, m.info),
-            NamedActors: lambda _, m: self._answered(m.number, m.names),
-            PlacementGroups: lambda _, m: self._answered(m.number, m.groups),
+            Nodes: lambda queries: lambda _, m: queries._answered(m.number, m.nodes),
+            NamedActor: lambda queries: lambda _, m: queries._answered(m.number, m.info),
+            NamedActors: lambda queries: lambda _, m: queries._answered(m.number, m.names),
+            PlacementGroups: lambda queries: lambda _, m: queries._answered(m.number, m.groups),
         }
 
     def peer_lost(self, peer: Address) -> None:

@@ -1,12 +1,12 @@
 """Sends packages of a program to the GCS, part after part. Never makes them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import msgspec
 
 from raysim.protocol.host import Host, Timer
-from raysim.protocol.messages import Message, PackageStored, PutPackage
-from raysim.protocol.process import Handler
+from raysim.protocol.messages import PackageStored, PutPackage
+from raysim.protocol.process import Handlers
 from raysim.spec.address import Address
 
 
@@ -26,8 +26,9 @@ class Uploads:
         self._gcs = gcs
         self._uploads: dict[str, _Upload] = {}
 
-    def handlers(self) -> Mapping[type[Message], Handler]:
-        return {PackageStored: self._on_stored}
+    @staticmethod
+    def handlers() -> Handlers["Uploads"]:
+        return {PackageStored: lambda uploads: uploads._on_stored}
 
     def start(self) -> None:
         """Nothing to send yet."""

@@ -1,6 +1,6 @@
 """A worker's executor: dispatches calls, runs them through its host, ends the process. Never user code."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import msgspec
 
@@ -17,7 +17,6 @@ from raysim.protocol.messages import (
     ConnectGraph,
     ExitWorker,
     GeneratorConsumed,
-    Message,
     OpenGraph,
     PushActorCalls,
     PushTasks,
@@ -33,7 +32,7 @@ from raysim.protocol.messages import (
 )
 from raysim.protocol.messages.state import CallStage
 from raysim.protocol.owner import Owner
-from raysim.protocol.process import Handler
+from raysim.protocol.process import Handlers
 from raysim.spec.actor import ActorSpec
 from raysim.spec.address import Address
 from raysim.spec.ids import NodeId, TaskId
@@ -99,20 +98,23 @@ class Executor:
             self._register_timer.cancel()
             self._register_timer = None
 
-    def handlers(self) -> Mapping[type[Message], Handler]:
+    @staticmethod
+    def handlers() -> Handlers["Executor"]:
         return {
-            WorkerRegistered: self._on_registered,
-            PushTasks: self._on_push,
-            CancelTasks: self._on_cancel,
-            ReleaseReturnHolds: lambda _, m: self._results.release_holds([*m.task_ids, *m.items]),
-            GeneratorConsumed: self._generators.on_consumed,
-            StartActor: self._actor.start,
-            PushActorCalls: self._on_actor_calls,
-            TerminateActor: self._on_terminate,
-            OpenGraph: self._compiled.on_open,
-            ConnectGraph: self._compiled.on_connect,
-            CloseGraph: self._compiled.on_close,
-            ExitWorker: self._on_exit,
+            WorkerRegistered: lambda executor: executor._on_registered,
+            PushTasks: lambda executor: executor._on_push,
+            CancelTasks: lambda executor: executor._on_cancel,
+            ReleaseReturnHolds: lambda executor: (
+                lambda _, m: executor._results.release_holds([*m.task_ids, *m.items])
+            ),
+            GeneratorConsumed: lambda executor: executor._generators.on_consumed,
+            StartActor: lambda executor: executor._actor.start,
+            PushActorCalls: lambda executor: executor._on_actor_calls,
+            TerminateActor: lambda executor: executor._on_terminate,
+            OpenGraph: lambda executor: executor._compiled.on_open,
+            ConnectGraph: lambda executor: executor._compiled.on_connect,
+            CloseGraph: lambda executor: executor._compiled.on_close,
+            ExitWorker: lambda executor: executor._on_exit,
         }
 
     def peer_lost(self, peer: Address) -> None:

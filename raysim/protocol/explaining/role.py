@@ -1,6 +1,6 @@
 """A process's part in explanations: asks on behalf of its user, and tells others what it knows. Never waits."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,13 +15,12 @@ from raysim.protocol.messages import (
     ExplainProcess,
     GroupExplained,
     LeaseExplained,
-    Message,
     ObjectExplained,
     ProcessExplained,
     ProcessStory,
 )
 from raysim.protocol.owner import Owner
-from raysim.protocol.process import Handler
+from raysim.protocol.process import Handlers
 from raysim.protocol.queries import Queries
 from raysim.spec.address import Address
 from raysim.spec.explanation import Explanation
@@ -58,15 +57,16 @@ class Explaining:
     def peer_lost(self, peer: Address) -> None:
         """Questions to it end by their timers."""
 
-    def handlers(self) -> Mapping[type[Message], Handler]:
+    @staticmethod
+    def handlers() -> Handlers["Explaining"]:
         return {
-            ExplainObject: self._on_object,
-            ExplainProcess: self._on_process,
-            ObjectExplained: lambda _, m: self._answered(m.number, m.story),
-            LeaseExplained: lambda _, m: self._answered(m.number, m.story),
-            ActorExplained: lambda _, m: self._answered(m.number, m.story),
-            GroupExplained: lambda _, m: self._answered(m.number, m.story),
-            ProcessExplained: lambda _, m: self._answered(m.number, m.story),
+            ExplainObject: lambda role: role._on_object,
+            ExplainProcess: lambda role: role._on_process,
+            ObjectExplained: lambda role: lambda _, m: role._answered(m.number, m.story),
+            LeaseExplained: lambda role: lambda _, m: role._answered(m.number, m.story),
+            ActorExplained: lambda role: lambda _, m: role._answered(m.number, m.story),
+            GroupExplained: lambda role: lambda _, m: role._answered(m.number, m.story),
+            ProcessExplained: lambda role: lambda _, m: role._answered(m.number, m.story),
         }
 
     # What others ask

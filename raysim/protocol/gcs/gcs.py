@@ -3,7 +3,8 @@
 Nothing from a node that was declared dead is served: its raylet is told to stop instead (fencing).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from raysim.policies.base import Policy
@@ -41,7 +42,6 @@ from raysim.protocol.messages import (
     KillActor,
     LeaseLost,
     ListNamedActors,
-    Message,
     NodeRemoved,
     NodeRetires,
     PutPackage,
@@ -58,7 +58,7 @@ from raysim.protocol.messages import (
     WorkerLeaseRefused,
     WorkerLeaseSpilled,
 )
-from raysim.protocol.process import Handler
+from raysim.protocol.process import Handler, Handlers
 from raysim.spec.address import Address
 from raysim.spec.autoscaling import AutoscalingSpec
 from raysim.spec.ids import JobId, NodeId
@@ -100,47 +100,46 @@ class Gcs:
         self.explanations = Explanations(outbox, self.actors, self.groups, self.nodes.views)
         self.inspections = Inspections(outbox, self.nodes, self.jobs, self.actors, self.groups)
 
-    def handlers(self) -> Mapping[type[Message], Handler]:
-        nodes, jobs, actors = self.nodes, self.jobs, self.actors
-        scheduler, groups = actors.scheduler, self.groups
-        table: dict[type[Message], Handler] = {
-            RegisterNode: self.on_register_node,
-            ReportResources: self.on_report,
-            Healthy: nodes.health.on_healthy,
-            WatchNodes: nodes.on_watch,
-            GetNodes: nodes.on_get,
-            DrainNode: nodes.on_drain,
-            WorkerDied: self.on_worker_died,
-            RegisterJob: jobs.on_register,
-            FinishJob: jobs.on_finish,
-            CreateActor: actors.on_create,
-            SubscribeActor: actors.on_subscribe,
-            ActorStarted: actors.on_started,
-            KillActor: actors.on_kill,
-            ActorOutOfScope: actors.on_out_of_scope,
-            GetNamedActor: actors.on_get_named,
-            ListNamedActors: actors.on_list_named,
-            ExplainActor: self.explanations.on_explain,
-            ExplainGroup: self.explanations.on_explain_group,
-            InspectGcs: self.inspections.on_inspect,
-            KeepTasks: self.inspections.on_keep,
-            CreatePlacementGroup: groups.on_create,
-            SubscribePlacementGroup: groups.on_subscribe,
-            RemovePlacementGroup: groups.on_remove,
-            GetPlacementGroups: groups.on_get,
-            BundlesPrepared: groups.placer.on_prepared,
-            BundlesCommitted: groups.placer.on_committed,
-            BundlesReturned: groups.placer.on_returned,
-            NodeRetires: self.on_retires,
-            PutPackage: self.packages.on_put,
-            GetPackage: self.packages.on_get,
-            WorkerLeaseGranted: scheduler.on_granted,
-            WorkerLeaseSpilled: scheduler.on_spilled,
-            WorkerLeaseRefused: scheduler.on_refused,
-            LeaseLost: self.on_lease_lost,
-            RevokeIdleLeases: self.on_revoke,
+    @staticmethod
+    def handlers() -> Handlers["Gcs"]:
+        table: Handlers[Gcs] = {
+            RegisterNode: lambda gcs: gcs.on_register_node,
+            ReportResources: lambda gcs: gcs.on_report,
+            Healthy: lambda gcs: gcs.nodes.health.on_healthy,
+            WatchNodes: lambda gcs: gcs.nodes.on_watch,
+            GetNodes: lambda gcs: gcs.nodes.on_get,
+            DrainNode: lambda gcs: gcs.nodes.on_drain,
+            WorkerDied: lambda gcs: gcs.on_worker_died,
+            RegisterJob: lambda gcs: gcs.jobs.on_register,
+            FinishJob: lambda gcs: gcs.jobs.on_finish,
+            CreateActor: lambda gcs: gcs.actors.on_create,
+            SubscribeActor: lambda gcs: gcs.actors.on_subscribe,
+            ActorStarted: lambda gcs: gcs.actors.on_started,
+            KillActor: lambda gcs: gcs.actors.on_kill,
+            ActorOutOfScope: lambda gcs: gcs.actors.on_out_of_scope,
+            GetNamedActor: lambda gcs: gcs.actors.on_get_named,
+            ListNamedActors: lambda gcs: gcs.actors.on_list_named,
+            ExplainActor: lambda gcs: gcs.explanations.on_explain,
+            ExplainGroup: lambda gcs: gcs.explanations.on_explain_group,
+            InspectGcs: lambda gcs: gcs.inspections.on_inspect,
+            KeepTasks: lambda gcs: gcs.inspections.on_keep,
+            CreatePlacementGroup: lambda gcs: gcs.groups.on_create,
+            SubscribePlacementGroup: lambda gcs: gcs.groups.on_subscribe,
+            RemovePlacementGroup: lambda gcs: gcs.groups.on_remove,
+            GetPlacementGroups: lambda gcs: gcs.groups.on_get,
+            BundlesPrepared: lambda gcs: gcs.groups.placer.on_prepared,
+            BundlesCommitted: lambda gcs: gcs.groups.placer.on_committed,
+            BundlesReturned: lambda gcs: gcs.groups.placer.on_returned,
+            NodeRetires: lambda gcs: gcs.on_retires,
+            PutPackage: lambda gcs: gcs.packages.on_put,
+            GetPackage: lambda gcs: gcs.packages.on_get,
+            WorkerLeaseGranted: lambda gcs: gcs.actors.scheduler.on_granted,
+            WorkerLeaseSpilled: lambda gcs: gcs.actors.scheduler.on_spilled,
+            WorkerLeaseRefused: lambda gcs: gcs.actors.scheduler.on_refused,
+            LeaseLost: lambda gcs: gcs.on_lease_lost,
+            RevokeIdleLeases: lambda gcs: gcs.on_revoke,
         }
-        return {kind: self._entry(handler) for kind, handler in table.items()}
+        return {kind: partial(_entry, handler) for kind, handler in table.items()}
 
     def start(self) -> None:
         epoch = self._tables.next_epoch()
@@ -209,16 +208,6 @@ class Gcs:
     def on_revoke(self, raylet: Address, revoke: RevokeIdleLeases) -> None:
         """Nothing to return: every lease of the GCS is an actor, and none of them is idle."""
 
-    def _entry(self, handler: Handler) -> Handler:
-        fenced, settle = self.nodes.fenced, self._outbox.settle
-
-        def handle(sender: Address, message: Any) -> None:
-            if not fenced(sender):
-                handler(sender, message)
-                settle()
-
-        return handle
-
     def _raylets(self) -> list[Address]:
         return self.nodes.raylets()
 
@@ -238,3 +227,15 @@ class Gcs:
         self.inspections.job_finished(job)
         self.actors.job_finished(job)
         self.groups.job_finished(job)
+
+
+def _entry(of: Callable[[Gcs], Handler], gcs: Gcs) -> Handler:
+    """What nodes say that are taken for dead is not heard; what follows of the rest leaves once it is committed."""
+    handler, fenced, settle = of(gcs), gcs.nodes.fenced, gcs._outbox.settle
+
+    def handle(sender: Address, message: Any) -> None:
+        if not fenced(sender):
+            handler(sender, message)
+            settle()
+
+    return handle

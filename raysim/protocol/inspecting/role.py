@@ -1,6 +1,6 @@
 """Shows the state of the cluster: asks on behalf of its user, tells others what it knows. Never waits."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 
 import msgspec
@@ -8,10 +8,10 @@ import msgspec
 from raysim.protocol.executor import Executor
 from raysim.protocol.host import Host, Timer
 from raysim.protocol.inspecting.survey import Findings, Make, Survey
-from raysim.protocol.messages import Inspected, InspectProcess, KeepTasks, Message
+from raysim.protocol.messages import Inspected, InspectProcess, KeepTasks
 from raysim.protocol.messages.state import AnyRow, TaskSeen
 from raysim.protocol.owner import Owner
-from raysim.protocol.process import Handler
+from raysim.protocol.process import Handlers
 from raysim.spec.actor import ActorSpec
 from raysim.spec.address import Address
 from raysim.spec.ids import actor_creation_task
@@ -49,10 +49,11 @@ class Inspecting:
     def start(self) -> None:
         """Nothing to do before the first question."""
 
-    def handlers(self) -> Mapping[type[Message], Handler]:
+    @staticmethod
+    def handlers() -> Handlers["Inspecting"]:
         return {
-            InspectProcess: self._on_inspect,
-            Inspected: lambda _, m: self._answered(m.number, m),
+            InspectProcess: lambda role: role._on_inspect,
+            Inspected: lambda role: lambda _, m: role._answered(m.number, m),
         }
 
     def peer_lost(self, peer: Address) -> None:

@@ -1,6 +1,6 @@
 """The owner: dispatches what concerns the objects, tasks and actor calls of one process. Decides nothing itself."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from raysim.journal import Infeasible
 from raysim.protocol.host import ProcessHost
@@ -21,7 +21,6 @@ from raysim.protocol.messages import (
     GeneratorItems,
     GraphOpened,
     LeaseLost,
-    Message,
     NodeRemoved,
     ObjectLocal,
     ObjectsResolved,
@@ -49,7 +48,7 @@ from raysim.protocol.owner.streams import Streams
 from raysim.protocol.owner.task_states import TaskStates
 from raysim.protocol.owner.tasks import Tasks
 from raysim.protocol.owner.testimony import Testimony
-from raysim.protocol.process import Handler
+from raysim.protocol.process import Handlers
 from raysim.spec.address import Address
 from raysim.spec.ids import IdSource, NodeId, TaskId
 from raysim.spec.task import TaskCall
@@ -80,39 +79,41 @@ class Owner:
     def start(self) -> None:
         """Nothing to do before the first call."""
 
-    def handlers(self) -> Mapping[type[Message], Handler]:
-        leases, host = self.tasks.leases, self._host
+    @staticmethod
+    def handlers() -> Handlers["Owner"]:
         return {
-            WorkerLeaseGranted: lambda sender, m: leases.on_granted(
-                sender, m.lease_id, m.worker, m.accelerators
+            WorkerLeaseGranted: lambda owner: owner._on_granted,
+            WorkerLeaseSpilled: lambda owner: owner.tasks.leases.requests.on_spilled,
+            WorkerLeaseRejected: lambda owner: owner.tasks.leases.requests.on_rejected,
+            WorkerLeaseRefused: lambda owner: (
+                lambda _, m: owner.tasks.leases.on_refused(m.lease_id, m.failure)
             ),
-            WorkerLeaseSpilled: leases.requests.on_spilled,
-            WorkerLeaseRejected: leases.requests.on_rejected,
-            WorkerLeaseRefused: lambda _, m: leases.on_refused(m.lease_id, m.failure),
-            RevokeIdleLeases: lambda _, m: leases.on_revoke(m.node_id, m.for_ns),
-            LeaseLost: self._on_lease_lost,
-            WorkInfeasible: lambda _, m: host.note(Infeasible(m.text)),
-            TasksDone: self._on_tasks_done,
-            CancelOwned: lambda _, m: self.cancel(m.task_id, m.force, m.recursive),
-            GeneratorItems: self.streams.on_items,
-            ChannelWrite: self.graphs.on_write,
-            ChannelRead: self.channels.on_read,
-            GraphOpened: self.graphs.on_opened,
-            ActorRegistered: self.actors.on_registered,
-            ActorRefused: self.actors.on_refused,
-            ActorChanged: self._on_actor_changed,
-            ResolveObjects: self.objects.on_resolve,
-            ObjectsResolved: self.objects.on_resolved,
-            AddBorrowers: self.objects.on_add_borrowers,
-            BorrowersAdded: self.objects.on_borrowers_added,
-            RemoveBorrowers: self.objects.on_remove_borrowers,
-            CopyAdded: self.objects.on_copy_added,
-            CopyRemoved: self.objects.on_copy_removed,
-            ObjectLocal: self.fetches.on_local,
-            FetchFailed: self.fetches.on_failed,
-            ExtentLent: self.extents.on_lent,
-            ExtentRefused: self.extents.on_refused,
-            NodeRemoved: self._on_node_removed,
+            RevokeIdleLeases: lambda owner: (
+                lambda _, m: owner.tasks.leases.on_revoke(m.node_id, m.for_ns)
+            ),
+            LeaseLost: lambda owner: owner._on_lease_lost,
+            WorkInfeasible: lambda owner: lambda _, m: owner._host.note(Infeasible(m.text)),
+            TasksDone: lambda owner: owner._on_tasks_done,
+            CancelOwned: lambda owner: lambda _, m: owner.cancel(m.task_id, m.force, m.recursive),
+            GeneratorItems: lambda owner: owner.streams.on_items,
+            ChannelWrite: lambda owner: owner.graphs.on_write,
+            ChannelRead: lambda owner: owner.channels.on_read,
+            GraphOpened: lambda owner: owner.graphs.on_opened,
+            ActorRegistered: lambda owner: owner.actors.on_registered,
+            ActorRefused: lambda owner: owner.actors.on_refused,
+            ActorChanged: lambda owner: owner._on_actor_changed,
+            ResolveObjects: lambda owner: owner.objects.on_resolve,
+            ObjectsResolved: lambda owner: owner.objects.on_resolved,
+            AddBorrowers: lambda owner: owner.objects.on_add_borrowers,
+            BorrowersAdded: lambda owner: owner.objects.on_borrowers_added,
+            RemoveBorrowers: lambda owner: owner.objects.on_remove_borrowers,
+            CopyAdded: lambda owner: owner.objects.on_copy_added,
+            CopyRemoved: lambda owner: owner.objects.on_copy_removed,
+            ObjectLocal: lambda owner: owner.fetches.on_local,
+            FetchFailed: lambda owner: owner.fetches.on_failed,
+            ExtentLent: lambda owner: owner.extents.on_lent,
+            ExtentRefused: lambda owner: owner.extents.on_refused,
+            NodeRemoved: lambda owner: owner._on_node_removed,
         }
 
     def flush(self) -> None:
@@ -136,6 +137,9 @@ class Owner:
         for task_id in [*self.tasks.records, *self.actor_calls.records]:
             if made(task_id):
                 self.cancel(task_id, force, recursive=True)
+
+    def _on_granted(self, raylet: Address, m: WorkerLeaseGranted) -> None:
+        self.tasks.leases.on_granted(raylet, m.lease_id, m.worker, m.accelerators)
 
     def _on_tasks_done(self, worker: Address, done: TasksDone) -> None:
         self.actor_calls.on_done(worker, done)

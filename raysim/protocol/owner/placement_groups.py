@@ -4,7 +4,7 @@ Whatever is asked of the GCS is asked again until it is answered, and as long as
 group: a GCS that was restarted knows nothing of who listened to the one before.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 
 from raysim.protocol.host import Host, Timer
@@ -17,7 +17,7 @@ from raysim.protocol.messages import (
     RemovePlacementGroup,
     SubscribePlacementGroup,
 )
-from raysim.protocol.process import Handler
+from raysim.protocol.process import Handlers
 from raysim.spec.address import Address
 from raysim.spec.ids import PlacementGroupId
 from raysim.spec.placement_group import GroupInfo, GroupSpec, GroupState
@@ -44,11 +44,14 @@ class PlacementGroups:
     def start(self) -> None:
         """Nothing to do before the first group."""
 
-    def handlers(self) -> Mapping[type[Message], Handler]:
+    @staticmethod
+    def handlers() -> Handlers["PlacementGroups"]:
         return {
-            PlacementGroupRegistered: lambda _, m: self._answered(m.group_id, None),
-            PlacementGroupRefused: self._on_refused,
-            PlacementGroupChanged: self._on_changed,
+            PlacementGroupRegistered: lambda groups: (
+                lambda _, m: groups._answered(m.group_id, None)
+            ),
+            PlacementGroupRefused: lambda groups: groups._on_refused,
+            PlacementGroupChanged: lambda groups: groups._on_changed,
         }
 
     def peer_lost(self, peer: Address) -> None:

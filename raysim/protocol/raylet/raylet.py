@@ -3,7 +3,6 @@
 Parts: placement and leases, workers, store and pulls, the view of the cluster, reports to the GCS.
 """
 
-from collections.abc import Mapping
 from functools import partial
 
 import msgspec
@@ -27,7 +26,6 @@ from raysim.protocol.messages import (
     JobFinished,
     KeepBundles,
     KillWorker,
-    Message,
     NodeRefused,
     NodeRegistered,
     NodeRemoved,
@@ -56,7 +54,7 @@ from raysim.protocol.messages import (
     WorkerUnblocked,
 )
 from raysim.protocol.messages.state import Ending
-from raysim.protocol.process import LAST_WORDS_NS, Handler
+from raysim.protocol.process import LAST_WORDS_NS, Handlers
 from raysim.protocol.raylet.bundles import Bundles
 from raysim.protocol.raylet.cluster_view import ClusterView
 from raysim.protocol.raylet.envs import Envs
@@ -105,43 +103,44 @@ class Raylet:
         self.inspections = Inspections(host, self.pool, self.envs)
         self.bundles = Bundles(host, self.view.local, self.leases, self.groups, self.reports)
 
-    def handlers(self) -> Mapping[type[Message], Handler]:
+    @staticmethod
+    def handlers() -> Handlers["Raylet"]:
         return {
-            NodeRegistered: self._on_registered,
-            NodeRefused: self._on_refused,
-            NodeRemoved: self._on_node_removed,
-            ResourceView: self.view.on_view,
-            ExplainLease: self.explanations.on_explain,
-            InspectNode: self.inspections.on_inspect,
-            CheckHealth: self._on_check,
-            CheckProcesses: self._on_check_processes,
-            JobFinished: self._on_job_finished,
-            RetireNode: self._on_retire,
-            RegisterWorker: self._on_register_worker,
-            RegisterDriver: self._on_register_driver,
-            WorkerExiting: self._on_exiting,
-            WorkerBlocked: self._on_blocked,
-            WorkerUnblocked: self._on_unblocked,
-            KillWorker: self._on_kill,
-            RequestWorkerLease: self.leases.on_request,
-            ReturnWorkerLease: self.leases.on_return,
-            CancelWorkerLease: self.leases.on_cancel,
-            PrepareBundles: self.bundles.on_prepare,
-            CommitBundles: self.bundles.on_commit,
-            ReturnBundles: self.bundles.on_return,
-            KeepBundles: self.bundles.on_keep,
-            PlacementGroupChanged: self.bundles.on_changed,
-            PrepareEnv: self.envs.on_prepare,
-            PackagePart: self.envs.on_part,
-            RequestExtent: self.store.on_request_extent,
-            SealObject: self._on_seal,
-            ReleasePins: self.store.on_release_pins,
-            FreeObjects: self._on_free,
-            FetchObjects: self.pulls.on_fetch,
-            CancelFetches: self.pulls.on_cancel,
-            PullChunk: self.pulls.on_pull,
-            ObjectChunk: self.pulls.on_chunk,
-            ChunkMissing: self.pulls.on_missing,
+            NodeRegistered: lambda raylet: raylet._on_registered,
+            NodeRefused: lambda raylet: raylet._on_refused,
+            NodeRemoved: lambda raylet: raylet._on_node_removed,
+            ResourceView: lambda raylet: raylet.view.on_view,
+            ExplainLease: lambda raylet: raylet.explanations.on_explain,
+            InspectNode: lambda raylet: raylet.inspections.on_inspect,
+            CheckHealth: lambda raylet: raylet._on_check,
+            CheckProcesses: lambda raylet: raylet._on_check_processes,
+            JobFinished: lambda raylet: raylet._on_job_finished,
+            RetireNode: lambda raylet: raylet._on_retire,
+            RegisterWorker: lambda raylet: raylet._on_register_worker,
+            RegisterDriver: lambda raylet: raylet._on_register_driver,
+            WorkerExiting: lambda raylet: raylet._on_exiting,
+            WorkerBlocked: lambda raylet: raylet._on_blocked,
+            WorkerUnblocked: lambda raylet: raylet._on_unblocked,
+            KillWorker: lambda raylet: raylet._on_kill,
+            RequestWorkerLease: lambda raylet: raylet.leases.on_request,
+            ReturnWorkerLease: lambda raylet: raylet.leases.on_return,
+            CancelWorkerLease: lambda raylet: raylet.leases.on_cancel,
+            PrepareBundles: lambda raylet: raylet.bundles.on_prepare,
+            CommitBundles: lambda raylet: raylet.bundles.on_commit,
+            ReturnBundles: lambda raylet: raylet.bundles.on_return,
+            KeepBundles: lambda raylet: raylet.bundles.on_keep,
+            PlacementGroupChanged: lambda raylet: raylet.bundles.on_changed,
+            PrepareEnv: lambda raylet: raylet.envs.on_prepare,
+            PackagePart: lambda raylet: raylet.envs.on_part,
+            RequestExtent: lambda raylet: raylet.store.on_request_extent,
+            SealObject: lambda raylet: raylet._on_seal,
+            ReleasePins: lambda raylet: raylet.store.on_release_pins,
+            FreeObjects: lambda raylet: raylet._on_free,
+            FetchObjects: lambda raylet: raylet.pulls.on_fetch,
+            CancelFetches: lambda raylet: raylet.pulls.on_cancel,
+            PullChunk: lambda raylet: raylet.pulls.on_pull,
+            ObjectChunk: lambda raylet: raylet.pulls.on_chunk,
+            ChunkMissing: lambda raylet: raylet.pulls.on_missing,
         }
 
     def start(self) -> None:

@@ -8,7 +8,7 @@ import msgspec
 
 from raysim.config import Config
 from raysim.protocol.messages import MESSAGES, Message, ObjectChunk
-from raysim.protocol.process import Process
+from raysim.protocol.process import Handlers, Process
 from raysim.spec.address import Address
 from raysim.spec.ids import NodeId, WorkerId, named_node_id
 from raysim_cluster.arena import Arena, ArenaAccess
@@ -26,8 +26,9 @@ class Recorder:
         self.lost: list[Address] = []
         self.on_message: Callable[[Address, Any], None] = lambda sender, message: None
 
-    def handlers(self) -> dict[type[Message], Callable[[Address, Any], None]]:
-        return dict.fromkeys(MESSAGES, self._hear)
+    @staticmethod
+    def handlers() -> Handlers["Recorder"]:
+        return dict.fromkeys(MESSAGES, lambda recorder: recorder._hear)
 
     def start(self) -> None:
         pass

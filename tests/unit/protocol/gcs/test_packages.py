@@ -77,7 +77,7 @@ def test_a_driver_sends_the_next_part_when_the_last_one_is_there() -> None:
     assert [message.offset for _, message in sent] == [0]
     host.advance(host.config.request_retry_ns)  # The first part, or its answer, was lost.
     assert [message.offset for _, message in host.of(PutPackage)] == [0, 0]
-    handle = uploads.handlers()[PackageStored]
+    handle = uploads.handlers()[PackageStored](uploads)
     for upto in (4, 4, 8, 10):
         handle(HEAD, PackageStored(URI, upto))
     assert [message.offset for _, message in host.of(PutPackage)] == [0, 0, 4, 8]
