@@ -13,7 +13,6 @@ import shutil
 import signal
 import socket
 import time
-from pathlib import Path
 from typing import Final
 
 from raysim.config import MS
@@ -23,6 +22,7 @@ from raysim_cluster.control import Channel, StartNode, StopNode, log_file
 from raysim_cluster.linux import (
     allow_many_files,
     go_on_without_parent,
+    log_to,
     name_process,
     watch_process,
 )
@@ -50,7 +50,9 @@ def main(fd: int) -> None:
     go_on_without_parent()
     os.makedirs(settings.folder, 0o700, exist_ok=True)
     allow_many_files()
-    _log_to(log_file(settings.folder, settings.node_id))
+    log_to(
+        log_file(settings.folder, settings.node_id)
+    )  # Its workers, forked elsewhere, keep the driver's output.
     driver_is_gone = False
     try:
         driver_is_gone = _be_the_node(settings, driver, forks, arena)
@@ -67,12 +69,17 @@ def main(fd: int) -> None:
 
 def _be_the_node(settings: StartNode, driver: Channel, forks: Channel, arena: Arena) -> bool:
     """Until it ends; whether it did because the driver is gone."""
+    keeper = None
+    if settings.head is None and settings.gcs_apart:
+        from raysim_cluster.gcs_keeper import GcsKeeper  # Boots beside us from now on.
+
+        keeper = GcsKeeper(settings)
     from raysim_cluster.node import Node
 
     # What is imported by now is never garbage.
     gc.freeze()
     gc.enable()
-    node = Node(settings, driver, forks, arena)
+    node = Node(settings, driver, forks, arena, keeper)
     node.run()
     return node.driver_is_gone
 
@@ -95,14 +102,3 @@ def _wait_for(pid: int) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
-
-
-def _log_to(path: Path) -> None:
-    """The node's own log. Its workers, forked elsewhere, keep the driver's output."""
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    os.dup2(fd, 1)
-    os.dup2(fd, 2)
-    os.close(fd)
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )

@@ -44,6 +44,10 @@ class StartNode(msgspec.Struct, tag=True, frozen=True):
     """Where workers put themselves; empty: they stay where they are."""
     log_to_driver: bool = True
     """What workers print is shown where the driver prints."""
+    gcs_apart: bool = False
+    """Of the head: the GCS is a process of its own, which may end and start again."""
+    port: int = 0
+    """Of a GCS that is apart; 0: any."""
 
 
 def log_file(folder: str | Path, node_id: NodeId) -> Path:
@@ -55,6 +59,26 @@ class NodeReady(msgspec.Struct, tag=True, frozen=True):
     """Node process to driver: the GCS knows this node. Comes with the arena's descriptor."""
 
     address: Address
+    gcs: Address
+
+
+class StartGcs(msgspec.Struct, tag=True, frozen=True):
+    """The head's node process to a process: be the GCS."""
+
+    session: Session
+    node_id: NodeId
+    worker_id: WorkerId
+    """This and the port are the same in each of its lives."""
+    port: int
+    name: str
+    config: Config
+    seed: int
+    folder: str
+    journal_keeper: Address | None
+
+
+class GcsReady(msgspec.Struct, tag=True, frozen=True):
+    """GCS to the head's node process: it has read its tables."""
 
 
 class StopNode(msgspec.Struct, tag=True, frozen=True):
@@ -85,6 +109,25 @@ class FindActors(msgspec.Struct, tag=True, frozen=True):
     """To the head: which actors live, of this name or class; empty: all."""
 
     actor: str
+
+
+class EndGcs(msgspec.Struct, tag=True, frozen=True):
+    """To the head: SIGKILL to the GCS, which is apart. Another begins when it was away so long."""
+
+    away_ns: int
+
+
+class PauseGcs(msgspec.Struct, tag=True, frozen=True):
+    """To the head: SIGSTOP to the GCS, which is apart, or SIGCONT after as many."""
+
+    on: bool
+
+
+class LoseCommit(msgspec.Struct, tag=True, frozen=True):
+    """To the head: the GCS, which is apart, ends in its next commit, of which nothing is durable. Another begins when
+    it was away so long; None: it does not end."""
+
+    away_ns: int | None
 
 
 class SetLinks(msgspec.Struct, tag=True, frozen=True):
@@ -124,6 +167,9 @@ Strike: TypeAlias = (
     | GoOn
     | StopWorkers
     | FindActors
+    | EndGcs
+    | PauseGcs
+    | LoseCommit
     | SetLinks
     | SetDisk
     | SpoilFile
@@ -215,7 +261,17 @@ class WorkerEnded(msgspec.Struct, tag=True, frozen=True):
 
 
 Control: TypeAlias = (
-    StartNode | NodeReady | StopNode | Order | Done | SetUp | ForkWorker | SignalForks | WorkerEnded
+    StartNode
+    | NodeReady
+    | StopNode
+    | StartGcs
+    | GcsReady
+    | Order
+    | Done
+    | SetUp
+    | ForkWorker
+    | SignalForks
+    | WorkerEnded
 )
 
 _encoder: Final = msgspec.msgpack.Encoder()

@@ -47,7 +47,9 @@ class Entrance:
         poller: Poller,
         timers: Timers,
         enter: Callable[[socket.socket, bool], None],
+        port: int = 0,
     ) -> None:
+        """`port`: 0 for any."""
         self._poller = poller
         self._timers = timers
         self._enter = enter
@@ -55,7 +57,7 @@ class Entrance:
         """By id, oldest first, with when each has to be through."""
         self._sweeping = False
         self._most = min(_MOST, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4)
-        tcp = socket.create_server((tcp_host, 0), backlog=_BACKLOG)
+        tcp = socket.create_server((tcp_host, port), backlog=_BACKLOG)
         unix = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         unix.bind(unix_name)
         unix.listen(_BACKLOG)
@@ -139,6 +141,15 @@ class Entrance:
 
 def same_user(sock: socket.socket) -> bool:
     """The kernel's word on who is at the other end."""
+    return _credentials(sock)[1] == os.getuid()
+
+
+def process_at(sock: socket.socket) -> int:
+    """Whose socket the other end is: the one's that connected, or listened."""
+    return _credentials(sock)[0]
+
+
+def _credentials(sock: socket.socket) -> tuple[int, int, int]:
     raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    uid: int = _CREDENTIALS.unpack(raw)[1]
-    return uid == os.getuid()
+    pid, uid, gid = _CREDENTIALS.unpack(raw)
+    return pid, uid, gid

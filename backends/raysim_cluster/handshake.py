@@ -27,6 +27,8 @@ MAX_GREETING_BYTES: Final = 4096
 _SIZE: Final = Struct("<H")
 _HELLO_BYTES: Final = len(MAGIC) + PROOF_BYTES + NONCE_BYTES + _SIZE.size
 _COUNT: Final = Struct("<Q")
+LIFE_BYTES: Final = 8
+_ANSWER_BYTES: Final = PROOF_BYTES + _COUNT.size + LIFE_BYTES
 
 _UNKNOWN: Final = (1 << 64) - 1
 """In place of how many frames have come: there is no such connection, or no longer."""
@@ -42,6 +44,8 @@ class Proved(msgspec.Struct, frozen=True):
     """Of a connector over TCP: which connection this is, or goes on with."""
     came: int = 0
     """How many of our frames have come over it before."""
+    life: bytes = b""
+    """Of the other side's process, over TCP: another one may have its address after its end."""
 
 
 Handshake: TypeAlias = Generator[int, bytes, Proved]
@@ -65,6 +69,7 @@ class Greeting(msgspec.Struct, array_like=True):
     """The connection was there before: without what the listener knows of it, it is over."""
     received: int = 0
     """How many frames have come over it."""
+    life: bytes = b""
 
 
 Find: TypeAlias = Callable[[Greeting], int | None]
@@ -85,10 +90,11 @@ def connect(
     line: bytes = b"",
     resumes: bool = False,
     received: int = 0,
+    life: bytes = bytes(LIFE_BYTES),
 ) -> Handshake:
     """The connector's side; `challenged`: over TCP. The others: see Greeting."""
     nonce = os.urandom(NONCE_BYTES)
-    greeting = msgspec.msgpack.encode(Greeting(me, peer.worker_id, line, resumes, received))
+    greeting = msgspec.msgpack.encode(Greeting(me, peer.worker_id, line, resumes, received, life))
     challenge = b""
     if challenged:
         opening = yield len(MAGIC) + NONCE_BYTES
@@ -98,14 +104,14 @@ def connect(
     proof = _proof(token, b"connect", challenge, nonce, greeting)
     send(MAGIC + proof + nonce + _SIZE.pack(len(greeting)) + greeting)
     if challenged:
-        answer = yield PROOF_BYTES + _COUNT.size
-        proof, count = answer[:PROOF_BYTES], answer[PROOF_BYTES:]
-        if not hmac.compare_digest(proof, _proof(token, b"accept", challenge, nonce, count)):
+        answer = yield _ANSWER_BYTES
+        proof, said = answer[:PROOF_BYTES], answer[PROOF_BYTES:]
+        if not hmac.compare_digest(proof, _proof(token, b"accept", challenge, nonce, said)):
             raise WrongTokenError(f"{peer.endpoint} does not know the session's token")
-        (came,) = _COUNT.unpack(count)
+        (came,) = _COUNT.unpack_from(said)
         if came == _UNKNOWN:
             raise HandshakeError("the peer does not know this connection any more")
-        return Proved(peer, line, came)
+        return Proved(peer, line, came, said[_COUNT.size :])
     return Proved(peer)
 
 
@@ -114,7 +120,12 @@ def _new(greeting: Greeting) -> int | None:
 
 
 def accept(
-    token: bytes, me: WorkerId, challenged: bool, send: Send, find: Find = _new
+    token: bytes,
+    me: WorkerId,
+    challenged: bool,
+    send: Send,
+    find: Find = _new,
+    life: bytes = bytes(LIFE_BYTES),
 ) -> Handshake:
     """The listener's side. Decodes nothing before the token is proved."""
     challenge = os.urandom(NONCE_BYTES) if challenged else b""
@@ -131,15 +142,15 @@ def accept(
     body = yield size
     if not hmac.compare_digest(proof, _proof(token, b"connect", challenge, nonce, body)):
         if challenged:
-            send(bytes(PROOF_BYTES + _COUNT.size))  # Without a word it might be a cut.
+            send(bytes(_ANSWER_BYTES))  # Without a word it might be a cut.
         raise WrongTokenError("a peer does not know the session's token")
     greeting = msgspec.msgpack.decode(body, type=Greeting)
     received = find(greeting) if greeting.target == me else None
     if challenged:
-        count = _COUNT.pack(_UNKNOWN if received is None else received)
-        send(_proof(token, b"accept", challenge, nonce, count) + count)
+        said = _COUNT.pack(_UNKNOWN if received is None else received) + life
+        send(_proof(token, b"accept", challenge, nonce, said) + said)
     if greeting.target != me:
         raise HandshakeError("a peer looks for a process that had this place before")
     if received is None:
         raise HandshakeError("a peer goes on with a connection that is over here")
-    return Proved(greeting.sender, greeting.line, greeting.received)
+    return Proved(greeting.sender, greeting.line, greeting.received, greeting.life)

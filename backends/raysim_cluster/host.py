@@ -39,14 +39,17 @@ class LoopHost:
         seed: int,
         name: str,
         journal: Journal | None = None,
+        port: int = 0,
     ) -> None:
+        """`port`: to listen on; 0 for any."""
         self.config = config
         self.name = name
         self.poller = Poller()
         self.timers = Timers()
         self.transport = Transport(
-            session, node_id, worker_id, self.poller, self.timers, self._deliver
+            session, node_id, worker_id, self.poller, self.timers, self._deliver, port
         )
+        self.transport.tell_lost = self._report_lost
         self.address = self.transport.address
         self.process: Process | None = None
         self.asleep = False

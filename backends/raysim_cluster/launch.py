@@ -75,6 +75,7 @@ class NodeProcess:
     def __init__(self, session: Session, plan: NodePlan, folder: Path) -> None:
         self.plan = plan
         self.address: Address | None = None
+        self.gcs: Address | None = None
         self.arena_fd = -1
         self._folder = folder
         self._session = session
@@ -102,9 +103,15 @@ class NodeProcess:
         return self._process.pid
 
     def start(
-        self, head: Address | None, config: Config, seed: int, journal_keeper: Address | None
+        self,
+        head: Address | None,
+        config: Config,
+        seed: int,
+        journal_keeper: Address | None,
+        gcs_apart: bool = False,
     ) -> None:
-        """Say what it is to be; `ready` waits until it is. The process boots meanwhile."""
+        """Say what it is to be; `ready` waits until it is. The process boots meanwhile. `head`: the GCS, if
+        there is one."""
         plan = self.plan
         self._channel.send(
             StartNode(
@@ -122,6 +129,7 @@ class NodeProcess:
                 preload=[name for name in _SLOW_IMPORTS if name in sys.modules],
                 workers_cgroup=str(self._cgroups.workers) if self._cgroups is not None else "",
                 log_to_driver=plan.log_to_driver,
+                gcs_apart=gcs_apart,
             )
         )
 
@@ -132,7 +140,7 @@ class NodeProcess:
         if not isinstance(answer, NodeReady):
             why = "ended at once" if readable else f"did not answer for {_START_SECONDS:g} s"
             raise RuntimeError(f"The process of node {self.plan.name} {why}.{self._log_tail()}")
-        self.address = answer.address
+        self.address, self.gcs = answer.address, answer.gcs
         (self.arena_fd,) = fds
         return answer.address
 

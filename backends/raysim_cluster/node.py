@@ -20,9 +20,13 @@ from raysim_cluster.arena import Arena, ArenaStore
 from raysim_cluster.control import (
     Channel,
     Done,
+    EndGcs,
+    FindActors,
     ForkWorker,
+    LoseCommit,
     NodeReady,
     Order,
+    PauseGcs,
     SetUp,
     SignalForks,
     StartNode,
@@ -35,10 +39,11 @@ from raysim_cluster.host import LoopHost
 from raysim_cluster.linux import watch_process
 from raysim_cluster.memory import Gauge
 from raysim_cluster.poller import READ
-from raysim_cluster.storage import SqliteControlStore
+from raysim_cluster.storage import SqliteControlStore, tables
 
 if TYPE_CHECKING:
     from raysim_cluster.faults.stricken import Stricken
+    from raysim_cluster.gcs_keeper import GcsKeeper
 
 _DRIVER_GONE: Final = "the driver is gone"
 
@@ -77,7 +82,15 @@ class NodeHost(LoopHost):
 class Node:
     """Roles, host, and the processes around them."""
 
-    def __init__(self, settings: StartNode, driver: Channel, forks: Channel, arena: Arena) -> None:
+    def __init__(
+        self,
+        settings: StartNode,
+        driver: Channel,
+        forks: Channel,
+        arena: Arena,
+        keeper: "GcsKeeper | None",
+    ) -> None:
+        """`keeper`: of the GCS where that is a process of its own; else the head's is in this one."""
         self._settings = settings
         self._driver = driver
         self._forks = forks
@@ -104,7 +117,9 @@ class Node:
         host.envs = self._envs
         host.workers = launcher = ForkLauncher(forks, self._envs)
         self.host = host
-        gcs = settings.head or host.address
+        self._keeper = keeper
+        gcs = settings.head or (host.address if keeper is None else keeper.address)
+        self._gcs_address = gcs
         policy = policies.create(config.policy, config)
         self._raylet = Raylet(host, self._info(), gcs, policy)
         self._gauge = Gauge(
@@ -113,8 +128,8 @@ class Node:
         )
         roles: list[Role] = [self._raylet]
         self._gcs: Gcs | None = None
-        if settings.head is None:
-            host.storage = SqliteControlStore(Path(settings.folder, "gcs.sqlite"))
+        if settings.head is None and keeper is None:
+            host.storage = SqliteControlStore(tables(settings.folder))
             self._gcs = Gcs(host, policies.create(config.policy, config))
             roles.insert(0, self._gcs)
         self._launcher, self._store = launcher, store
@@ -138,14 +153,19 @@ class Node:
         if driver is not None:
             poller.watch(driver, self._on_driver_gone, READ)
         assert host.process is not None
+        if self._keeper is not None:
+            self._keeper.ready()
+            self._keeper.serve(host, self._told)
         host.process.start()
         host.settle()
         while not (self._raylet.registered or host.ending):
             self._turn()
-        self._driver.send(NodeReady(host.address), self._arena.fd)
+        self._driver.send(NodeReady(host.address, self._gcs_address), self._arena.fd)
         self._look_at_memory_later()
         while not host.ending:
             self._turn()
+        if self._keeper is not None:
+            self._keeper.close()
         self._envs.close()
         self._disk.close()
         logging.getLogger(__name__).info("ending: %s", host.ending)
@@ -180,11 +200,19 @@ class Node:
     def _on_driver(self, _mask: int) -> None:
         command, _ = self._driver.receive()
         if isinstance(command, Order):
-            with contextlib.suppress(OSError):  # It is gone, which is told by other ways.
-                self._driver.send(self._struck(command))
+            if self._keeper is not None and isinstance(
+                command.strike, EndGcs | PauseGcs | LoseCommit | FindActors
+            ):
+                self._keeper.obey(command)
+            else:
+                self._told(self._struck(command))
             return
         assert command is None or isinstance(command, StopNode), f"the driver sent {command}"
         self.host.ending = _DRIVER_GONE if command is None else "the driver said so"
+
+    def _told(self, done: Done) -> None:
+        with contextlib.suppress(OSError):  # It is gone, which is told by other ways.
+            self._driver.send(done)
 
     def _struck(self, order: Order) -> Done:
         if self._stricken is None:

@@ -1,7 +1,14 @@
 """The GCS's tables in SQLite. Never a decision about what belongs in them."""
 
+import os
+import signal
 import sqlite3
 from pathlib import Path
+
+
+def tables(folder: str) -> Path:
+    """Where the GCS of a session has what it wrote down."""
+    return Path(folder, "gcs.sqlite")
 
 
 class SqliteControlStore:
@@ -19,6 +26,8 @@ class SqliteControlStore:
             " (name TEXT, key BLOB, value BLOB, PRIMARY KEY (name, key)) WITHOUT ROWID"
         )
         self._batch: dict[tuple[str, bytes], bytes | None] = {}
+        self.breaks = False
+        """A fault: the process ends in the next commit, before anything of it is written."""
 
     def load(self, table: str) -> dict[bytes, bytes]:
         rows = self._db.execute(
@@ -36,6 +45,8 @@ class SqliteControlStore:
         batch, self._batch = self._batch, {}
         if not batch:
             return
+        if self.breaks:
+            os.kill(os.getpid(), signal.SIGKILL)
         if len(batch) == 1:  # Most have one row, and a statement is a batch of its own.
             self._write(batch)
             return

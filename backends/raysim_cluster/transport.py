@@ -8,6 +8,7 @@ nodes outlives a cut of its socket (see line).
 """
 
 import logging
+import os
 import socket
 from collections.abc import Callable
 from functools import partial
@@ -19,7 +20,7 @@ from raysim.protocol.messages import Message
 from raysim.spec.address import Address
 from raysim.spec.ids import NodeId, WorkerId
 from raysim_cluster import handshake
-from raysim_cluster.entrance import Entrance, same_user
+from raysim_cluster.entrance import Entrance, process_at, same_user
 from raysim_cluster.line import Line, dial
 from raysim_cluster.link import Link, Scratch
 from raysim_cluster.poller import Poller
@@ -53,10 +54,12 @@ def session_name(session: Session) -> str:
 class Peer:
     """Another process, as long as it is not lost."""
 
-    __slots__ = ("address", "links", "outgoing", "pending")
+    __slots__ = ("address", "life", "links", "outgoing", "pending")
 
     def __init__(self, address: Address) -> None:
         self.address = address
+        self.life = b""
+        """Of which process at this address we know; empty: of none yet."""
         self.pending: list[Message] = []
         """Said, but not encoded yet."""
         self.outgoing: Link | Line | None = None
@@ -74,6 +77,7 @@ class Transport:
         poller: Poller,
         timers: Timers,
         deliver: Callable[[Address, list[Message]], None],
+        port: int = 0,
     ) -> None:
         self._session = session
         self.poller = poller
@@ -92,8 +96,11 @@ class Transport:
         """Told of each process that has connected, where somebody has to know."""
         self.lost: list[Address] = []
         """Peers that were lost and of which nobody has been told yet; the host empties it."""
+        self.tell_lost: Callable[[Address], None] | None = None
+        """Tells of a peer at once, before its successor at the same address says anything."""
+        self._life = os.urandom(handshake.LIFE_BYTES)
         name = session.unix_name(worker_id)
-        self._entrance = Entrance(session.host, name, poller, timers, self._enter)
+        self._entrance = Entrance(session.host, name, poller, timers, self._enter, port)
         self.address = Address(node_id, worker_id, self._entrance.endpoint)
 
     def send(self, to: Address, message: Message) -> None:
@@ -197,7 +204,12 @@ class Transport:
             raise
         sock.setblocking(False)
         link = self._link(sock)
+        life = _life_at(sock)
+        if self._is_another(peer, life):
+            peer = self._succeed(peer)
+            peer.outgoing = peer.outgoing or link
         peer.links.append(link)
+        peer.life = life
         token = self._session.token
         link.begin(handshake.connect(token, self.address, to, False, link.write_raw))
         return link
@@ -221,11 +233,20 @@ class Transport:
                 line=line.key,
                 resumes=line.was_open,
                 received=line.received,
+                life=self._life,
             )
         )
         return link
 
     def _dialled(self, line: Line, link: Link) -> None:
+        assert link.proved is not None
+        peer = self._peers[line.peer.worker_id]
+        if self._is_another(peer, link.proved.life):
+            peer.links.remove(line)
+            peer = self._succeed(peer)
+            peer.links.append(line)
+            peer.outgoing = line
+        peer.life = link.proved.life
         line.on_opened(link)
         if self.disturbance is not None:
             self.disturbance.opened(link)
@@ -236,7 +257,12 @@ class Transport:
         me = self.address.worker_id
         link.begin(
             handshake.accept(
-                self._session.token, me, not local, link.write_raw, self._received_before
+                self._session.token,
+                me,
+                not local,
+                link.write_raw,
+                self._received_before,
+                self._life,
             )
         )
 
@@ -268,7 +294,7 @@ class Transport:
         proved = link.proved
         assert proved is not None
         if not proved.line:
-            self._joined(link, proved.peer)
+            self._joined(link, proved.peer, _life_at(link.sock))
             return
         line = self._lines.get(proved.line)
         if line is None:
@@ -278,22 +304,42 @@ class Transport:
             self.disturbance.opened(link)
 
     def _begin_line(self, proved: handshake.Proved) -> Line:
+        known = self._peers.get(proved.peer.worker_id)
+        if known is not None and self._is_another(known, proved.life):
+            self._succeed(known)
         for other in tuple(self._lines.values()):
             if other.peer.worker_id == proved.peer.worker_id:
                 other.fail("the peer has begun another one")  # It has let go of this one before.
         line = self._lines[proved.line] = Line(self, proved.peer, proved.line)
-        self._joined(line, proved.peer)
+        self._joined(line, proved.peer, proved.life)
         return line
 
-    def _joined(self, link: Link | Line, address: Address) -> None:
+    def _joined(self, link: Link | Line, address: Address, life: bytes) -> None:
         peer = self._peers.get(address.worker_id)
         if peer is None:
             peer = self._peers[address.worker_id] = Peer(address)
+        elif self._is_another(peer, life):
+            peer = self._succeed(peer)
+        peer.life = life
         peer.links.append(link)
         if peer.outgoing is None:
             peer.outgoing = link
         if self.joined is not None:
             self.joined(peer.address)
+
+    def _is_another(self, peer: Peer, life: bytes) -> bool:
+        return bool(peer.life) and peer.life != life
+
+    def _succeed(self, peer: Peer) -> Peer:
+        """Its process has ended, and another has its address: we hear of that one first."""
+        logger.info("process %s is another one now", peer.address.worker_id.hex())
+        self._drop(peer)
+        if self.tell_lost is not None:
+            lost, self.lost = self.lost, []
+            for address in lost:
+                self.tell_lost(address)
+        # Whoever was told may have said something: it is for the new one.
+        return self._peers.setdefault(peer.address.worker_id, Peer(peer.address))
 
     def _closed(self, link: Link, reason: str) -> None:
         if self._is_closed:
@@ -321,3 +367,8 @@ class Transport:
         if self.disturbance is not None:
             self.disturbance.lost(peer.address)
         self.lost.append(peer.address)
+
+
+def _life_at(sock: socket.socket) -> bytes:
+    """Of the process at the other end, on this machine."""
+    return process_at(sock).to_bytes(8, "big")

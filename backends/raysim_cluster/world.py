@@ -42,7 +42,7 @@ _STORE_SHARE: Final = 0.3
 _JOIN_NS: Final = 30_000 * MS
 """Until a driver that the cluster does not answer gives up."""
 
-_OPTIONS: Final = ("faults", "expected_makespan_ns")
+_OPTIONS: Final = ("faults", "expected_makespan_ns", "gcs_process")
 """Of `InitOptions.world`, those that real machines have, too."""
 
 _LEAVE_NS: Final = 500 * MS
@@ -85,9 +85,12 @@ class ClusterWorld:
         self._planned: Sequence[PlannedFault] = ()
         """For the first driver's start."""
         self.options = options
+        self.gcs_apart = bool(options.world.get("gcs_process"))
+        """The GCS is no part of the head's raylet."""
         if options.world.get("faults"):
-            from raysim_cluster.faults.given import planned, with_journal
+            from raysim_cluster.faults.given import planned, strikes_gcs, with_journal
 
+            self.gcs_apart = self.gcs_apart or strikes_gcs(options)
             self.options = options = with_journal(options)
             self._planned = planned(self)
         self._session = Session(os.urandom(8).hex(), os.urandom(32))
@@ -122,7 +125,8 @@ class ClusterWorld:
         host = self._host = self._host or self._new_host()
         arena = self._arena = Arena(os.dup(head.arena_fd), head.plan.store_bytes)
         host.store = ArenaAccess(arena)
-        core_worker = CoreWorker.driver(host, head.address, head.address, options or self.options)
+        assert head.gcs is not None
+        core_worker = CoreWorker.driver(host, head.address, head.gcs, options or self.options)
         self._core_worker = core_worker
         core_worker.session_name = session_name(self._session)
         core_worker.session_dir = str(self._folder)
@@ -176,10 +180,10 @@ class ClusterWorld:
     def address_info(self) -> dict[str, str]:
         """`address`, `node_id` and `session_dir` as Ray names them; per node its id and its process."""
         head = self._nodes[0]
-        assert head.address is not None
+        assert head.gcs is not None
         return {
-            "address": head.address.endpoint,
-            "gcs_address": head.address.endpoint,
+            "address": head.gcs.endpoint,
+            "gcs_address": head.gcs.endpoint,
             "node_id": head.plan.node_id.hex(),
             "session_dir": str(self._folder),
             "session_id": self._session.session_id,
@@ -312,7 +316,7 @@ class ClusterWorld:
     def _start(self, node: NodeProcess) -> None:
         """One that joins the head."""
         options = self.options
-        node.start(self._nodes[0].address, options.config, options.seed, self._keeper)
+        node.start(self._nodes[0].gcs, options.config, options.seed, self._keeper)
 
     def _start_nodes(self, head_plan: NodePlan) -> None:
         options = self.options
@@ -322,7 +326,7 @@ class ClusterWorld:
         for plan in (head_plan, *plans):
             self._nodes.append(NodeProcess(self._session, plan, self._folder))
         head, *others = self._nodes
-        head.start(None, options.config, options.seed, self._keeper)
+        head.start(None, options.config, options.seed, self._keeper, self.gcs_apart)
         head.ready()
         for process in others:
             self._start(process)

@@ -10,6 +10,7 @@ from typing import ClassVar, Final
 from raysim.backend import Backend, InitOptions, NodeOptions
 from raysim.exceptions import RaySystemError
 from raysim.faults import Fault, Order
+from raysim.faults.of_gcs import needs_gcs_process
 from raysim.journal import Infeasible, Journal, Level, NodeJoined, Note, TaskEnded
 from raysim.protocol.host import Waiter
 from raysim.runtime.core_worker import CoreWorker
@@ -19,7 +20,7 @@ from raysim_sim.clock import Call, Clock, Watchdog
 from raysim_sim.convergence import converge, late
 from raysim_sim.envs import Packages
 from raysim_sim.event_loop import suspend
-from raysim_sim.faults import Faults, needs_gcs_process
+from raysim_sim.faults import Faults
 from raysim_sim.gcs_process import GcsProcess
 from raysim_sim.hosts import SimHost
 from raysim_sim.loops import Loops

@@ -29,7 +29,6 @@ from raysim.faults.processes import (
     CrashConstructor,
     FailConstructor,
     KillNode,
-    PauseGcs,
     PauseNode,
     PauseRaylet,
     RestartGcs,
@@ -42,9 +41,6 @@ RAY: Final = "ray"
 BACKENDS: Final = (SIM, CLUSTER, RAY)
 
 _ONE_STREAM: Final = "processes talk over sockets, one stream in order each: no message is lost, doubled or overtaken"
-_GCS_AND_RAYLET: Final = (
-    "the GCS and the head's raylet are one process, with which the whole cluster ends"
-)
 _CONSTRUCTORS: Final = (
     "nobody counts the constructors of all its processes; have the constructor raise or exit itself"
 )
@@ -56,14 +52,12 @@ _NOT_ON_CLUSTER: Final[dict[type[Fault], str]] = {
     SlowNode: "the system shares out its processors; `pause_node` stops a node for a while",
     FailConstructor: _CONSTRUCTORS,
     CrashConstructor: _CONSTRUCTORS,
-    RestartGcs: _GCS_AND_RAYLET,
     Bandwidth: _KERNEL_LINKS,
     Loss: _KERNEL_LINKS,
     Duplication: _ONE_STREAM,
     Reordering: _ONE_STREAM,
     FailRpc: _ONE_STREAM,
-    LoseGcsCommit: _GCS_AND_RAYLET,
-    TearGcsCommit: _GCS_AND_RAYLET,
+    TearGcsCommit: "SQLite has a batch of rows on disk as a whole, or not at all",
     ClockSkew: _ONE_CLOCK,
     ClockJump: _ONE_CLOCK,
     NoCapacity: _NO_PROVIDER,
@@ -73,8 +67,9 @@ _NOT_ON_CLUSTER: Final[dict[type[Fault], str]] = {
 ON_CLUSTER: Final[dict[type[Fault], str]] = {
     KillNode: "A SIGKILL: peers see their connections break at once.",
     PauseNode: "SIGSTOP for all its processes but a driver, which is the user's.",
-    PauseRaylet: "The head's is the GCS as well.",
-    PauseGcs: "The head's raylet stands still with it: they are one process.",
+    PauseRaylet: "The head's is the GCS as well, unless a fault of the run strikes the GCS.",
+    RestartGcs: "A SIGKILL, and another process on the same tables.",
+    LoseGcsCommit: "A SIGKILL by its own hand, in place of the commit.",
     Delay: "Whoever receives waits.",
     Partition: "What is cut is not read: the sender's kernel keeps it.",
     WorkerOutOfMemory: "A SIGKILL, as the kernel's.",

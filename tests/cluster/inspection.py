@@ -88,6 +88,14 @@ def children_of(pid: int) -> list[int]:
     return [int(child) for child in children.split()]
 
 
+def called(pid: int) -> str:
+    """As `ps` names it; empty for one that has ended."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
 def lives(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"

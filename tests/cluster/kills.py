@@ -21,9 +21,10 @@ from random import Random
 from typing import Any
 from uuid import uuid4
 
-from tests.cluster.inspection import children_of, leftovers, lives, marked, until
+from tests.cluster.inspection import called, children_of, leftovers, lives, marked, until
 
-VICTIMS = ("driver", "worker", "node", "head", "forks")
+VICTIMS = ("driver", "worker", "node", "head", "forks", "gcs")
+"""Where the GCS is one, it is a process of its own."""
 LATEST_SECONDS = 1.0
 """Of the load until the kill."""
 
@@ -37,7 +38,7 @@ END_SECONDS = 100.0
 class Load:
     """The program, and what is known of its cluster."""
 
-    def __init__(self, seed: int, folder: Path) -> None:
+    def __init__(self, seed: int, folder: Path, gcs_process: bool = False) -> None:
         self.mark = f"raysim-test-{uuid4()}"
         self._errors = (folder / "stderr").open("w+")
         self.folder = folder / "session"
@@ -49,7 +50,10 @@ class Load:
             "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         }
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.cluster.mixed_load", str(seed), str(folder / "ran")],
+            [
+                *(sys.executable, "-m", "tests.cluster.mixed_load"),
+                *(str(seed), str(folder / "ran"), str(int(gcs_process))),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -77,6 +81,9 @@ class Load:
             return self.process.pid
         if victim in ("head", "node"):
             return head if victim == "head" else other
+        if victim == "gcs":
+            (gcs,) = (pid for pid in children_of(head) if called(pid) == "raysim-gcs")
+            return gcs
         servers = [pid for node in self.nodes for pid in children_of(node)]
         if victim == "forks":
             return chance.choice(servers)
@@ -108,7 +115,7 @@ def _all_children(pids: list[int]) -> list[int]:
 def kill_once(victim: str, seed: int, folder: Path) -> str:
     """One run. Raises AssertionError for a promise that was not kept; returns what happened, in words."""
     chance = Random(f"{victim}/{seed}")
-    load = Load(seed, folder)
+    load = Load(seed, folder, victim == "gcs")
     try:
         after = chance.uniform(0, LATEST_SECONDS)
         time.sleep(after)  # Which moment it hits is the thing under test.
@@ -125,6 +132,7 @@ def kill_once(victim: str, seed: int, folder: Path) -> str:
         time.sleep(chance.uniform(0, 0.5))  # The load goes on for a moment.
         report = load.finish()
         assert not report["wrong"], f"{text}: {report['wrong']}\n{load.errors()}"
+        assert victim != "gcs" or not report["errors"], f"{text}: {report['texts']}"
         assert victim in ("head", "forks") or report["works"], (
             f"{text}: the cluster does not work any more: {report}\n{load.errors()}"
         )

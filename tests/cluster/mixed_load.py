@@ -16,6 +16,8 @@ from random import Random
 from typing import Any
 
 import raysim as ray
+from raysim.util import placement_group, remove_placement_group
+from raysim.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 PATIENCE_SECONDS = 60
 """For one `get`: one that takes longer does not end at all."""
@@ -81,6 +83,8 @@ class Judge:
         self._lock = threading.Lock()
         self.right = 0
         self.errors: Counter[str] = Counter()
+        self.texts: dict[str, str] = {}
+        """The last of each."""
         self.wrong: list[str] = []
 
     def look(self, what: str, expected: Any, get: Any) -> bool:
@@ -92,6 +96,7 @@ class Judge:
         except ray.exceptions.RayError as error:
             with self._lock:
                 self.errors[type(error).__name__] += 1
+                self.texts[type(error).__name__] = str(error)
         except Exception as error:  # noqa: BLE001  (whatever it is, it is no answer)
             self._note_wrong(
                 f"{what} raised {type(error).__name__}, which is no error of ours: {error}"
@@ -146,6 +151,18 @@ class Load:
         for i, count in enumerate(counts):
             self.judge.look("a call of an actor", i + 1, lambda count=count: _get(count))
 
+    def groups(self, chance: Random) -> None:
+        """What the GCS writes down: a placement group, and an actor that is found by its name."""
+        name, number = f"named-{chance.randrange(1 << 40)}", chance.randrange(1_000)
+        group = placement_group([{"CPU": 0.01}] * 2)
+        there = PlacementGroupSchedulingStrategy(group)
+        named = Patient.options(name=name, num_cpus=0.01, scheduling_strategy=there).remote()
+        first = named.square.remote(number)
+        self.judge.look("a call in a placement group", number**2, lambda: _get(first))
+        by_name = ray.get_actor(name).square.remote(4)
+        self.judge.look("an actor by its name", 16, lambda: _get(by_name))
+        remove_placement_group(group)
+
     def generators(self, chance: Random) -> None:
         count = chance.randrange(1, 8)
         expected = [number if number % 2 else 120_000 for number in range(count)]
@@ -191,14 +208,20 @@ def _descriptors() -> list[str]:
     return sorted(found)
 
 
-def main(seed: int, folder: str) -> None:
+def main(seed: int, folder: str, gcs_process: bool) -> None:
     Path(folder).mkdir()
     before = _descriptors()
-    context = ray.init(backend="cluster", num_cpus=2, nodes=2, object_store_memory=64 << 20)
+    context = ray.init(
+        backend="cluster",
+        num_cpus=2,
+        nodes=2,
+        object_store_memory=64 << 20,
+        world={"gcs_process": gcs_process},
+    )
     load = Load(seed, folder)
     _get(nested.remote(1))
     print(json.dumps(context.address_info), flush=True)
-    kinds = ["tasks", "unrepeated", "actors", "generators"]
+    kinds = ["tasks", "unrepeated", "actors", "generators", "groups"]
     with ThreadPoolExecutor(len(kinds)) as threads:
         running = [threads.submit(load.run, kind) for kind in kinds]
         sys.stdin.readline()
@@ -219,9 +242,15 @@ def main(seed: int, folder: str) -> None:
     after = _descriptors()
     if after != before:
         judge.wrong.append(f"descriptors before {before} and after {after}")
-    report = {"right": judge.right, "errors": judge.errors, "wrong": judge.wrong, "works": works}
+    report = {
+        "right": judge.right,
+        "errors": judge.errors,
+        "texts": judge.texts,
+        "wrong": judge.wrong,
+        "works": works,
+    }
     print(json.dumps(report), flush=True)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2])
+    main(int(sys.argv[1]), sys.argv[2], sys.argv[3] == "1")

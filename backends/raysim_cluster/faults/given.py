@@ -6,6 +6,7 @@ import msgspec
 
 from raysim.backend import InitOptions
 from raysim.faults import PlannedFault, fault_of, read_faults
+from raysim.faults.of_gcs import needs_gcs_process
 from raysim.journal import Journal
 
 if TYPE_CHECKING:
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
 def planned(world: "ClusterWorld") -> list[PlannedFault]:
     """Raises ValueError for one that this cluster cannot have, before anything is started."""
     return world.faults().plan(read_faults(world.options.world["faults"]))
+
+
+def strikes_gcs(options: InitOptions) -> bool:
+    """And not the head's raylet, so that they are two processes."""
+    return needs_gcs_process(read_faults(options.world["faults"]))
 
 
 def with_journal(options: InitOptions) -> InitOptions:

@@ -10,7 +10,6 @@ from raysim.faults.processes import (
     KillRaylet,
     KillWorker,
     PauseActor,
-    PauseGcs,
     PauseNode,
     PauseRaylet,
     PauseWorker,
@@ -63,15 +62,7 @@ def pause_node(faults: "Faults", planned: PlannedFault, fault: PauseNode, told: 
 
 
 def pause_raylet(faults: "Faults", planned: PlannedFault, fault: PauseRaylet, told: Told) -> None:
-    _pause_process(faults.nodes[planned.node], told)
-
-
-def pause_gcs(faults: "Faults", planned: PlannedFault, fault: PauseGcs, told: Told) -> None:
-    """It is the head's raylet, too."""
-    _pause_process(faults.nodes[0], told)
-
-
-def _pause_process(node: "Node", told: Told) -> None:
+    node = faults.nodes[planned.node]
     if not node.process.alive():
         told(_dead(node))
         return
@@ -132,5 +123,4 @@ PERFORMED: Final[dict[type[Fault], Perform]] = {
     PauseWorker: pause_worker,
     KillActor: strike_actor,
     PauseActor: strike_actor,
-    PauseGcs: pause_gcs,
 }

@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING, Final
 from raysim.protocol.gcs import Gcs
 from raysim.protocol.raylet import Raylet
 from raysim.protocol.raylet.workers import Worker
-from raysim.spec.actor import ActorState
 from raysim.spec.address import Address
 from raysim_cluster.arena import ArenaStore
 from raysim_cluster.control import (
     Done,
+    EndGcs,
     FindActors,
     GoOn,
     LimitStore,
+    LoseCommit,
     Order,
-    Place,
+    PauseGcs,
     SetDisk,
     SetLinks,
     SetPressure,
@@ -26,6 +27,7 @@ from raysim_cluster.control import (
 )
 from raysim_cluster.disk import NodeDisk
 from raysim_cluster.disturbed import Disturbed, LinkRule
+from raysim_cluster.faults.actors import living_actors
 from raysim_cluster.memory import Gauge
 
 if TYPE_CHECKING:
@@ -73,7 +75,10 @@ class Stricken:
                 self._launcher.signal(tokens, signal.SIGCONT)
                 return Done()
             case FindActors(actor=actor):
-                return self._find_actors(actor)
+                assert self._gcs is not None, "only the GCS knows all actors"
+                return living_actors(self._gcs, actor)
+            case EndGcs() | PauseGcs() | LoseCommit():
+                raise AssertionError("the GCS is no process of its own here")
             case SetLinks(rules=rules):
                 return self._set_links(rules)
             case SetDisk(full=full, factor=factor):
@@ -111,17 +116,6 @@ class Stricken:
         """Every one that was asked for before is stopped: the fork-server takes one order after another."""
         self._launcher.signal(None, signal.SIGSTOP)
         return Done(target="its workers")
-
-    def _find_actors(self, name: str) -> Done:
-        assert self._gcs is not None, "only the head knows all actors"
-        found = [
-            Place(actor.process.raylet.node_id, actor.process.worker.worker_id)
-            for actor in self._gcs.actors.directory.live.values()
-            if actor.process is not None
-            and actor.state is ActorState.ALIVE
-            and name in ("", actor.spec.name, actor.spec.class_name)
-        ]
-        return Done(target="actors", actors=found)
 
     # --- links ------------------------------------------------------------------------------------
 

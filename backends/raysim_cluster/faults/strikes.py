@@ -21,10 +21,11 @@ import msgspec
 from raysim.config import MS
 from raysim.faults import Fault, Heal, PlannedFault, fault_of, plan_faults
 from raysim.faults.moment import Moment, event_of
+from raysim.faults.of_gcs import check_gcs_process
 from raysim.faults.support import CLUSTER, check
 from raysim.journal import FaultInjected, Note
 from raysim_cluster.control import Done, Strike
-from raysim_cluster.faults import links, machines, processes
+from raysim_cluster.faults import gcs, links, machines, processes
 from raysim_cluster.faults.effect import Effect, Perform
 from raysim_cluster.faults.links import Rule
 from raysim_cluster.faults.nodes import Node, Then
@@ -36,6 +37,7 @@ PERFORMED: Final[dict[type[Fault], Perform]] = {
     **processes.PERFORMED,
     **links.PERFORMED,
     **machines.PERFORMED,
+    **gcs.PERFORMED,
 }
 
 FAULTS: Final = "faults"
@@ -73,6 +75,11 @@ class Faults:
     def plan(self, faults: Sequence[Fault | PlannedFault]) -> list[PlannedFault]:
         """Decide those that are not decided. Raises ValueError for one that this cluster cannot have."""
         check(CLUSTER, tuple(map(fault_of, faults)))
+        if not self._world.gcs_apart:
+            check_gcs_process(
+                faults,
+                'Start the cluster with such a fault planned, or world={"gcs_process": True}.',
+            )
         planned = [fault for fault in faults if isinstance(fault, PlannedFault)]
         names = self._world.node_names()
         planned += plan_faults(

@@ -1,5 +1,5 @@
 """Performs the faults of a run at their moments. Never decides which: see raysim.faults.plan."""
 
-from raysim_sim.faults.strikes import Faults, needs_gcs_process
+from raysim_sim.faults.strikes import Faults
 
-__all__ = ["Faults", "needs_gcs_process"]
+__all__ = ["Faults"]

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from raysim.faults import Fault, Heal, PlannedFault, plan_faults
-from raysim.faults.machines import LoseGcsCommit, TearGcsCommit
 from raysim.faults.moment import Moment, event_of
-from raysim.faults.processes import PauseGcs, RestartGcs
+from raysim.faults.of_gcs import check_gcs_process
 from raysim.journal import FaultInjected, Note
 from raysim.protocol.host import RunnableTask
 from raysim_sim.disturbance import Disturbance
@@ -28,13 +27,6 @@ PERFORMED: Final[dict[type[Fault], Perform]] = {
 
 FAULTS: Final = "faults"
 """Whose notes in the journal say what struck."""
-
-_OF_GCS: Final = (RestartGcs, PauseGcs, LoseGcsCommit, TearGcsCommit)
-
-
-def needs_gcs_process(faults: tuple[Fault | PlannedFault, ...]) -> bool:
-    """Whether the GCS has to be a process of its own, since something strikes it and not the head's raylet."""
-    return any(isinstance(getattr(fault, "fault", fault), _OF_GCS) for fault in faults)
 
 
 class Faults:
@@ -126,10 +118,8 @@ class Faults:
 
     def strike_now(self, fault: Fault) -> None:
         """Whatever its moment says. Raises ValueError for one that this world cannot have."""
-        if needs_gcs_process((fault,)) and self._world.gcs_process is None:
-            raise ValueError(
-                f"{fault}: here the GCS is part of the head's raylet; start the cluster with such a fault planned"
-            )
+        if self._world.gcs_process is None:
+            check_gcs_process([fault], "Start the cluster with such a fault planned.")
         at_once = msgspec.structs.replace(fault, at=Moment())
         (planned,) = self._decide([at_once])
         self.strike(planned)

@@ -14,9 +14,12 @@ from raysim.spec.ids import named_node_id
 from raysim_cluster.control import (
     Channel,
     Done,
+    EndGcs,
     GoOn,
     LimitStore,
+    LoseCommit,
     Order,
+    PauseGcs,
     SetDisk,
     SetLinks,
     SignalWorker,
@@ -82,6 +85,8 @@ class Process:
 
 
 class World:
+    gcs_apart = True
+
     def __init__(self) -> None:
         self.journal = Journal()
         self.options = InitOptions(nodes=[NodeOptions()] * 3, journal=self.journal)
@@ -219,10 +224,30 @@ def test_what_strikes_nobody_says_so(world, strike) -> None:
     assert strike("pause_raylet(at=0, node=1)") == "node-1, which was dead already"
 
 
+def test_the_gcs_is_struck_through_the_head(world, strike) -> None:
+    assert strike("pause_gcs(at=0, lasting=1h)") == "node-0/gcs"
+    assert strike("lose_gcs_commit(at=0, lasting=1h)") == "node-0/gcs"
+    assert strike("restart_gcs(at=0, lasting=2s)") == "node-0/gcs"
+    strike("heal(at=0)")
+    strike("heal(at=0)")  # Answered once what the first one ordered is done.
+    assert world.processes[0].orders() == [
+        PauseGcs(True),
+        LoseCommit(3_600_000_000_000),
+        EndGcs(2_000_000_000),
+        PauseGcs(False),
+        LoseCommit(None),
+    ]
+
+
+def test_a_gcs_that_is_part_of_a_raylet_is_not_struck(world, strike) -> None:
+    world.gcs_apart = False
+    with pytest.raises(ValueError, match=r"pause_gcs\(at=0\): here the GCS is part.*gcs_process"):
+        strike("pause_gcs(at=0)")
+
+
 def test_nothing_stands_still_when_the_run_ends(world, strike) -> None:
     strike("pause_raylet(at=0, node=1, lasting=1h)")
     strike("pause_raylet(at=0, node=1, lasting=1h)")
-    strike("pause_gcs(at=0, lasting=1h)")
     world.faults.stop()
     assert [process.is_paused for process in world.processes] == [False] * 3
     world.note("gcs", NodeLost(b"", "node-9", ""))  # Nobody minds.

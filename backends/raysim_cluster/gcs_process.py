@@ -1,0 +1,110 @@
+"""The GCS as a process of its own on the head's machine. Never a raylet's work, never the next life of this one.
+
+It may end at any time. The next one has its address and its tables: see gcs_keeper, which starts it.
+"""
+
+import gc
+import logging
+import os
+import socket
+from pathlib import Path
+
+from raysim import policies
+from raysim.protocol.gcs import Gcs
+from raysim.protocol.host import ControlStore
+from raysim.protocol.process import Process
+from raysim_cluster.control import (
+    Channel,
+    Done,
+    FindActors,
+    GcsReady,
+    LoseCommit,
+    Order,
+    StartGcs,
+    Strike,
+)
+from raysim_cluster.faults.actors import living_actors
+from raysim_cluster.host import LoopHost
+from raysim_cluster.linux import allow_many_files, die_with_parent, log_to, name_process
+from raysim_cluster.poller import READ
+from raysim_cluster.storage import SqliteControlStore, tables
+
+
+class GcsProcessHost(LoopHost):
+    """GcsHost of a process with one thread."""
+
+    storage: ControlStore
+
+
+class GcsProcess:
+    """One life of the GCS."""
+
+    def __init__(self, settings: StartGcs, node: Channel) -> None:
+        self._node = node
+        self._ending = False
+        self._host = host = GcsProcessHost(
+            settings.session,
+            settings.node_id,
+            settings.worker_id,
+            config=settings.config,
+            seed=settings.seed,
+            name=f"{settings.name}/gcs",
+            port=settings.port,
+        )
+        host.journal_keeper = settings.journal_keeper
+        host.storage = self._storage = SqliteControlStore(tables(settings.folder))
+        self._gcs = Gcs(host, policies.create(settings.config.policy, settings.config))
+        host.attach(Process([self._gcs]))
+
+    def run(self) -> None:
+        """Until the head's node is gone."""
+        host = self._host
+        host.poller.watch(self._node.fileno(), self._on_node, READ)
+        assert host.process is not None
+        host.process.start()
+        host.settle()
+        self._node.send(GcsReady())
+        while not self._ending:
+            host.dispatch(host.poller.wait_awake(host.sleep_ns(None)))
+            host.settle()
+
+    def _on_node(self, _mask: int) -> None:
+        order, _ = self._node.receive()
+        if order is None:
+            self._ending = True
+            return
+        assert isinstance(order, Order), f"the head's node sent {order}"
+        done = self._struck(order.strike)
+        done.number = order.number
+        self._node.send(done)
+
+    def _struck(self, strike: Strike) -> Done:
+        match strike:
+            case LoseCommit(away_ns=away_ns):
+                self._storage.breaks = away_ns is not None
+                return Done(target="gcs")
+            case FindActors(actor=actor):
+                return living_actors(self._gcs, actor)
+            case _:
+                raise AssertionError(f"the GCS was ordered {strike}")
+
+
+def main(fd: int, parent: int) -> None:
+    """`fd`: the channel to the head's node, which sends StartGcs first. `parent`: its pid."""
+    die_with_parent(parent)
+    name_process("raysim-gcs")
+    node = Channel(socket.socket(fileno=fd))
+    settings, _ = node.receive()
+    if settings is None:
+        return
+    assert isinstance(settings, StartGcs), f"the head's node sent {settings}"
+    allow_many_files()
+    log_to(Path(settings.folder, "gcs.log"))
+    try:
+        process = GcsProcess(settings, node)
+        gc.freeze()
+        gc.enable()
+        process.run()
+    except Exception:
+        logging.getLogger(__name__).exception("the GCS fails")
+        os._exit(1)
