@@ -2,5 +2,7 @@
 
 from raysim.policies.base import Policy
 from raysim.policies.registry import create, located, names
+from raysim.spec.node import has_room
+from raysim.spec.resources import fits
 
-__all__ = ["Policy", "create", "located", "names"]
+__all__ = ["Policy", "create", "fits", "has_room", "located", "names"]

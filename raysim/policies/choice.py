@@ -10,11 +10,12 @@ from random import Random
 import msgspec
 
 from raysim.policies.base import Policy
+from raysim.policies.devices import PicksDevices
 from raysim.policies.spread import Spread as RoundRobin
 from raysim.spec.ids import NodeId
 from raysim.spec.labels import Selector, matches
-from raysim.spec.node import NodeView
-from raysim.spec.resources import Resources, fits
+from raysim.spec.node import NodeView, has_room
+from raysim.spec.resources import GPU, Resources, fits
 from raysim.spec.task import NodeAffinity, NodeLabels, Spread, Strategy
 
 
@@ -50,6 +51,7 @@ class Chooser:
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
+        self._picks_devices = policy if isinstance(policy, PicksDevices) else None
         self._round_robin = RoundRobin()
 
     def pick(
@@ -67,6 +69,12 @@ class Chooser:
             return _first_selector(wish, policy, nodes, local, rng)
         return policy.pick(wish.need, nodes, local, rng)
 
+    def pick_gpus(self, need: Resources, view: NodeView, rng: Random) -> tuple[int, ...]:
+        """Of a node with room for it the GPUs that it is to have. Empty: it needs none, or the node may choose."""
+        if self._picks_devices is None or not view.gpus or not need.get(GPU):
+            return ()
+        return tuple(self._picks_devices.pick_gpus(need, view, rng))
+
 
 def named_node(wish: Wish, nodes: Mapping[NodeId, NodeView]) -> NodeId | Unschedulable | None:
     """The node that its NodeAffinity names. None: it names none, or may as well go elsewhere."""
@@ -76,7 +84,7 @@ def named_node(wish: Wish, nodes: Mapping[NodeId, NodeView]) -> NodeId | Unsched
     view = nodes.get(strategy.node_id)
     if view is not None and wish.possible(view):
         waits = not (strategy.spill_on_unavailable or strategy.fail_on_unavailable)
-        if waits or fits(wish.need, view.available):
+        if waits or has_room(wish.need, view):
             return strategy.node_id
     if strategy.soft:
         return None
@@ -109,7 +117,7 @@ def _best_labels(
     queue_at = None
     for some in (liked, allowed):
         found = policy.pick(wish.need, some, local, rng)
-        if found is not None and fits(wish.need, some[found].available):
+        if found is not None and has_room(wish.need, some[found]):
             return found
         queue_at = queue_at or found
     return queue_at
@@ -127,7 +135,7 @@ def _first_selector(
     for selector in wish.selectors:
         selected = {n: view for n, view in nodes.items() if matches(selector, view.labels)}
         found = policy.pick(wish.need, selected, local, rng)
-        if found is not None and fits(wish.need, selected[found].available):
+        if found is not None and has_room(wish.need, selected[found]):
             return found
         queue_at = queue_at or found
     return queue_at

@@ -6,20 +6,17 @@ a tie for the best score; else one of the best k is drawn, so that many raylets 
 same node. Ray also keeps requests without GPUs off nodes with GPUs where it can; this does not.
 """
 
-from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Mapping
 from random import Random
 
-from raysim.policies.base import Nodes
+from raysim.policies.ranking import Rankings
 from raysim.spec.ids import NodeId
-from raysim.spec.node import NodeView
+from raysim.spec.node import NodeView, has_room
 from raysim.spec.resources import CPU, MEMORY, Resources, fits
 
 CRITICAL = (CPU, MEMORY)
 """What utilisation is judged by. Ray: `CalculateCriticalResourceUtilization` (and object store memory)."""
-
-SHAPES = 32
-"""Shapes of requests whose ranking of the nodes is kept. Ours."""
 
 
 class Hybrid:
@@ -31,8 +28,7 @@ class Hybrid:
         self._threshold = threshold
         self._fraction = fraction
         self._absolute = max(1, absolute)
-        self._rankings: dict[tuple[tuple[str, int], ...], _Ranking] = {}
-        """By what is needed, the last ones asked for."""
+        self._rankings = Rankings(lambda need, view: self._score(view))
 
     def pick(
         self,
@@ -42,7 +38,7 @@ class Hybrid:
         rng: Random,
     ) -> NodeId | None:
         here = nodes.get(local)
-        if here is not None and fits(need, here.available) and self._score(here) == 0.0:
+        if here is not None and has_room(need, here) and self._score(here) == 0.0:
             return local
         return self._best(need, nodes, local, rng) or _queue_at(need, nodes, local)
 
@@ -50,10 +46,10 @@ class Hybrid:
         self, need: Resources, nodes: Mapping[NodeId, NodeView], local: NodeId, rng: Random
     ) -> NodeId | None:
         """Among the nodes with room now; None when there is no room."""
-        others = self._ranking(need, nodes, local).ranked
+        others = self._rankings.others(need, nodes, local)
         count = max(self._absolute, int(self._fraction * len(nodes)))
         here = nodes.get(local)
-        if here is None or not fits(need, here.available):
+        if here is None or not has_room(need, here):
             drawn = _draw(min(count, len(others)), rng)
             return None if drawn is None else others[drawn][2]
         better = bisect_left(others, (self._score(here), -1, local))
@@ -63,25 +59,6 @@ class Hybrid:
         if drawn is None or drawn == better:
             return local
         return others[drawn if drawn < better else drawn - 1][2]
-
-    def _ranking(
-        self, need: Resources, nodes: Mapping[NodeId, NodeView], local: NodeId
-    ) -> "_Ranking":
-        if not isinstance(nodes, Nodes):
-            ranking = _Ranking(need, self._score)
-            for order, (node_id, view) in enumerate(nodes.items()):
-                if node_id != local:
-                    ranking.place(node_id, view, order)
-            return ranking
-        shape = tuple(need.items())
-        known = self._rankings.pop(shape, None)
-        if known is None:
-            known = _Ranking(dict(need), self._score)
-            if len(self._rankings) == SHAPES:
-                del self._rankings[next(iter(self._rankings))]
-        self._rankings[shape] = known
-        known.follow(nodes, local)
-        return known
 
     def _score(self, view: NodeView) -> float:
         """Utilisation of the scarcest critical resource as it is now; 0 below the threshold."""
@@ -95,43 +72,6 @@ class Hybrid:
                 if used > highest:
                     highest = used
         return highest if highest >= self._threshold else 0.0
-
-
-class _Ranking:
-    """The other nodes with room for one shape, best first: kept up to date, not made for each request."""
-
-    __slots__ = ("_need", "_places", "_score", "_seen", "ranked")
-
-    def __init__(self, need: Resources, score: Callable[[NodeView], float]) -> None:
-        self._need = need
-        self._score = score
-        self._seen = -1
-        self._places: dict[NodeId, tuple[float, int, NodeId]] = {}
-        self.ranked: list[tuple[float, int, NodeId]] = []
-        """Score, order of joining, node."""
-
-    def follow(self, nodes: Nodes, local: NodeId) -> None:
-        changed: Iterable[NodeId] | None = nodes.changed_since(self._seen)
-        if changed is None:
-            self._places.clear()
-            self.ranked.clear()
-            changed = nodes
-        elif not changed:
-            return
-        self._seen = nodes.now
-        order = nodes.order
-        for node_id in dict.fromkeys(changed):
-            if node_id != local:
-                self.place(node_id, nodes.get(node_id), order[node_id])
-
-    def place(self, node_id: NodeId, view: NodeView | None, order: int) -> None:
-        ranked = self.ranked
-        before = self._places.pop(node_id, None)
-        if before is not None:
-            del ranked[bisect_left(ranked, before)]
-        if view is not None and fits(self._need, view.available):
-            self._places[node_id] = place = (self._score(view), order, node_id)
-            insort(ranked, place)
 
 
 def _draw(count: int, rng: Random) -> int | None:

@@ -11,7 +11,7 @@ from random import Random
 from raysim.policies.scores import best_with_room, drawn, used, with_room
 from raysim.spec.ids import NodeId
 from raysim.spec.node import NodeView
-from raysim.spec.resources import Resources
+from raysim.spec.resources import GPU, UNITS, Resources
 
 
 class LeastLoaded:
@@ -46,7 +46,7 @@ class PowerOfD:
 
 
 class RandomNode:
-    """Any node, each as likely: what every other policy has to be better than."""
+    """Any node, each as likely, and of its GPUs any: what every other policy has to be better than."""
 
     name = "random"
 
@@ -55,3 +55,9 @@ class RandomNode:
     ) -> NodeId | None:
         candidates = with_room(need, nodes)
         return rng.choice(candidates) if candidates else None
+
+    def pick_gpus(self, need: Resources, view: NodeView, rng: Random) -> tuple[int, ...]:
+        units = need.get(GPU, 0)
+        if units >= UNITS:
+            return ()  # Whole ones are alike.
+        return (rng.choice([i for i, free in enumerate(view.gpus) if free >= units]),)

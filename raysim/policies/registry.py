@@ -14,7 +14,9 @@ from typing import Final
 
 from raysim.config import Config
 from raysim.policies.base import Policy
+from raysim.policies.fgd import Fgd
 from raysim.policies.fit import BestFit, DotProduct, FirstFit, WorstFit
+from raysim.policies.gpus import GpuBestFit, GpuClustering, GpuDotProduct, GpuPacking
 from raysim.policies.hybrid import Hybrid
 from raysim.policies.load import LeastLoaded, PowerOfD, RandomNode
 from raysim.policies.spread import Spread
@@ -31,6 +33,7 @@ _OWN: Final[Mapping[str, Callable[..., Policy]]] = MappingProxyType(
         for made in (
             *(Hybrid, Spread, RandomNode, FirstFit, BestFit, WorstFit),
             *(DotProduct, LeastLoaded, PowerOfD),
+            *(Fgd, GpuBestFit, GpuDotProduct, GpuPacking, GpuClustering),
         )
     }
 )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from random import Random
 
 from raysim.spec.ids import NodeId
-from raysim.spec.node import NodeView
+from raysim.spec.node import NodeView, has_room
 from raysim.spec.resources import Resources, fits
 
 
@@ -19,7 +19,7 @@ def best_with_room(
     best: NodeId | None = None
     highest = 0.0
     for node_id, view in nodes.items():
-        if fits(need, view.available):
+        if has_room(need, view):
             found = score(view)
             if best is None or found > highest:
                 best, highest = node_id, found
@@ -34,7 +34,7 @@ def shortest_queue(need: Resources, nodes: Mapping[NodeId, NodeView]) -> NodeId 
 
 def with_room(need: Resources, nodes: Mapping[NodeId, NodeView]) -> list[NodeId]:
     """Those with room now; where there are none, those that could ever run it."""
-    free = [node_id for node_id, view in nodes.items() if fits(need, view.available)]
+    free = [node_id for node_id, view in nodes.items() if has_room(need, view)]
     return free or [node_id for node_id, view in nodes.items() if fits(need, view.total)]
 
 

@@ -5,7 +5,7 @@ from itertools import chain
 from random import Random
 
 from raysim.spec.ids import NodeId
-from raysim.spec.node import NodeView
+from raysim.spec.node import NodeView, has_room
 from raysim.spec.resources import Resources, fits
 
 
@@ -29,7 +29,7 @@ class Spread:
         feasible: int | None = None
         for position in chain(range(start, len(order)), range(start)):
             view = nodes[order[position]]
-            if fits(need, view.available):
+            if has_room(need, view):
                 self._turn = position + 1
                 return order[position]
             if feasible is None and fits(need, view.total):

@@ -1,13 +1,18 @@
 """A node as the cluster knows it: what it has, what is free, how it is. Never a decision."""
 
+from collections.abc import Mapping, Sequence
+
 import msgspec
 
 from raysim.spec.address import Address
 from raysim.spec.resources import (
+    GPU,
     HEAD_NODE,
     NODE_PREFIX,
     OBJECT_STORE_MEMORY,
+    UNITS,
     Resources,
+    fits,
     fixed,
 )
 
@@ -65,6 +70,27 @@ class NodeView(msgspec.Struct, gc=False):
     queued: int = 0
     """Lease requests that wait at the node."""
     labels: dict[str, str] = {}
+    gpus: tuple[int, ...] = ()
+    """What is free of each of its GPUs, in the order of their numbers. Empty: it has none, or does not tell."""
+
+
+def has_room(need: Mapping[str, int], view: NodeView) -> bool:
+    """Whether it fits there now. What is free of many GPUs in parts is no room for one that is to be whole."""
+    if not fits(need, view.available):
+        return False
+    gpus = view.gpus
+    return not gpus or GPU not in need or gpus_fit(need[GPU], gpus)
+
+
+def gpus_fit(units: int, free: Sequence[int]) -> bool:
+    """Whether these GPUs hold it: whole ones are wholly free, and what is left over fits into one."""
+    whole, share = divmod(units, UNITS)
+    if not whole:
+        return not share or max(free) >= share
+    left = free.count(UNITS) - whole
+    if left:
+        return left > 0
+    return not share or any(share <= one < UNITS for one in free)
 
 
 class NodeState(msgspec.Struct, frozen=True, gc=False):

@@ -13,13 +13,17 @@ from typing import Final
 import raysim
 from raysim.config import Config
 from raysim.policies import Policy, create
+from raysim.policies.devices import PicksDevices, pieces
 from raysim.spec.address import Address
 from raysim.spec.ids import NodeId, named_node_id, named_worker_id
-from raysim.spec.node import NodeView
-from raysim.spec.resources import Resources, describe, fits, fixed
+from raysim.spec.node import NodeView, has_room
+from raysim.spec.resources import GPU, UNITS, Resources, describe, fits, fixed, to_units
 
-_OTHERS: Final = ("GPU", "memory", "custom")
+_OTHERS: Final = ("memory", "custom")
 """Resources that some nodes have and few requests ask for."""
+
+_GPUS: Final = (0.25, 0.5, 1, 1, 2)
+"""What requests ask for, where they ask for any."""
 
 _NODES: Final = 8
 _STEPS: Final = 6
@@ -33,7 +37,8 @@ class PolicyError(AssertionError):
 def policy_suite(policy: str, *, examples: int = 200) -> None:
     """Try a policy, as `--policy` names it: `power_of_d(d=3)`, `module:Class`, `/path/to/mine.py:Mine`.
 
-    It has to find room where there is room, else a node that could ever run the request, else None; to
+    It has to find room where there is room (of GPUs: in one piece), else a node that could ever run the request, else
+    None; to choose among GPUs, if it does, those that have room; to
     decide alike for the same cluster, request and random numbers; to draw from the `rng` that it is given
     only; and to leave alone what it is shown. Then 200 tasks have to end on a simulated cluster of four nodes.
 
@@ -71,9 +76,14 @@ def _cluster(rng: random.Random, most: int) -> dict[NodeId, NodeView]:
 def _view(rng: random.Random, name: str) -> NodeView:
     total = {"CPU": rng.randint(0, 4)}
     total |= {kind: rng.randint(1, 4) for kind in _OTHERS if rng.random() < 0.3}
-    free = {kind: rng.randint(0, has) for kind, has in total.items()}
+    free = fixed({kind: rng.randint(0, has) for kind, has in total.items()})
+    gpus: tuple[int, ...] = ()
+    if rng.random() < 0.4:
+        total[GPU] = rng.randint(1, 4)
+        gpus = tuple(to_units(rng.choice((0, 0.25, 0.5, 0.5, 1))) for _ in range(total[GPU]))
+        free[GPU] = sum(gpus)
     place = Address(named_node_id(name), named_worker_id(name))
-    return NodeView(place, fixed(total), fixed(free), 0, rng.randint(0, 3))
+    return NodeView(place, fixed(total), free, 0, rng.randint(0, 3), gpus=gpus)
 
 
 def _request(rng: random.Random) -> Resources:
@@ -81,6 +91,7 @@ def _request(rng: random.Random) -> Resources:
         {
             "CPU": rng.randint(0, 3),
             **{kind: rng.randint(1, 2) for kind in _OTHERS if rng.random() < 0.15},
+            **({GPU: rng.choice(_GPUS)} if rng.random() < 0.3 else {}),
         }
     )
 
@@ -103,6 +114,11 @@ def _decision(
     before, others = deepcopy((need, nodes)), random.getstate()
     try:
         picked = made.pick(need, nodes, local, rng)
+        view = None if picked is None else nodes.get(picked)
+        if isinstance(made, PicksDevices) and view is not None and has_room(need, view):
+            _check_gpus(policy, need, view, made, rng)
+    except PolicyError:
+        raise
     except Exception as error:
         raise PolicyError(f"{policy} raises for {_case(need, nodes)}") from error
     if (need, nodes) != before:
@@ -117,7 +133,7 @@ def _check(
 ) -> None:
     if picked is not None and picked not in nodes:
         raise PolicyError(f"{policy} picks a node that is not there, for {_case(need, nodes)}")
-    room = [one for one, view in nodes.items() if fits(need, view.available)]
+    room = [one for one, view in nodes.items() if has_room(need, view)]
     able = [one for one, view in nodes.items() if fits(need, view.total)]
     if (able and picked is None) or (picked is not None and picked not in (room or able)):
         should = (
@@ -125,6 +141,23 @@ def _check(
         )
         raise PolicyError(
             f"{policy} picks {_node(picked, nodes)}, not {should}, for {_case(need, nodes)}"
+        )
+
+
+def _check_gpus(
+    policy: str, need: Resources, view: NodeView, made: PicksDevices, rng: random.Random
+) -> None:
+    units = need.get(GPU, 0)
+    if not units or not view.gpus:
+        return
+    numbers = list(made.pick_gpus(need, view, rng))
+    whole, share = divmod(units, UNITS)
+    chosen = pieces(units, dict(enumerate(view.gpus)), numbers)
+    if numbers and (chosen is None or list(chosen) != numbers):
+        what = f"{whole} whole ones" + (f" and {share / UNITS:g} of another" if share else "")
+        raise PolicyError(
+            f"{policy} picks the GPUs {numbers}, which have no room for {what}: of them are free "
+            f"{[one / UNITS for one in view.gpus]}"
         )
 
 
@@ -143,10 +176,14 @@ def _try_a_run(policy: str) -> None:
 def _case(need: Resources, nodes: Mapping[NodeId, NodeView]) -> str:
     lines = [f"a request of {describe(need)}, nodes:"]
     lines += [
-        f"  {number}: free {describe(view.available)} of {describe(view.total)}, {view.queued} waiting"
+        f"  {number}: free {describe(view.available)} of {describe(view.total)}{_gpus(view)}, {view.queued} waiting"
         for number, view in enumerate(nodes.values())
     ]
     return "\n".join(lines)
+
+
+def _gpus(view: NodeView) -> str:
+    return f", of its GPUs {[one / UNITS for one in view.gpus]}" if view.gpus else ""
 
 
 def _node(picked: NodeId | None, nodes: Mapping[NodeId, NodeView]) -> str:

@@ -64,7 +64,7 @@ def test_the_document_shows_what_a_broken_policy_is_told(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code = (repository / "examples" / "policies" / "quietest.py").read_text("utf-8")
-    (tmp_path / "mine.py").write_text(code.replace("has(nodes[one].available)", "True"))
+    (tmp_path / "mine.py").write_text(code.replace("has_room(need, nodes[one])", "True"))
     monkeypatch.chdir(tmp_path)
     with pytest.raises(PolicyError) as caught:
         policy_suite("mine.py:Quietest")

@@ -25,6 +25,7 @@ from raysim.spec.actor import ActorSpec
 from raysim.spec.address import Address
 from raysim.spec.failure import Failure, FailureKind
 from raysim.spec.ids import ActorId, JobId, NodeId, PlacementGroupId, WorkerId
+from raysim.spec.node import has_room
 from raysim.spec.resources import describe
 from raysim.spec.task import InBundle, NodeAffinity
 
@@ -38,13 +39,14 @@ CHOSEN = 1
 class _Placement:
     """One actor on its way to a worker. `raylet` is None while no node could ever run it."""
 
-    __slots__ = ("hops", "lease_id", "raylet", "spec", "timer", "wait_ns")
+    __slots__ = ("gpus", "hops", "lease_id", "raylet", "spec", "timer", "wait_ns")
 
     def __init__(self, spec: ActorSpec) -> None:
         self.spec = spec
         self.lease_id = -1
         self.raylet: Address | None = None
         self.hops = CHOSEN
+        self.gpus: tuple[int, ...] = ()
         self.timer: Timer | None = None
         self.wait_ns = 0
 
@@ -175,7 +177,7 @@ class ActorScheduler:
             self._choose(placement)  # That raylet has not heard yet that the node is dead.
             return
         placement.lease_id = lease_id
-        self._ask(placement, message.raylet, message.hops)
+        self._ask(placement, message.raylet, message.hops, message.gpus)
 
     def on_refused(self, raylet: Address, message: WorkerLeaseRefused) -> None:
         placement = self._by_lease.get(message.lease_id)
@@ -218,7 +220,10 @@ class ActorScheduler:
             return
         placement.lease_id = self._next_lease
         self._next_lease += 1
-        self._ask(placement, self._views.live[node_id].address, CHOSEN)
+        view = self._views.live[node_id]
+        held = placement.spec.lifetime
+        gpus = self._chooser.pick_gpus(held, view, self._rng) if has_room(held, view) else ()
+        self._ask(placement, view.address, CHOSEN, gpus)
 
     def _pick(self, spec: ActorSpec, wish: Wish) -> NodeId | None:
         live = self._views.live
@@ -235,9 +240,11 @@ class ActorScheduler:
             self._order = list(self._views.live)
         return self._order[self._rng.randrange(len(self._order))]
 
-    def _ask(self, placement: _Placement, raylet: Address, hops: int) -> None:
+    def _ask(
+        self, placement: _Placement, raylet: Address, hops: int, gpus: tuple[int, ...]
+    ) -> None:
         placement.raylet = raylet
-        placement.hops = hops
+        placement.hops, placement.gpus = hops, gpus
         placement.wait_ns = self._host.config.request_retry_ns
         self._by_lease[placement.lease_id] = placement
         self._views.ask(raylet.node_id, placement.lease_id, placement.spec.placement)
@@ -256,6 +263,7 @@ class ActorScheduler:
             selectors=spec.selectors,
             runtime_env=spec.runtime_env,
             retriable=spec.max_restarts != 0,
+            gpus=placement.gpus,
         )
         self._outbox.send(raylet, request)
 

@@ -92,12 +92,14 @@ class Views:
             report.version,
             report.queued,
             node.reported.labels,
+            report.gpus,
         )
         node.granted = {}
         view = node.view
         view.total = report.total
         view.version = report.version
         view.queued = report.queued
+        view.gpus = report.gpus
         view.available = available = dict(report.available)
         for need in node.asked.values():
             subtract(available, need)

@@ -39,6 +39,8 @@ class RequestWorkerLease(Message):
     """What the node that rejected it really has free."""
     retriable: bool = False
     """What the worker is to do may be done again: where memory runs out, it ends first."""
+    gpus: tuple[int, ...] = ()
+    """Numbers of the GPUs that were chosen for it there; taken if they still have room."""
 
 
 class WorkerLeaseGranted(Message):
@@ -63,6 +65,8 @@ class WorkerLeaseSpilled(Message):
     raylet: Address
     hops: int
     grant_or_reject: bool = False
+    """See RequestWorkerLease."""
+    gpus: tuple[int, ...] = ()
     """See RequestWorkerLease."""
 
 

@@ -64,6 +64,8 @@ class ReportResources(Message):
     """Has a lease, or an object."""
     demand: list[Demand] = []
     """What waits here, where somebody wants to know."""
+    gpus: tuple[int, ...] = ()
+    """What is free of each GPU, where there are any: see NodeView."""
 
 
 class WatchNodes(Message):

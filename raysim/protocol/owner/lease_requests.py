@@ -29,6 +29,7 @@ class LeaseRequest(msgspec.Struct):
     hops: int = 0
     grant_or_reject: bool = False
     rejected_by: NodeView | None = None
+    gpus: tuple[int, ...] = ()
     timer: Timer | None = None
 
 
@@ -90,6 +91,7 @@ class LeaseRequests:
                 grant_or_reject=request.grant_or_reject,
                 rejected_by=request.rejected_by,
                 retriable=template.max_retries != 0,
+                gpus=request.gpus,
             ),
         )
         wait_ns = 0 if self._host.buggify("owner.ask_again_early") else request.wait_ns
@@ -126,11 +128,13 @@ class LeaseRequests:
         hops: int,
         grant_or_reject: bool = False,
         rejected_by: NodeView | None = None,
+        gpus: tuple[int, ...] = (),
     ) -> None:
         if request.timer is not None:
             request.timer.cancel()
         request.raylet, request.hops = raylet, hops
         request.grant_or_reject, request.rejected_by = grant_or_reject, rejected_by
+        request.gpus = gpus
         request.wait_ns = self._config.request_retry_ns
         self._ask(request)
 
@@ -159,7 +163,9 @@ class LeaseRequests:
             return  # A second copy: another raylet is asked already.
         if spilled.raylet.node_id in self._lost_nodes:
             return  # The sender has yet to learn of the loss: it is asked again by the timer.
-        self._ask_elsewhere(request, spilled.raylet, spilled.hops, spilled.grant_or_reject)
+        self._ask_elsewhere(
+            request, spilled.raylet, spilled.hops, spilled.grant_or_reject, gpus=spilled.gpus
+        )
 
     def on_rejected(self, sender: Address, rejected: WorkerLeaseRejected) -> None:
         request = self._open.get(rejected.lease_id)

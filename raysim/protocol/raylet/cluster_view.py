@@ -8,11 +8,12 @@ next view of that node replaces the deduction. If none comes in time the deducti
 the request may never have arrived there, and a node must not look full for ever (Ray: PR 12711).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
 from raysim.policies.base import Nodes
+from raysim.policies.devices import without
 from raysim.protocol.host import Host
 from raysim.protocol.messages import ResourceView, WatchNodes
 from raysim.spec.address import Address
@@ -141,13 +142,14 @@ class ClusterView:
             taken.append(view)
         return taken
 
-    def deduct(self, node_id: NodeId, need: Resources) -> None:
-        """A request was sent there."""
+    def deduct(self, node_id: NodeId, need: Resources, gpus: Sequence[int] = ()) -> None:
+        """A request was sent there, for these of its GPUs."""
         view = self.nodes[node_id]
         reported = self._deducted.get(node_id, (view, 0))[0]
         available = dict(view.available)
         subtract(available, need)
-        self.nodes.put(node_id, msgspec.structs.replace(view, available=available))
+        left = without(need, view, gpus)
+        self.nodes.put(node_id, msgspec.structs.replace(view, available=available, gpus=left))
         lasting_ns = DEDUCTION_PERIODS * self._host.config.resource_report_period_ns
         self._deducted[node_id] = (reported, self._host.now_ns() + lasting_ns)
         if not self._timing:

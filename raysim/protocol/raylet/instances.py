@@ -1,15 +1,17 @@
 """Which of a node's GPUs a lease has: whole ones for itself, a fraction together with others. Never how many are free.
 
-A lease of one GPU needs a GPU that is wholly free, however much is free in all; a fraction goes where
-the least is left that it fits into, so that whole ones stay whole. Ray: `NodeResourceInstanceSet`.
+A lease of one GPU needs a GPU that is wholly free, however much is free in all. Which of those that have
+room it gets is decided in `policies/devices.py`. Ray: `NodeResourceInstanceSet`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
+from raysim.policies.devices import pieces
 from raysim.spec.ids import PlacementGroupId
+from raysim.spec.node import NodeView
 from raysim.spec.placement_group import base_name
-from raysim.spec.resources import GPU, UNITS, Accelerators, Resources
+from raysim.spec.resources import GPU, UNITS, Accelerators
 
 UNIT_INSTANCES = (GPU,)
 """Resources that come in pieces with a number each. Ray: `predefined_unit_instance_resources`."""
@@ -19,14 +21,16 @@ Assigned: TypeAlias = dict[str, dict[int, int]]
 
 
 class Instances:
-    """`pools`: resource to the free units of each of its pieces."""
+    """`pools`: resource to the free units of each of its pieces. What is free of GPUs is told in the node's view."""
 
-    def __init__(self, total: Resources) -> None:
+    def __init__(self, view: NodeView) -> None:
+        self._view = view
         self.pools: Assigned = {
-            name: _pieces(total[name]) for name in UNIT_INSTANCES if total.get(name)
+            name: _whole(view.total[name]) for name in UNIT_INSTANCES if view.total.get(name)
         }
         self._bundles: dict[str, list[str]] = {}
         """Name of a placement group's pieces to the pools of its bundles here."""
+        self._tell()
 
     def fits(self, need: Mapping[str, int]) -> bool:
         if self._bundles and any(name in self._bundles for name in need):
@@ -34,15 +38,17 @@ class Instances:
                 self._bundle_for(name, need) is not None for name in self._bundles if name in need
             )
         return all(
-            _pick(pool, need[name]) is not None for name, pool in self.pools.items() if name in need
+            pieces(need[name], pool) is not None
+            for name, pool in self.pools.items()
+            if name in need
         )
 
     def lacking(self, need: Mapping[str, int]) -> list[str]:
         """Of what there is enough in all, but not in one piece."""
-        return [n for n, pool in self.pools.items() if n in need and _pick(pool, need[n]) is None]
+        return [n for n, pool in self.pools.items() if n in need and pieces(need[n], pool) is None]
 
-    def take(self, need: Mapping[str, int]) -> Assigned:
-        """What `fits` said there is."""
+    def take(self, need: Mapping[str, int], wanted: Sequence[int] = ()) -> Assigned:
+        """What `fits` said there is, of the GPUs that are wanted as long as these have room."""
         taken: Assigned = {}
         if self._bundles:
             chosen = {name: self._bundle_for(name, need) for name in self._bundles if name in need}
@@ -50,11 +56,13 @@ class Instances:
         for name, pool in self.pools.items():
             units = need.get(name)
             if units:
-                found = _pick(pool, units)
+                found = pieces(units, pool, wanted)
                 assert found is not None, f"no {name} for {units} units among {pool}"
                 for index, part in found.items():
                     pool[index] -= part
                 taken[name] = found
+        if taken:
+            self._tell()
         return taken
 
     def give_back(self, taken: Assigned) -> None:
@@ -63,6 +71,13 @@ class Instances:
             pool = self.pools.get(name) or self.pools[base_name(name)[0]]
             for index, part in parts.items():
                 pool[index] += part
+        if taken:
+            self._tell()
+
+    def _tell(self) -> None:
+        pool = self.pools.get(GPU)
+        if pool is not None:
+            self._view.gpus = tuple(pool.values())
 
     # Bundles of placement groups.
 
@@ -87,7 +102,7 @@ class Instances:
         units = need[group]
         pools = self._bundles[group]
         named = [pool for pool in pools if pool in need]
-        return next((p for p in named or pools if _pick(self.pools[p], units) is not None), None)
+        return next((p for p in named or pools if pieces(units, self.pools[p]) is not None), None)
 
 
 def numbers(taken: Assigned) -> Accelerators:
@@ -101,23 +116,6 @@ def _names(name: str, group_id: PlacementGroupId, index: int) -> tuple[str, str]
     return f"{name}_group_{index}_{group}", f"{name}_group_{group}"
 
 
-def _pieces(units: int) -> dict[int, int]:
+def _whole(units: int) -> dict[int, int]:
     whole, part = divmod(units, UNITS)
     return dict(enumerate([UNITS] * whole + ([part] if part else [])))
-
-
-def _pick(pool: Mapping[int, int], units: int) -> dict[int, int] | None:
-    """Pieces with so many units: whole ones first, in the order of their numbers."""
-    whole, part = divmod(units, UNITS)
-    found = {index: UNITS for index, free in pool.items() if free == UNITS}
-    if len(found) < whole:
-        return None
-    found = dict(list(found.items())[:whole])
-    if part:
-        rest = [
-            (free, index) for index, free in pool.items() if free >= part and index not in found
-        ]
-        if not rest:
-            return None
-        found[min(rest)[1]] = part
-    return found

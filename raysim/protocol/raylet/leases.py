@@ -34,7 +34,7 @@ from raysim.protocol.raylet.workers import Worker, WorkerPool
 from raysim.spec.address import Address
 from raysim.spec.failure import Failure, FailureKind
 from raysim.spec.ids import NodeId, PlacementGroupId
-from raysim.spec.node import NodeView
+from raysim.spec.node import NodeView, has_room
 from raysim.spec.placement_group import cpus_of, plain
 from raysim.spec.resources import CPU, Resources, add, fits, subtract
 from raysim.spec.runtime_env import read_env, shown
@@ -58,7 +58,7 @@ class Leases:
         self._pool = pool
         self._reports = reports
         self._fence = fence
-        self.instances = Instances(view.local.total)
+        self.instances = Instances(view.local)
         self.book = book = LeaseBook(host.config.max_spillback_hops)
         self._owners, self._queue, self._homeless = book.owners, book.queue, book.homeless
         self._awaiting: dict[str, dict[LeaseKey, Lease]] = {}
@@ -241,7 +241,7 @@ class Leases:
             self._house()
         for waiting in list(self._queue.shapes.values()):
             need = next(iter(waiting.values())).held
-            if any(fits(need, view.available) for view in changed):
+            if any(has_room(need, view) for view in changed):
                 self._spill_queued(waiting)
         self._count_queued()
 
@@ -310,7 +310,7 @@ class Leases:
             return
         if request.rejected_by is not None:
             self._view.saw(request.rejected_by)
-        if request.grant_or_reject and not fits(taken(request), self._local.available):
+        if request.grant_or_reject and not has_room(taken(request), self._local):
             rejected = WorkerLeaseRejected(request.lease_id, self._view.snapshot())
             self._host.send(owner.address, rejected)
         elif self._placement.needs_view(request):
@@ -361,17 +361,20 @@ class Leases:
         lease.state = LeaseState.ENDED
         owner.leases.pop(request.lease_id, None)
         view = self._view.nodes[to]
-        has_room = fits(request.resources, view.available)
-        if has_room and not self._host.buggify("raylet.view_is_late"):
-            self._view.deduct(to, request.resources)
-        answer = WorkerLeaseSpilled(request.lease_id, view.address, request.hops + 1, has_room)
+        need, room = request.resources, has_room(request.resources, view)
+        gpus = self._placement.gpus(need, view) if room else ()
+        if room and not self._host.buggify("raylet.view_is_late"):
+            self._view.deduct(to, need, gpus)
+        hops = request.hops + 1
+        answer = WorkerLeaseSpilled(request.lease_id, view.address, hops, room, gpus)
         owner.remember(request.lease_id, answer)
         self._host.send(owner.address, answer)
 
     def _start(self, lease: Lease) -> None:
         """Its resources are there: take them, and a worker as soon as there is one."""
+        gpus = lease.request.gpus or self._placement.gpus(lease.held, self._local)
         subtract(self._local.available, lease.held)
-        lease.assigned = self.instances.take(lease.held)
+        lease.assigned = self.instances.take(lease.held, gpus)
         env = lease.request.runtime_env
         worker = self._pool.take(env, lease.request.job_id)
         if worker is not None and self._host.buggify("raylet.start_anyway"):

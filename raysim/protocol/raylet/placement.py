@@ -10,7 +10,8 @@ from raysim.protocol.raylet.groups import Groups
 from raysim.protocol.raylet.lease import taken
 from raysim.spec.failure import Failure, FailureKind
 from raysim.spec.ids import NodeId
-from raysim.spec.resources import describe, fits
+from raysim.spec.node import NodeView, has_room
+from raysim.spec.resources import Resources, describe
 from raysim.spec.task import InBundle, NodeAffinity
 
 
@@ -27,7 +28,7 @@ class Placement:
 
     def needs_view(self, request: RequestWorkerLease) -> bool:
         """Whether the other nodes have to be known to decide, and are not yet. They are asked for."""
-        if self._chosen(request) and fits(taken(request), self._view.local.available):
+        if self._chosen(request) and has_room(taken(request), self._view.local):
             return False
         self._view.watch()
         return not self._view.ready
@@ -41,7 +42,7 @@ class Placement:
             named = self._named(request, wish)
             if named is not None or not request.strategy.soft:
                 return named
-        if self._chosen(request) and fits(taken(request), view.local.available):
+        if self._chosen(request) and has_room(taken(request), view.local):
             return view.local_id
         if request.hops >= self._max_hops and wish.possible(view.local):
             return view.local_id
@@ -65,7 +66,11 @@ class Placement:
         found = self.decide(request)
         if found is None or isinstance(found, Failure) or found == self._view.local_id:
             return None
-        return found if fits(request.resources, self._view.nodes[found].available) else None
+        return found if has_room(request.resources, self._view.nodes[found]) else None
+
+    def gpus(self, need: Resources, view: NodeView) -> tuple[int, ...]:
+        """Which of a node's GPUs a request that has room there is to have, where the policy says so."""
+        return self._chooser.pick_gpus(need, view, self._rng)
 
     def unknown_node(self, request: RequestWorkerLease) -> bool:
         """Whether it waits for a node that nobody has told us of, dead or alive."""

@@ -57,5 +57,6 @@ class Reports:
             self._stats(),
             self.busy(),
             self.demand(),
+            local.gpus,
         )
         self._host.send(self._gcs, report)

@@ -5,7 +5,7 @@ import pytest
 from raysim.policies import names
 from raysim.testing import PolicyError, policy_suite
 
-FIRST = "next((one for one, view in nodes.items() if fits(need, view.available)), None)"
+FIRST = "next((one for one, view in nodes.items() if has_room(need, view)), None)"
 
 TAKES = f"""\
 found = {FIRST} or self.able(need, nodes)
@@ -14,10 +14,12 @@ found = {FIRST} or self.able(need, nodes)
 
 REMEMBERS = """\
 type(self).turn = getattr(self, 'turn', 0) + 1
-        free = [one for one, view in nodes.items() if fits(need, view.available)]
+        free = [one for one, view in nodes.items() if has_room(need, view)]
         return free[type(self).turn % len(free)] if free else self.able(need, nodes)"""
 
 DRAWS = "import random; random.random(); return self.able(need, nodes)"
+
+IN_PARTS = FIRST.replace("has_room(need, view)", "fits(need, view.available)")
 
 LAST = "next((one for one, view in reversed(nodes.items()) if fits(need, view.total)), None)"
 
@@ -29,13 +31,17 @@ BROKEN = {
     "takes what it is shown": (TAKES, "changes what it is shown"),
     "draws from elsewhere": (DRAWS, "draws from the module"),
     "remembers in its class": (REMEMBERS, "the second time"),
+    "takes many parts of GPUs for one": (
+        f"return {IN_PARTS} or self.able(need, nodes)",
+        "not one that",
+    ),
     "raises": ("return {}[1]", "raises for a request of"),
 }
 
 
 def written(folder: Path, body: str) -> str:
     (folder / "mine.py").write_text(
-        "from raysim.spec.resources import fits\n"
+        "from raysim.policies import fits, has_room\n"
         "class Mine:\n"
         "    name = 'mine'\n"
         "    def able(self, need, nodes):\n"
@@ -66,3 +72,25 @@ def test_one_that_breaks_a_rule_is_told_which(tmp_path, body, told):
 def test_one_that_does_not_exist_is_refused():
     with pytest.raises(ValueError, match="did you mean best_fit"):
         policy_suite("bestfit")
+
+
+GPUS_OF_ITS_OWN = """\
+class Mine:
+    name = "mine"
+
+    def pick(self, need, nodes, local, rng):
+        able = [one for one, view in nodes.items() if fits(need, view.total)]
+        free = [one for one in able if has_room(need, nodes[one])]
+        return next(iter(free or able), None)
+
+    def pick_gpus(self, need, view, rng):
+        return (0,)
+"""
+
+
+def test_one_that_picks_gpus_without_room_is_told_so(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        f"from raysim.policies import fits, has_room\n\n\n{GPUS_OF_ITS_OWN}"
+    )
+    with pytest.raises(PolicyError, match=r"picks the GPUs \[0\], which have no room for"):
+        policy_suite(f"{tmp_path / 'mine.py'}:Mine")

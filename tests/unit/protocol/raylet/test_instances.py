@@ -2,11 +2,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from raysim.protocol.raylet.instances import Instances, numbers
+from raysim.spec.address import Address
+from raysim.spec.ids import named_node_id, named_worker_id
+from raysim.spec.node import NodeView
 from raysim.spec.resources import UNITS, fixed
 
 
 def gpus(count: float) -> Instances:
-    return Instances(fixed({"CPU": 4, "GPU": count}))
+    return Instances(node({"CPU": 4, "GPU": count}))
+
+
+def node(total: dict[str, float]) -> NodeView:
+    return NodeView(Address(named_node_id("node"), named_worker_id("raylet")), fixed(total), {})
 
 
 def take(instances: Instances, count: float) -> list[int]:
@@ -49,7 +56,7 @@ def test_what_is_given_back_is_free_again():
 def test_requests_without_gpus_get_none():
     instances = gpus(1)
     assert instances.take(fixed({"CPU": 1})) == {}
-    assert Instances(fixed({"CPU": 1})).fits(fixed({"CPU": 1}))
+    assert Instances(node({"CPU": 1})).fits(fixed({"CPU": 1}))
 
 
 @given(st.lists(st.sampled_from([0.1, 0.25, 0.5, 1, 2]), max_size=40), st.randoms())
