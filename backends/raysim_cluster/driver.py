@@ -122,11 +122,11 @@ class DriverHost(UserHost):
 
     def interrupt_if_free(self) -> None:
         """The main thread has left what is not to be broken off, unless it holds the lock."""
-        if self._lock.holder != self._main:
+        if not self._lock.is_mine():
             self._raise_interrupt()
 
     def _on_interrupt(self, number: int, frame: FrameType | None) -> None:
-        if self._guard.depth or self._lock.holder == self._main:
+        if self._guard.depth or self._lock.is_mine():
             self._pending = (number, frame)
             self._interrupt.requested = True
             self.pump.wake_all()

@@ -67,8 +67,7 @@ class LoopHost:
 
     # --- what roles ask -----------------------------------------------------------------------
 
-    def now_ns(self) -> int:
-        return time.monotonic_ns()
+    now_ns = staticmethod(time.monotonic_ns)
 
     def call_later(self, delay_ns: int, action: Callable[[], None]) -> HeapTimer:
         if delay_ns <= 0:

@@ -1,7 +1,7 @@
 """The lock around the state of a process's roles. Never held while user code runs or a socket is waited for."""
 
 from collections.abc import Callable
-from threading import RLock, get_ident
+from threading import RLock
 from types import TracebackType
 
 
@@ -12,17 +12,15 @@ class HostLock:
         lock = RLock()
         self._acquire = lock.acquire
         self._release = lock.release
+        self.is_mine: Callable[[], bool] = lock._is_owned  # type: ignore[attr-defined]
+        """Whether this thread holds it."""
         self._settle = settle
         self._after = after
         self._depth = 0
-        self.holder = 0
-        """The thread that holds it, 0 when nobody does."""
 
     def __enter__(self) -> "HostLock":
         self._acquire()
         self._depth += 1
-        if self._depth == 1:
-            self.holder = get_ident()
         return self
 
     def __exit__(
@@ -38,7 +36,6 @@ class HostLock:
         try:
             self._settle()
         finally:
-            self.holder = 0
             self._depth = 0
             self._release()
         self._after()

@@ -247,7 +247,7 @@ class Pump:
         now = time.monotonic_ns()
         if self._helping:
             self._dismiss_if_busy(now)
-        elif now - self._polled_ns > POLL_WHILE_BUSY_NS or self._host.timers.is_due(now):
+        elif now - self._polled_ns > POLL_WHILE_BUSY_NS or now >= self._host.timers.first_ns:
             self._look_once()
 
     def _dismiss_if_busy(self, now: int) -> None:

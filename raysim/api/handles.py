@@ -2,6 +2,8 @@
 
 from typing import Any, NoReturn
 
+import msgspec
+
 from raysim.api import session
 from raysim.api.binding import binder
 from raysim.api.methods import Method, decode_methods
@@ -14,15 +16,18 @@ from raysim.runtime.current import current
 from raysim.spec.ids import ActorId
 
 
-class ActorMethod:
-    """A method of one actor: `handle.m.remote(...)`. Holds the handle, so that a temporary one lives."""
+class ActorMethod(msgspec.Struct, gc=False, eq=False):
+    """A method of one actor: `handle.m.remote(...)`. Holds what a handle holds, so that a temporary one lives,
+    and not the handle, which keeps its methods: that would be a circle."""
 
-    __slots__ = ("_handle", "_method", "_options")
+    _record: ActorRecord
+    _session: int
+    _method: Method
+    _options: CallOptions
 
-    def __init__(self, handle: "ActorHandle", method: Method, options: CallOptions) -> None:
-        self._handle = handle
-        self._method = method
-        self._options = options
+    @property
+    def _handle(self) -> "ActorHandle":
+        return _rebuild(self._record, self._session)
 
     def remote(self, *args: Any, **kwargs: Any) -> Any:
         """Submit one call. A reference; a list of them for num_returns > 1; None for 0; an
@@ -30,13 +35,13 @@ class ActorMethod:
 
         Calls from one process on one actor run in the order in which they were submitted.
         """
-        method, handle, options = self._method, self._handle, self._options
+        method, options = self._method, self._options
         method.signature.check(args, kwargs)
-        if handle._ray_session != session.number and session.is_over(handle._ray_session):
-            raise _stale(handle)
-        count = options.num_returns
+        if self._session != session.number and session.is_over(self._session):
+            raise _stale(self._handle)
         backend = current() or auto_init()
-        refs = backend.call_actor(handle._ray_actor_id, method.name, options, args, kwargs)
+        refs = backend.call_actor(self._record.actor_id, method.name, options, args, kwargs)
+        count = options.num_returns
         if count == 1 or count < 0:
             return refs[0]
         return refs if count else None
@@ -81,7 +86,7 @@ class ActorMethod:
             max_pending_calls=old.max_pending_calls,
             name=new.name or old.name,
         )
-        return ActorMethod(self._handle, self._method, merged)
+        return ActorMethod(self._record, self._session, self._method, merged)
 
     def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise TypeError(
@@ -90,7 +95,7 @@ class ActorMethod:
         )
 
     def __repr__(self) -> str:
-        return f"ActorMethod({self._handle._ray_class_name}.{self._method.name})"
+        return f"ActorMethod({self._record.class_name}.{self._method.name})"
 
 
 class ActorHandle:
@@ -98,24 +103,14 @@ class ActorHandle:
 
     Counted: when the last handle in the cluster is gone the actor ends, after the calls submitted
     before. Handles from `get_actor` and of detached actors do not count.
+
+    A method that was asked for once is an attribute from then on: that costs a fifth of asking again.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_ray_actor_id",
-        "_ray_class_name",
-        "_ray_meta",
-        "_ray_methods",
-        "_ray_ref",
-        "_ray_session",
-    )
-
     def __init__(self, record: ActorRecord) -> None:
+        self._ray_record = record
         self._ray_actor_id: ActorId = record.actor_id
-        self._ray_class_name = record.class_name
-        self._ray_meta = record.method_meta
         self._ray_methods = decode_methods(record.method_meta)
-        self._ray_ref = record.ref
         self._ray_session = session.number
 
     def __getattr__(self, name: str) -> ActorMethod:
@@ -125,9 +120,11 @@ class ActorHandle:
         if method is None:
             raise AttributeError(
                 f"'ActorHandle' object has no attribute {name!r}: actor class "
-                f"{self._ray_class_name} has {', '.join(self._ray_methods)}."
+                f"{self._ray_record.class_name} has {', '.join(self._ray_methods)}."
             )
-        return ActorMethod(self, method, method.options)
+        found = ActorMethod(self._ray_record, self._ray_session, method, method.options)
+        self.__dict__[name] = found
+        return found
 
     def __dir__(self) -> list[str]:
         return list(self._ray_methods)
@@ -139,14 +136,22 @@ class ActorHandle:
         return hash(self._ray_actor_id)
 
     def __repr__(self) -> str:
-        return f"Actor({self._ray_class_name}, {self._ray_actor_id.hex()})"
+        return f"Actor({self._ray_record.class_name}, {self._ray_actor_id.hex()})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (self._ray_actor_id, self._ray_class_name, self._ray_meta, self._ray_ref)
+        record = self._ray_record
+        return _load, (record.actor_id, record.class_name, record.method_meta, record.ref)
 
 
-def _rebuild(actor_id: ActorId, class_name: str, meta: bytes, ref: Any) -> ActorHandle:
+def _load(actor_id: ActorId, class_name: str, meta: bytes, ref: Any) -> ActorHandle:
     return ActorHandle(ActorRecord(actor_id, class_name, meta, ref))
+
+
+def _rebuild(record: ActorRecord, session_number: int) -> ActorHandle:
+    """Of the session in which it was made."""
+    handle = ActorHandle(record)
+    handle._ray_session = session_number
+    return handle
 
 
 def _stale(handle: ActorHandle) -> ActorHandleNotFoundError:

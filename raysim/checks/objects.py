@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from raysim.checks import insides
 from raysim.checks.cluster import Cluster
 from raysim.checks.finding import Finding
-from raysim.protocol.owner.objects import Entry, ObjectState
+from raysim.protocol.owner.entries import Entry, ObjectState
 from raysim.spec.failure import FailureKind
 
 

@@ -75,9 +75,10 @@ class Calls:
             options = worker.groups.task(target.name, options)
         packed, refs, nested = self._pack(target.name, args, kwargs)
         with self._host.lock:
-            worker.drain()
+            if worker.released:
+                worker.drain()
             cls = self._class(target, options)
-            task_id = context.ids.task()
+            task_id = (context.source or context.ids).task()
             call = TaskCall(task_id, 0, packed, refs, options.work)
             self._owner.tasks.submit(cls, call, nested, cls.template.name, context.task_id)
             return self._returns(task_id, cls.template.num_returns)
@@ -85,7 +86,8 @@ class Calls:
     def _returns(self, task_id: TaskId, count: int) -> list[Any]:
         """References to what a call that was just submitted returns; the owner counted them already."""
         worker, address = self._worker, self._host.address
-        worker.submitted()
+        if worker.kept:
+            worker.kept = []  # The call counts what it carries.
         if count == 1:
             return [ObjectRef(first_return(task_id), address, worker)]
         if count == STREAMING:
@@ -185,7 +187,7 @@ class Calls:
         if serialized.size <= self._host.config.max_inline_bytes:
             return value
         ref = self._worker.values.put_serialized(serialized)
-        self._worker.keep_until_submitted(ref)
+        self._worker.kept.append(ref)
         refs.append(TaskArg(slot, ref._id, ref._owner))
         return None
 
@@ -250,7 +252,7 @@ class Calls:
                 home=self._worker.namespace,
             )
             self._owner.actors.create(spec, nested, answer, self._worker.context.task_id)
-            self._worker.submitted()
+            self._worker.kept = []
             handle = None
             if not detached:
                 object_id = actor_handle_object(actor_id)
@@ -278,24 +280,29 @@ class Calls:
             self._check_pending(actor_id, method, options.max_pending_calls)
         packed, refs, nested = self._pack(method, args, kwargs)
         with self._host.lock:
-            worker.drain()
+            if worker.released:
+                worker.drain()
             context = worker.context
-            task_id = context.ids.actor_task(actor_id)
+            task_id = (context.source or context.ids).actor_task(actor_id)
             retries = options.max_task_retries
             if retries is None:
-                retries = self._actor_retries(actor_id)
+                retries = worker.retries_of.get(actor_id)
+                if retries is None:
+                    retries = self._actor_retries(actor_id)
             call = TaskCall(
                 task_id,
                 0,
                 packed,
                 refs,
-                method=method,
-                num_returns=options.num_returns,
-                retry_exceptions=options.retry_exceptions,
-                group=options.concurrency_group,
-                retry_only=options.retry_only,
-                item_limit=options.item_limit,
-                name=options.name,
+                None,
+                method,
+                -1,
+                options.concurrency_group,
+                options.num_returns,
+                options.retry_exceptions,
+                options.item_limit,
+                options.retry_only,
+                options.name,
             )
             name, parent = options.name or method, context.task_id
             self._owner.actor_calls.submit(
@@ -313,9 +320,6 @@ class Calls:
             )
 
     def _actor_retries(self, actor_id: ActorId) -> int:
-        known = self._worker.retries_of.get(actor_id)
-        if known is not None:
-            return known
         info = self._owner.actor_calls.clients.of(actor_id).info
         return info.max_task_retries if info is not None else 0
 

@@ -15,7 +15,6 @@ import msgspec
 from raysim.backend import (
     ActorOptions,
     ActorRecord,
-    CallOptions,
     CompiledGraph,
     ContextInfo,
     GraphOptions,
@@ -23,7 +22,6 @@ from raysim.backend import (
     Logs,
     PlacementGroupOptions,
     RemoteTarget,
-    TaskOptions,
 )
 from raysim.exceptions import AsyncioActorExit, RaySystemError
 from raysim.protocol.driver import Driver
@@ -109,6 +107,8 @@ class CoreWorker:
         self.inspecting = Inspecting(host, gcs, self.owner)
         self.values = Values(self)
         self.calls = Calls(self)
+        self.submit_task = self.calls.submit_task
+        self.call_actor = self.calls.call_actor
         self.groups = Groups(self)
         self.execution = Execution(self)
         self._steps = Steps(self.execution)
@@ -133,7 +133,8 @@ class CoreWorker:
         self.owner.objects.unhandled = partial(report, self)
         self.released: deque[ObjectId] = deque()
         """Python references that are gone and still counted."""
-        self._kept: list[ObjectRef] = []
+        self.kept: list[ObjectRef] = []
+        """Implicit puts: alive until the call that carries them counts them itself."""
         self._pinned: list[ObjectRef] = []
 
     @classmethod
@@ -299,9 +300,8 @@ class CoreWorker:
 
     def drain(self) -> None:
         """Count the references that went; under the lock."""
-        released, drop = self.released, self.owner.objects.drop_local
-        while released:
-            drop(released.popleft())
+        if self.released:
+            self.owner.objects.drop_locals(self.released)
 
     def adopt(self, refs: Iterable[ObjectRef]) -> None:
         """Count references that came in a value."""
@@ -323,30 +323,12 @@ class CoreWorker:
             entry.local += 1
             return ObjectRef(object_id, entry.owner or self.host.address, self)
 
-    def keep_until_submitted(self, ref: ObjectRef) -> None:
-        """An implicit put: alive until the call that carries it counts it itself."""
-        self._kept.append(ref)
-
-    def submitted(self) -> None:
-        """The call counts what it carries."""
-        if self._kept:
-            self._kept = []
-
     def pin_for_ever(self, ref: ObjectRef) -> None:
         with self.host.lock:
             self.owner.objects.entries[ref._id].local += 1
         self._pinned.append(ObjectRef(ref._id, ref._owner, None))
 
     # The port: raysim.backend.Backend
-
-    def submit_task(
-        self,
-        function: RemoteTarget,
-        options: TaskOptions,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> list[ObjectRef]:
-        return self.calls.submit_task(function, options, args, kwargs)
 
     def create_actor(
         self,
@@ -356,16 +338,6 @@ class CoreWorker:
         kwargs: dict[str, Any],
     ) -> ActorRecord:
         return self.calls.create_actor(cls, options, args, kwargs)
-
-    def call_actor(
-        self,
-        actor_id: ActorId,
-        method: str,
-        options: CallOptions,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> list[ObjectRef]:
-        return self.calls.call_actor(actor_id, method, options, args, kwargs)
 
     def compile_graph(self, options: GraphOptions) -> CompiledGraph:
         return compile_graph(self, options)

@@ -11,7 +11,7 @@ import msgspec
 from raysim.backend import ActorOptions, PlacementGroupOptions, TaskOptions
 from raysim.exceptions import RaySystemError
 from raysim.protocol.host import Waiter
-from raysim.protocol.owner.objects import ObjectState
+from raysim.protocol.owner.entries import ObjectState
 from raysim.protocol.owner.placement_groups import PlacementGroups
 from raysim.runtime.object_ref import ObjectRef
 from raysim.runtime.resources import actor_resources, task_resources

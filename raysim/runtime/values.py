@@ -13,8 +13,8 @@ from raysim.exceptions import (
 from raysim.protocol.host import ProcessHost, Waiter
 from raysim.protocol.messages import FetchReason
 from raysim.protocol.owner import Owner
+from raysim.protocol.owner.entries import INLINE, Entry, ObjectState
 from raysim.protocol.owner.fetches import Pin
-from raysim.protocol.owner.objects import Entry, ObjectState
 from raysim.protocol.owner.together import Together
 from raysim.runtime.object_ref import ObjectRef, UnknownObjectError
 from raysim.runtime.serialization import (
@@ -119,7 +119,7 @@ class Values:
         def here(entry: Entry) -> None:
             nonlocal left, is_broken
             left -= 1
-            if entry.state is ObjectState.INLINE and not entry.is_error:
+            if entry.state is INLINE and not entry.is_error:
                 if left == 0:
                     waiter.finish()
                 return
@@ -138,7 +138,7 @@ class Values:
         with self._host.lock:
             self._worker.drain()
             for entry in entries:
-                if entry.state is ObjectState.INLINE:
+                if entry.state is INLINE:
                     is_broken = is_broken or entry.is_error
                 elif entry.failure is not None:
                     failures[entry.object_id] = entry.failure

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from raysim.protocol.host import Waiter
 from raysim.protocol.messages import FetchReason
-from raysim.protocol.owner.objects import Entry, ObjectState
+from raysim.protocol.owner.entries import Entry, ObjectState
 from raysim.protocol.owner.together import Together
 from raysim.runtime.object_ref import ObjectRef
 from raysim.runtime.object_ref_generator import ObjectRefGenerator

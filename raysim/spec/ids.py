@@ -147,7 +147,10 @@ class IdSource:
         return 0 < ((unique - self._base) * _STEP_BACK & _MASK) <= _CHILDREN_LIMIT
 
     def actor_task(self, actor: ActorId) -> TaskId:
-        return TaskId(self._unique() + actor)
+        """The id of the next call of this actor."""
+        self._next = index = self._next + 1
+        unique = ((self._base + index * _STEP) & _MASK).to_bytes(8, "little")
+        return unique + actor  # type: ignore[return-value] # see `return_id`
 
     def put(self) -> ObjectId:
         """The id of the next `put`. Raises OverflowError after 2**27 puts of one task."""

@@ -1,6 +1,7 @@
 """Calls and their results, owner to executor and back."""
 
 from enum import IntEnum
+from typing import Final
 
 import msgspec
 
@@ -22,6 +23,10 @@ class TaskStatus(IntEnum):
     """Handed back: the worker blocks, ends, or was told to cancel it."""
     FAILED = 4
     """The system could not run it: `failure` says why."""
+
+
+OK: Final = TaskStatus.OK
+"""For what every call does: to look a member up in its class takes ten times as long in Python 3.11."""
 
 
 class ContainedRef(msgspec.Struct, frozen=True, gc=False, array_like=True):

@@ -18,22 +18,22 @@ class ActorBatches:
         """Those that are sent no call by itself for now: calls come one soon after the other."""
         self._flush_timer = False
 
-    def add(self, actor: ActorClient, record: TaskRecord) -> None:
-        """The next call of this actor, which is connected; `later` when there are no more."""
-        record.call.sequence = actor.next_sequence
+    def add(self, actor: ActorClient, record: TaskRecord, now_ns: int) -> None:
+        """The next call of this actor, which is connected. If it is not sent now, it leaves with `flush`, or a
+        little later by itself."""
+        call, outbox, in_flight = record.call, actor.outbox, actor.in_flight
+        call.sequence = actor.next_sequence
         actor.next_sequence += 1
         record.running = True
-        record.pushed_ns = now = self._host.now_ns()
-        at_once = not actor.in_flight and not self._gathers(actor, now)
-        actor.in_flight[record.call.task_id] = record
-        actor.outbox.append(record)
-        if at_once or len(actor.outbox) >= SEND_AT:
+        record.pushed_ns = now_ns
+        at_once = not in_flight and not self._gathers(actor, now_ns)
+        in_flight[call.task_id] = record
+        outbox.append(record)
+        if at_once or len(outbox) >= SEND_AT:
             self._send(actor)
-
-    def later(self, actor: ActorClient) -> None:
-        """What it is not sent yet leaves with `flush`, or a little later by itself."""
-        self._dirty[actor.actor_id] = actor
-        self._flush_soon()
+        elif len(outbox) == 1:
+            self._dirty[actor.actor_id] = actor
+            self._flush_soon()
 
     def flush(self) -> None:
         if self._dirty:

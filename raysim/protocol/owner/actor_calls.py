@@ -20,6 +20,7 @@ from raysim.protocol.messages import (
     TasksDone,
     TaskStatus,
 )
+from raysim.protocol.messages.tasks import OK
 from raysim.protocol.owner.actor_batches import ActorBatches
 from raysim.protocol.owner.actor_clients import ActorClient, ActorClients, died, unavailable
 from raysim.protocol.owner.call_arguments import Arguments
@@ -29,8 +30,7 @@ from raysim.protocol.owner.records import TaskRecord, ended, finished
 from raysim.protocol.owner.returns import (
     fail_returns,
     fail_returns_like,
-    is_small,
-    take_return,
+    plain_value,
     take_returns,
 )
 from raysim.protocol.owner.streams import Streams
@@ -120,14 +120,15 @@ class ActorCalls:
         hidden: bool | None = None,
     ) -> None:
         actor = self.clients.of(actor_id)
-        task_id, count = call.task_id, call.num_returns
+        task_id, count, refs = call.task_id, call.num_returns, call.refs
+        now = self._host.now_ns()
         record = TaskRecord(
             call,
             None,
             name,
             retries,
             nested,
-            self._host.now_ns(),
+            now,
             actor_id=actor_id,
             rebuilds=retries != 0,
             parent=parent,
@@ -141,22 +142,31 @@ class ActorCalls:
         self.records[task_id] = record
         if count < 0:
             self._streams.open(record)
-        if call.refs or nested:
+        if refs or nested:
             self._arguments.hold(record)
+        if actor.connected and not (refs or actor.queue):
+            self._batches.add(actor, record, now)  # Nothing holds it up: nearly all.
+        elif not self._refused(actor, record):
+            actor.queue.append(record)
+            if call.group:
+                actor.some_in_groups = True
+            if refs:
+                self._arguments.wait(record, partial(self._drain, actor))
+            else:
+                self._drain(actor)
+
+    def _refused(self, actor: ActorClient, record: TaskRecord) -> bool:
+        """Whether it has failed at once, for there is no actor to call now."""
         info = actor.info
-        if info is not None and info.state == ActorState.DEAD:
+        if info is None or actor.connected:
+            return False
+        if info.state == ActorState.DEAD:
             self._fail(record, died(info))
-            return
-        if info is not None and info.state == ActorState.RESTARTING and retries == 0:
+            return True
+        if info.state == ActorState.RESTARTING and record.retries_left == 0:
             self._fail(record, unavailable(info, "is restarting"))
-            return
-        actor.queue.append(record)
-        if call.group:
-            actor.some_in_groups = True
-        if call.refs:
-            self._arguments.wait(record, lambda: self._drain(actor))
-        else:
-            self._drain(actor)
+            return True
+        return False
 
     def _drain(self, actor: ActorClient) -> None:
         """Send the calls at the head that are ready; one that is not blocks those behind it in its group (Ray)."""
@@ -170,6 +180,9 @@ class ActorCalls:
             if actor.some_in_groups:
                 actor.part_groups()
         queue = actor.queue
+        if not queue:
+            return
+        now = self._host.now_ns()
         while queue and (queue[0].missing == 0 or queue[0].cancelled):
             record = queue.popleft()
             if record.cancelled:
@@ -181,9 +194,7 @@ class ActorCalls:
                     fail_returns_like(self._objects, record, broken)
                     self._forget(record)
                     continue
-            self._batches.add(actor, record)
-        if actor.outbox:
-            self._batches.later(actor)
+            self._batches.add(actor, record, now)
 
     def flush(self) -> None:
         """Send what was gathered: somebody is about to wait for it."""
@@ -202,7 +213,21 @@ class ActorCalls:
             actor = self.clients.of(record.actor_id)
             del actor.in_flight[result.task_id]
             record.running = False
-            self._result(actor, record, worker, done.raylet, result)
+            value = plain_value(result)
+            if value is None or record.retained or record.call.num_returns != 1:
+                self._result(actor, record, worker, done.raylet, result)
+                continue
+            self._note_finished(actor, record, worker, result)
+            self._objects.set_returned(first_return(result.task_id), value)
+            self._forget(record, actor)
+
+    def _note_finished(
+        self, actor: ActorClient, record: TaskRecord, worker: Address, result: TaskResult
+    ) -> None:
+        note = finished(record, worker, result)
+        self._host.note(note)
+        if record.hidden is False or not self.is_hidden(record):
+            self._history.add_called(record, note, actor.info)
 
     def _result(
         self,
@@ -227,15 +252,8 @@ class ActorCalls:
             self._fail(record, result.failure)
             return
         task_id, returns = record.call.task_id, result.returns
-        if result.status is TaskStatus.OK:
-            note = finished(record, worker, result)
-            self._host.note(note)
-            if not self.is_hidden(record):
-                self._history.add(record, note, actor.info, result, None)
-            if record.call.num_returns == 1 and not record.retained and is_small(returns):
-                take_return(self._objects, first_return(task_id), returns[0], raylet)
-                self._forget(record, actor)
-                return
+        if result.status is OK:
+            self._note_finished(actor, record, worker, result)
         else:
             self._note(record, "failed", worker, result)
         if record.num_returns < 0:

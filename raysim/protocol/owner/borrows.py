@@ -40,6 +40,10 @@ class Borrowers:
     def _index(self, borrower: Address, object_id: ObjectId) -> None:
         self._of.setdefault(borrower.worker_id, (borrower, {}))[1][object_id] = None
 
+    def __bool__(self) -> bool:
+        """Whether anybody borrows, or has borrowed, an object that is there."""
+        return bool(self._epochs)
+
     def forget(self, object_id: ObjectId) -> None:
         """The object is gone."""
         for worker_id in self._epochs.pop(object_id, ()):

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from raysim.protocol.owner.objects import Entry, ObjectState, ObjectTable
+from raysim.protocol.owner.entries import Entry, ObjectState
+from raysim.protocol.owner.objects import ObjectTable
 from raysim.protocol.owner.records import TaskRecord
 from raysim.spec.ids import ObjectId
 from raysim.spec.task import TaskArg

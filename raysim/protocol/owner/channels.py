@@ -11,8 +11,9 @@ import msgspec
 
 from raysim.protocol.host import Outlet, ProcessHost, ReturnValue
 from raysim.protocol.messages import ChannelOutput, ChannelRead, ChannelWrite, ContainedRef
+from raysim.protocol.owner.entries import Entry
 from raysim.protocol.owner.extents import Extents
-from raysim.protocol.owner.objects import Entry, ObjectTable
+from raysim.protocol.owner.objects import ObjectTable
 from raysim.spec.address import Address
 from raysim.spec.failure import Failure
 from raysim.spec.ids import ObjectId, TaskId, WorkerId

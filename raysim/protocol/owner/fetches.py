@@ -20,7 +20,8 @@ from raysim.protocol.messages import (
     ObjectLocal,
     ReleasePins,
 )
-from raysim.protocol.owner.objects import Entry, ObjectState, ObjectTable
+from raysim.protocol.owner.entries import Entry, ObjectState
+from raysim.protocol.owner.objects import ObjectTable
 from raysim.spec.address import Address
 from raysim.spec.failure import Failure
 from raysim.spec.ids import NodeId, ObjectId

@@ -101,6 +101,14 @@ class History:
         assert record.template is not None
         self._add(Ended(note, record.template, "", record.parent))
 
+    def add_called(self, record: TaskRecord, note: TaskEnded, actor: ActorInfo | None) -> None:
+        """A call of an actor ended well."""
+        method, parent = record.call.method, record.parent
+        if actor is None:
+            self._add(Ended(note, "", method, parent))
+        else:
+            self._add(Ended(note, actor.class_name, method, parent, "", actor.shown))
+
     def add_row(self, row: TaskSeen) -> None:
         """An actor's constructor ended."""
         self._add(row)

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 from raysim.protocol.host import ProcessHost
 from raysim.protocol.messages.state import ObjectSeen
+from raysim.protocol.owner.entries import Entry, ObjectState
 from raysim.protocol.owner.fetches import Fetches
-from raysim.protocol.owner.objects import Entry, ObjectState, ObjectTable
+from raysim.protocol.owner.objects import ObjectTable
 from raysim.protocol.owner.task_states import TaskStates
 from raysim.spec.ids import is_actor_handle, task_of_object
 

@@ -4,18 +4,12 @@ Two rules keep an object alive exactly as long as needed:
 1. Whoever passes a reference holds it until the receiver says that it holds it itself
    (BorrowersAdded), or that it is done with what carried the reference.
 2. An owned object is freed when nothing here refers to it and no borrower is registered.
-
-The counts of an entry: `local` (Python references), `uses` (arguments of calls under way), `held`
-(inside values of owned objects that are in scope, and of returns on their way), `lineage` (retained
-calls that could run again; these keep the entry and the call that made it, not the value).
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from enum import IntEnum
 from functools import partial
 from typing import TYPE_CHECKING
-
-import msgspec
 
 from raysim.journal import ObjectGone
 from raysim.protocol.batching import Batcher
@@ -35,6 +29,7 @@ from raysim.protocol.messages import (
 )
 from raysim.protocol.owner.borrows import Acknowledgements, Borrowers
 from raysim.protocol.owner.cascade import Cascade
+from raysim.protocol.owner.entries import FREED, INLINE, PENDING, Entry, ObjectState
 from raysim.protocol.owner.records import TaskRecord
 from raysim.spec.address import Address
 from raysim.spec.failure import Failure, FailureKind
@@ -42,48 +37,6 @@ from raysim.spec.ids import NodeId, ObjectId, WorkerId, is_put
 
 if TYPE_CHECKING:
     from raysim.protocol.owner.together import Together
-
-
-class ObjectState(IntEnum):
-    PENDING = 0
-    INLINE = 1
-    STORED = 2
-    FAILED = 3
-    FREED = 4
-    """Owned, out of scope, kept as a step of some lineage."""
-
-
-class Entry(msgspec.Struct, gc=False):
-    """One object as this process knows it. `owner` None: this process owns it."""
-
-    object_id: ObjectId
-    owner: Address | None = None
-    state: ObjectState = ObjectState.PENDING
-    payload: bytes | None = None
-    is_error: bool = False
-    failure: Failure | None = None
-    size: int = 0
-    holders: tuple[Address, ...] = ()
-    contained: Sequence[ContainedRef] = ()
-    local: int = 0
-    uses: int = 0
-    held: int = 0
-    lineage: int = 0
-    borrowed: int = 0
-    """Owned: registered borrowers."""
-    epoch: int = -1
-    """Borrowed: of the registration, or -1 where this process is no borrower."""
-    task: TaskRecord | None = None
-    """Owned: the call that made it and could make it again."""
-    seen: bool = False
-    """Somebody asked for the value, or was told that it is an error."""
-
-    @property
-    def ready(self) -> bool:
-        return self.state != ObjectState.PENDING
-
-    def in_use(self) -> bool:
-        return (self.local or self.uses or self.held or self.borrowed) != 0
 
 
 class ObjectTable:
@@ -200,6 +153,16 @@ class ObjectTable:
             if entry.local <= 0:
                 self.check(entry)
 
+    def drop_locals(self, released: deque[ObjectId]) -> None:
+        """References of this process that went, one each."""
+        entries = self.entries
+        while released:
+            entry = entries.get(released.popleft())
+            if entry is not None:
+                entry.local -= 1
+                if entry.local <= 0:
+                    self.check(entry)
+
     def use(self, entry: Entry) -> None:
         entry.uses += 1
 
@@ -246,7 +209,6 @@ class ObjectTable:
         """Free or forget the object if nothing refers to it any more."""
         if entry.local or entry.uses or entry.held or entry.borrowed:
             return
-        assert entry.local == entry.uses == entry.held == 0, f"negative count: {entry}"
         if entry.owner is not None:
             self._forget_borrowed(entry)
         else:
@@ -269,11 +231,14 @@ class ObjectTable:
 
     def _free_owned(self, entry: Entry) -> None:
         object_id = entry.object_id
-        if not entry.seen and (entry.is_error or entry.failure is not None):
+        if (entry.is_error or entry.failure is not None) and not entry.seen:
             self._report_unhandled(entry)
-        self._drop_value(entry)
-        if entry.state != ObjectState.PENDING:
-            entry.state = ObjectState.FREED
+        if entry.state is INLINE and not (entry.contained or entry.holders):
+            entry.payload = None
+        else:
+            self._drop_value(entry)
+        if entry.state is not PENDING:
+            entry.state = FREED
         if entry.lineage or self.entries.pop(object_id, None) is None:
             return
         self._gone(entry)
@@ -284,7 +249,7 @@ class ObjectTable:
         if contained:
             drop = partial(self.cascade.run, partial(self.drop_holds, contained))
             self.after_acknowledgements(drop)
-        if entry.state != ObjectState.PENDING:
+        if entry.state is not PENDING:
             for raylet in entry.holders:
                 self._free.add(raylet, entry.object_id)
                 self._unindex(entry.object_id, raylet.node_id)
@@ -312,7 +277,8 @@ class ObjectTable:
     def _gone(self, entry: Entry) -> None:
         """The entry was taken out: so is all that was noted for it."""
         object_id = entry.object_id
-        self._borrowers.forget(object_id)
+        if self._borrowers:
+            self._borrowers.forget(object_id)
         if self._waiting:
             self._waiting.pop(object_id, None)  # Of a wait that was given up.
         if self._resolvers:
@@ -335,7 +301,21 @@ class ObjectTable:
         entry.payload = payload
         entry.size = len(payload)
         entry.is_error = is_error
-        self._set_ready(entry, ObjectState.INLINE)
+        self._set_ready(entry, INLINE)
+
+    def set_returned(self, object_id: ObjectId, payload: bytes) -> None:
+        """As `set_inline`, of a call's only return: no error, and nothing inside. Nearly all are."""
+        entry = self.entries.get(object_id)
+        if entry is None or entry.state is not PENDING:
+            return  # Out of scope; or whole still, and made once more for the sake of another return.
+        if entry.contained:
+            self.carry(entry, ())
+        entry.payload = payload
+        entry.size = len(payload)
+        entry.is_error = False
+        self._set_ready(entry, INLINE)
+        if not entry.local:
+            self.check(entry)
 
     def set_stored(self, entry: Entry, size: int, holders: Iterable[Address]) -> None:
         entry.size = size
@@ -357,15 +337,23 @@ class ObjectTable:
 
     def _set_ready(self, entry: Entry, state: ObjectState) -> None:
         entry.state = state
-        resolvers = self._resolvers.pop(entry.object_id, None) if self._resolvers else None
+        if self._resolvers:
+            self._tell_resolvers(entry)
+        if self._expected:
+            for together in self._expected.pop(entry.object_id, ()):
+                together.ready(entry)
+        if self._waiting:
+            self._tell_waiting(entry)
+
+    def _tell_resolvers(self, entry: Entry) -> None:
+        resolvers = self._resolvers.pop(entry.object_id, None)
         if resolvers is not None:
             status = self._status(entry)
             for borrower in resolvers.values():
                 self._resolved.add(borrower, status)
-        if self._expected:
-            for together in self._expected.pop(entry.object_id, ()):
-                together.ready(entry)
-        waiting = self._waiting.pop(entry.object_id, None) if self._waiting else None
+
+    def _tell_waiting(self, entry: Entry) -> None:
+        waiting = self._waiting.pop(entry.object_id, None)
         if waiting is not None:
             for action in waiting:
                 self.cascade.run(action)

@@ -1,7 +1,9 @@
 """What becomes of the returns of a call: values, or why there are none. Never when a call ends: see tasks."""
 
-from raysim.protocol.messages import Return
-from raysim.protocol.owner.objects import Entry, ObjectState, ObjectTable
+from raysim.protocol.messages import Return, TaskResult
+from raysim.protocol.messages.tasks import OK
+from raysim.protocol.owner.entries import Entry, ObjectState
+from raysim.protocol.owner.objects import ObjectTable
 from raysim.protocol.owner.records import TaskRecord
 from raysim.spec.address import Address
 from raysim.spec.failure import Failure
@@ -21,9 +23,12 @@ def take_returns(
     return [entry for entry in taken if entry and objects.entries.get(entry.object_id) is entry]
 
 
-def is_small(returns: list[Return]) -> bool:
-    """Whether this is one value in a message, with nothing inside: nothing has to be kept for it."""
-    return len(returns) == 1 and returns[0].payload is not None and not returns[0].contained
+def plain_value(result: TaskResult) -> bytes | None:
+    """What the call returned, if it ended well and this is one value in a message, with nothing inside."""
+    if result.status is not OK or len(result.returns) != 1:
+        return None
+    value = result.returns[0]
+    return None if value.contained or value.is_error else value.payload
 
 
 def carries(returns: list[Return]) -> bool:

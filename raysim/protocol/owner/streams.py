@@ -22,7 +22,8 @@ from raysim.protocol.messages import (
     Return,
     TaskResult,
 )
-from raysim.protocol.owner.objects import Entry, ObjectState, ObjectTable
+from raysim.protocol.owner.entries import Entry, ObjectState
+from raysim.protocol.owner.objects import ObjectTable
 from raysim.protocol.owner.records import TaskRecord
 from raysim.protocol.owner.returns import take_return
 from raysim.spec.address import Address

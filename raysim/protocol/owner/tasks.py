@@ -16,17 +16,18 @@ from raysim.protocol.messages import (
     TasksDone,
     TaskStatus,
 )
+from raysim.protocol.messages.tasks import OK
 from raysim.protocol.owner.call_arguments import Arguments
+from raysim.protocol.owner.entries import Entry
 from raysim.protocol.owner.history import History
 from raysim.protocol.owner.leases import Leases
-from raysim.protocol.owner.objects import Entry, ObjectTable
+from raysim.protocol.owner.objects import ObjectTable
 from raysim.protocol.owner.records import OutOfMemory, TaskRecord, ended, finished
 from raysim.protocol.owner.returns import (
     carries,
     fail_returns,
     fail_returns_like,
-    is_small,
-    take_return,
+    plain_value,
     take_returns,
 )
 from raysim.protocol.owner.scheduling_class import SchedulingClass
@@ -139,7 +140,7 @@ class Tasks:
         if done.retires:
             self.leases.retires(worker)
         back: list[tuple[SchedulingClass, TaskRecord]] = []
-        for result in done.results:
+        for result in done.results if self.records else ():
             record = self.records.get(result.task_id)
             if record is None or record.template is None or not record.running:
                 continue
@@ -188,12 +189,17 @@ class Tasks:
         raylet: Address,
         result: TaskResult,
     ) -> None:
-        if result.status is TaskStatus.OK:
+        if result.status is OK:
             note = finished(record, worker, result)
             self._host.note(note)
             if not record.hidden:
                 self._history.add_finished(record, note)
-            self._complete(record, worker, raylet, result)
+            value = plain_value(result)
+            if value is None or record.retained or record.num_returns != 1:
+                self._complete(record, worker, raylet, result)
+            else:
+                self._objects.set_returned(first_return(result.task_id), value)
+                self._forget(record)
             return
         if result.status == TaskStatus.RETRIABLE_ERROR and self._take_retry(record):
             self._note(record, "retried", worker, result)
@@ -220,10 +226,6 @@ class Tasks:
         self, record: TaskRecord, worker: Address, raylet: Address, result: TaskResult
     ) -> None:
         task_id, returns = record.call.task_id, result.returns
-        if record.num_returns == 1 and not record.retained and is_small(returns):
-            take_return(self._objects, first_return(task_id), returns[0], raylet)
-            self._forget(record)
-            return
         if record.num_returns < 0:
             self._streams.result(record, worker, raylet, result)
             returns = returns[:1]

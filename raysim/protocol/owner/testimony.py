@@ -4,7 +4,8 @@ from raysim.protocol.host import Host
 from raysim.protocol.messages import ContainedRef, ObjectStage, ObjectStory
 from raysim.protocol.owner.actor_calls import ActorCalls
 from raysim.protocol.owner.actor_creation import ActorCreation
-from raysim.protocol.owner.objects import Entry, ObjectState, ObjectTable
+from raysim.protocol.owner.entries import Entry, ObjectState
+from raysim.protocol.owner.objects import ObjectTable
 from raysim.protocol.owner.records import TaskRecord
 from raysim.protocol.owner.tasks import Tasks
 from raysim.spec.ids import ObjectId, PlacementGroupId, task_of_object

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from raysim.protocol.messages import FetchReason
+from raysim.protocol.owner.entries import INLINE, PENDING, Entry, ObjectState
 from raysim.protocol.owner.fetches import Fetches
-from raysim.protocol.owner.objects import Entry, ObjectState, ObjectTable
+from raysim.protocol.owner.objects import ObjectTable
 
 
 class Together:
@@ -44,7 +45,7 @@ class Together:
         self._fetches.together[self] = None
         expect = self._objects.expect
         for entry in entries:
-            if entry.state is ObjectState.PENDING and entry.owner is None:
+            if entry.state is PENDING and entry.owner is None:
                 self._pending += 1
                 expect(entry, self)
             else:
@@ -53,7 +54,10 @@ class Together:
     def ready(self, entry: Entry) -> None:
         """The table's word on one that was expected."""
         self._pending -= 1
-        self._bring(entry)
+        if entry.state is INLINE:
+            self._here(entry)
+        else:
+            self._bring(entry)
 
     def _bring(self, entry: Entry) -> None:
         state = entry.state

@@ -4,6 +4,7 @@ import gc
 import weakref
 
 import cloudpickle
+import msgspec
 import pytest
 
 import raysim
@@ -149,20 +150,34 @@ def test_handle_survives_pickling_with_all_it_knows(backend):
     assert last(backend)[1][0] == handle._ray_actor_id
 
 
-def test_method_keeps_its_handle_alive_and_the_handle_no_method(backend):
+def test_method_keeps_its_actor_alive_and_no_handle(backend):
     """A cycle would keep an actor until the garbage collector comes by."""
-    handle = Actor.remote()
-    handle.method.remote(1)
+
+    class Counted:
+        """Stands for the reference that is counted."""
+
+    counted = Counted()
+    handle = ActorHandle(msgspec.structs.replace(Actor.remote()._ray_record, ref=counted))
+    gone, over = weakref.ref(handle), weakref.ref(counted)
+    del counted
     gc.disable()
     try:
-        gone = weakref.ref(handle)
         method = handle.method
+        assert handle.method is method
         del handle
-        assert gone() is not None
-        del method
         assert gone() is None
+        assert over() is not None
+        del method
+        assert over() is None
     finally:
         gc.enable()
+
+
+def test_method_that_outlives_its_handle_is_one_of_an_equal_handle(backend):
+    method = Actor.remote().method
+    node = method.bind(1)
+    assert isinstance(method._handle, ActorHandle)
+    assert node.get_other_args_to_resolve()["parent_class_node"] == method._handle
 
 
 def test_unknown_method_is_answered_with_those_there_are(backend):
@@ -171,7 +186,7 @@ def test_unknown_method_is_answered_with_those_there_are(backend):
 
 
 def test_methods_of_bytes_are_decoded_once(backend):
-    meta = Actor.remote()._ray_meta
+    meta = Actor.remote()._ray_record.method_meta
     assert decode_methods(meta) is decode_methods(bytes(meta))
 
 

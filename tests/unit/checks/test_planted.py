@@ -15,7 +15,7 @@ from raysim.checks.ledger import AT_REST, EMPTY, STEPS, Ledger, findings
 from raysim.protocol.executor.actor_queue import Line
 from raysim.protocol.executor.arguments import QueuedCall
 from raysim.protocol.messages.leases import RequestWorkerLease
-from raysim.protocol.owner.objects import Entry, ObjectState
+from raysim.protocol.owner.entries import Entry, ObjectState
 from raysim.protocol.raylet.lease import Lease, LeaseOwner, LeaseState
 from raysim.spec.address import Address
 from raysim.spec.ids import (

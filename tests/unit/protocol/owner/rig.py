@@ -20,7 +20,7 @@ from raysim.protocol.messages import (
     WorkerLeaseGranted,
 )
 from raysim.protocol.owner import Owner
-from raysim.protocol.owner.objects import Entry, ObjectState
+from raysim.protocol.owner.entries import Entry, ObjectState
 from raysim.protocol.process import Process
 from raysim.spec.address import Address
 from raysim.spec.failure import Failure, FailureKind

@@ -4,7 +4,7 @@ import pytest
 
 from raysim.journal import ObjectRebuilt
 from raysim.protocol.messages import GeneratorItem, GeneratorItems, TasksDone
-from raysim.protocol.owner.objects import ObjectState
+from raysim.protocol.owner.entries import ObjectState
 from raysim.protocol.owner.streams import item_id
 from raysim.spec.actor import ActorState
 from raysim.spec.failure import Failure, FailureKind

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from raysim.protocol.messages import Message
-from raysim.protocol.owner.objects import ObjectState
+from raysim.protocol.owner.entries import ObjectState
 from raysim.spec.address import Address
 from raysim.spec.ids import IdSource, ObjectId, driver_task, job_id
 from tests.unit.protocol.fake_host import address

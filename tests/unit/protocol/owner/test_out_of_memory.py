@@ -4,7 +4,7 @@ import pytest
 
 from raysim.config import Config
 from raysim.protocol.messages import LeaseLost, PushTasks, RequestWorkerLease, ReturnWorkerLease
-from raysim.protocol.owner.objects import ObjectState
+from raysim.protocol.owner.entries import ObjectState
 from raysim.spec.failure import FailureKind
 from tests.unit.protocol.owner.rig import RAYLET, SECOND_NS, OwnerRig, inline, template
 

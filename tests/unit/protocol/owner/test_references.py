@@ -18,7 +18,7 @@ from raysim.protocol.messages import (
     RemoveBorrowers,
     ResolveObjects,
 )
-from raysim.protocol.owner.objects import ObjectState
+from raysim.protocol.owner.entries import ObjectState
 from raysim.spec.failure import FailureKind
 from raysim.spec.ids import IdSource, driver_task, job_id
 from tests.unit.protocol.fake_host import address

@@ -16,7 +16,7 @@ from raysim.protocol.messages import (
     TasksDone,
     TaskStatus,
 )
-from raysim.protocol.owner.objects import ObjectState
+from raysim.protocol.owner.entries import ObjectState
 from raysim.protocol.owner.streams import item_id
 from raysim.spec.failure import Failure, FailureKind
 from raysim.spec.ids import task_of_object

@@ -15,7 +15,7 @@ from raysim.protocol.messages import (
     TasksDone,
     TaskStatus,
 )
-from raysim.protocol.owner.objects import ObjectState
+from raysim.protocol.owner.entries import ObjectState
 from raysim.spec.failure import Failure, FailureKind
 from raysim.spec.ids import IdSource, driver_task, job_id, return_id
 from tests.unit.protocol.owner.rig import (
