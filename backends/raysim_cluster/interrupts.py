@@ -48,7 +48,8 @@ class Interrupts:
 
     def leave(self) -> None:
         self._current = None
-        self._disarm()
+        if self._armed is not None:
+            self._disarm()
 
     def begin(self, task: RunnableTask) -> None:
         """Under the lock, from any thread. A task that has not begun sees by itself that it was cancelled."""

@@ -15,6 +15,7 @@ from raysim.runtime.core_worker import CoreWorker
 from raysim.runtime.current import set_current
 from raysim.runtime.object_ref import OUT_OF_BAND, ObjectRef
 from raysim.runtime.unhandled import LOG
+from raysim.spec.actor import ActorSpec
 from raysim.spec.ids import UNIQUE_ID_BYTES, WorkerId
 from raysim.spec.resources import GPU, Accelerators
 from raysim_cluster.arena import Arena, ArenaAccess
@@ -50,6 +51,8 @@ class WorkerHost(UserHost):
         self._interrupts = Interrupts(self)
         self._beside = Beside(core_worker)
         self._queue: deque[RunnableTask] = deque()
+        self._here: ActorSpec | None = None
+        """The actor whose calls belong into the main thread, once that is known."""
         self._idle = Waiter()
         self._busy = False
         """The main thread is in user code."""
@@ -68,9 +71,12 @@ class WorkerHost(UserHost):
 
     def run(self, task: RunnableTask) -> None:
         actor = task.actor
-        if actor is None or not self._beside.runs(task, actor):
+        if actor is None or actor is self._here or not self._beside.runs(task, actor):
             self._queue.append(task)
-            self._idle.finish()
+            if not self._idle.done:
+                self._idle.finish()
+            if task.call.method != CONSTRUCTOR:
+                self._here = actor
         elif task.call.method == CONSTRUCTOR:
             self._show_gpus(self._core_worker, task)
 
@@ -117,7 +123,8 @@ class WorkerHost(UserHost):
             task = queue.popleft()
             self.pump.others += 1
             self._busy = True
-            self._show_gpus(core_worker, task)
+            if task.accelerators is not self._shown:
+                self._show_gpus(core_worker, task)
             work = task.call.work
             if work is None:
                 self._interrupts.enter(task)
@@ -162,9 +169,9 @@ class WorkerHost(UserHost):
 
     def _show_gpus(self, core_worker: CoreWorker, task: RunnableTask) -> None:
         """Libraries look here once, when they are first used: before user code runs."""
-        if task.accelerators == self._shown:
+        before, self._shown = self._shown, task.accelerators
+        if before == task.accelerators:
             return
-        self._shown = task.accelerators
         gpus = core_worker.accelerators(task).get(GPU)
         if gpus is not None:
             os.environ[_VISIBLE] = ",".join(gpus)

@@ -179,7 +179,7 @@ class RunnableTask(msgspec.Struct, gc=False):
 
     call: TaskCall
     caller: Address
-    args: list[LocalArg]
+    args: Sequence[LocalArg]
     template: TaskTemplate | None = None
     function: bytes | None = None
     actor: ActorSpec | None = None

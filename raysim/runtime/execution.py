@@ -15,9 +15,10 @@ from raysim.exceptions import (
 )
 from raysim.protocol.host import Outcome, ReturnValue, RunnableTask
 from raysim.protocol.messages import TaskStatus
+from raysim.protocol.messages.tasks import OK
 from raysim.runtime.items import END, Items
 from raysim.runtime.logs import configure
-from raysim.runtime.serialization import Serialized, serialize_error
+from raysim.runtime.serialization import Serialized, serialize_error, serialize_plain
 from raysim.runtime.setup_hook import SetupHookFailedError, run_setup_hook
 from raysim.runtime.shown import own_label
 from raysim.spec.failure import Failure, FailureKind
@@ -65,7 +66,7 @@ class Execution:
             args, kwargs = self._arguments(task)
             result = call_user_code(function, args, kwargs)
             del args, kwargs
-            outcome = self.outcome_of(task, name, result, retried)
+            outcome = _plain_outcome(task, result) or self.outcome_of(task, name, result, retried)
         except BaseException as error:  # noqa: BLE001  (whatever user code raises is its result)
             outcome = self.failed(task, name, error, retried)
         if task.cancelled and task.actor is not None and not outcome.exits:
@@ -90,7 +91,7 @@ class Execution:
             if isasyncgen(result) and _count(task) < 0:
                 outcome = Outcome(TaskStatus.OK, await self._items.run_async(task, name, result))
             else:
-                outcome = self.outcome_of(task, name, result, None)
+                outcome = _plain_outcome(task, result) or self.outcome_of(task, name, result, None)
         except CancelledError as error:
             return self._cancelled(task, name, error)
         except BaseException as error:  # noqa: BLE001  (whatever user code raises is its result)
@@ -207,6 +208,8 @@ class Execution:
         args: list[Any]
         kwargs: dict[str, Any]
         args, kwargs = values.load(task.call.args)[0] if task.call.args else ([], {})
+        if not task.args:
+            return args, kwargs
         refs = task.call.refs
         ids = {arg.slot: arg.object_id for arg in refs} if refs else {}
         for arg in task.args:
@@ -335,6 +338,14 @@ class Execution:
             return Outcome(TaskStatus.FAILED, failure=failure, exits=True, crashed=not intended)
         failure = Failure(FailureKind.WORKER_CRASHED, text)
         return Outcome(TaskStatus.FAILED, failure=failure, exits=True)
+
+
+def _plain_outcome(task: RunnableTask, result: Any) -> Outcome | None:
+    """Of a call that returns one value that any pickler writes alike: most do. None: see `outcome_of`."""
+    if _count(task) != 1 or task.call.method == "__init__":
+        return None
+    data = serialize_plain(result)
+    return None if data is None else Outcome(OK, [ReturnValue((data,), len(data))])
 
 
 def _failed_like(

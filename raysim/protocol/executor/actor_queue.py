@@ -5,7 +5,7 @@ arguments are not here holds up those behind it, unless the actor is asynchronou
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
@@ -124,11 +124,17 @@ class ActorQueue:
             caller = self._callers[sender.worker_id] = Caller()
             self._addresses[sender.worker_id] = sender
         touched: dict[str, None] = {}
+        early = caller.early
         for call in push.calls:
-            if call.sequence < caller.expected or call.sequence in caller.early:
+            sequence = call.sequence
+            if sequence == caller.expected and not early:
+                caller.expected = sequence + 1
+                touched[self._enqueue(caller, sender, call)] = None
+                continue
+            if sequence < caller.expected or sequence in early:
                 continue  # A second copy.
-            caller.early[call.sequence] = call
-            while (next_call := caller.early.pop(caller.expected, None)) is not None:
+            early[sequence] = call
+            while (next_call := early.pop(caller.expected, None)) is not None:
                 caller.expected += 1
                 touched[self._enqueue(caller, sender, next_call)] = None
         for name in touched:
@@ -136,7 +142,9 @@ class ActorQueue:
 
     def _enqueue(self, caller: Caller, sender: Address, call: TaskCall) -> str:
         assert self.spec is not None
-        name = call.group if call.group in self._groups else ""
+        name = call.group
+        if name and name not in self._groups:
+            name = ""
         alone = self.spec.out_of_order or call.out_of_turn
         line = None if alone else caller.lines.get(name)
         if line is None:
@@ -179,31 +187,29 @@ class ActorQueue:
                 continue
             queued = line.calls.popleft()
             del self._queued[queued.call.task_id]
-            self._take_turns(group, line)
+            if line.parked:
+                self._take_turns(group, line)
             self._begin(queued, group)
 
     def _begin(self, queued: QueuedCall, group: Group) -> None:
         group.running += 1
         self._run(queued, self.runnable(queued.call, queued.caller, queued.args))
 
-    def runnable(self, call: TaskCall, caller: Address, args: list[LocalArg]) -> RunnableTask:
+    def runnable(self, call: TaskCall, caller: Address, args: Sequence[LocalArg]) -> RunnableTask:
         """A method call as the host gets it."""
-        assert self.spec is not None
-        assert self._start is not None
+        start = self._start
+        assert start is not None
         return RunnableTask(
-            call,
-            caller,
-            args,
-            actor=self.spec,
-            incarnation=self.incarnation,
-            accelerators=self._start.accelerators,
+            call, caller, args, None, None, self.spec, self.incarnation, 0, start.accelerators
         )
 
     def finished(self, queued: QueuedCall) -> None:
-        group = self._groups.get(queued.call.group) or self._groups[""]
-        if queued.call.method != CONSTRUCTOR:
+        call = queued.call
+        group = self._groups.get(call.group) or self._groups[""]
+        if call.method != CONSTRUCTOR:
             group.running -= 1
-        self._serve(group)
+        if group.turns:
+            self._serve(group)
 
     def waiting(self) -> bool:
         """Whether calls have arrived that did not start."""

@@ -5,13 +5,15 @@ room would do so for ever: one for whose arguments there is no room lets go of t
 begins again a little later. It fails when they can never fit together, or after a long time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Final
 
 import msgspec
 
 from raysim.config import MS
-from raysim.protocol.host import LocalArg, ProcessHost
+from raysim.protocol.executor.results import NONE_LOST
+from raysim.protocol.host import LocalArg, ProcessHost, RunnableTask
 from raysim.protocol.messages import FetchReason
 from raysim.protocol.owner import Owner
 from raysim.protocol.owner.fetches import Pin
@@ -26,17 +28,24 @@ BACK_OFF_NS = 100 * MS
 """Until a call whose arguments found no room asks for them again, about. Ours."""
 
 
-class QueuedCall(msgspec.Struct):
+NO_ARGS: Final[Sequence[LocalArg]] = ()
+NO_PINS: Final[Sequence[Pin]] = ()
+"""Of the calls without references, which are most: containers of their own would cost each as much as the rest."""
+
+
+class QueuedCall(msgspec.Struct, gc=False):
     """A call that waits for its arguments or its turn, or runs."""
 
     call: TaskCall
     caller: Address
     template: TaskTemplate | None = None
+    task: RunnableTask | None = None
+    """What user code works on."""
     missing: int = 0
-    pins: list[Pin] = []
-    args: list[LocalArg] = []
+    pins: Sequence[Pin] = NO_PINS
+    args: Sequence[LocalArg] = NO_ARGS
     failure: Failure | None = None
-    lost: dict[ObjectId, list[NodeId]] = {}
+    lost: Mapping[ObjectId, list[NodeId]] = NONE_LOST
     """Arguments without a copy on the nodes that were said to have one."""
     ready: bool = False
     dropped: bool = False
@@ -64,11 +73,12 @@ class Arguments:
         """
         queued.missing = 1
         queued.given = len(queued.args)
+        args = queued.args = [*queued.args]
         one_less = partial(self._one_less, queued, ready, may_give_up)
         objects = self._owner.objects
         for arg in queued.call.refs:
             if arg.payload is not None:
-                queued.args.append(LocalArg(arg.slot, arg.payload))
+                args.append(LocalArg(arg.slot, arg.payload))
                 continue
             entry = objects.find(arg.object_id, arg.owner)
             objects.use(entry)
@@ -76,12 +86,16 @@ class Arguments:
                 objects.set_stored(entry, arg.size, arg.holders)
             queued.missing += 1
             gone = self._gone(queued, arg, one_less) if may_give_up else None
-            arrived = self._arrived(queued, arg, one_less)
+            arrived = self._arrived(queued, args, arg, one_less)
             self._owner.fetches.fetch(entry, FetchReason.ARGUMENT, arrived, gone)
         one_less()
 
     def _arrived(
-        self, queued: QueuedCall, arg: TaskArg, one_less: Callable[[], None]
+        self,
+        queued: QueuedCall,
+        args: list[LocalArg],
+        arg: TaskArg,
+        one_less: Callable[[], None],
     ) -> Callable[[], None]:
         def done() -> None:
             fetches = self._owner.fetches
@@ -94,10 +108,10 @@ class Arguments:
                 queued.failure = queued.failure or failure
             elif pin is not None:
                 fetches.acquire(pin)
-                queued.pins.append(pin)
-                queued.args.append(LocalArg(arg.slot, handle=pin.handle, size=pin.size))
+                queued.pins = *queued.pins, pin
+                args.append(LocalArg(arg.slot, handle=pin.handle, size=pin.size))
             else:
-                queued.args.append(LocalArg(arg.slot, entry.payload))
+                args.append(LocalArg(arg.slot, entry.payload))
             self._owner.objects.drop_use(arg.object_id)
             one_less()
 
@@ -107,7 +121,7 @@ class Arguments:
         self, queued: QueuedCall, arg: TaskArg, one_less: Callable[[], None]
     ) -> Callable[[list[NodeId]], None]:
         def gone(nodes: list[NodeId]) -> None:
-            queued.lost[arg.object_id] = nodes
+            queued.lost = {**queued.lost, arg.object_id: nodes}
             self._owner.objects.drop_use(arg.object_id)
             one_less()
 
@@ -121,7 +135,7 @@ class Arguments:
             return
         if queued.no_room is not None and self._begins_again(queued):
             self.release(queued)
-            del queued.args[queued.given :]
+            queued.args = queued.args[: queued.given]
             queued.no_room = None
             self._host.call_later(
                 self._while_ns(), partial(self._again, queued, ready, may_give_up)
@@ -156,6 +170,6 @@ class Arguments:
             self.bring(queued, ready, may_give_up)
 
     def release(self, queued: QueuedCall) -> None:
-        pins, queued.pins = queued.pins, []
+        pins, queued.pins = queued.pins, NO_PINS
         for pin in pins:
             self._owner.fetches.release(pin)

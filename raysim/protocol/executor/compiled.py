@@ -53,7 +53,7 @@ class Compiled:
         self._turn_ended = turn_ended
         self._results = StepResults(host, owner, self._step_done)
         self._parts: dict[TaskId, Part] = {}
-        self._running: dict[TaskId, Part] = {}
+        self.running: dict[TaskId, Part] = {}
         """By the call that runs."""
         self.in_turn: RunnableTask | None = None
         """What user code works on in a turn."""
@@ -169,17 +169,17 @@ class Compiled:
         if part.inbox is not None:
             part.task = task
         else:
-            self._running[queued.call.task_id] = part
+            self.running[queued.call.task_id] = part
             self._run(queued, task)
 
     # Run as calls
 
     def runs(self, queued: QueuedCall) -> bool:
-        return queued.call.task_id in self._running
+        return queued.call.task_id in self.running
 
     def finished(self, queued: QueuedCall, outcome: Outcome, lasted_ns: int) -> None:
         """User code is done with a step: its values go to their readers, then the next one may begin."""
-        part = self._running.pop(queued.call.task_id)
+        part = self.running.pop(queued.call.task_id)
         self._results.write(part, queued.call.task_id, outcome)
         # Short methods one after another: their values leave together.
         self._channels.settle(more=part.busy and lasted_ns < GATHER_NS)
@@ -253,7 +253,7 @@ class Compiled:
     def _close(self, part: Part) -> None:
         part.closed = True
         queued = part.queued
-        if queued is not None and queued.call.task_id not in self._running:
+        if queued is not None and queued.call.task_id not in self.running:
             queued.dropped = True
         self._channels.close(part.graph_id)
         part.do(partial(self._let_go, part))

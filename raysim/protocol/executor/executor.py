@@ -1,8 +1,7 @@
 """A worker's executor: dispatches calls, runs them through its host, ends the process. Never user code."""
 
 from collections.abc import Callable
-
-import msgspec
+from functools import partial
 
 from raysim.protocol.executor.actor_queue import CONSTRUCTOR, ActorQueue
 from raysim.protocol.executor.arguments import Arguments, QueuedCall
@@ -45,13 +44,6 @@ IN_GET = "RUNNING_IN_RAY_GET"
 IN_WAIT = "RUNNING_IN_RAY_WAIT"
 
 
-class Running(msgspec.Struct):
-    """A call that user code works on."""
-
-    queued: QueuedCall
-    task: RunnableTask
-
-
 class Executor:
     def __init__(self, host: ProcessHost, owner: Owner, raylet: Address, token: int) -> None:
         self._host = host
@@ -66,7 +58,8 @@ class Executor:
         self._compiled = Compiled(
             host, owner, self._actor, self._arguments, self._run, self._turn_ended
         )
-        self._running: dict[TaskId, Running] = {}
+        self._running: dict[TaskId, QueuedCall] = {}
+        """What user code works on: each has its task."""
         self._writing = 0
         """Calls that ended, and whose large returns are not copied yet."""
         self._blocked = 0
@@ -124,13 +117,13 @@ class Executor:
         self._actor.caller_lost(peer)
         self._compiled.driver_lost(peer)
         for running in self._running.values():
-            if running.queued.caller.worker_id == peer.worker_id:
-                running.queued.dropped = True
+            if running.caller.worker_id == peer.worker_id:
+                running.dropped = True
         if peer.worker_id == self._raylet.worker_id:
             self._host.exit("the node's raylet is gone")
 
     def _node_lost(self, node_id: NodeId) -> None:
-        callers = [running.queued.caller for running in self._running.values()]
+        callers = [running.caller for running in self._running.values()]
         callers += self._tasks.callers() + self._actor.callers() + self._results.callers()
         callers += self._compiled.drivers()
         for peer in {c.worker_id: c for c in callers if c.node_id == node_id}.values():
@@ -181,16 +174,17 @@ class Executor:
     def _on_cancel(self, sender: Address, cancel: CancelTasks) -> None:
         for task_id in cancel.task_ids:
             running = self._running.get(task_id)
-            if running is None:
+            task = None if running is None else running.task
+            if task is None:
                 self._tasks.cancel(task_id)
                 self._actor.cancel(task_id)
                 continue
             if cancel.recursive:
-                self._owner.cancel_children(running.task.call, cancel.force)
-            if cancel.force and running.task.actor is None:
+                self._owner.cancel_children(task.call, cancel.force)
+            if cancel.force and task.actor is None:
                 self._end_at_once()
             else:
-                self._interrupt(running.task)
+                self._interrupt(task)
         self._results.flush()
 
     def _interrupt(self, task: RunnableTask) -> None:
@@ -218,7 +212,7 @@ class Executor:
     @property
     def running(self) -> list[RunnableTask]:
         """What user code works on now."""
-        tasks = [running.task for running in self._running.values()]
+        tasks = [one.task for one in self._running.values() if one.task is not None]
         in_turn = self._compiled.in_turn
         return tasks if in_turn is None else [*tasks, in_turn]
 
@@ -249,7 +243,8 @@ class Executor:
         return not self._running and not self._blocked and not self._writing
 
     def _run(self, queued: QueuedCall, task: RunnableTask) -> None:
-        self._running[queued.call.task_id] = Running(queued, task)
+        self._running[queued.call.task_id] = queued
+        queued.task = task
         task.start_ns = self._host.now_ns()
         if queued.failure is not None:
             # An argument cannot be had: the call does not run.
@@ -261,7 +256,7 @@ class Executor:
     def give(self, task: RunnableTask, value: ReturnValue) -> Production | None:
         """The generator that this call is has yielded a value; None: nobody is left to take it."""
         running = self._running.get(task.call.task_id)
-        if running is None or running.queued.dropped:
+        if running is None or running.dropped:
             self._owner.objects.drop_holds(value.contained)
             return None
         return self._generators.give(task, value)
@@ -272,22 +267,22 @@ class Executor:
 
     def finished(self, task: RunnableTask, outcome: Outcome) -> None:
         """User code is done with this call: called by the host, under its lock."""
-        running = self._running.pop(task.call.task_id, None)
-        assert running is not None, f"{task.call.task_id.hex()} was not running"
-        assert running.task is task, f"{task.call.task_id.hex()} ran twice"
-        queued = running.queued
+        queued = self._running.pop(task.call.task_id, None)
+        assert queued is not None, f"{task.call.task_id.hex()} was not running"
+        assert queued.task is task, f"{task.call.task_id.hex()} ran twice"
         if self._blocked and not self._running:
             self._end_block()
         if queued.pins:
             self._arguments.release(queued)
-        outcome.items = self._generators.ended(task)
+        if self._generators.running:
+            outcome.items = self._generators.ended(task)
         if task.template is not None and task.template.max_calls:
             self._tasks.count_run(task.template)
         if outcome.crashed:
             self._crash()
             return
         copied = True
-        of_graph = self._compiled.runs(queued)
+        of_graph = bool(self._compiled.running) and self._compiled.runs(queued)
         if of_graph:
             self._compiled.finished(queued, outcome, self._host.now_ns() - task.start_ns)
         elif task.actor is not None and task.call.method == CONSTRUCTOR:
@@ -296,12 +291,14 @@ class Executor:
             self._results.nobody_waits(outcome)
         else:
             now = self._host.now_ns()
-            copied = self._results.finish(task, outcome, now, lambda: self._written(queued))
+            copied = self._results.finish(task, outcome, now)
+            if not copied:
+                self._writing += 1
+                written = partial(self._written, queued)
+                self._results.finish_stored(task, outcome, now, written)
         if outcome.exits:
             self._take_no_more()
-        if not copied:
-            self._writing += 1
-        elif not of_graph:
+        if copied and not of_graph:
             self._next(queued)
         self._results.settle(bool(self._running))
         if self._exit_reason:
@@ -337,9 +334,9 @@ class Executor:
     def _next(self, queued: QueuedCall) -> None:
         if queued.template is not None:
             self._tasks.finished(queued)
+            self._tasks.run_next()
         else:
             self._actor.finished(queued)
-        self._tasks.run_next()
 
     # Blocking
 

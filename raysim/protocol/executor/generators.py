@@ -53,7 +53,7 @@ class Generators:
         self._owner = owner
         self._raylet = raylet
         self._results = results
-        self._running: dict[TaskId, Production] = {}
+        self.running: dict[TaskId, Production] = {}
         self._gathered: dict[WorkerId, tuple[Address, list[GeneratorItem]]] = {}
         self._count = 0
         self._sent_ns = -SEND_AFTER_NS
@@ -62,10 +62,10 @@ class Generators:
 
     def give(self, task: RunnableTask, value: ReturnValue) -> Production:
         """Send one more item. Its `waiter` is done when user code may go on, or `failure` says why it may not."""
-        production = self._running.get(task.call.task_id)
+        production = self.running.get(task.call.task_id)
         if production is None:
             limit = task.template.item_limit if task.template is not None else task.call.item_limit
-            production = self._running[task.call.task_id] = Production(task, limit)
+            production = self.running[task.call.task_id] = Production(task, limit)
         index = production.given
         production.given += 1
         production.waiter = Waiter()
@@ -130,7 +130,7 @@ class Generators:
 
     def on_consumed(self, sender: Address, message: GeneratorConsumed) -> None:
         for consumed in message.calls:
-            production = self._running.get(consumed.task_id)
+            production = self.running.get(consumed.task_id)
             if production is None or production.task.call.attempt != consumed.attempt:
                 continue  # It has ended.
             if consumed.count == NO_LIMIT or consumed.count > production.consumed != NO_LIMIT:
@@ -142,21 +142,19 @@ class Generators:
             production.waiter.finish()
 
     def given(self, task: RunnableTask) -> int:
-        production = self._running.get(task.call.task_id)
+        production = self.running.get(task.call.task_id)
         return production.given if production is not None else 0
 
     def ended(self, task: RunnableTask) -> int:
         """The call is over; how many items it gave."""
-        if not self._running:
-            return 0
         given = self.given(task)
-        self._running.pop(task.call.task_id, None)
+        self.running.pop(task.call.task_id, None)
         return given
 
     def caller_lost(self, peer: Address) -> None:
         """Nobody takes its items: what waits for that ends."""
         self._gathered.pop(peer.worker_id, None)
-        for production in self._running.values():
+        for production in self.running.values():
             if production.task.caller.worker_id == peer.worker_id:
                 production.consumed = NO_LIMIT
                 self._look(production)

@@ -1,6 +1,7 @@
 """Results on their way back: returns stored or inlined, replies gathered by owner. Never decides what runs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 from raysim.protocol.host import Outcome, ProcessHost, ReturnValue, RunnableTask
 from raysim.protocol.messages import ContainedRef, Return, TaskResult, TasksDone, TaskStatus
@@ -12,6 +13,8 @@ from raysim.spec.task import TaskCall
 
 SEND_AT = 64
 """Results gathered for one owner before they are sent though more work waits. Measured."""
+
+NONE_LOST: Final[Mapping[ObjectId, list[NodeId]]] = {}
 
 SEND_AFTER_NS = 200_000
 """Nanoseconds that a finished result may wait for company. Measured."""
@@ -36,36 +39,25 @@ class Results:
         self.under_way = 0
         """Outcomes that still wait for a place in the store, or for borrows to be known."""
 
-    def finish(
-        self,
-        task: RunnableTask,
-        outcome: Outcome,
-        end_ns: int,
-        written: Callable[[], None] = lambda: None,
-    ) -> bool:
-        """Report this outcome, once its large returns are sealed and its borrows acknowledged.
-
-        True if no return refers to memory of user code any more. Else `written` is run when that is so:
-        until then nothing may run that could change it.
-        """
-        call = task.call
-        result = TaskResult(
-            call.task_id,
-            call.attempt,
-            outcome.status,
-            start_ns=task.start_ns,
-            end_ns=end_ns,
-            failure=outcome.failure,
-            items=outcome.items,
-        )
+    def finish(self, task: RunnableTask, outcome: Outcome, end_ns: int) -> bool:
+        """Report this outcome, once its borrows are acknowledged. False: some return does not fit into a
+        message, and it is for `finish_stored`."""
+        most = self._host.config.max_inline_bytes
+        returns: list[Return] = []
+        carries = False
+        for value in outcome.returns:
+            size, is_error, contained = value.size, value.is_error, value.contained
+            if size > most and not is_error:
+                return False
+            returns.append(Return(b"".join(value.parts), size, contained, is_error))
+            carries = carries or bool(contained)
+        result = _result(task, outcome, returns, end_ns)
         self.under_way += 1
-        inline = self._all_inline(outcome.returns)
-        if inline:
-            result.returns = [self._inline(value) for value in outcome.returns]
+        if carries:
             self._hold_contained(task, outcome.returns)
-            if not self._owner.objects.unacknowledged:
-                self._report(task.caller, result)
-                return True
+        if not self._owner.objects.unacknowledged:
+            self._report(task.caller, result)
+            return True
         late = False
 
         def report() -> None:
@@ -73,23 +65,41 @@ class Results:
             if late:
                 self.flush()  # Nobody settles any more: the turn in which the call ended is over.
 
-        if inline:
-            self._owner.objects.after_acknowledgements(report)
-            late = True
-            return True
-        result.returns = [
-            self._inline(v) if self.fits(v) else Return(None, v.size, v.contained)
+        self._owner.objects.after_acknowledgements(report)
+        late = True
+        return True
+
+    def finish_stored(
+        self, task: RunnableTask, outcome: Outcome, end_ns: int, written: Callable[[], None]
+    ) -> None:
+        """Report this outcome, once its large returns are sealed and its borrows acknowledged.
+
+        `written` is run when no return refers to memory of user code any more: until then nothing may run that
+        could change it.
+        """
+        returns = [
+            Return(b"".join(v.parts), v.size, v.contained, v.is_error)
+            if self.fits(v)
+            else Return(None, v.size, v.contained)
             for v in outcome.returns
         ]
+        result = _result(task, outcome, returns, end_ns)
+        self.under_way += 1
         self._hold_contained(task, outcome.returns)
         stored = [(i, v) for i, v in enumerate(outcome.returns) if not self.fits(v)]
         left = len(stored)
+        late = False
+
+        def report() -> None:
+            self._report(task.caller, result)
+            if late:
+                self.flush()  # As above.
 
         def sealed(failure: Failure | None) -> None:
             nonlocal left
             left -= 1
             if failure is not None and result.failure is None:
-                self.release_holds([call.task_id])
+                self.release_holds([result.task_id])
                 result.status, result.failure, result.returns = TaskStatus.FAILED, failure, []
             if left == 0:
                 written()
@@ -98,20 +108,9 @@ class Results:
         for index, value in stored:
             self.store(task, index, value, sealed)
         late = True
-        return False
 
     def fits(self, value: ReturnValue) -> bool:
         return value.is_error or value.size <= self._host.config.max_inline_bytes
-
-    def _all_inline(self, values: list[ReturnValue]) -> bool:
-        most = self._host.config.max_inline_bytes
-        for value in values:  # noqa: SIM110  (a generator costs twice as much here)
-            if value.size > most and not value.is_error:
-                return False
-        return True
-
-    def _inline(self, value: ReturnValue) -> Return:
-        return Return(b"".join(value.parts), value.size, value.contained, value.is_error)
 
     def store(
         self,
@@ -170,11 +169,11 @@ class Results:
         self._gathered.pop(peer.worker_id, None)
 
     def hand_back(
-        self, caller: Address, call: TaskCall, lost: dict[ObjectId, list[NodeId]] | None = None
+        self, caller: Address, call: TaskCall, lost: Mapping[ObjectId, list[NodeId]] = NONE_LOST
     ) -> None:
         """It was not started, and another worker may; `lost`: after these arguments were made again."""
         self.under_way += 1
-        result = TaskResult(call.task_id, call.attempt, TaskStatus.NOT_RUN, lost=lost or {})
+        result = TaskResult(call.task_id, call.attempt, TaskStatus.NOT_RUN, lost=lost)
         self._report(caller, result)
 
     def _report(self, caller: Address, result: TaskResult) -> None:
@@ -209,3 +208,18 @@ class Results:
         gathered, self._gathered = self._gathered, {}
         for caller, results in gathered.values():
             self._host.send(caller, TasksDone(self._raylet, results, self.retires))
+
+
+def _result(task: RunnableTask, outcome: Outcome, returns: list[Return], end_ns: int) -> TaskResult:
+    call = task.call
+    return TaskResult(
+        call.task_id,
+        call.attempt,
+        outcome.status,
+        returns,
+        task.start_ns,
+        end_ns,
+        outcome.failure,
+        NONE_LOST,
+        outcome.items,
+    )

@@ -1,5 +1,6 @@
 """Calls and their results, owner to executor and back."""
 
+from collections.abc import Mapping
 from enum import IntEnum
 from typing import Final
 
@@ -55,7 +56,7 @@ class TaskResult(msgspec.Struct, gc=False, array_like=True):
     start_ns: int = 0
     end_ns: int = 0
     failure: Failure | None = None
-    lost: dict[ObjectId, list[NodeId]] = {}
+    lost: Mapping[ObjectId, list[NodeId]] = {}
     """Of a call handed back: arguments that none of these nodes had any more."""
     items: int = 0
     """Of a generator: how many it gave. If it raised, the last of `returns` is one item more, the error."""

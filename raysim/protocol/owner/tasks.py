@@ -1,6 +1,6 @@
 """The calls of this owner's tasks: dependencies, results, retries, lineage. Never which worker: see leases.py."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -171,7 +171,7 @@ class Tasks:
             for cls in {id(cls): cls for cls, _ in back}.values():
                 self.leases.dispatch(cls)
 
-    def _await_lost(self, record: TaskRecord, lost: dict[ObjectId, list[NodeId]]) -> None:
+    def _await_lost(self, record: TaskRecord, lost: Mapping[ObjectId, list[NodeId]]) -> None:
         """Arguments turned out to be gone: the call runs once they were made again, wherever that is."""
         for object_id, nodes in lost.items():
             entry = self._objects.entries.get(object_id)
