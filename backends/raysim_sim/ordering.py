@@ -33,12 +33,20 @@ class OrderedClock(Clock):
         """Of each lane, the place of its events at each moment for which it has any."""
 
     def after(self, delay_ns: int, event: object) -> None:
-        lane, movable = _lane_of(event)
+        shape = _SHAPES.get(type(event)) or _shape_of(event)
         at_ns = self._now + delay_ns
-        if movable and self._bound:
+        if self._bound and shape in _MOVABLE:
             at_ns = -(-at_ns // self._bound) * self._bound
-        place = 0 if lane is None else self._in_lane(lane, at_ns)
-        self.put(at_ns, place, event)
+        lane = _lane_of(event, shape)
+        place = 0
+        if lane is not None:
+            places = self._lanes.get(lane)
+            if places is None:
+                places = self._lanes[lane] = {}
+            found = places.get(at_ns)
+            place = self._new_place(lane, places, at_ns) if found is None else found
+        entry: Any = (at_ns, place, next(self._eid), event)
+        heappush(self._queue, entry)
 
     def put(self, at_ns: int, place: int, event: object) -> None:
         """Into the queue at this moment, and there at this place."""
@@ -72,36 +80,46 @@ class OrderedClock(Clock):
         self.put(self._now + delay_ns, 0, call)
         return call
 
-    def _in_lane(self, lane: Any, at_ns: int) -> int:
-        places = self._lanes.get(lane)
-        if places is None:
-            places = self._lanes[lane] = {}
-        place = places.get(at_ns)
-        if place is None:
-            if len(places) >= _REMEMBERED:
-                for past_ns in [known_ns for known_ns in places if known_ns < self._now]:
-                    del places[past_ns]
-            place = places[at_ns] = self._place(lane)
+    def _new_place(self, lane: Any, places: dict[int, int], at_ns: int) -> int:
+        """Of the first event of a lane at this moment."""
+        if len(places) >= _REMEMBERED:
+            for past_ns in [known_ns for known_ns in places if known_ns < self._now]:
+                del places[past_ns]
+        place = places[at_ns] = self._place(lane)
         return place
 
 
-def _lane_of(event: Any) -> tuple[Any, bool]:
-    """What the event must keep its order with, and whether it may come a little later."""
-    shape = _SHAPES.get(type(event))
-    if shape is None:
-        shape = _SHAPES[type(event)] = tuple(hasattr(event, name) for name in _READ)
-    has_connection, has_peer, has_host, has_action = shape
-    if has_connection:
-        return event.connection, True
-    if has_peer:
-        # Behind what the peer sent.
-        return event.host.incoming.get(event.peer.address.worker_id, event.host), True
-    return event.host if has_host else None, has_action
+_MESSAGE, _TIMER, _HOSTS, _LOSS, _CALL, _OTHER = range(1, 7)
+_MOVABLE: Final = (_MESSAGE, _TIMER, _LOSS, _CALL)
+"""Of these, events may come a little later."""
+
+_SHAPES: dict[type, int] = {}
+"""Of each kind of event, by what it has: asked once."""
 
 
-_READ: Final = ("connection", "peer", "host", "action")
-_SHAPES: dict[type, tuple[bool, ...]] = {}
-"""Which of these each kind of event has: asked once."""
+def _shape_of(event: object) -> int:
+    has = [name for name in ("connection", "peer", "host", "action") if hasattr(event, name)]
+    if "connection" in has:
+        shape = _MESSAGE
+    elif "peer" in has:
+        shape = _LOSS
+    elif "host" in has:
+        shape = _TIMER if "action" in has else _HOSTS
+    else:
+        shape = _CALL if "action" in has else _OTHER
+    _SHAPES[type(event)] = shape
+    return shape
+
+
+def _lane_of(event: Any, shape: int) -> Any:
+    """What the event must keep its order with."""
+    if shape == _MESSAGE:
+        return event.connection
+    if shape <= _HOSTS:
+        return event.host
+    if shape == _LOSS:  # Behind what the peer sent.
+        return event.host.incoming.get(event.peer.address.worker_id, event.host)
+    return None
 
 
 class _Policy(Protocol):
