@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 def check_files(files: Sequence[str], output_format: str) -> int:
     """0 where all is right; 2 with every problem of every file, in their order."""
-    from raysim.scenario.loading import load_experiment
+    from raysim.scenario.loading import case_names
     from raysim.scenario.problems import ScenarioError
 
     problems: list[Problem] = []
     for file in files:
         try:
-            load_experiment(Path(file))
+            case_names(Path(file))
         except ScenarioError as error:
             problems += error.problems
     if output_format == "json":

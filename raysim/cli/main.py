@@ -55,6 +55,12 @@ def _what_to_run(command: _Command) -> _Command:
             click.argument("target"),
             click.argument("args", nargs=-1, type=click.UNPROCESSED, metavar="[-- ARGS]..."),
             click.option(
+                "--case",
+                default="",
+                metavar="NAME",
+                help="Of a scenario that sweeps, only this run.",
+            ),
+            click.option(
                 "--nodes", type=click.IntRange(min=1), metavar="N", help="Nodes, all alike."
             ),
             click.option(
@@ -117,17 +123,28 @@ def _what_to_run(command: _Command) -> _Command:
     metavar="FILE",
     help="Write every message, timer and note of the run here.",
 )
-def run(out: Path | None, no_out: bool, as_json: bool, trace: Path | None, **asked: Any) -> int:
-    """Run TARGET: a scenario (.yaml), a Python program (.py), or a workflow in WfFormat (.json).
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="J",
+    help="Processes, for a sweep or a folder.",
+)
+def run(
+    out: Path | None, no_out: bool, as_json: bool, trace: Path | None, jobs: int, **asked: Any
+) -> int:
+    """Run TARGET: a scenario (.yaml), a program (.py), a workflow in WfFormat (.json), or all scenarios in a folder.
 
     \b
     raysim run scenarios/quickstart.yaml
+    raysim run scenarios --jobs 2
     raysim run app.py --backend cluster -- --app-option
     raysim run workflow.json --nodes 4 --cpus 8 --fault 'kill_node(at=33%)'
     """
     from raysim.cli.run import Output, run_request
 
-    return run_request(Request(**asked), Output(out, no_out, as_json, trace))
+    return run_request(Request(**asked), Output(out, no_out, as_json, trace), jobs)
 
 
 @cli.command()

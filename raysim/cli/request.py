@@ -33,6 +33,8 @@ class Request:
     policy: str | None = None
     faults: tuple[str, ...] = ()
     time_scale: float = 1.0
+    case: str = ""
+    """Of a scenario that sweeps: the run that is wanted."""
 
     def load(self) -> Experiment:
         """The experiment. Raises ScenarioError with what is wrong in the file or in the options."""
@@ -42,7 +44,7 @@ class Request:
         problems = list(self._problems())
         if problems:
             raise ScenarioError(problems)
-        experiment = load_experiment(Path(self.target), self.args, **self._changes())
+        experiment = load_experiment(Path(self.target), self.args, self.case, **self._changes())
         return experiment.with_faults(self.faults) if self.faults else experiment
 
     def command(self) -> str:
@@ -52,6 +54,7 @@ class Request:
     def arguments(self) -> list[str]:
         """The same request as arguments of `raysim run`."""
         options = {
+            "--case": self.case or None,
             "--backend": None if self.backend == SIMULATOR else self.backend,
             "--nodes": self.nodes,
             "--cpus": None if self.cpus is None else f"{self.cpus:g}",

@@ -40,31 +40,62 @@ class Output:
         if self.no_folder:
             return None
         if self.folder is None and experiment.file.suffix.lower() in (".yaml", ".yml"):
-            return Path("runs") / experiment.name
+            return Path("runs") / experiment.name / experiment.case
         return self.folder
 
 
-def run_request(request: Request, output: Output) -> int:
+@dataclass(frozen=True)
+class Ended:
+    """A run that came to its end."""
+
+    run: Run
+    status: int
+    """0 where all that was expected of it holds; a program's own, if that is not 0."""
+    report: Path | None
+    """The page to look at."""
+
+
+def run_request(request: Request, output: Output, jobs: int = 1) -> int:
     """Run it; the exit code: a program's own, 1 where an expectation does not hold, 2 for bad input."""
-    from raysim.backend import BackendMissingError
-    from raysim.exceptions import RayError
+    from raysim.cli.batch import is_batch, run_batch
     from raysim.scenario.problems import ScenarioError
 
     try:
-        return _run(request, request.load(), output)
+        if is_batch(request):
+            return run_batch(request, output, jobs)
+        return _printed(perform(request, output), output)
     except ScenarioError as error:
         for problem in error.problems:
             click.echo(str(problem), err=True)
         return BAD_INPUT
-    except BackendMissingError as error:
-        click.echo(f"--backend {request.backend}: {error}", err=True)
-        return BAD_INPUT
-    except RayError as error:
-        click.echo(f"{request.target}: the run broke off. {error}", err=True)
+    except BrokenOffError as error:
+        click.echo(str(error), err=True)
         return WENT_WRONG
 
 
-def _run(request: Request, experiment: Experiment, output: Output) -> int:
+class BrokenOffError(Exception):
+    """A run that came to no end."""
+
+
+def perform(request: Request, output: Output, *, quiet: bool = False) -> Ended:
+    """Run what is asked for and write its folder. `quiet`: no progress is shown.
+
+    Raises ScenarioError for bad input, BrokenOffError where the run breaks off.
+    """
+    from raysim.backend import BackendMissingError
+    from raysim.exceptions import RayError
+    from raysim.scenario.problems import Problem, ScenarioError
+
+    try:
+        return _perform(request, request.load(), output, quiet)
+    except BackendMissingError as error:
+        problem = Problem(f"--backend {request.backend}", None, str(error))
+        raise ScenarioError([problem]) from error
+    except RayError as error:
+        raise BrokenOffError(f"{request.target}: the run broke off. {error}") from error
+
+
+def _perform(request: Request, experiment: Experiment, output: Output, quiet: bool) -> Ended:
     from raysim.scenario.running import SIMULATED, RunOptions
 
     folder = output.folder_of(experiment)
@@ -79,12 +110,11 @@ def _run(request: Request, experiment: Experiment, output: Output) -> int:
         if experiment.program is None:
             if request.backend in SIMULATED:
                 files.enter_context(_uncollected())
-            return _conclude(_run_workflow(experiment, options), output, folder, options)
+            return _written(_run_workflow(experiment, options, quiet), 0, folder, options)
         from raysim.scenario.programs import run_program
 
         ended = run_program(experiment, options)
-        held = _conclude(ended.run, output, folder, options)
-        return ended.status or held
+        return _written(ended.run, ended.status, folder, options)
 
 
 @contextmanager
@@ -123,21 +153,18 @@ def _prepare(folder: Path | None, trace: Path | None, files: ExitStack) -> Journ
         ) from error
 
 
-def _run_workflow(experiment: Experiment, options: RunOptions) -> Run:
+def _run_workflow(experiment: Experiment, options: RunOptions, quiet: bool) -> Run:
     from raysim.cli.progress import progress_of
     from raysim.scenario.running import run_workflow
 
+    if quiet:
+        return run_workflow(experiment, options)
     with progress_of(experiment.name) as told:
         return run_workflow(experiment, replace(options, progress=told))
 
 
-def _conclude(run: Run, output: Output, folder: Path | None, options: RunOptions) -> int:
-    """Write and print what the run came to; 0 where all that was expected of it holds.
-
-    A program's standard output is its own: there, what people read goes to standard error.
-    """
-    from raysim.cli.show import shown
-
+def _written(run: Run, status: int, folder: Path | None, options: RunOptions) -> Ended:
+    """Write what the run came to, and judge it."""
     report = None
     if folder is not None:
         from raysim.report.folder import write_report
@@ -148,14 +175,20 @@ def _conclude(run: Run, output: Output, folder: Path | None, options: RunOptions
             report = write_report(run, folder, options.time_scale)
         finally:
             gc.unfreeze()
-    is_program = run.experiment.program is not None
+    held = run.summary.held
+    if not run.summary.expectations and run.experiment.program is None:
+        held = not run.summary.failed
+    return Ended(run, status or (0 if held else WENT_WRONG), report)
+
+
+def _printed(ended: Ended, output: Output) -> int:
+    """A program's standard output is its own: there, what people read goes to standard error."""
+    from raysim.cli.show import shown
+
     if output.as_json:
         import msgspec
 
-        click.echo(msgspec.json.encode(run.summary).decode())
+        click.echo(msgspec.json.encode(ended.run.summary).decode())
     else:
-        click.echo(shown(run, report), err=is_program)
-    held = run.summary.held
-    if not run.summary.expectations and not is_program:
-        held = not run.summary.failed
-    return 0 if held else WENT_WRONG
+        click.echo(shown(ended.run, ended.report), err=ended.run.experiment.program is not None)
+    return ended.status

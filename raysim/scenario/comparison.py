@@ -6,10 +6,8 @@ that policies are compared run by run, with paired differences from the first on
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from random import Random
 from statistics import fmean
@@ -21,6 +19,7 @@ from raysim.journal import Journal, Level
 from raysim.scenario.expression import Figure, Measure
 from raysim.scenario.figures import SAMPLES
 from raysim.scenario.loading import load_experiment
+from raysim.scenario.pool import in_processes
 from raysim.scenario.problems import Problem, ScenarioError
 from raysim.scenario.running import RunOptions, run_workflow
 from raysim.scenario.samples import sample
@@ -142,7 +141,7 @@ def compare(
     check(plan)
     cells = list(plan.cells())
     outcomes: dict[Cell, Outcome] = {}
-    for outcome in _outcomes(plan, cells, jobs):
+    for _, outcome in in_processes(partial(run_cell, plan), cells, jobs):
         outcomes[outcome.cell] = outcome
         if progress is not None:
             progress(len(outcomes), len(cells))
@@ -170,29 +169,6 @@ def _warm(
     spans = zip(records.submitted_s, records.start_s, records.end_s, strict=True)
     came = [at for at, start, end in spans if (end > start if name == "slowdown" else end == end)]
     return [value for at, value in zip(came, values, strict=True) if at >= warm_up_s]
-
-
-def _outcomes(plan: Plan, cells: Sequence[Cell], jobs: int) -> Iterator[Outcome]:
-    if jobs == 1:
-        yield from (run_cell(plan, cell) for cell in cells)
-        return
-    # Forked: the processes of the pool have all that a run imports from here.
-    pool = ProcessPoolExecutor(jobs, get_context("fork"), _end_at_interrupts)
-    left = list(reversed(cells))
-    pending: set[Future[Outcome]] = set()
-    try:
-        while left or pending:
-            while left and len(pending) < 2 * jobs:
-                pending.add(pool.submit(run_cell, plan, left.pop()))
-            done, pending = wait(pending, return_when=FIRST_COMPLETED)
-            yield from (one.result() for one in done)
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _end_at_interrupts() -> None:
-    """In a process of the pool: a Ctrl-C ends it without a word; the command has the last one."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _line(

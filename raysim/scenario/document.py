@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -19,6 +19,8 @@ class Places:
 
     values: Mapping[Path, Place]
     keys: Mapping[Path, Place]
+    files: Mapping[Path, str] = field(default_factory=dict)
+    """Of values that stand in another file than the document's own."""
 
 
 @dataclass(frozen=True)
@@ -33,24 +35,31 @@ class Document:
     find_places: Callable[[], Places]
 
     @cached_property
-    def _places(self) -> Places:
+    def places(self) -> Places:
+        """Of all its values."""
         return self.find_places()
 
     def place(self, path: Path) -> Place:
         """Where the value at this path stands, or else the nearest value around it."""
-        values = self._places.values
-        while path and path not in values:
-            path = path[:-1]
-        return values[path]
+        return self.places.values[self._known(path)]
 
     def key_place(self, path: Path) -> Place:
         """Where the key of the value at this path stands."""
-        return self._places.keys.get(path) or self.place(path)
+        return self.places.keys.get(path) or self.place(path)
+
+    def file_of(self, path: Path) -> str:
+        """The file in which the value at this path stands."""
+        return self.places.files.get(self._known(path), self.file)
+
+    def _known(self, path: Path) -> Path:
+        while path and path not in self.places.values:
+            path = path[:-1]
+        return path
 
     def problem(self, path: Path, what: str, meant: str | None = None) -> Problem:
         """A problem with the value at this path."""
-        return Problem(self.file, self.place(path), what, meant)
+        return Problem(self.file_of(path), self.place(path), what, meant)
 
     def key_problem(self, path: Path, what: str, meant: str | None = None) -> Problem:
         """A problem with the key of the value at this path."""
-        return Problem(self.file, self.key_place(path), what, meant)
+        return Problem(self.file_of(path), self.key_place(path), what, meant)

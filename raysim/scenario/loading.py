@@ -2,43 +2,38 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from random import Random
 from typing import Any, Final
 
-from raysim.config import Config
-from raysim.faults import Fault, parse_fault, plan_faults
-from raysim.policies import create, located
+from raysim.faults import Fault, parse_fault
+from raysim.policies import located
 from raysim.scenario.bag import Bag
 from raysim.scenario.document import Document
 from raysim.scenario.document import Path as DocumentPath
+from raysim.scenario.fitting import expected_makespan_ns, misfits
+from raysim.scenario.including import document_of
 from raysim.scenario.model import (
-    Cluster,
     ProgramWorkload,
     Scenario,
     TasksWorkload,
     WorkflowWorkload,
 )
-from raysim.scenario.problems import Problem, ScenarioError
-from raysim.scenario.reading import nearest_file, read_text
+from raysim.scenario.problems import Problem, ScenarioError, nearest
+from raysim.scenario.reading import nearest_beside, nearest_file, read_text
 from raysim.scenario.replay import Replay
+from raysim.scenario.sweeping import KEY as SWEEP
+from raysim.scenario.sweeping import Case, cases_of
 from raysim.scenario.trace_model import TraceWorkload
 from raysim.scenario.traces.reading import read_trace
 from raysim.scenario.traces.task import TraceTask
 from raysim.scenario.validation import validate
 from raysim.scenario.wfformat import load_wfformat
 from raysim.scenario.workflow import Workflow
-from raysim.scenario.yamltext import parse_yaml
-from raysim.spec.units import NANOSECONDS
 
-_NOUNS: Final = (
-    ("cores", "give the nodes more cpus"),
-    ("GPUs", "give nodes more gpus, or leave such tasks out of a trace with `where`"),
-    ("bytes of memory", "give nodes more memory"),
-)
+SCENARIOS: Final = (".yaml", ".yml")
+"""How the names of scenario files end."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +44,8 @@ class Experiment:
     file: Path
     workflow: Workflow | None = None
     program: Path | None = None
+    case: str = ""
+    """Of a file that sweeps: which of its runs this is, such as `policy=spread,nodes=8`."""
 
     @property
     def name(self) -> str:
@@ -58,7 +55,7 @@ class Experiment:
     @property
     def expected_makespan_ns(self) -> int | None:
         """The lower bound on the whole cluster, which shares such as `at=33%` are of."""
-        return _expected_makespan_ns(self.scenario, self.workflow)
+        return expected_makespan_ns(self.scenario, self.workflow)
 
     def varied(self, **changes: Any) -> Experiment:
         """The same with other parts of its scenario; `nodes`, `cpus`, `network` are the cluster's.
@@ -77,7 +74,7 @@ class Experiment:
         varied = replace(varied, workflow=_redrawn(varied.scenario, self.workflow))
         problems = [
             Problem(str(self.file), None, what)
-            for _, what in _misfits(varied.scenario, varied.workflow)
+            for _, what in misfits(varied.scenario, varied.workflow)
         ]
         if problems:
             raise ScenarioError(problems)
@@ -100,15 +97,22 @@ class Experiment:
         return self.varied(faults=[*self.scenario.faults, *faults])
 
 
-def load_experiment(file: Path, args: Sequence[str] = (), **changes: Any) -> Experiment:
+def load_experiment(
+    file: Path, args: Sequence[str] = (), case: str = "", **changes: Any
+) -> Experiment:
     """The experiment in a scenario (`.yaml`), a program (`.py`) or a workflow (`.json`).
 
-    `args` are the program's; `changes` are those of `Experiment.varied`. Raises ScenarioError.
+    `args` are the program's; `case` is the one wanted of a scenario that sweeps; `changes` are those of
+    `Experiment.varied`. Raises ScenarioError.
     """
+    if file.suffix.lower() in SCENARIOS:
+        experiment = load_scenario(file, case)
+        return experiment.varied(**changes) if changes else experiment
+    if case:
+        raise ScenarioError(
+            [Problem(str(file), None, f"only a scenario has cases, such as {case!r}")]
+        )
     match file.suffix.lower():
-        case ".yaml" | ".yml":
-            experiment = load_scenario(file)
-            return experiment.varied(**changes) if changes else experiment
         case ".json":
             return experiment_of_workflow(file, **changes)
         case ".py":
@@ -121,23 +125,70 @@ def load_experiment(file: Path, args: Sequence[str] = (), **changes: Any) -> Exp
             raise ScenarioError([Problem(str(file), None, what)])
 
 
-def load_scenario(file: Path) -> Experiment:
+def load_scenario(file: Path, case: str = "") -> Experiment:
     """The experiment in this YAML file. Raises ScenarioError with every problem and its place."""
-    return parse_scenario(read_text(file), file)
+    return parse_scenario(read_text(file), file, case)
 
 
-def parse_scenario(text: str, file: Path) -> Experiment:
+def parse_scenario(text: str, file: Path, case: str = "") -> Experiment:
     """The experiment in this text; the files it names are beside `file`."""
-    document = parse_yaml(text, str(file))
-    scenario = validate(Scenario, document)
-    policy = located(scenario.policy, file.parent)
-    if policy != scenario.policy:
-        scenario = scenario.model_copy(update={"policy": policy})
-    workflow, program = _open_workload(scenario, document, file)
-    problems = [document.problem(at, what) for at, what in _misfits(scenario, workflow)]
+    cases = cases_of(document_of(text, file))
+    for one in cases:
+        if one.name == case:
+            return _experiment(one, file)
+    names = [one.name for one in cases if one.name]
+    if not names:
+        what = f"it has no `sweep`, so there is no case {case!r}"
+    elif case:
+        what = f"there is no case {case!r}; there are {len(names)}, such as {names[0]!r}"
+    else:
+        what = (
+            f"it sweeps over {len(names)} runs, and one is needed here; `raysim run` runs them all, "
+            f"or one of them with --case {names[0]!r}"
+        )
+    raise ScenarioError([Problem(str(file), None, what, nearest(case, names) if case else None)])
+
+
+def sweeps(file: Path) -> bool:
+    """Whether this file is several runs. Raises ScenarioError where it is no document, or a wrong sweep."""
+    return file.suffix.lower() in SCENARIOS and bool(swept_fields(file))
+
+
+def swept_fields(file: Path) -> list[str]:
+    """Fields that its runs differ in. Raises ScenarioError as `sweeps` does."""
+    document = document_of(read_text(file), file)
+    (first, *_) = cases_of(document)
+    return list(document.data[SWEEP]) if first.name else []
+
+
+def case_names(file: Path, args: Sequence[str] = ()) -> list[str]:
+    """Of the runs in a file: `['']` where it does not sweep. Raises ScenarioError with the problems of all of them."""
+    if file.suffix.lower() not in SCENARIOS:
+        load_experiment(file, args)
+        return [""]
+    cases = cases_of(document_of(read_text(file), file))
+    problems: dict[Problem, None] = {}
+    for case in cases:
+        try:
+            _experiment(case, file)
+        except ScenarioError as error:
+            problems |= dict.fromkeys(error.problems)
     if problems:
         raise ScenarioError(problems)
-    return Experiment(scenario, file, workflow, program)
+    return [case.name for case in cases]
+
+
+def _experiment(case: Case, file: Path) -> Experiment:
+    document = case.document
+    scenario = validate(Scenario, document)
+    policy = located(scenario.policy, Path(document.file_of(("policy",))).parent)
+    if policy != scenario.policy:
+        scenario = scenario.model_copy(update={"policy": policy})
+    workflow, program = _open_workload(scenario, document)
+    problems = [document.problem(at, what) for at, what in misfits(scenario, workflow)]
+    if problems:
+        raise ScenarioError(problems)
+    return Experiment(scenario, file, workflow, program, case.name)
 
 
 def experiment_of_workflow(file: Path, **changes: Any) -> Experiment:
@@ -156,19 +207,16 @@ def experiment_of_program(file: Path, args: Sequence[str], **changes: Any) -> Ex
     return Experiment(Scenario(workload=workload), file, program=file).varied(**changes)
 
 
-def _open_workload(
-    scenario: Scenario, document: Document, file: Path
-) -> tuple[Workflow | None, Path | None]:
+def _open_workload(scenario: Scenario, document: Document) -> tuple[Workflow | None, Path | None]:
     workload = scenario.workload
     if isinstance(workload, TasksWorkload):
         return Bag(workload, scenario.seed), None
-    inner = file.parent / workload.file
+    at: DocumentPath = ("workload", "file")
+    beside = Path(document.file_of(at))
+    inner = beside.parent / workload.file
     if not inner.is_file():
-        meant = nearest_file(inner)
-        shown = Path(workload.file).with_name(Path(meant).name) if meant else None
         what = f"there is no file {workload.file!r} beside this one"
-        at: DocumentPath = ("workload", "file")
-        raise ScenarioError([document.problem(at, what, str(shown) if shown else None)])
+        raise ScenarioError([document.problem(at, what, nearest_beside(beside, workload.file))])
     if isinstance(workload, WorkflowWorkload):
         return load_wfformat(inner), None
     if isinstance(workload, TraceWorkload):
@@ -188,49 +236,3 @@ def _redrawn(scenario: Scenario, workflow: Workflow | None) -> Workflow | None:
 def _replay(scenario: Scenario, workload: TraceWorkload, traced: Sequence[TraceTask]) -> Replay:
     with_memory = any(group.memory for group in scenario.cluster.groups())
     return Replay(workload, traced, with_memory)
-
-
-def _expected_makespan_ns(scenario: Scenario, workflow: Workflow | None) -> int | None:
-    cpus = scenario.cluster.total_cpus()
-    if workflow is None or cpus <= 0:
-        return None
-    return round(workflow.lower_bound_s(cpus) * NANOSECONDS["s"])
-
-
-def _misfits(scenario: Scenario, workflow: Workflow | None) -> Iterator[tuple[DocumentPath, str]]:
-    """What each part says that another part cannot have."""
-    try:
-        create(scenario.policy, Config())
-    except ValueError as error:
-        yield ("policy",), str(error)
-    groups = scenario.cluster.node_groups()
-    if workflow is not None:
-        yield from ((("cluster",), what) for what in _too_large(workflow, scenario.cluster))
-    for index, fault in enumerate(scenario.faults):
-        try:
-            plan_faults(
-                [fault],
-                nodes=len(groups),
-                expected_makespan_ns=_expected_makespan_ns(scenario, workflow),
-                rng=Random(0),
-            )
-        except ValueError as error:
-            yield ("faults", index), str(error)
-
-
-def _too_large(workflow: Workflow, cluster: Cluster) -> Iterator[str]:
-    """The first task that no node can ever have."""
-    nodes = [(group.cpus, group.gpus, group.memory) for group in cluster.groups()]
-    for need, task in workflow.needs.items():
-        if any(all(map(operator.le, need, node)) for node in nodes):
-            continue
-        most = [max(of) for of in zip(*nodes, strict=True)]
-        for asked, has, (noun, more) in zip(need, most, _NOUNS, strict=True):
-            if asked > has:
-                yield f"task {task!r} needs {asked:g} {noun}, but the largest node has {has:g}; {more}"
-                return
-        shown = ", ".join(
-            f"{asked:g} {noun}" for asked, (noun, _) in zip(need, _NOUNS, strict=True) if asked
-        )
-        yield f"task {task!r} needs {shown}, and no node has them together; add such a node"
-        return

@@ -7,7 +7,7 @@ from here. Durations become nanoseconds, sizes bytes, bandwidths bytes per secon
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -148,12 +148,21 @@ Workload: TypeAlias = Annotated[
 
 
 class Scenario(Part):
-    """One experiment: machines, policy, work, what goes wrong, and what must hold."""
+    """One experiment: machines, policy, work, what goes wrong, and what must hold.
+
+    `include` and `sweep` are followed before the rest is read: see including.py and sweeping.py.
+    """
 
     model_config = ConfigDict(
         strict=True, frozen=True, validate_by_name=True, use_attribute_docstrings=True
     )
 
+    include: str | list[str] = Field(default=[])
+    """Other files with parts of a scenario, beside this one. Mappings are merged key by key, anything else is replaced:
+    a later file covers an earlier one, and this one covers them all."""
+    sweep: dict[str, list[Any]] = Field(default={})
+    """Fields with the values that they take: `policy: [hybrid, best_fit]`, `cluster.nodes: [4, 8]`. Each combination is
+    a run of its own, and none of them sees this."""
     name: str = ""
     """Of the run, in its report; the file's own name where it is not given."""
     cluster: Cluster = Cluster()

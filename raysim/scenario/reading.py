@@ -29,3 +29,9 @@ def nearest_file(file: Path) -> str | None:
         return None
     name = nearest(file.name, sorted(entry.name for entry in folder.iterdir()))
     return str(folder / name) if name else None
+
+
+def nearest_beside(file: Path, name: str) -> str | None:
+    """What was probably meant by a name that is relative to this file, and that no file has."""
+    near = nearest_file(file.parent / name)
+    return str(Path(name).with_name(Path(near).name)) if near else None

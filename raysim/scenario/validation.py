@@ -39,8 +39,10 @@ def validate(model: type[Model], document: Document, *, open_ended: bool = False
     for path, known in unknown_keys(model, document.data, ()):
         key = str(path[-1])
         meant = nearest(key, (name for name in known if not _given(document, path, name)))
-        if meant is None and open_ended:
-            continue
+        if meant is None:
+            if open_ended:
+                continue
+            meant = nearest(key, known)  # Given as well: which of the two holds?
         misspelled.add(path[:-1])
         hint = "" if meant else f"; known here are {', '.join(known)}"
         problems.append(document.key_problem(path, f"unknown key {key!r}{hint}", meant))

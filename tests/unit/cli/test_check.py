@@ -31,6 +31,14 @@ def test_every_mistake_of_every_file_is_told_with_its_place(raysim):
     assert lines[0].endswith("unknown key 'polcy'; did you mean policy?")
 
 
+def test_all_runs_of_a_sweep_are_checked(raysim):
+    Path("swept.yaml").write_text(
+        GOOD + "sweep: {policy: [spraed, hybrid], workload.count: [1, x]}"
+    )
+    lines = raysim("check", "swept.yaml").out.splitlines()
+    assert [line.partition(": ")[0] for line in lines] == ["swept.yaml:2:18", "swept.yaml:2:55"]
+
+
 def test_json_is_for_programs(raysim):
     found = json.loads(raysim("check", "bad.yaml", "--output-format", "json").out)
     assert found[0] == {

@@ -47,7 +47,7 @@ def test_help_loads_nothing_that_only_a_run_needs():
             "--time-scale 0.5 and faults do not go together on sim",
         ),
         (["bag.yaml", "--", "5"], "only a program (.py) takes arguments of its own, such as '5'"),
-        (["bag.yaml", "--nods", "2"], "Did you mean '--nodes'?"),
+        (["bag.yaml", "--polcy", "x"], "Did you mean '--policy'?"),
         (["bag.yaml", "--nodes", "0"], "0 is not in the range"),
         (["bag.yaml", "--out", "bag.yaml/x"], "cannot be written"),
         ([], "Missing argument 'TARGET'"),

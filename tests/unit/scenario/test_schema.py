@@ -36,6 +36,13 @@ WORKLOADS = [
     "{kind: tasks, count: 5, duration: 2s, arrivals: 'bursty(rate=10/s, burst=5)'}",
 ]
 
+OPEN = [
+    "include: base.yaml",
+    "include: [base.yaml, more.yaml]\nworkload: {count: 5}",
+    "sweep: {policy: [hybrid, spread], workload.count: [5]}\nworkload: {kind: tasks, duration: 1s}",
+]
+"""The rest stands elsewhere."""
+
 WRONG = [
     "polcy: spread",
     "cluster: {node: 4}",
@@ -47,6 +54,10 @@ WRONG = [
     "faults: [kil_node(at=5s)]",
     "faults: [{kil_node: {at: 5s}}]",
     "seed: x",
+    "include: {base: x}",
+    "sweep: {policy: hybrid}",
+    "sweep: {policy: []}",
+    "swep: {policy: [hybrid]}",
 ]
 
 WRONG_WORKLOADS = [
@@ -76,6 +87,11 @@ def test_what_the_reader_takes_the_schema_takes(text):
     judge()(yaml.safe_load(text))
 
 
+@pytest.mark.parametrize("text", OPEN)
+def test_what_stands_elsewhere_is_not_missed(text):
+    judge()(yaml.safe_load(text))
+
+
 @pytest.mark.parametrize("text", texts(WRONG, WRONG_WORKLOADS))
 def test_mistakes_are_seen_by_both(text):
     with pytest.raises(ScenarioError):
@@ -85,7 +101,10 @@ def test_mistakes_are_seen_by_both(text):
 
 
 def test_files_that_are_shipped_fit(repository):
-    files = [*(repository / "scenarios").glob("*.yaml"), *(repository / "examples").rglob("*.yaml")]
+    files = [
+        *(repository / "scenarios").rglob("*.yaml"),
+        *(repository / "examples").rglob("*.yaml"),
+    ]
     assert len(files) >= 5
     for file in files:
         judge()(yaml.safe_load(file.read_text("utf-8")))

@@ -1,0 +1,69 @@
+"""Whether the parts of a scenario fit together: tasks on nodes, faults in the cluster. Never judges one part."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator
+from random import Random
+from typing import Final
+
+from raysim.config import Config
+from raysim.faults import plan_faults
+from raysim.policies import create
+from raysim.scenario.document import Path
+from raysim.scenario.model import Cluster, Scenario
+from raysim.scenario.workflow import Workflow
+from raysim.spec.units import NANOSECONDS
+
+_NOUNS: Final = (
+    ("cores", "give the nodes more cpus"),
+    ("GPUs", "give nodes more gpus, or leave such tasks out of a trace with `where`"),
+    ("bytes of memory", "give nodes more memory"),
+)
+
+
+def expected_makespan_ns(scenario: Scenario, workflow: Workflow | None) -> int | None:
+    """The lower bound on the whole cluster, which shares such as `at=33%` are of."""
+    cpus = scenario.cluster.total_cpus()
+    if workflow is None or cpus <= 0:
+        return None
+    return round(workflow.lower_bound_s(cpus) * NANOSECONDS["s"])
+
+
+def misfits(scenario: Scenario, workflow: Workflow | None) -> Iterator[tuple[Path, str]]:
+    """What each part says that another part cannot have."""
+    try:
+        create(scenario.policy, Config())
+    except ValueError as error:
+        yield ("policy",), str(error)
+    groups = scenario.cluster.node_groups()
+    if workflow is not None:
+        yield from ((("cluster",), what) for what in _too_large(workflow, scenario.cluster))
+    for index, fault in enumerate(scenario.faults):
+        try:
+            plan_faults(
+                [fault],
+                nodes=len(groups),
+                expected_makespan_ns=expected_makespan_ns(scenario, workflow),
+                rng=Random(0),
+            )
+        except ValueError as error:
+            yield ("faults", index), str(error)
+
+
+def _too_large(workflow: Workflow, cluster: Cluster) -> Iterator[str]:
+    """The first task that no node can ever have."""
+    nodes = [(group.cpus, group.gpus, group.memory) for group in cluster.groups()]
+    for need, task in workflow.needs.items():
+        if any(all(map(operator.le, need, node)) for node in nodes):
+            continue
+        most = [max(of) for of in zip(*nodes, strict=True)]
+        for asked, has, (noun, more) in zip(need, most, _NOUNS, strict=True):
+            if asked > has:
+                yield f"task {task!r} needs {asked:g} {noun}, but the largest node has {has:g}; {more}"
+                return
+        shown = ", ".join(
+            f"{asked:g} {noun}" for asked, (noun, _) in zip(need, _NOUNS, strict=True) if asked
+        )
+        yield f"task {task!r} needs {shown}, and no node has them together; add such a node"
+        return
