@@ -98,8 +98,20 @@ def parse(text: str) -> ast.expr:
     try:
         return ast.parse(_QUANTITY.sub(_in_base_unit, text).strip(), mode="eval").body
     except (SyntaxError, ValueError) as error:
-        reason = error.msg if isinstance(error, SyntaxError) else str(error)
+        reason = _reason(text) or (error.msg if isinstance(error, SyntaxError) else str(error))
         raise ValueError(f"{text!r} is not an expectation: {reason}") from None
+
+
+def _reason(text: str) -> str | None:
+    """What is wrong more often than anything that Python would say; None: something else."""
+    if re.search(r"[^=!<>]=[^=]", text):
+        return "equality is written as =="
+    for quantity in re.findall(r"(?<![\w.])\d[\d.]*[A-Za-z]+(?![\w%])", text):
+        try:
+            parse_duration(quantity)
+        except ValueError as error:
+            return str(error)
+    return None
 
 
 def _in_base_unit(match: re.Match[str]) -> str:

@@ -24,6 +24,9 @@ from raysim.scenario.distributions import Distribution, parse_distribution
 from raysim.scenario.expectation import Expectation, parse_expectation
 from raysim.spec.units import BYTES, NANOSECONDS, parse_bandwidth, parse_duration, parse_size
 
+_LONGEST_NS: Final = 100 * 365 * NANOSECONDS["d"]
+_LARGEST: Final = BYTES["TiB"] * 10**6
+
 
 def _text(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
@@ -54,11 +57,26 @@ def _read_policy(value: object) -> object:
     return value
 
 
+def _duration(text: str) -> int:
+    """Raises ValueError where nanoseconds would not fit into 64 bits, with room for sums."""
+    duration_ns = parse_duration(text)
+    if duration_ns > _LONGEST_NS:
+        raise ValueError(f"{text!r} is longer than a hundred years")
+    return duration_ns
+
+
+def _size(text: str) -> int:
+    size = parse_size(text)
+    if size > _LARGEST:
+        raise ValueError(f"{text!r} is more than a million TiB")
+    return size
+
+
 def _read_durations(value: object) -> int | Distribution:
     text = _text(value)
     if "(" not in text and text.strip() not in DISTRIBUTIONS:
-        return parse_duration(text)
-    return parse_distribution(text, parse_duration, "exponential(mean=2s)")
+        return _duration(text)
+    return parse_distribution(text, _duration, "exponential(mean=2s)")
 
 
 def _read_cpus(value: object) -> float | Distribution:
@@ -145,16 +163,19 @@ _TASK_CPUS: Final = {
 # --- the types ----------------------------------------------------------------------------------
 
 Duration: TypeAlias = Annotated[
-    int, BeforeValidator(lambda value: parse_duration(_text(value))), WithJsonSchema(_TIME)
+    int, BeforeValidator(lambda value: _duration(_text(value))), WithJsonSchema(_TIME)
 ]
 Size: TypeAlias = Annotated[
-    int, BeforeValidator(lambda value: parse_size(_text(value))), WithJsonSchema(_BYTES)
+    int, BeforeValidator(lambda value: _size(_text(value))), WithJsonSchema(_BYTES)
 ]
 Bandwidth: TypeAlias = Annotated[
     int, BeforeValidator(lambda value: parse_bandwidth(_text(value))), WithJsonSchema(_RATE)
 ]
-Amount: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Count: TypeAlias = Annotated[int, Field(ge=1)]
+Amount: TypeAlias = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+Count: TypeAlias = Annotated[int, Field(ge=1, le=100_000_000)]
+"""Of tasks: so many take 10 GB."""
+NodeCount: TypeAlias = Annotated[int, Field(ge=1, le=100_000)]
+"""Simulated nodes have stores and tables of their own: so many take some GB."""
 TaskDuration: TypeAlias = Annotated[
     int | InstanceOf[Distribution], BeforeValidator(_read_durations), WithJsonSchema(_TASK_TIME)
 ]

@@ -181,6 +181,7 @@ def case_names(file: Path, args: Sequence[str] = ()) -> list[str]:
 def _experiment(case: Case, file: Path) -> Experiment:
     document = case.document
     scenario = validate(Scenario, document)
+    _check_policy_file(scenario.policy, document)
     policy = located(scenario.policy, Path(document.file_of(("policy",))).parent)
     if policy != scenario.policy:
         scenario = scenario.model_copy(update={"policy": policy})
@@ -207,6 +208,16 @@ def experiment_of_program(file: Path, args: Sequence[str], **changes: Any) -> Ex
     return Experiment(Scenario(workload=workload), file, program=file).varied(**changes)
 
 
+def _check_policy_file(policy: str, document: Document) -> None:
+    """Raises ScenarioError where a policy of one's own is in a file that is not there."""
+    name, colon, _ = policy.partition(":")
+    at: DocumentPath = ("policy",)
+    beside = Path(document.file_of(at))
+    if colon and name.endswith(".py") and not (beside.parent / name).is_file():
+        what = f"there is no file {name!r} beside this one"
+        raise ScenarioError([document.problem(at, what, nearest_beside(beside, name))])
+
+
 def _open_workload(scenario: Scenario, document: Document) -> tuple[Workflow | None, Path | None]:
     workload = scenario.workload
     if isinstance(workload, TasksWorkload):
@@ -214,6 +225,9 @@ def _open_workload(scenario: Scenario, document: Document) -> tuple[Workflow | N
     at: DocumentPath = ("workload", "file")
     beside = Path(document.file_of(at))
     inner = beside.parent / workload.file
+    if inner.is_dir():
+        what = f"{workload.file!r} is a folder, not a file"
+        raise ScenarioError([document.problem(at, what)])
     if not inner.is_file():
         what = f"there is no file {workload.file!r} beside this one"
         raise ScenarioError([document.problem(at, what, nearest_beside(beside, workload.file))])

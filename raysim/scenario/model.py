@@ -16,6 +16,7 @@ from raysim.scenario.fields import (
     Bandwidth,
     Count,
     Duration,
+    NodeCount,
     ReadArrivals,
     ReadExpectation,
     ReadFault,
@@ -53,7 +54,7 @@ class Network(Part):
 class NodeGroup(Part):
     """Nodes that are alike."""
 
-    count: Count = 1
+    count: NodeCount = 1
     cpus: Amount = 4
     gpus: Amount = 0
     memory: Size = 0
@@ -69,7 +70,7 @@ class NodeGroup(Part):
 class Cluster(Part):
     """The machines. The first node is the head: it holds the GCS, and the driver runs there."""
 
-    nodes: Count | Annotated[list[NodeGroup], Field(min_length=1)] = 1
+    nodes: NodeCount | Annotated[list[NodeGroup], Field(min_length=1)] = 1
     """How many nodes, all alike; or a list of groups, in which case each group has its own cpus."""
     cpus: Amount | None = None
     """Cores of each node where `nodes` is a number. Default 4."""

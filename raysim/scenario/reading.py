@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from raysim.scenario.problems import Problem, ScenarioError, nearest
+from raysim.scenario.problems import Place, Problem, ScenarioError, nearest
 
 
 def read_text(file: Path) -> str:
@@ -18,8 +18,13 @@ def read_text(file: Path) -> str:
         what = f"cannot be read: {error.strerror}"
         raise ScenarioError([Problem(str(file), None, what)]) from error
     except UnicodeDecodeError as error:
-        what = f"is not UTF-8 text: byte {error.start} is {error.object[error.start]:#04x}"
-        raise ScenarioError([Problem(str(file), None, what)]) from error
+        before = error.object[: error.start]
+        column = len(before) - (before.rfind(b"\n") + 1) + 1
+        what = (
+            f"this is not UTF-8 text: byte {error.object[error.start]:#04x}; save the file as UTF-8"
+        )
+        place = Place(before.count(b"\n") + 1, column)
+        raise ScenarioError([Problem(str(file), place, what)]) from error
 
 
 def nearest_file(file: Path) -> str | None:
@@ -27,7 +32,15 @@ def nearest_file(file: Path) -> str | None:
     folder = file.parent
     if not folder.is_dir():
         return None
-    name = nearest(file.name, sorted(entry.name for entry in folder.iterdir()))
+    names = sorted(entry.name for entry in folder.iterdir() if entry.name != file.name)
+    # Of files of one kind the ending says nothing: `flow.json` is not near to `old.json`.
+    stems = {Path(name).stem: name for name in names if Path(name).suffix == file.suffix}
+    stem = nearest(file.stem, stems)
+    name = (
+        stems[stem]
+        if stem
+        else nearest(file.name, (name for name in names if name not in stems.values()))
+    )
     return str(folder / name) if name else None
 
 

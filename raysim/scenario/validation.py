@@ -24,6 +24,9 @@ _WORDS = {
     "a valid ": "a ",
     "a dictionary": "a mapping",
     " or instance of": " such as",
+    "greater than or equal to": "at least",
+    "less than or equal to": "at most",
+    "greater than": "more than",
 }
 """What pydantic says, and what a person who writes YAML says."""
 
@@ -70,6 +73,10 @@ def _told_once(document: Document, error: ValidationError) -> Iterator[tuple[Pat
             rest = (other for other in errors if other[1] is not details)
             if any(other[: len(path)] == path for other, _ in rest):
                 continue  # The member that the value was meant for has more to say.
+        if details["type"] == "literal_error" and any(
+            at == path and other["type"].startswith("model_") for at, other in errors
+        ):
+            details["ctx"]["expected"] += " or a mapping of its parts"
         if path not in told or details["type"] == "missing":
             told.add(path)
             yield path, details
@@ -145,6 +152,20 @@ def _problem(document: Document, path: Path, details: ErrorDetails) -> Problem:
     match details["type"]:
         case "missing":
             return document.problem(path, f"{str(details['loc'][-1])!r} is missing{_inside(name)}")
+        case "model_type" | "model_attributes_type" if given is None:
+            what = f"there is nothing after {name!r}; indent its keys below it, or leave it out"
+            return document.problem(path, what)
+        case "model_type" | "model_attributes_type":
+            subject = repr(name) if name else "this file"
+            return document.problem(
+                path, f"{subject} must be a mapping of keys, not {_shown(given)}"
+            )
+        case "list_type" if not isinstance(given, (dict, list)) and given is not None:
+            what = f"{name!r} must be a list, not {_shown(given)}; write it as [{given}]"
+            return document.problem(path, what)
+        case "string_type" if isinstance(given, (int, float)):
+            what = f"{name!r} must be a string, not {_shown(given)}; put it in quotes"
+            return document.problem(path, what)
         case "value_error":
             return document.problem(path, str(context["error"]))
         case "too_short":

@@ -1,13 +1,13 @@
 """YAML text -> Document, with the scalars of YAML 1.2's core schema. Never builds Python objects.
 
 YAML 1.1, which PyYAML speaks by itself, reads `on` as true and `12:30:00` as 45000. Here both stay
-text, as in YAML 1.2: https://yaml.org/spec/1.2.2/#103-core-schema. `<<` is a key like any other.
+text, as in YAML 1.2: https://yaml.org/spec/1.2.2/#103-core-schema. `<<` is refused.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
 
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -30,22 +30,40 @@ _MOST_VALUES: Final = 100_000
 """Values in one document. Aliases of aliases can grow a short file without end; this ends it."""
 
 
+_DEEPEST: Final = 100
+"""Levels that no scenario has; Python's own limit, which ends the reading of more, is some hundred away."""
+_MOST_DIGITS: Final = 400
+"""Of a number: more than any quantity has. Python refuses to read some thousands."""
+_REMEDIES: Final = {
+    "'\\t' that cannot start any token": "indent with spaces, not with tabs",
+    "mapping values are not allowed here": "is a colon above without a space, or this line indented too far?",
+    "expected ',' or": "is the bracket{line} not closed?",
+    "unexpected end of stream": "is the quote{line} not closed?",
+    "found undefined alias": "only what an anchor (&name) above it names can be referred to",
+    "expected a single document": "a file is one scenario, so leave out the `---`",
+    "could not find expected ':'": "is a colon missing{line}?",
+}
+"""What helps against what PyYAML says."""
+
+
 def parse_yaml(text: str, file: str) -> Document:
     """The document in this text. Raises ScenarioError where it is not YAML, with every repeat."""
     try:
         root = yaml.compose(text, Loader=_CoreLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        place = Place(mark.line + 1, mark.column + 1) if mark else None
+        place = _marked(mark) if mark else None
         words = " ".join(filter(None, (error.context, error.problem)))
-        raise ScenarioError([Problem(file, place, f"this is not YAML: {words}")]) from None
+        what = f"this is not YAML: {words}{_remedy(error)}"
+        raise ScenarioError([Problem(file, place, what)]) from None
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         place = Place(before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
         what = f"this is not YAML: the character {text[error.position]!r} is not allowed"
         raise ScenarioError([Problem(file, place, what)]) from None
     except RecursionError:
-        raise ScenarioError([Problem(file, None, "this YAML is nested too deeply")]) from None
+        what = f"more than {_DEEPEST} levels of nesting; is a bracket not closed?"
+        raise ScenarioError([Problem(file, _too_deep(text), what)]) from None
     if root is None:
         raise ScenarioError([Problem(file, Place(1, 1), "the file is empty")])
     tree = _Tree(file)
@@ -54,6 +72,29 @@ def parse_yaml(text: str, file: str) -> Document:
         raise ScenarioError(tree.problems)
     places = Places(tree.values, tree.keys)
     return Document(file, data, lambda: places)
+
+
+def _remedy(error: yaml.MarkedYAMLError) -> str:
+    said = f"{error.context or ''} {error.problem or ''}"
+    for words, remedy in _REMEDIES.items():
+        if words in said:
+            begun = error.context_mark
+            line = f" on line {begun.line + 1}" if begun is not None else ""
+            return f"; {remedy.format(line=line)}"
+    return ""
+
+
+def _too_deep(text: str) -> Place | None:
+    """Where the nesting passes all bounds: events come one by one, whatever the depth."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_CoreLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > _DEEPEST:
+                return _marked(event.start_mark)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+    return None
 
 
 class _CoreLoader(yaml.SafeLoader):
@@ -85,6 +126,7 @@ class _Tree:
         if isinstance(node, ScalarNode):
             return self._scalar(node)
         inside = around | {id(node)}
+        self._check_tag(node, "seq" if isinstance(node, SequenceNode) else "map")
         if isinstance(node, SequenceNode):
             items = enumerate(node.value)
             return [self.value(item, (*path, index), inside) for index, item in items]
@@ -96,6 +138,11 @@ class _Tree:
         for key, value in node.value:
             if not isinstance(key, ScalarNode):
                 self._report(key, "a key must be a word")
+                continue
+            if key.value == "<<" and key.style is None:
+                self._report(
+                    key, "`<<` is not part of YAML 1.2; use `include`, or write the keys here"
+                )
                 continue
             inner = (*path, key.value)
             if key.value in found:
@@ -116,20 +163,29 @@ class _Tree:
             case "bool":
                 return text.lower() == "true"
             case "int":
+                if len(text) > _MOST_DIGITS:
+                    self._report(node, f"a number of {len(text)} digits is more than any quantity")
+                    return 0
                 return int(text, 10 if text.lstrip("+-").isdecimal() else 0)
             case "float":
                 return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
-            case tag:
-                self._report(
-                    node, f"the tag {tag!r} has no meaning here; write the value without it"
-                )
+            case _:
+                self._check_tag(node, "str")
                 return None
+
+    def _check_tag(self, node: Node, plain: str) -> None:
+        tag = node.tag.removeprefix(_TAG)
+        if tag != plain:
+            self._report(node, f"the tag {tag!r} has no meaning here; write the value without it")
 
     def _report(self, node: Node, what: str) -> None:
         self.problems.append(Problem(self.file, _place(node), what))
 
 
 def _place(node: Node) -> Place:
-    mark = node.start_mark
-    assert mark is not None, "composed from text, every node has a mark"
+    return _marked(node.start_mark)
+
+
+def _marked(mark: Any) -> Place:
+    assert mark is not None, "what is composed from text has a mark"
     return Place(mark.line + 1, mark.column + 1)

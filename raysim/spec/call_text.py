@@ -23,7 +23,9 @@ def parse_call(text: str, kind: str, example: str) -> CallText:
     """
     call = _CALL.fullmatch(text)
     if call is None and "(" in text and ")" not in text:
-        raise ValueError(f"{text!r}: its bracket is not closed; in a [list], put it in quotes")
+        raise ValueError(
+            f"{text!r}: its bracket is not closed; in a [list] or {{mapping}}, put it in quotes"
+        )
     if call is None:
         raise ValueError(f"{text!r} is not a {kind}; write it as {example}")
     arguments: dict[str, str] = {}

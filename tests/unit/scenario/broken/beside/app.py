@@ -1,0 +1,1 @@
+"""A program that the broken scenarios beside this folder name."""
