@@ -16,7 +16,7 @@ from raysim.cli.request import Request
 from raysim.cli.run import BAD_INPUT, WENT_WRONG, BrokenOffError, Output, perform
 from raysim.cli.table import Table
 from raysim.scenario.loading import SCENARIOS, case_names, sweeps, swept_fields
-from raysim.scenario.outcomes import RunOutcome, outcome_row, write_outcomes
+from raysim.scenario.outcomes import RunOutcome, write_outcomes
 from raysim.scenario.pool import in_processes
 from raysim.scenario.problems import Problem, ScenarioError
 
@@ -78,9 +78,9 @@ def run_unit(unit: Unit) -> Result:
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
             ended = perform(unit.request, unit.output, quiet=True)
     except ScenarioError as error:
-        return Result(outcome_row(unit.name, BAD_INPUT), tuple(map(str, error.problems)))
+        return Result(RunOutcome(unit.name, BAD_INPUT), tuple(map(str, error.problems)))
     except BrokenOffError as error:
-        return Result(outcome_row(unit.name, WENT_WRONG), (str(error),))
+        return Result(RunOutcome(unit.name, WENT_WRONG), (str(error),))
     summary = ended.run.summary
     reasons = [
         f"{judgement.text} does not hold: {judgement.because}"
@@ -92,7 +92,7 @@ def run_unit(unit: Unit) -> Result:
     folder = unit.output.folder_of(ended.run.experiment)
     if said.getvalue() and folder is not None:
         (folder / _PRINTED).write_text(said.getvalue(), encoding="utf-8")
-    return Result(outcome_row(unit.name, ended.status, ended.run), tuple(reasons))
+    return Result(RunOutcome(unit.name, ended.status, summary), tuple(reasons))
 
 
 def _print(result: Result, output: Output, table: Table) -> None:

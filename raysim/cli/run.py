@@ -159,7 +159,7 @@ def _run_workflow(experiment: Experiment, options: RunOptions, quiet: bool) -> R
 
     if quiet:
         return run_workflow(experiment, options)
-    with progress_of(experiment.name) as told:
+    with progress_of(experiment.title) as told:
         return run_workflow(experiment, replace(options, progress=told))
 
 

@@ -32,7 +32,7 @@ def _heading(run: Run) -> str:
     cluster = ""
     if summary.nodes is not None and summary.cpus is not None:
         cluster = f", {count(summary.nodes, 'node')} with {count(summary.cpus, 'core')}"
-    name = click.style(run.experiment.name, bold=True)
+    name = click.style(run.experiment.title, bold=True)
     return f"{name} on {summary.backend}{cluster}, seed {summary.seed}"
 
 

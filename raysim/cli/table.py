@@ -31,9 +31,10 @@ class Table:
         cells = [word, *[""] * (len(_COLUMNS) - 1)]
         if summary is not None:
             used = "" if summary.utilisation is None else f"{summary.utilisation:.1%}"
+            waits = summary.samples.get("task_wait")
             cells = [
                 *(word, str(summary.tasks), str(summary.failed), seconds(summary.makespan_s)),
-                *(seconds(outcome.wait_s), used, seconds(summary.wall_s)),
+                *(seconds(waits.mean if waits else None), used, seconds(summary.wall_s)),
             ]
         line = self._line(outcome.run, cells)
         return line if outcome.status == 0 else click.style(line, fg="red")

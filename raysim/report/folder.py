@@ -22,7 +22,7 @@ def write_report(run: Run, folder: Path, time_scale: float = 1.0) -> Path:
     """
     write_run(run, folder)
     view = view_of(run.journal, time_scale)
-    (folder / TIMELINE).write_bytes(chrome_trace(view, run.experiment.name))
+    (folder / TIMELINE).write_bytes(chrome_trace(view, run.experiment.title))
     report = folder / REPORT
     report.write_text(page(run, view), encoding="utf-8")
     return report

@@ -37,7 +37,7 @@ def page(run: Run, view: View) -> str:
         {
             "css": _asset("page.css"),
             "js": _asset("page.js"),
-            "title": escape(run.experiment.name),
+            "title": escape(run.experiment.title),
             "subtitle": escape(_subtitle(run.summary)),
             "tiles": "".join(_tiles(run.summary)),
             "expectations": _expectations(run),

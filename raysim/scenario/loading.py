@@ -53,6 +53,11 @@ class Experiment:
         return self.scenario.name or self.file.stem
 
     @property
+    def title(self) -> str:
+        """With the case, where there is one."""
+        return f"{self.name}, {self.case}" if self.case else self.name
+
+    @property
     def expected_makespan_ns(self) -> int | None:
         """The lower bound on the whole cluster, which shares such as `at=33%` are of."""
         return expected_makespan_ns(self.scenario, self.workflow)

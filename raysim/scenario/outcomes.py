@@ -5,18 +5,18 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import fmean
 from typing import Final
 
 import msgspec
 
-from raysim.scenario.running import Run
-from raysim.scenario.summary import Summary, sample
+from raysim.scenario.figures import SAMPLES
+from raysim.scenario.summary import Summary
 
 CSV: Final = "runs.csv"
 JSON: Final = "runs.json"
 
-_NOT_FIGURES: Final = ("expectations", "command")
+_NOT_FIGURES: Final = ("name", "samples", "expectations", "command")
+_OF_SAMPLES: Final = ("mean", "p50", "p95", "p99")
 
 
 class RunOutcome(msgspec.Struct, frozen=True):
@@ -27,31 +27,10 @@ class RunOutcome(msgspec.Struct, frozen=True):
     status: int
     """0: as expected."""
     summary: Summary | None = None
-    wait_s: float | None = None
-    """Mean of `task_wait`."""
-    p95_wait_s: float | None = None
-    slowdown: float | None = None
-    """Mean of `slowdown`."""
 
     def json(self) -> str:
         """In one line."""
         return msgspec.json.encode(self).decode()
-
-
-def outcome_row(name: str, status: int, run: Run | None = None) -> RunOutcome:
-    """The row of this run."""
-    if run is None:
-        return RunOutcome(name, status)
-    waits = sorted(sample("task_wait", run.records, run.experiment.workflow))
-    slowdowns = sample("slowdown", run.records, run.experiment.workflow)
-    return RunOutcome(
-        name,
-        status,
-        run.summary,
-        fmean(waits) if waits else None,
-        waits[-(-len(waits) * 95 // 100) - 1] if waits else None,
-        fmean(slowdowns) if slowdowns else None,
-    )
 
 
 def write_outcomes(folder: Path, outcomes: Sequence[RunOutcome]) -> None:
@@ -62,23 +41,28 @@ def write_outcomes(folder: Path, outcomes: Sequence[RunOutcome]) -> None:
     with (folder / CSV).open("w", newline="", encoding="utf-8") as stream:
         rows = csv.writer(stream)
         axes = _axes(outcomes)
-        none = (*_NOT_FIGURES, *axes)
-        figures = [name for name in Summary.__struct_fields__ if name not in none]
-        rows.writerow(["run", *axes, "status", *figures, "wait_s", "p95_wait_s", "slowdown"])
+        figures = _figures(axes)
+        rows.writerow(["run", *axes, "status", *figures])
         for one in outcomes:
             values = _values(one.run)
+            swept = (values.get(axis, "") for axis in axes)
             rows.writerow(
-                [
-                    one.run,
-                    *(values.get(axis, "") for axis in axes),
-                    one.status,
-                    *(_shown(getattr(one.summary, name, None)) for name in figures),
-                    *map(_shown, (one.wait_s, one.p95_wait_s, one.slowdown)),
-                ]
+                [one.run, *swept, one.status, *(_shown(one.summary, name) for name in figures)]
             )
 
 
-def _shown(value: object) -> str:
+def _figures(axes: Sequence[str]) -> list[str]:
+    """`makespan_s`, `mean(task_wait)`: as an expectation has them."""
+    none = (*_NOT_FIGURES, *axes)
+    plain = [name for name in Summary.__struct_fields__ if name not in none]
+    return plain + [f"{of}({name})" for name in SAMPLES for of in _OF_SAMPLES]
+
+
+def _shown(summary: Summary | None, figure: str) -> str:
+    if summary is None:
+        return ""
+    of, _, name = figure.rstrip(")").rpartition("(")
+    value = getattr(summary.samples.get(name), of, None) if of else getattr(summary, name)
     if value is None:
         return ""
     return f"{value:.9g}" if isinstance(value, float) else str(value)

@@ -73,7 +73,7 @@ def run_program(experiment: Experiment, options: RunOptions) -> ProgramRun:
     records = records_of_program(notes, notes.first_submitted_ns)
     outcome = _outcome(experiment, options, notes, wall_s)
     expected = experiment.scenario.expectations
-    summary = summarise(outcome, records, None, expected, experiment.name)
+    summary = summarise(outcome, records, None, expected, experiment.title)
     told = what_differs(experiment, options) + _escapes(options)
     run = Run(experiment, summary, records, options.journal, told)
     return ProgramRun(status, run)

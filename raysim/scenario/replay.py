@@ -35,4 +35,6 @@ class Replay(Workflow):
         )
         self.workload = workload
         self.traced = traced
+        if any(task.user for task in traced):
+            self.users = [task.user for task in traced]
         self.arrivals_s = array("d", (task.submit_s for task in traced))

@@ -114,7 +114,7 @@ def run_workflow(experiment: Experiment, options: RunOptions) -> Run:
     makespan = makespan_s(notes, task_ids, options.time_scale)
     outcome = outcome_of(experiment, options, notes, wall_s, makespan, pulled)
     expected = experiment.scenario.expectations
-    summary = summarise(outcome, records, workflow, expected, experiment.name)
+    summary = summarise(outcome, records, workflow, expected, experiment.title)
     return Run(experiment, summary, records, options.journal, what_differs(experiment, options))
 
 

@@ -44,7 +44,10 @@ def test_a_fault_is_shown_as_it_is_written(text):
         ("kill_node(at=x%)", "'x%' is not a moment"),
         ("kill_node(at=nan%)", "outside the run"),
         ("kill node", "is not a fault"),
-        ("kill_node(at=5s", "its bracket is not closed; in a [list] or {mapping}, put it in quotes"),
+        (
+            "kill_node(at=5s",
+            "its bracket is not closed; in a [list] or {mapping}, put it in quotes",
+        ),
     ],
 )
 def test_a_wrong_fault_is_refused_with_what_was_meant(text, says):
