@@ -10,7 +10,7 @@ from random import Random
 
 from raysim.policies.scored import Scored
 from raysim.spec.ids import NodeId
-from raysim.spec.node import NodeView
+from raysim.spec.node import NodeView, has_room
 from raysim.spec.resources import CPU, GPU, UNITS, Resources
 
 BEST = 100
@@ -72,28 +72,33 @@ class GpuClustering(Scored):
 
     def __init__(self) -> None:
         super().__init__()
-        self._kinds: dict[NodeId, set[int]] = {}
-        """Of what this object sent there since it saw all GPUs of the node free."""
+        self._kinds: dict[NodeId, frozenset[int]] = {}
+        """Of what this object sent there since it last chose the node with all its GPUs free."""
 
     def score(self, need: Resources, view: NodeView) -> float:
         units = need.get(GPU, 0)
         gpus = view.gpus
         if not units or not gpus:
             return 0
-        node_id = view.address.node_id
-        if gpus.count(UNITS) == len(gpus):
-            self._kinds.pop(node_id, None)
-        kinds = self._kinds.get(node_id, set())
+        kinds = self._kinds_on(view)
         group = (2 + (len(kinds) == 1)) if _kind(units) in kinds else int(not kinds)
         used = BEST // 4 * (GPUS - sum(gpus)) // GPUS
         return -(BEST // 4 * group + used)
+
+    def _kinds_on(self, view: NodeView) -> frozenset[int]:
+        if view.gpus.count(UNITS) == len(view.gpus):
+            return frozenset()
+        return self._kinds.get(view.address.node_id, frozenset())
 
     def pick(
         self, need: Resources, nodes: Mapping[NodeId, NodeView], local: NodeId, rng: Random
     ) -> NodeId | None:
         found = super().pick(need, nodes, local, rng)
-        if found is not None and need.get(GPU):
-            self._kinds.setdefault(found, set()).add(_kind(need[GPU]))
+        if found is not None and need.get(GPU) and has_room(need, nodes[found]):
+            kinds = self._kinds_on(nodes[found]) | {_kind(need[GPU])}
+            if kinds != self._kinds.get(found):
+                self._kinds[found] = kinds
+                self.rankings.again(found, nodes)  # Its view may be the same for long.
         return found
 
 

@@ -42,6 +42,12 @@ class Rankings:
         known.follow(nodes, local)
         return known.ranked
 
+    def again(self, node_id: NodeId, nodes: Mapping[NodeId, NodeView]) -> None:
+        """This node is judged otherwise from now on, though its view has not changed."""
+        if isinstance(nodes, Nodes):
+            for ranking in self._known.values():
+                ranking.judge_again(node_id, nodes)
+
     def forget(self) -> None:
         """Nodes are judged otherwise from now on."""
         self._known.clear()
@@ -76,6 +82,10 @@ class Ranking:
         for node_id in dict.fromkeys(changed):
             if node_id != local:
                 self.place(node_id, nodes.get(node_id), order[node_id])
+
+    def judge_again(self, node_id: NodeId, nodes: Nodes) -> None:
+        if node_id in self._places:
+            self.place(node_id, nodes.get(node_id), nodes.order[node_id])
 
     def place(self, node_id: NodeId, view: NodeView | None, order: int) -> None:
         ranked = self.ranked

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from raysim.config import Config
@@ -200,6 +200,7 @@ changes = st.lists(
 
 @pytest.mark.parametrize("name", SCORED)
 @settings(max_examples=40)
+@example(steps=[([("put", "free", [0.5], 2)], 0.3), ([("put", "used", [0.3], 2)], 0.3)])
 @given(steps=st.lists(st.tuples(changes, st.sampled_from([0, 0.3, 0.5, 1, 2])), max_size=6))
 def test_a_ranking_that_is_kept_picks_as_one_that_is_made_anew(
     name: str, steps: list[tuple[list[tuple[str, str, list[float], int]], float]]
