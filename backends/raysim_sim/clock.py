@@ -129,20 +129,21 @@ class Clock(Environment):
         self._look, self._look_every, self._until_look = look, every, every
 
     def _run_watched(self, waiter: Done, look: Callable[[], None]) -> None:
-        due = self._due
+        due, left, until_look = self._due, self._until_collect, self._until_look
         while not waiter.done:
             while not due:
                 due = self._due or self._advance()
             event = due.popleft()
             event.callbacks[0](event)
-            self._until_look -= 1
-            if not self._until_look:
-                self._until_look = self._look_every
+            until_look -= 1
+            if not until_look:
+                until_look = self._look_every
                 look()
-            self._until_collect -= 1
-            if not self._until_collect:
-                self._until_collect = COLLECT_EVERY
+            left -= 1
+            if not left:
+                left = COLLECT_EVERY
                 self._collect()
+        self._until_collect, self._until_look = left, until_look
 
     def _collect(self) -> None:
         """Where no user code ran there is hardly any garbage: the protocol makes no cycles but of what ends."""

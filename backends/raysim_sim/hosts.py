@@ -28,6 +28,7 @@ from raysim.runtime.coroutines import Coroutines
 from raysim.spec.actor import ActorSpec
 from raysim.spec.address import Address
 from raysim.spec.ids import TaskId
+from raysim_sim.apart import take_apart
 from raysim_sim.chance import Chance
 from raysim_sim.event_loop import VirtualLoop
 from raysim_sim.network import Connection
@@ -165,6 +166,9 @@ class SimHost:
 
     def let_go(self) -> None:
         """The world is over: lead to nothing of it any more."""
+        process = self.__dict__.get("process")
+        if process is not None:
+            take_apart(process.roles)
         for name in _LEADS_ON:
             self.__dict__.pop(name, None)
 

@@ -100,8 +100,8 @@ class ObjectRefGenerator:
         return entry.failure is not None or entry.is_error
 
     def __del__(self) -> None:
-        host, streams, task_id = self._worker.host, self._worker.owner.streams, self._task_id
-        host.soon(lambda: streams.close(task_id))
+        worker, task_id = self._worker, self._task_id
+        worker.host.soon(lambda: worker.owner.streams.close(task_id))
 
     def __repr__(self) -> str:
         return f"ObjectRefGenerator({self._task_id.hex()})"

@@ -1,0 +1,33 @@
+"""Takes the roles of a world that is over apart. Never what others may still hold: references, values, the journal.
+
+The parts of a role lead to each other in circles, two hundred objects a process. Python's collector takes 5 % of a
+campaign's time to find them; without the circles they go by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from functools import cache
+from itertools import compress
+from typing import Any, Final
+
+from raysim.protocol.process import Role
+
+_PARTS: Final = "raysim.protocol."
+"""Where the classes are whose objects belong to one role alone."""
+
+
+def take_apart(roles: Sequence[Role]) -> None:
+    left: list[object] = list(roles)
+    while left:
+        own: dict[str, Any] = left.pop().__dict__
+        kinds: list[Any] = [type(value) for value in own.values()]
+        left += compress(own.values(), map(_is_part, kinds))
+        own.clear()
+
+
+@cache
+def _is_part(kind: type) -> bool:
+    ours = kind.__module__.startswith(_PARTS)
+    return ours and kind.__dictoffset__ != 0 and not issubclass(kind, Enum)
