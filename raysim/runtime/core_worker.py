@@ -231,8 +231,9 @@ class CoreWorker:
         try:
             return await self.execution.run_async(task)
         finally:
-            with self.host.lock:
-                self.drain()
+            if self.released:
+                with self.host.lock:
+                    self.drain()
 
     def _begin(self, task: RunnableTask) -> None:
         call = task.call
