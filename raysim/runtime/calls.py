@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from raysim.runtime.core_worker import CoreWorker
 
 NO_ARGUMENTS = b""
-"""What stands for `((), {})`: most calls of benchmarks, and every synthetic one."""
+"""Of a call without arguments, or with nothing but references, which are apart: there is nothing to pickle."""
 
 
 class Exported(msgspec.Struct):
@@ -163,6 +163,8 @@ class Calls:
         refs: list[TaskArg] = []
         values = [self._argument(i, value, refs) for i, value in enumerate(args)]
         named = {key: self._argument(key, value, refs) for key, value in kwargs.items()}
+        if len(refs) == len(args) + len(kwargs):
+            return NO_ARGUMENTS, refs, ()
         what = f"the arguments of {name}"
         serialize = self._worker.values.serialize
         serialized = serialize((values, named), what)

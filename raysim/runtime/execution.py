@@ -212,6 +212,8 @@ class Execution:
             return args, kwargs
         refs = task.call.refs
         ids = {arg.slot: arg.object_id for arg in refs} if refs else {}
+        if refs and not task.call.args:
+            args = [None for arg in refs if isinstance(arg.slot, int)]
         for arg in task.args:
             if arg.payload is not None:
                 data: bytes | memoryview = arg.payload

@@ -38,6 +38,10 @@ _FEW = 16
 _SHORT = 1 << 10
 """Up to so many bytes a copy costs less than a view."""
 
+_REFERENCE = b"object_ref"
+"""In the pickle of a reference is the name of the module that makes it again. One that comes by other ways, from
+a pickle in a pickle say, counts itself."""
+
 
 class Serialized(msgspec.Struct, gc=False):
     """A value as parts that follow each other, `size` bytes in all; `contained` are the references inside."""
@@ -211,6 +215,8 @@ def deserialize(data: bytes | memoryview) -> tuple[Any, bool, list[ObjectRef]]:
     The references are not counted by anybody yet. Arrays are read-only views of `data`.
     Raises what the value's own reconstruction raises.
     """
+    if len(data) < _SHORT and data[:1] == _VALUE and _REFERENCE not in bytes(data):
+        return pickle.loads(data[1:]), False, []
     view = memoryview(data)
     kind = view[0] if len(view) else 0
     if kind not in _KINDS:

@@ -159,10 +159,8 @@ class ActorQueue:
         line.calls.append(queued)
         self._queued[call.task_id] = (line, queued)
         self._groups[name].turns.append(line)
-        if call.refs:
+        if not self._arguments.came(queued):
             self._arguments.bring(queued, lambda _: self._arrived(line), may_give_up=False)
-        else:
-            queued.ready = True
         return name
 
     def _arrived(self, line: Line) -> None:

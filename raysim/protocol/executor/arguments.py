@@ -62,6 +62,19 @@ class Arguments:
         self._host = host
         self._owner = owner
 
+    def came(self, queued: QueuedCall) -> bool:
+        """Whether all arguments came with the call: then they are at hand."""
+        refs = queued.call.refs
+        if refs:
+            args: list[LocalArg] = []
+            for arg in refs:
+                if arg.payload is None:
+                    return False
+                args.append(LocalArg(arg.slot, arg.payload))
+            queued.args = args
+        queued.ready = True
+        return True
+
     def bring(
         self, queued: QueuedCall, ready: Callable[[QueuedCall], None], may_give_up: bool
     ) -> None:

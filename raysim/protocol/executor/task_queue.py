@@ -59,10 +59,8 @@ class TaskQueue:
             self._known[key] = None
             queued = QueuedCall(call, sender, push.template)
             self._queue.append(queued)
-            if call.refs:
+            if not self._arguments.came(queued):
                 self._arguments.bring(queued, self._arrived, may_give_up=True)
-            else:
-                queued.ready = True
         self.run_next()
 
     def _arrived(self, queued: QueuedCall) -> None:

@@ -144,7 +144,11 @@ class ActorCalls:
             self._streams.open(record)
         if refs or nested:
             self._arguments.hold(record)
-        if actor.connected and not (refs or actor.queue):
+        if (
+            actor.connected
+            and not actor.queue
+            and (not refs or self._arguments.fill_at_once(record))
+        ):
             self._batches.add(actor, record, now)  # Nothing holds it up: nearly all.
         elif not self._refused(actor, record):
             actor.queue.append(record)

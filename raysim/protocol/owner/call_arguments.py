@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from raysim.protocol.owner.entries import Entry, ObjectState
+from raysim.protocol.owner.entries import INLINE, STORED, Entry, ObjectState
 from raysim.protocol.owner.objects import ObjectTable
 from raysim.protocol.owner.records import TaskRecord
 from raysim.spec.ids import ObjectId
@@ -17,7 +17,10 @@ class Arguments:
         """Keep everything alive that the call refers to."""
         objects = self._objects
         for arg in record.call.refs:
-            if arg.payload is None:
+            entry = objects.entries.get(arg.object_id)
+            if entry is not None and (entry.owner is None or entry.epoch >= 0):
+                entry.uses += 1
+            elif arg.payload is None:
                 objects.borrow(arg.object_id, arg.owner).uses += 1
             else:
                 objects.recall(arg.object_id, arg.owner, arg.payload).uses += 1
@@ -81,6 +84,23 @@ class Arguments:
                 record.missing += 1
                 self._objects.when_ready(entry, one_more)
         one_more()
+
+    def fill_at_once(self, record: TaskRecord) -> bool:
+        """Of a new call: whether all arguments are there, and none is an error. They are in the call then."""
+        if record.nested:
+            return False
+        entries, refs = self._objects.entries, record.call.refs
+        for arg in refs:
+            entry = entries[arg.object_id]
+            state = entry.state
+            if entry.is_error or not (state is INLINE or state is STORED):
+                return False
+        for arg in refs:
+            entry = entries[arg.object_id]
+            if entry.state is INLINE:
+                arg.payload = entry.payload
+            arg.holders, arg.size = list(entry.holders), entry.size
+        return True
 
     def fill(self, record: TaskRecord) -> Entry | None:
         """Put values and places into the call. The first argument that is an error, if one is."""

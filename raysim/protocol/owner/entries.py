@@ -29,6 +29,7 @@ class ObjectState(IntEnum):
 
 PENDING: Final = ObjectState.PENDING
 INLINE: Final = ObjectState.INLINE
+STORED: Final = ObjectState.STORED
 FREED: Final = ObjectState.FREED
 """For what every call does: to look a member up in its class takes ten times as long in Python 3.11."""
 

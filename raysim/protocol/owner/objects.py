@@ -170,7 +170,8 @@ class ObjectTable:
         entry = self.entries.get(object_id)
         if entry is not None:
             entry.uses -= 1
-            self.check(entry)
+            if not (entry.uses or entry.local):
+                self.check(entry)
 
     def hold(self, contained: Iterable[ContainedRef]) -> None:
         for ref in contained:
