@@ -72,6 +72,17 @@ def test_call_without_arguments_needs_no_bytes(worker):
     assert loaded(worker.run(work.template, TaskCall(IDS.task(), 0, b""), work.payload)) == "none"
 
 
+def test_references_alone_need_no_bytes_and_keep_their_places(worker):
+    """They are here in any order."""
+    work = Work(worker, lambda *args, **named: (args, named))
+    refs = [
+        TaskArg(slot, IDS.put(), CALLER, serialize(f"of {slot}").join()) for slot in (1, "name", 0)
+    ]
+    call = TaskCall(IDS.task(), 0, b"", refs)
+    returned = loaded(worker.run(work.template, call, work.payload))
+    assert returned == (("of 0", "of 1"), {"name": "of name"})
+
+
 def test_several_returns_are_taken_apart(worker):
     result = Work(worker, lambda: (1, "b"), num_returns=2).run()
     assert [deserialize(value.payload)[0] for value in result.returns] == [1, "b"]
