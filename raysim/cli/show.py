@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import isclose
 from pathlib import Path
 
 import click
@@ -65,9 +66,8 @@ def _failures(summary: Summary) -> str:
 
 def _bound(bound_s: float, summary: Summary) -> str:
     path_s, work_s, cpus = summary.critical_path_s or 0, summary.work_s or 0, summary.cpus or 1
-    if bound_s > 1.000001 * max(
-        path_s, work_s / cpus
-    ):  # Tasks of several cores, or that come late.
+    if not isclose(bound_s, max(path_s, work_s / cpus), rel_tol=1e-6):
+        # Tasks of several cores, or that come late, or a cluster that grows.
         return f"{seconds(bound_s)}, of the critical path, the core-seconds and the arrivals"
     share = f"work {seconds(work_s)} / {cpus:g} cores"
     return f"{seconds(bound_s)} = max(critical path {seconds(path_s)}, {share})"

@@ -44,7 +44,11 @@ FIGURES: Final[dict[str, Metric]] = {
     ),
     "makespan_s": Metric("s", "from the first submission to the last task's end"),
     "throughput": Metric("1/s", "completed tasks / makespan"),
-    "utilisation": Metric("0 to 1", "core-seconds of executions that counted / (cores x makespan)"),
+    "utilisation": Metric(
+        "0 to 1",
+        "core-seconds of executions that counted / (cores x makespan), or, where an autoscaler starts and ends nodes, "
+        "/ core-seconds that there were",
+    ),
     "fragmentation": Metric(
         "0 to 1",
         "share of the free cores that are on nodes where a task drawn from the workload does not fit, on average over "

@@ -24,7 +24,7 @@ _NOUNS: Final = (
 
 def expected_makespan_ns(scenario: Scenario, workflow: Workflow | None) -> int | None:
     """The lower bound on the whole cluster, which shares such as `at=33%` are of."""
-    cpus = scenario.cluster.total_cpus()
+    cpus = scenario.cluster.most_cpus()
     if workflow is None or cpus <= 0:
         return None
     return round(workflow.lower_bound_s(cpus) * NANOSECONDS["s"])
@@ -53,7 +53,8 @@ def misfits(scenario: Scenario, workflow: Workflow | None) -> Iterator[tuple[Pat
 
 def _too_large(workflow: Workflow, cluster: Cluster) -> Iterator[str]:
     """The first task that no node can ever have."""
-    nodes = [(group.cpus, group.gpus, group.memory) for group in cluster.groups()]
+    kinds = cluster.autoscaler.kinds.values() if cluster.autoscaler else ()
+    nodes = [(node.cpus, node.gpus, node.memory) for node in (*cluster.groups(), *kinds)]
     for need, task in workflow.needs.items():
         if any(all(map(operator.le, need, node)) for node in nodes):
             continue

@@ -253,5 +253,5 @@ def _redrawn(scenario: Scenario, workflow: Workflow | None) -> Workflow | None:
 
 
 def _replay(scenario: Scenario, workload: TraceWorkload, traced: Sequence[TraceTask]) -> Replay:
-    with_memory = any(group.memory for group in scenario.cluster.groups())
+    with_memory = scenario.cluster.counts_memory()
     return Replay(workload, traced, with_memory)

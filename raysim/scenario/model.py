@@ -25,6 +25,7 @@ from raysim.scenario.fields import (
     TaskCpus,
     TaskDuration,
 )
+from raysim.scenario.growth import Autoscaler
 from raysim.scenario.part import Part
 from raysim.scenario.trace_model import TraceWorkload
 
@@ -61,6 +62,8 @@ class NodeGroup(Part):
     """Of each node, for tasks that ask for some; 0: nobody counts it."""
     resources: dict[str, Amount] = Field(default={})
     """Custom resources, by name."""
+    labels: dict[str, str] = Field(default={})
+    """Of each node, for programs that select nodes by labels."""
     object_store: Size | None = None
     """Capacity of each node's object store."""
     cost_per_hour: Amount = 0
@@ -76,6 +79,9 @@ class Cluster(Part):
     """Cores of each node where `nodes` is a number. Default 4."""
     network: Literal["free"] | Network = Network()
     """`free`: messages and bytes cost nothing, neither do leases and workers' starts."""
+
+    autoscaler: Autoscaler | None = None
+    """Nodes that come and go beside these; on the simulator only."""
 
     @model_validator(mode="after")
     def _cpus_once(self) -> Cluster:
@@ -95,16 +101,29 @@ class Cluster(Part):
         return [group for group in self.groups() for _ in range(group.count)]
 
     def cost_of(self, hours: Mapping[str, float]) -> float | None:
-        """Of these hours of the nodes called `node-0` and so on; None where no group has a cost."""
-        groups = self.node_groups()
-        if not any(group.cost_per_hour for group in groups):
+        """Of these hours of nodes by name: `node-0`, or of a kind of the autoscaler's; None where nothing costs."""
+        prices = {f"node-{at}": group.cost_per_hour for at, group in enumerate(self.node_groups())}
+        kinds = self.autoscaler.kinds if self.autoscaler else {}
+        per_kind = {name: kind.cost_per_hour for name, kind in kinds.items()}
+        if not any((*prices.values(), *per_kind.values())):
             return None
-        priced = enumerate(groups)
-        return sum(group.cost_per_hour * hours.get(f"node-{at}", 0) for at, group in priced)
+        return sum(
+            (prices[name] if name in prices else per_kind.get(name.rpartition("-")[0], 0)) * lasted
+            for name, lasted in hours.items()
+        )
 
     def total_cpus(self) -> float:
-        """Cores of the whole cluster."""
+        """Cores of the whole cluster, at the start."""
         return sum(group.cpus * group.count for group in self.groups())
+
+    def counts_memory(self) -> bool:
+        """Whether any node says how much it has."""
+        kinds = self.autoscaler.kinds.values() if self.autoscaler else ()
+        return any(node.memory for node in (*self.groups(), *kinds))
+
+    def most_cpus(self) -> float:
+        """Cores that it may have at once."""
+        return self.total_cpus() + (self.autoscaler.most_cpus() if self.autoscaler else 0)
 
 
 class WorkflowWorkload(Part):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Protocol, cast
@@ -29,7 +29,7 @@ from raysim.scenario.records import Notes, makespan_s, records_of_workflow
 from raysim.scenario.submission import submit_workflow
 from raysim.scenario.summary import Outcome, Summary, summarise
 from raysim.scenario.task_records import Records
-from raysim.scenario.usage import capacity_of, hours_of, node_lives
+from raysim.scenario.usage import NodeLife, capacity_of, hours_of, node_lives
 from raysim.spec.units import NANOSECONDS
 
 SIMULATED = frozenset({SIM})
@@ -178,7 +178,9 @@ def world_options(experiment: Experiment, options: RunOptions) -> dict[str, Any]
     """What only a simulated world is told: its links, and what goes wrong."""
     if options.backend not in SIMULATED:
         return {}
-    network = experiment.scenario.cluster.network
+    cluster = experiment.scenario.cluster
+    network = cluster.network
+    grows = {} if cluster.autoscaler is None else {"autoscaler": cluster.autoscaler.market()}
     links: object = network
     if isinstance(network, Network):
         links = network.model_dump(exclude_none=True, exclude={"resets"})
@@ -187,6 +189,7 @@ def world_options(experiment: Experiment, options: RunOptions) -> dict[str, Any]
         "connection_resets": isinstance(network, Network) and network.resets,
         "faults": experiment.scenario.faults,
         "expected_makespan_ns": experiment.expected_makespan_ns,
+        **grows,
     }
 
 
@@ -213,6 +216,10 @@ def check_world(experiment: Experiment, options: RunOptions) -> None:
         problems.append(
             f"--time-scale {options.time_scale:g} and faults do not go together on {options.backend}, "
             "where these count from the start of the cluster; durations cost no time there: leave it out"
+        )
+    if experiment.scenario.cluster.autoscaler is not None and options.backend not in SIMULATED:
+        problems.append(
+            f"cluster.autoscaler: no machines can be started on {options.backend}; use sim"
         )
     said = (problem(options.backend, fault) for fault in experiment.scenario.faults)
     problems.extend(what for what in said if what is not None)
@@ -262,6 +269,8 @@ def outcome_of(
         seed=experiment.scenario.seed,
         nodes=len(cluster.node_groups()),
         cpus=cluster.total_cpus(),
+        most_cpus=cluster.most_cpus(),
+        core_s=_core_seconds(lives, hours) if cluster.autoscaler else None,
         wall_s=wall_s,
         makespan_s=makespan,
         capacity=capacity_of(lives, start_ns, scale),
@@ -278,12 +287,18 @@ def outcome_of(
     )
 
 
+def _core_seconds(lives: Sequence[NodeLife], hours: Mapping[str, float]) -> float:
+    """Of all nodes, while they were there."""
+    return sum(life.cpus * hours.get(life.name, 0) for life in lives) * 3600
+
+
 def _node(group: NodeGroup, name: str) -> NodeOptions:
     return NodeOptions(
         num_cpus=group.cpus,
         num_gpus=group.gpus,
         memory=group.memory,
         resources=dict(group.resources),
+        labels=dict(group.labels),
         object_store_memory=group.object_store,
         name=name,
     )

@@ -29,6 +29,10 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     cpus: float | None
     wall_s: float
     makespan_s: float | None = None
+    most_cpus: float | None = None
+    """That the cluster may have at once, where it may grow; None: no more than at the start."""
+    core_s: float | None = None
+    """Core-seconds of the nodes within the makespan, where they come and go; None: all stayed."""
     capacity: Sequence[Change] = ()
     """The cores of nodes that are known, as they came and went."""
     messages: int | None = None
@@ -100,7 +104,8 @@ def summarise(
     """The summary of a run, its expectations judged."""
     busy_s = sum((end_s - start_s) * cores for start_s, end_s, cores in records.completed())
     makespan_s = outcome.makespan_s
-    capacity_s = (outcome.cpus or 0) * (makespan_s or 0)
+    capacity_s = outcome.core_s or (outcome.cpus or 0) * (makespan_s or 0)
+    most_cpus = outcome.most_cpus or outcome.cpus
     fair = fairness(records, workflow.users if workflow else None, outcome.cpus)
     failed = records.failed
     summary = Summary(
@@ -112,7 +117,7 @@ def summarise(
         failed=failed,
         work_s=workflow.work_s if workflow else None,
         critical_path_s=workflow.critical_path_s if workflow else None,
-        lower_bound_s=workflow.lower_bound_s(outcome.cpus) if workflow and outcome.cpus else None,
+        lower_bound_s=workflow.lower_bound_s(most_cpus) if workflow and most_cpus else None,
         makespan_s=makespan_s,
         throughput=(len(records) - failed) / makespan_s if makespan_s else None,
         utilisation=busy_s / capacity_s if capacity_s else None,
