@@ -3,7 +3,10 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from raysim_cluster.service import NodeServices
     from raysim_cluster.world import create as create
+
+    services: NodeServices
 
 
 def __getattr__(name: str) -> Any:
@@ -12,4 +15,8 @@ def __getattr__(name: str) -> Any:
         from raysim_cluster.world import create
 
         return create
+    if name == "services":
+        from raysim_cluster.service import NodeServices
+
+        return NodeServices()
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -62,6 +62,24 @@ class NodeReady(msgspec.Struct, tag=True, frozen=True):
     gcs: Address
 
 
+class NodeHere(msgspec.Struct, tag=True, frozen=True):
+    """Whoever looks after a node that outlives its drivers, to a driver. Comes with the arena's descriptor."""
+
+    session: Session
+    node_id: NodeId
+    raylet: Address
+    gcs: Address
+    config: Config
+    seed: int
+    store_bytes: int
+    folder: str
+    """Of its logs."""
+    paths: list[str]
+    """Where its workers find modules."""
+    version: str
+    python: str
+
+
 class StartGcs(msgspec.Struct, tag=True, frozen=True):
     """The head's node process to a process: be the GCS."""
 
@@ -263,6 +281,7 @@ class WorkerEnded(msgspec.Struct, tag=True, frozen=True):
 Control: TypeAlias = (
     StartNode
     | NodeReady
+    | NodeHere
     | StopNode
     | StartGcs
     | GcsReady

@@ -10,6 +10,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from queue import SimpleQueue
 from random import Random
 from threading import Thread
@@ -223,6 +224,11 @@ class NodeDisk:
                 position += count
             sums.append(crc32(part))
         return PartsRead(sums)
+
+
+def temporary_folder() -> Path:
+    """Not `tempfile.gettempdir`: it tries the folder with a file, which a SIGKILL just then leaves there."""
+    return Path(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108  (each session has a folder of its own)
 
 
 def make_folders(directories: Sequence[str]) -> list[str]:

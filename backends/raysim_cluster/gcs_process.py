@@ -25,6 +25,7 @@ from raysim_cluster.control import (
 )
 from raysim_cluster.faults.actors import living_actors
 from raysim_cluster.host import LoopHost
+from raysim_cluster.joining import GATE, Gate
 from raysim_cluster.linux import allow_many_files, die_with_parent, log_to, name_process
 from raysim_cluster.poller import READ
 from raysim_cluster.storage import SqliteControlStore, tables
@@ -54,7 +55,11 @@ class GcsProcess:
         host.journal_keeper = settings.journal_keeper
         host.storage = self._storage = SqliteControlStore(tables(settings.folder))
         self._gcs = Gcs(host, policies.create(settings.config.policy, settings.config))
-        host.attach(Process([self._gcs]))
+        host.transport.gate = GATE
+        gate = Gate(
+            host.send, settings.session.session_id, host.address, settings.config, settings.seed
+        )
+        host.attach(Process([self._gcs, gate]))
 
     def run(self) -> None:
         """Until the head's node is gone."""

@@ -126,8 +126,9 @@ def accept(
     send: Send,
     find: Find = _new,
     life: bytes = bytes(LIFE_BYTES),
+    gate: WorkerId | None = None,
 ) -> Handshake:
-    """The listener's side. Decodes nothing before the token is proved."""
+    """The listener's side. Decodes nothing before the token is proved. `gate`: another id of this process."""
     challenge = os.urandom(NONCE_BYTES) if challenged else b""
     if challenged:
         send(MAGIC + challenge)
@@ -145,11 +146,12 @@ def accept(
             send(bytes(_ANSWER_BYTES))  # Without a word it might be a cut.
         raise WrongTokenError("a peer does not know the session's token")
     greeting = msgspec.msgpack.decode(body, type=Greeting)
-    received = find(greeting) if greeting.target == me else None
+    is_meant = greeting.target in (me, gate)
+    received = find(greeting) if is_meant else None
     if challenged:
         said = _COUNT.pack(_UNKNOWN if received is None else received) + life
         send(_proof(token, b"accept", challenge, nonce, said) + said)
-    if greeting.target != me:
+    if not is_meant:
         raise HandshakeError("a peer looks for a process that had this place before")
     if received is None:
         raise HandshakeError("a peer goes on with a connection that is over here")

@@ -109,6 +109,7 @@ class NodeProcess:
         seed: int,
         journal_keeper: Address | None,
         gcs_apart: bool = False,
+        port: int = 0,
     ) -> None:
         """Say what it is to be; `ready` waits until it is. The process boots meanwhile. `head`: the GCS, if
         there is one."""
@@ -130,6 +131,7 @@ class NodeProcess:
                 workers_cgroup=str(self._cgroups.workers) if self._cgroups is not None else "",
                 log_to_driver=plan.log_to_driver,
                 gcs_apart=gcs_apart,
+                port=port,
             )
         )
 

@@ -98,6 +98,8 @@ class Transport:
         """Peers that were lost and of which nobody has been told yet; the host empties it."""
         self.tell_lost: Callable[[Address], None] | None = None
         """Tells of a peer at once, before its successor at the same address says anything."""
+        self.gate: WorkerId | None = None
+        """Another id by which this process is found."""
         self._life = os.urandom(handshake.LIFE_BYTES)
         name = session.unix_name(worker_id)
         self._entrance = Entrance(session.host, name, poller, timers, self._enter, port)
@@ -263,6 +265,7 @@ class Transport:
                 link.write_raw,
                 self._received_before,
                 self._life,
+                self.gate,
             )
         )
 

@@ -13,6 +13,7 @@ import msgspec
 
 from raysim.protocol.messages import MESSAGES, Message, ObjectChunk
 from raysim_cluster.disturbed import Disturbed
+from raysim_cluster.found import AskCluster, ClusterFound
 from raysim_cluster.noted import Noted
 
 HEADER: Final = Struct("<II")
@@ -29,7 +30,9 @@ LETS_GO: Final = MAX_FRAME_BYTES
 """Said in place of how many frames have come: none will come any more."""
 
 _encode_into = msgspec.msgpack.Encoder().encode_into
-_decoder: Final = msgspec.msgpack.Decoder(list[Union[(*MESSAGES, Noted, Disturbed)]])  # type: ignore[valid-type]
+_decoder: Final = msgspec.msgpack.Decoder(
+    list[Union[(*MESSAGES, Noted, Disturbed, AskCluster, ClusterFound)]]  # type: ignore[valid-type]
+)
 _write_header = HEADER.pack_into
 
 

@@ -8,54 +8,42 @@ import weakref
 from collections.abc import Sequence
 from contextlib import nullcontext
 from difflib import get_close_matches
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import psutil
-
 from raysim.backend import Backend, InitOptions, NodeOptions
-from raysim.config import MS
 from raysim.protocol.process import Process
-from raysim.runtime.core_worker import CoreWorker
 from raysim.runtime.current import set_current
 from raysim.spec.address import Address
-from raysim.spec.ids import UNIQUE_ID_BYTES, NodeId, WorkerId
-from raysim.spec.resources import CPU, GPU, MEMORY, fixed
-from raysim_cluster.arena import Arena, ArenaAccess
-from raysim_cluster.disk import make_folders, remove_folders
+from raysim.spec.ids import UNIQUE_ID_BYTES, WorkerId
+from raysim_cluster.disk import make_folders, remove_folders, temporary_folder
 from raysim_cluster.driver import DriverHost
 from raysim_cluster.launch import NodePlan, NodeProcess
-from raysim_cluster.logs import SessionLogs
 from raysim_cluster.modules import LocalModules
 from raysim_cluster.noted import JournalKeeper
-from raysim_cluster.transport import Session, session_name
+from raysim_cluster.plans import plan_node
+from raysim_cluster.seat import Node, Seat
+from raysim_cluster.transport import Session
 from raysim_cluster.user_host import UserHost
 
 if TYPE_CHECKING:
     from raysim.faults import Fault, PlannedFault
     from raysim.journal import Note
     from raysim_cluster.faults.strikes import Faults
-
-_STORE_SHARE: Final = 0.3
-"""Of the memory that is free now, for the object stores of all nodes. Ray: `object_store_memory`."""
-
-_JOIN_NS: Final = 30_000 * MS
-"""Until a driver that the cluster does not answer gives up."""
+    from raysim_cluster.joined import JoinedWorld
 
 _OPTIONS: Final = ("faults", "expected_makespan_ns", "gcs_process")
 """Of `InitOptions.world`, those that real machines have, too."""
 
-_LEAVE_NS: Final = 500 * MS
-"""How long the driver tries to get its good-bye out."""
 
+def create(options: InitOptions) -> "ClusterWorld | JoinedWorld":
+    """Start the nodes of `options`, or join the cluster at its address.
 
-def create(options: InitOptions) -> "ClusterWorld":
-    """Start the nodes of `options`. Raises ValueError for what this world cannot do."""
+    Raises ValueError for what this world cannot do, ConnectionError where no cluster is.
+    """
     if options.address is not None:
-        raise ValueError(
-            f"Cannot join the cluster at {options.address!r}: the cluster backend starts its own "
-            "cluster in this version. Leave `address` out."
-        )
+        from raysim_cluster.joined import join
+
+        return join(options)
     for name in options.world:
         if name in _OPTIONS:
             continue
@@ -66,11 +54,6 @@ def create(options: InitOptions) -> "ClusterWorld":
             f"and clock.{hint} Use the sim backend for it."
         )
     return ClusterWorld(options)
-
-
-def _temporary_folder() -> Path:
-    """Not `tempfile.gettempdir`: it tries the folder with a file, which a SIGKILL just then leaves there."""
-    return Path(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108  (each session has a folder of its own)
 
 
 class ClusterWorld:
@@ -96,7 +79,7 @@ class ClusterWorld:
         self._session = Session(os.urandom(8).hex(), os.urandom(32))
         head = self._plan(0, options.nodes[0], len(options.nodes))
         # Made by the nodes, which outlive this process by the moment that removing it takes.
-        self._folder = _temporary_folder() / f"raysim-{self._session.session_id}"
+        self._folder = temporary_folder() / f"raysim-{self._session.session_id}"
         self._spill_folders = make_folders(options.config.object_spilling_directories)
         self._drivers = 0
         self._head_id = head.node_id
@@ -106,8 +89,8 @@ class ClusterWorld:
         self._keeping: UserHost | None = None
         """Keeps the journal where drivers come and go."""
         self._keeper = self._keep_journal(self._host)
-        self._core_worker: CoreWorker | None = None
-        self._arena: Arena | None = None
+        self._seat: Seat | None = None
+        """Of that driver, once it is."""
         self._stopped = False
         self._modules = LocalModules(sys.path)
         forget = weakref.WeakMethod(self._abandon)
@@ -121,44 +104,32 @@ class ClusterWorld:
     def connect(self, options: InitOptions | None = None) -> Backend:
         head = self._nodes[0]
         assert head.address is not None, "connect comes after the nodes have started"
-        assert self._core_worker is None, "a driver at a time"
-        host = self._host = self._host or self._new_host()
-        arena = self._arena = Arena(os.dup(head.arena_fd), head.plan.store_bytes)
-        host.store = ArenaAccess(arena)
         assert head.gcs is not None
-        core_worker = CoreWorker.driver(host, head.address, head.gcs, options or self.options)
-        self._core_worker = core_worker
-        core_worker.session_name = session_name(self._session)
-        core_worker.session_dir = str(self._folder)
-        core_worker.session_logs = SessionLogs(str(self._folder))
-        core_worker.values.before_pickling = self._modules.look
-        roles = list(core_worker.process.roles)
-        if self.options.journal is not None and self._keeping is None:
-            roles.append(JournalKeeper(self.options.journal))
-        process = Process(roles)
-        host.attach(process)
-        host.raylet = head.address
-        host.catch_interrupts()
-        host.pump.start()
-        with host.lock:
-            process.start()
-        core_worker.join(_JOIN_NS)
-        set_current(core_worker)
+        assert self._seat is None, "a driver at a time"
+        host = self._host = self._host or self._new_host()
+        node = Node(
+            self._session,
+            head.address,
+            head.gcs,
+            head.arena_fd,
+            head.plan.store_bytes,
+            self._folder,
+        )
+        seat = self._seat = Seat(host, node, options or self.options)
+        journal = self.options.journal if self._keeping is None else None
+        keeper = [JournalKeeper(journal)] if journal is not None else []
+        core_worker = seat.take(self._modules.look, keeper)
         planned, self._planned = self._planned, ()
         self.arm(planned)
         return core_worker
 
     def disconnect(self) -> None:
-        core_worker, self._core_worker = self._core_worker, None
-        if core_worker is not None:
-            core_worker.leave()
-            set_current(None)
+        seat, self._seat = self._seat, None
         host, self._host = self._host, None
-        if host is not None:
-            host.close_after(_LEAVE_NS)
-        arena, self._arena = self._arena, None
-        if arena is not None:
-            arena.close()
+        if seat is not None:
+            seat.leave()
+        elif host is not None:
+            host.close_after(0)
 
     def stop(self) -> None:
         if self._stopped:
@@ -270,7 +241,7 @@ class ClusterWorld:
         for host in (self._host, self._keeping):
             if host is not None:
                 host.abandon()
-        if self._core_worker is not None:
+        if self._seat is not None:
             set_current(None)
 
     # --- inside -------------------------------------------------------------------------------
@@ -334,20 +305,4 @@ class ClusterWorld:
             process.ready()
 
     def _plan(self, index: int, node: NodeOptions, count: int) -> NodePlan:
-        memory = psutil.virtual_memory().available // count
-        store = node.object_store_memory or int(memory * _STORE_SHARE)
-        quantities = {
-            CPU: node.num_cpus,
-            GPU: node.num_gpus,
-            MEMORY: node.memory or max(0, memory - store),
-            **node.resources,
-        }
-        return NodePlan(
-            NodeId(os.urandom(UNIQUE_ID_BYTES)),
-            node.name or f"node-{index}",
-            fixed(quantities),
-            node.labels,
-            store,
-            self.options.log_to_driver,
-            self.options.isolation,
-        )
+        return plan_node(index, node, count, self.options.log_to_driver, self.options.isolation)

@@ -22,8 +22,11 @@ from raysim.spec.labels import check_labels
 DEFAULT_BACKEND = "cluster"
 SIMULATED = "sim"
 
-CANNOT_JOIN = (SIMULATED, DEFAULT_BACKEND)
-"""Backends on which a cluster of another process cannot be joined."""
+OWN = (SIMULATED, DEFAULT_BACKEND)
+"""Backends that run raysim's protocol: Ray's arguments are ours to read."""
+
+ADDRESS_VARIABLES = ("RAYSIM_ADDRESS", "RAY_ADDRESS")
+"""Name the cluster that a program joins which does not say where it runs."""
 
 SIMULATED_MEMORY_PER_CPU = 4 * 1024**3
 """Bytes of the resource `memory` a simulated node has for each CPU, when not given. Ours: what
@@ -61,6 +64,17 @@ KNOWN = (*IGNORED, *UNSUPPORTED, *JOB, *DRIVER, *ISOLATION, spilling.ARGUMENT, "
 def backend_name(given: str | None) -> str:
     """The command line's, the program's, env RAYSIM_BACKEND, or real processes."""
     return defaults.backend or given or os.environ.get("RAYSIM_BACKEND") or DEFAULT_BACKEND
+
+
+def address_of(backend: str, given: str | None) -> str | None:
+    """Of the cluster to join: the program's, else the environment's where real processes run. None: start one.
+
+    Ray joins the cluster that was started last on this machine, too, where nothing is said. Here that is `auto`.
+    """
+    if given in (None, "auto") and backend == DEFAULT_BACKEND:
+        found = (os.environ.get(variable) for variable in ADDRESS_VARIABLES)
+        given = next((address for address in found if address), given)
+    return None if given == "local" else given
 
 
 def check_rest(rest: Mapping[str, Any]) -> None:

@@ -9,8 +9,10 @@ from typing import Any
 
 from raysim.api.defaults import defaults
 from raysim.api.init_options import (
-    CANNOT_JOIN,
     IGNORED,
+    OWN,
+    SIMULATED,
+    address_of,
     backend_name,
     check_rest,
     init_options,
@@ -107,6 +109,10 @@ def init(
 ) -> RayContext:
     """Start a cluster and connect to it, or connect to one that runs. Ray: `ray.init`.
 
+    `address`: `host:port` of a cluster that `raysim start` has started and that has a node on this machine, or `auto`
+    for the one started last; also env RAYSIM_ADDRESS or RAY_ADDRESS. `local`: none of these. Several programs may be
+    in one cluster at once, each a job of its own.
+
     Ray's arguments describe the head node (CPUs: this machine's; sizes in bytes). raysim's own:
     `backend` (`cluster` for real processes, `sim`; default: env RAYSIM_BACKEND, else `cluster`),
     `nodes` (a number of nodes like the head, or a list of them, the head first), `seed` and
@@ -122,20 +128,20 @@ def init(
     if current() is not None:
         return _again(ignore_reinit_error)
     name = backend_name(backend)
-    joined = None if address == "local" else address
+    joined = address_of(name, address)
     found = None if joined is None else _find(joined)
     if found is not None:
         name = found.world.name
-        _refuse_described({"seed": seed, "journal": journal, "world": world})
-    elif joined is not None and name in CANNOT_JOIN:
+    elif joined is not None and name == SIMULATED:
         raise ConnectionError(
             f"Could not find a cluster at address {joined!r} in this process. "
-            "Leave the address out to start one; joining the cluster of another process is not "
-            "supported by raysim yet."
+            "Leave the address out to start one: a simulated cluster is part of its program."
         )
+    if found is not None or (joined is not None and name in OWN):
+        _refuse_described({"seed": seed, "journal": journal, "world": world})
     given = job_arguments(rest, runtime_env, namespace)
     job, packages, world = _job_env(name, given.runtime_env, world)
-    own = name in CANNOT_JOIN
+    own = name in OWN
     configure_driver(rest, given.settings.logging if own else None)
     if own:
         job = with_job(job, given.settings)
@@ -177,7 +183,7 @@ def init(
         journal=journal,
         world=world,
         system_config=_system_config,
-        address=joined if name in CANNOT_JOIN else address,
+        address=joined if own else address,
         runtime_env=job,
     )
     joins = found.world if found is not None else load(name)(options)
@@ -200,7 +206,7 @@ def _job_env(
         return "", {}, world
     if not isinstance(given, Mapping):
         raise TypeError(f"runtime_env must be dict or RuntimeEnv, but got: {type(given)}")
-    if backend not in CANNOT_JOIN:
+    if backend not in OWN:
         return "", {}, {"runtime_env": given, **(world or {})}
     return *job_env(given), world
 

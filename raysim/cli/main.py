@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 import click
 
 import raysim
+from raysim.cli.nodes import start, status, stop
 from raysim.cli.request import SIMULATOR, Request
 
 INTERRUPTED: Final = 130
@@ -46,6 +47,10 @@ def run_command(args: list[str]) -> int:
 @click.version_option(raysim.__version__, message="raysim %(version)s")
 def cli() -> None:
     """Run Ray Core programs, workflows and scenarios: simulated, or on real processes."""
+
+
+for _command in (start, stop, status):
+    cli.add_command(_command)
 
 
 def _what_to_run(command: _Command) -> _Command:

@@ -121,8 +121,10 @@ def test_command_line_wins_over_the_program(worlds):
             ValueError,
             "not both",
         ),
-        ({"address": "10.0.0.1:6379"}, ConnectionError, "10.0.0.1:6379"),
-        ({"address": "auto"}, ConnectionError, "auto"),
+        ({"address": "10.0.0.1:6379", "backend": "sim"}, ConnectionError, "10.0.0.1:6379"),
+        ({"address": "auto", "backend": "sim"}, ConnectionError, "auto"),
+        ({"address": "10.0.0.1:6379", "num_cpus": 1}, ValueError, "num_cpus cannot be given"),
+        ({"address": "auto", "seed": 1}, ValueError, "seed cannot be given"),
     ],
 )
 def test_what_init_refuses_starts_nothing(worlds, arguments, error, text):
@@ -130,6 +132,34 @@ def test_what_init_refuses_starts_nothing(worlds, arguments, error, text):
         raysim.init(**arguments)
     assert worlds == []
     assert not raysim.is_initialized()
+
+
+@pytest.mark.parametrize(
+    ("given", "environment", "joined"),
+    [
+        (None, {}, None),
+        ("10.0.0.1:6379", {"RAY_ADDRESS": "h:1"}, "10.0.0.1:6379"),
+        ("auto", {}, "auto"),
+        (None, {"RAY_ADDRESS": "h:1"}, "h:1"),
+        ("auto", {"RAY_ADDRESS": "h:1"}, "h:1"),
+        (None, {"RAYSIM_ADDRESS": "h:2", "RAY_ADDRESS": "h:1"}, "h:2"),
+        ("local", {"RAYSIM_ADDRESS": "h:2"}, None),
+        (None, {"RAYSIM_ADDRESS": "local"}, None),
+    ],
+)
+def test_a_cluster_is_joined_by_argument_or_environment(
+    worlds, monkeypatch, given, environment, joined
+):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    raysim.init(given)
+    assert worlds[0].options.address == joined
+
+
+def test_a_simulated_program_does_not_heed_the_environment(worlds, monkeypatch):
+    monkeypatch.setenv("RAYSIM_ADDRESS", "h:1")
+    raysim.init(backend="sim")
+    assert worlds[0].options.address is None
 
 
 def test_arguments_without_effect_here_are_taken(worlds):

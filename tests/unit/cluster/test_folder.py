@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from raysim_cluster.world import _temporary_folder
+from raysim_cluster.disk import temporary_folder
 
 
 def test_choosing_the_folder_writes_nothing(
@@ -13,5 +13,5 @@ def test_choosing_the_folder_writes_nothing(
     """A driver that is killed at that moment must leave nothing; `tempfile` tries a folder with a file."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     before = tmp_path.stat().st_mtime_ns
-    assert _temporary_folder() == tmp_path
+    assert temporary_folder() == tmp_path
     assert tmp_path.stat().st_mtime_ns == before

@@ -1,0 +1,187 @@
+"""A node that outlives its drivers, as the process holds it that was asked for it. Never daemonizes itself."""
+
+import contextlib
+import ipaddress
+import os
+import platform
+import select
+import shutil
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+import raysim
+from raysim.services import ServiceOptions
+from raysim_cluster.auth_token import existing_token, find_or_make_token
+from raysim_cluster.control import NodeHere
+from raysim_cluster.disk import make_folders, remove_folders, temporary_folder
+from raysim_cluster.door import Door, doors
+from raysim_cluster.found import ClusterFound
+from raysim_cluster.joining import find_cluster
+from raysim_cluster.launch import NodeProcess
+from raysim_cluster.linux import watch_process
+from raysim_cluster.plans import plan_node
+from raysim_cluster.transport import Session
+
+_POLL_S: Final = 0.2
+"""Between two looks at a node's process where the kernel cannot tell of its end."""
+
+
+class NodeService:
+    """Implements `raysim.services.Service`."""
+
+    def __init__(self, options: ServiceOptions) -> None:
+        host = _checked_host(options)
+        joined: ClusterFound | None = None
+        if options.address is None:
+            _check_port(host, options.port)
+            token, self.token_file = find_or_make_token()
+            session = Session(os.urandom(8).hex(), token, host)
+        else:
+            token, self.token_file = existing_token(), ""
+            joined = find_cluster(options.address, token)
+            session = Session(joined.session_id, token, host)
+        self._config = options.config if joined is None else joined.config
+        self._seed = 0 if joined is None else joined.seed
+        self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        plan = plan_node(0, options.node, 1, log_to_driver=False)
+        plan.name = options.node.name or f"{socket.gethostname()}-{plan.node_id.hex()[:6]}"
+        self.node_id = plan.node_id.hex()
+        # Nodes of one cluster may share a machine.
+        suffix = "" if joined is None else f"-{self.node_id[:12]}"
+        self.folder = str(temporary_folder() / f"raysim-{session.session_id}{suffix}")
+        self._spill_folders = make_folders(self._config.object_spilling_directories)
+        self._door: Door | None = None
+        self._node = NodeProcess(session, plan, Path(self.folder))
+        try:
+            self._begin(session, options, joined)
+        except BaseException:
+            self._close()
+            raise
+
+    def _begin(
+        self, session: Session, options: ServiceOptions, joined: ClusterFound | None
+    ) -> None:
+        node = self._node
+        head = None if joined is None else joined.gcs
+        node.start(head, self._config, self._seed, None, True, options.port)
+        address = node.ready()
+        assert node.gcs is not None
+        self.address = node.gcs.endpoint
+        here = NodeHere(
+            session,
+            node.plan.node_id,
+            address,
+            node.gcs,
+            self._config,
+            self._seed,
+            node.plan.store_bytes,
+            self.folder,
+            list(sys.path),
+            raysim.__version__,
+            platform.python_version(),
+        )
+        self._door = Door(here, node.arena_fd, joined is None)
+
+    def run(self) -> str | None:
+        assert self._door is not None
+        pidfd = watch_process(self._node.pid)
+        poll = select.poll()
+        for watched in (self._bell, self._door.fileno(), *(() if pidfd is None else (pidfd,))):
+            poll.register(watched, select.POLLIN)
+        why: str | None = None
+        ended = False
+        while not ended:
+            for fd, _ in poll.poll(None if pidfd is not None else _POLL_S * 1000):
+                if fd == self._door.fileno():
+                    self._door.answer()
+                elif fd == self._bell:
+                    ended = True
+            if not ended and not self._node.alive():
+                ended = True
+                why = f"the process of its node ended: see {self.folder}"
+        if pidfd is not None:
+            os.close(pidfd)
+        self._close()
+        return why
+
+    def end(self) -> None:
+        os.eventfd_write(self._bell, 1)
+
+    def _close(self) -> None:
+        if self._door is not None:
+            self._door.close()
+        self._node.stop()
+        self._node.wait()
+        os.close(self._bell)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        remove_folders(self._spill_folders)
+
+
+def _checked_host(options: ServiceOptions) -> str:
+    try:
+        host = socket.gethostbyname(options.host)
+    except OSError as error:
+        raise ValueError(f"{options.host!r} is no address of this machine: {error}.") from error
+    if not ipaddress.ip_address(host).is_loopback and not options.plaintext:
+        raise ValueError(
+            f"{options.host} is reached from other machines, and what nodes say to each other is not encrypted. "
+            "Listen on 127.0.0.1, or, where nobody else is on that network, say --allow-plaintext."
+        )
+    return host
+
+
+def _check_port(host: str, port: int) -> None:
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind((host, port))
+        except OSError as error:
+            raise ValueError(
+                f"Port {port} of {host} cannot be had: {error.strerror}. If an earlier head has it, end that with "
+                "`raysim stop`; else name another with --port."
+            ) from error
+
+
+class NodeServices:
+    """Implements `raysim.services.Services`."""
+
+    def start(self, options: ServiceOptions) -> NodeService:
+        return NodeService(options)
+
+    def address(self) -> str | None:
+        found = doors()
+        return found[0].address if found else None
+
+    def stop(self, grace_s: float) -> int:
+        # Nodes that have joined before their heads, which would take them for lost.
+        found = sorted(doors(), key=lambda entry: entry.is_head)
+        for entry in found:
+            _end(entry.pid, grace_s)
+        doors()  # What was ended by force has left its file.
+        return len(found)
+
+
+def _end(pid: int, grace_s: float) -> None:
+    """Its door has just said that it is still this one's pid."""
+    pidfd = watch_process(pid)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+        if not _has_ended(pid, pidfd, grace_s):
+            os.kill(pid, signal.SIGKILL)
+            _has_ended(pid, pidfd, grace_s)
+    if pidfd is not None:
+        os.close(pidfd)
+
+
+def _has_ended(pid: int, pidfd: int | None, seconds: float) -> bool:
+    if pidfd is not None:
+        return bool(select.select([pidfd], (), (), seconds)[0])
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        os.kill(pid, 0)  # Raises once it is gone.
+        time.sleep(_POLL_S)
+    return False

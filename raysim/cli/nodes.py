@@ -1,0 +1,117 @@
+"""`raysim start`, `stop` and `status`: clusters that outlive a program, by hand. Never what a node does.
+
+Exit codes: 0 well; 1 no such cluster, or its node ended; 2 bad input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+import click
+
+DEFAULT_PORT: Final = 6379
+"""Of a head. Ray: `ray start --port`."""
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def _what_it_has(command: _Command) -> _Command:
+    """The options that say what a node offers. Ray's names."""
+    number = click.FloatRange(min=0)
+    for add in reversed(
+        [
+            click.option("--num-cpus", type=number, metavar="N", help="Default: this machine's."),
+            click.option("--num-gpus", type=number, metavar="N", help="Default 0."),
+            click.option("--memory", metavar="SIZE", help="Of its tasks: 8GiB, or bytes."),
+            click.option(
+                "--object-store-memory", metavar="SIZE", help="Default: 30 % of what is free."
+            ),
+            click.option("--resources", metavar="JSON", help="Others: '{\"disk\": 2}'."),
+            click.option("--labels", metavar="K=V,...", help="Such as region=eu,kind=large."),
+            click.option("--node-name", metavar="NAME", help="Default: of the machine."),
+        ]
+    ):
+        command = add(command)
+    return command
+
+
+@click.command()
+@click.option("--head", is_flag=True, help="Start a new cluster: this is its first node.")
+@click.option("--address", metavar="HOST:PORT", help="Join the cluster of this head.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    metavar="N",
+    help=f"Of the head. Default {DEFAULT_PORT}; 0: any.",
+)
+@click.option(
+    "--node-ip-address",
+    "host",
+    default="127.0.0.1",
+    show_default=True,
+    metavar="HOST",
+    help="Where this node listens.",
+)
+@click.option(
+    "--allow-plaintext",
+    "plaintext",
+    is_flag=True,
+    help="Listen beyond this machine, though nothing is encrypted yet.",
+)
+@_what_it_has
+@click.option("--system-config", metavar="JSON", help="Of a head: fields of raysim.config.Config.")
+@click.option("--block", is_flag=True, help="Stay until the node ends; Ctrl-C ends it.")
+def start(**asked: Any) -> int:
+    """Start a node on this machine that goes on when programs end: a head, or one that joins.
+
+    \b
+    raysim start --head
+    raysim start --address 127.0.0.1:6379 --num-cpus 4 --block
+
+    Programs join with init(address="auto"), init(address="HOST:PORT") or RAYSIM_ADDRESS. The token is in
+    RAYSIM_AUTH_TOKEN, in the file that RAYSIM_AUTH_TOKEN_PATH names, or in ~/.raysim/auth_token, which a head makes
+    (Ray's RAY_AUTH_TOKEN, RAY_AUTH_TOKEN_PATH and ~/.ray/auth_token are read, too).
+    """
+    from raysim.cli.start import start_command
+
+    return start_command(asked)
+
+
+@click.command()
+@click.option(
+    "--grace-period",
+    "grace_s",
+    type=click.FloatRange(min=0),
+    default=10.0,
+    show_default=True,
+    metavar="S",
+    help="Seconds until a node that does not end is killed.",
+)
+@click.option("--force", "-f", is_flag=True, help="Kill them at once.")
+def stop(grace_s: float, force: bool) -> int:
+    """End all nodes of yours that `raysim start` has started on this machine.
+
+    \b
+    raysim stop
+    """
+    from raysim.cli.start import stop_command
+
+    return stop_command(0.0 if force else grace_s)
+
+
+@click.command()
+@click.option(
+    "--address", default="auto", show_default=True, metavar="HOST:PORT", help="Of the cluster."
+)
+@click.option("--json", "as_json", is_flag=True, help="As one line of JSON.")
+def status(address: str, as_json: bool) -> int:
+    """Show the nodes of a cluster, what is used of their resources, and what waits for some.
+
+    \b
+    raysim status
+    raysim status --address 127.0.0.1:6379
+    """
+    from raysim.cli.status import status_command
+
+    return status_command(address, as_json)

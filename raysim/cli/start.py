@@ -1,0 +1,176 @@
+"""Starts and stops nodes that outlive a program. Never asks a cluster anything: see status."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from raysim.api.init_options import DEFAULT_BACKEND, config_of, node_options
+from raysim.cli.nodes import DEFAULT_PORT
+from raysim.exceptions import AuthenticationError
+from raysim.services import Service, ServiceOptions, load_services
+from raysim.spec.labels import check_labels
+from raysim.spec.units import parse_size
+
+
+def start_command(asked: Mapping[str, Any]) -> int:
+    options = _options(asked)
+    return _serve(options, -1) if asked["block"] else _in_background(asked)
+
+
+def stop_command(grace_s: float) -> int:
+    count = load_services(DEFAULT_BACKEND).stop(grace_s)
+    click.echo(
+        f"Ended {count} node{'s'[: count != 1]}." if count else "No nodes of yours run here."
+    )
+    return 0
+
+
+def _in_background(asked: Mapping[str, Any]) -> int:
+    """The same in a process and a session of its own; until that says that it runs, or why not."""
+    ours, theirs = os.pipe()
+    process = subprocess.Popen(
+        [sys.executable, "-m", __name__, str(theirs), json.dumps(asked)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        pass_fds=[theirs],
+        start_new_session=True,
+    )
+    os.close(theirs)
+    with open(ours, encoding="utf-8") as report:
+        said = report.read()
+    if not said:
+        click.echo(f"The node ended with code {process.wait()} before it ran.", err=True)
+        return 1
+    code, text = json.loads(said)
+    click.echo(text, err=code != 0)
+    return int(code)
+
+
+def _serve(options: ServiceOptions, report_fd: int) -> int:
+    """`report_fd`: where whoever waits for us is told; -1: on our own output."""
+    if report_fd >= 0:
+        os.set_inheritable(report_fd, False)
+    try:
+        service = load_services(DEFAULT_BACKEND).start(options)
+    except (ValueError, ConnectionError, AuthenticationError, RuntimeError) as error:
+        code = 2 if isinstance(error, ValueError) else 1
+        _report(report_fd, code, str(error))
+        return code
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda *_: service.end())
+    _report(report_fd, 0, _said(options, service))
+    why = service.run()
+    if why is None:
+        return 0
+    click.echo(f"The node has ended: {why}.", err=True)
+    return 1
+
+
+def _report(report_fd: int, code: int, text: str) -> None:
+    if report_fd < 0:
+        click.echo(text, err=code != 0)
+        return
+    with open(report_fd, "w", encoding="utf-8") as report:
+        json.dump([code, text], report)
+
+
+def _said(options: ServiceOptions, service: Service) -> str:
+    if options.address is not None:
+        return f"Node {service.node_id[:12]} has joined the cluster at {service.address}. Logs: {service.folder}"
+    token = f"the file {service.token_file}" if service.token_file else "the environment"
+    return (
+        f"The cluster runs at {service.address}. Logs: {service.folder}\n"
+        f"Join another node (the token is in {token}):\n"
+        f"  raysim start --address {service.address}\n"
+        "Join from a program:\n"
+        f'  raysim.init(address="{service.address}")\n'
+        "End it:\n"
+        "  raysim stop"
+    )
+
+
+def _options(asked: Mapping[str, Any]) -> ServiceOptions:
+    """Raises click.UsageError for what does not fit together."""
+    head, address = asked["head"], asked["address"]
+    if head == (address is not None):
+        raise click.UsageError(
+            "Give --head to start a cluster, or --address HOST:PORT to join one."
+        )
+    if not head and (asked["port"] is not None or asked["system_config"] is not None):
+        raise click.UsageError(
+            "--port and --system-config are the head's: leave them out with --address."
+        )
+    try:
+        node = node_options(
+            DEFAULT_BACKEND,
+            num_cpus=asked["num_cpus"],
+            num_gpus=asked["num_gpus"],
+            memory=_size(asked["memory"]),
+            resources=_resources(asked["resources"]),
+            labels=_labels(asked["labels"]),
+            object_store_memory=_size(asked["object_store_memory"]),
+            name=asked["node_name"] or "",
+        )
+        config = config_of(_json("--system-config", asked["system_config"]))
+    except (ValueError, TypeError) as error:
+        raise click.UsageError(str(error)) from error
+    return ServiceOptions(
+        node=node,
+        address=address,
+        host=asked["host"],
+        port=DEFAULT_PORT if asked["port"] is None else asked["port"],
+        plaintext=asked["plaintext"],
+        config=config,
+    )
+
+
+def _size(text: str | None) -> int | None:
+    return None if text is None else parse_size(text)
+
+
+def _resources(text: str | None) -> dict[str, float]:
+    found = _json("--resources", text) or {}
+    for name, quantity in found.items():
+        if isinstance(quantity, bool) or not isinstance(quantity, int | float):
+            raise ValueError(f"--resources: {name} is {quantity!r}, and no number")
+    return found
+
+
+def _labels(text: str | None) -> dict[str, str]:
+    """As `k=v,k=v`, or JSON."""
+    if not text:
+        return {}
+    if text.lstrip().startswith("{"):
+        labels = _json("--labels", text) or {}
+    else:
+        pairs = [pair.partition("=") for pair in text.split(",")]
+        if any(not sign for _, sign, _ in pairs):
+            raise ValueError(f"--labels: {text!r} is not written as key=value,key=value")
+        labels = {key.strip(): value.strip() for key, _, value in pairs}
+    check_labels(labels)
+    return labels
+
+
+def _json(option: str, text: str | None) -> dict[str, Any] | None:
+    if text is None:
+        return None
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{option}: {text!r} is no JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise ValueError(f'{option}: {text!r} is no JSON object, such as {{"a": 1}}')
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(_serve(_options(json.loads(sys.argv[2])), int(sys.argv[1])))
