@@ -7,13 +7,13 @@ its cluster has to know. All this is one question: who asks it blocks.
 import os
 import platform
 import socket
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
 import raysim
 from raysim.config import Config
 from raysim.protocol.messages import Message
-from raysim.protocol.process import Handler
+from raysim.protocol.process import Handlers
 from raysim.spec.address import Address
 from raysim.spec.ids import UNIQUE_ID_BYTES, NodeId, WorkerId
 from raysim_cluster import handshake
@@ -42,9 +42,9 @@ class Gate:
             raysim.__version__, platform.python_version(), session_id, gcs, config, seed
         )
 
-    def handlers(self) -> Mapping[type[Message], Handler]:
-        answer: Callable[[Address, Any], None] = self._answer
-        return {AskCluster: answer}
+    @staticmethod
+    def handlers() -> Handlers["Gate"]:
+        return {AskCluster: lambda gate: gate._answer}
 
     def start(self) -> None:
         """Others begin."""
