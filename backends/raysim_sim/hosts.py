@@ -164,10 +164,10 @@ class SimHost:
                 event.action = None
         self._held.clear()
 
-    def let_go(self) -> None:
+    def let_go(self, takes_apart: bool) -> None:
         """The world is over: lead to nothing of it any more."""
         process = self.__dict__.get("process")
-        if process is not None:
+        if takes_apart and process is not None:
             take_apart(process.roles)
         for name in _LEADS_ON:
             self.__dict__.pop(name, None)

@@ -114,11 +114,11 @@ class Network:
         self._hosts[host.address.worker_id] = host
         self._all.append(host)
 
-    def forget_all(self) -> None:
+    def forget_all(self, takes_apart: bool) -> None:
         """The world is over. Roles keep timers, which the garbage collector does not see into, and these their
         hosts: unless hosts let go of all that they lead to, no world would ever be given back."""
         for host in self._all:
-            host.let_go()
+            host.let_go(takes_apart)
         self._all.clear()
         self._hosts.clear()
         self._disturbance = None

@@ -151,7 +151,7 @@ class SimWorld:
             self.clock.clear()
             self._late = None  # Not seen into by the collector, and it leads to the clock.
             self.journal.messages = self.network.sent
-            self.network.forget_all()
+            self.network.forget_all(takes_apart=not self._collects)
             self._time.restore()
             self._loops.restore()
             if suspended is not None:

@@ -102,7 +102,17 @@ def test_a_driver_whose_node_is_gone_is_told_and_may_start_another_cluster(init,
     assert ray.get(ray.put(2)) == 2
 
 
-def test_the_parts_of_roles_go_without_the_collector(init):
+@pytest.fixture
+def without_collector():
+    """As in a hunt."""
+    was_on = gc.isenabled()
+    gc.disable()
+    yield
+    if was_on:
+        gc.enable()
+
+
+def test_the_parts_of_roles_go_without_the_collector(without_collector, init):
     """To find the circles that they are in took it 5 % of a campaign's time."""
     init(nodes=3)
     ray.get([work.remote(0.1) for _ in range(8)])
@@ -111,17 +121,11 @@ def test_the_parts_of_roles_go_without_the_collector(init):
     assert len(owners) > 3
     parts = [weakref.ref(owner.objects) for owner in owners]
     parts += [weakref.ref(node.raylet.store) for node in nodes]
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        ray.shutdown()
-        assert [part() for part in parts] == [None] * len(parts)
-    finally:
-        if was_on:
-            gc.enable()
+    ray.shutdown()
+    assert [part() for part in parts] == [None] * len(parts)
 
 
-def test_what_a_program_holds_of_a_world_that_is_over_can_be_let_go(init):
+def test_what_a_program_holds_of_a_world_that_is_over_can_be_let_go(without_collector, init):
     init(nodes=2)
 
     @ray.remote
