@@ -1,7 +1,6 @@
 """`get`, `put`, `wait`, `cancel`: values behind references. Never how they travel."""
 
 from collections.abc import Sequence
-from operator import attrgetter
 from typing import Any, overload
 
 from raysim.api.binding import GraphRef
@@ -12,7 +11,6 @@ from raysim.runtime.object_ref_generator import ObjectRefGenerator
 from raysim.spec.ids import ACTOR_ID_BYTES, JOB_ID_BYTES, ObjectId, actor_of_task, task_of_object
 
 _REFS_ONLY = {ObjectRef}
-_id_of = attrgetter("_id")
 _NO_ACTOR = b"\xff" * (ACTOR_ID_BYTES - JOB_ID_BYTES)
 
 
@@ -108,7 +106,7 @@ def wait(
     if not given:
         return [], []
     # The bytes, which know their hash: the loop over what is left calls this a thousand times for a thousand.
-    unique = set(map(_id_of, given)) if kinds == _REFS_ONLY else set(given)
+    unique = {ref._id for ref in given} if kinds == _REFS_ONLY else set(given)
     if len(unique) != len(given):
         raise ValueError("wait() requires a list of unique references.")
     if num_returns <= 0:

@@ -11,7 +11,7 @@ from raysim.exceptions import OufOfBandObjectRefSerializationException
 from raysim.protocol.messages import ContainedRef
 from raysim.runtime.current import current
 from raysim.spec.address import NOWHERE, Address
-from raysim.spec.ids import OBJECT_ID_BYTES, NodeId, ObjectId, WorkerId, task_of_object
+from raysim.spec.ids import OBJECT_ID_BYTES, ObjectId, task_of_object
 from raysim.spec.unique_ids import JobID, RandomID, TaskID, checked
 
 if TYPE_CHECKING:
@@ -148,8 +148,7 @@ class ObjectRef(RandomID):
         elif self._worker is not None:
             # Pickled by somebody else's pickler: nobody can know how long it is needed (Ray pins it).
             self._worker.pin_for_ever(self)
-        owner = self._owner
-        return _rebuild, (self._id, owner.node_id, owner.worker_id, owner.endpoint)
+        return _rebuild, (self._id, self._owner)
 
     def __del__(self) -> None:
         worker = self._worker
@@ -165,23 +164,28 @@ ObjectID = ObjectRef
 """Ray's older name."""
 
 
-_owners: dict[WorkerId, Address] = {}
-"""Of references that came here: a value may hold ten thousand of one owner."""
+_owners: dict[Address, Address] = {}
+"""Of references that came here: each address once, however many values name it."""
 
 _MOST_OWNERS = 1_000
+
+_latest = (NOWHERE, NOWHERE)
+"""The owner of the reference that was made here last, as it came and as it is kept: a value may hold ten thousand
+of one owner, which came with it once. A pair, as threads take turns here."""
 
 _new = object.__new__
 
 
-def _rebuild(object_id: ObjectId, node_id: NodeId, worker_id: WorkerId, endpoint: str) -> ObjectRef:
-    owner = _owners.get(worker_id)
-    if owner is None or owner.node_id != node_id or owner.endpoint != endpoint:
+def _rebuild(object_id: ObjectId, owner: Address) -> ObjectRef:
+    global _latest
+    latest = _latest
+    if latest[0] is not owner:
         if len(_owners) >= _MOST_OWNERS:
             _owners.clear()
-        owner = _owners[worker_id] = Address(node_id, worker_id, endpoint)
+        latest = _latest = owner, _owners.setdefault(owner, owner)
     ref: ObjectRef = _new(ObjectRef)  # As its constructor does.
     ref._id = object_id
-    ref._owner = owner
+    ref._owner = latest[1]
     ref._worker = None
     met = deserialised.get()
     if met is not None:

@@ -209,20 +209,24 @@ class ActorCalls:
     def on_done(self, worker: Address, done: TasksDone) -> None:
         if not self.records:
             return
+        actor: ActorClient | None = None
         for result in done.results:
-            record = self.records.get(result.task_id)
+            task_id = result.task_id
+            record = self.records.get(task_id)
             if record is None or not record.running or record.call.attempt != result.attempt:
                 continue
-            assert record.actor_id is not None
-            actor = self.clients.of(record.actor_id)
-            del actor.in_flight[result.task_id]
+            actor_id = record.actor_id
+            if actor is None or actor.actor_id != actor_id:
+                assert actor_id is not None
+                actor = self.clients.of(actor_id)
+            del actor.in_flight[task_id]
             record.running = False
             value = plain_value(result)
             if value is None or record.retained or record.call.num_returns != 1:
                 self._result(actor, record, worker, done.raylet, result)
                 continue
             self._note_finished(actor, record, worker, result)
-            self._objects.set_returned(first_return(result.task_id), value)
+            self._objects.set_returned(first_return(task_id), value)
             self._forget(record, actor)
 
     def _note_finished(

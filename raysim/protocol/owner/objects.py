@@ -160,7 +160,7 @@ class ObjectTable:
             entry = entries.get(released.popleft())
             if entry is not None:
                 entry.local -= 1
-                if entry.local <= 0:
+                if not (entry.local or entry.held or entry.uses or entry.borrowed):
                     self.check(entry)
 
     def use(self, entry: Entry) -> None:
