@@ -185,7 +185,7 @@ class WorkerHost(UserHost):
             # User code has the main thread and cannot be waited for.
             self.last_words()
             os._exit(0)
-        super()._released()
+        self.pump.look()
 
     def last_words(self) -> None:
         self._spoken = True

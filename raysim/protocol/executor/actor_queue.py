@@ -176,8 +176,9 @@ class ActorQueue:
 
     def _serve(self, group: Group) -> None:
         """Start as many as may run, each the head of the line whose turn came first among those ready."""
-        while group.turns and group.running < group.limit:
-            line = group.turns.popleft()
+        turns, limit = group.turns, group.limit
+        while turns and group.running < limit:
+            line = turns.popleft()
             if not line.calls:
                 continue
             if not line.calls[0].ready:

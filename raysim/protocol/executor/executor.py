@@ -267,17 +267,18 @@ class Executor:
 
     def finished(self, task: RunnableTask, outcome: Outcome) -> None:
         """User code is done with this call: called by the host, under its lock."""
-        queued = self._running.pop(task.call.task_id, None)
-        assert queued is not None, f"{task.call.task_id.hex()} was not running"
-        assert queued.task is task, f"{task.call.task_id.hex()} ran twice"
+        call, template = task.call, task.template
+        queued = self._running.pop(call.task_id, None)
+        assert queued is not None, f"{call.task_id.hex()} was not running"
+        assert queued.task is task, f"{call.task_id.hex()} ran twice"
         if self._blocked and not self._running:
             self._end_block()
         if queued.pins:
             self._arguments.release(queued)
         if self._generators.running:
             outcome.items = self._generators.ended(task)
-        if task.template is not None and task.template.max_calls:
-            self._tasks.count_run(task.template)
+        if template is not None and template.max_calls:
+            self._tasks.count_run(template)
         if outcome.crashed:
             self._crash()
             return
@@ -285,7 +286,7 @@ class Executor:
         of_graph = bool(self._compiled.running) and self._compiled.runs(queued)
         if of_graph:
             self._compiled.finished(queued, outcome, self._host.now_ns() - task.start_ns)
-        elif task.actor is not None and task.call.method == CONSTRUCTOR:
+        elif template is None and call.method == CONSTRUCTOR:
             self._actor.started(task, outcome)
         elif queued.dropped:
             self._results.nobody_waits(outcome)

@@ -52,12 +52,12 @@ class Results:
             returns.append(Return(b"".join(value.parts), size, contained, is_error))
             carries = carries or bool(contained)
         result = _result(task, outcome, returns, end_ns)
-        self.under_way += 1
         if carries:
             self._hold_contained(task, outcome.returns)
         if not self._owner.objects.unacknowledged:
-            self._report(task.caller, result)
+            self._gather(task.caller, result)
             return True
+        self.under_way += 1
         late = False
 
         def report() -> None:
@@ -178,6 +178,9 @@ class Results:
 
     def _report(self, caller: Address, result: TaskResult) -> None:
         self.under_way -= 1
+        self._gather(caller, result)
+
+    def _gather(self, caller: Address, result: TaskResult) -> None:
         gathered = self._gathered.get(caller.worker_id)
         if gathered is None:
             if not self._gathered:
