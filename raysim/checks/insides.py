@@ -67,7 +67,7 @@ def places(raylet: Raylet) -> list[int]:
 
 def borrowers(owner: Owner, object_id: ObjectId) -> set[WorkerId]:
     """Those whose registration stands."""
-    epochs = owner.objects._borrowers._epochs.get(object_id, {})
+    epochs = owner.objects._borrowers.epochs.get(object_id, {})
     return {worker_id for worker_id, epoch in epochs.items() if epoch >= 0}
 
 

@@ -310,6 +310,8 @@ class Calls:
             self._owner.actor_calls.submit(
                 actor_id, call, nested, name, retries, parent, options.hidden
             )
+            if options.num_returns == 1 and not worker.kept:
+                return [ObjectRef(first_return(task_id), self._host.address, worker)]
             return self._returns(task_id, options.num_returns)
 
     def _check_pending(self, actor_id: ActorId, method: str, limit: int) -> None:

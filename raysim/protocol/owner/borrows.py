@@ -12,13 +12,13 @@ class Borrowers:
     """The owner's side. Epochs tell a late copy of an old registration from a new borrow."""
 
     def __init__(self) -> None:
-        self._epochs: dict[ObjectId, dict[WorkerId, int]] = {}
+        self.epochs: dict[ObjectId, dict[WorkerId, int]] = {}
         """Of each registration that stands; minus the epoch, minus 1, of one that ended."""
         self._of: dict[WorkerId, tuple[Address, dict[ObjectId, None]]] = {}
 
     def add(self, borrower: Address, borrow: BorrowEpoch) -> bool:
         """Whether the object has one borrower more."""
-        epochs = self._epochs.setdefault(borrow.object_id, {})
+        epochs = self.epochs.setdefault(borrow.object_id, {})
         known = epochs.get(borrower.worker_id)
         if known is not None and abs(known) - (known < 0) >= borrow.epoch:
             return False  # A late copy: that registration stands, or has ended.
@@ -28,7 +28,7 @@ class Borrowers:
 
     def remove(self, borrower: Address, borrow: BorrowEpoch) -> bool:
         """Whether the object has one borrower less."""
-        epochs = self._epochs.setdefault(borrow.object_id, {})
+        epochs = self.epochs.setdefault(borrow.object_id, {})
         known = epochs.get(borrower.worker_id)
         if known is not None and abs(known) - (known < 0) > borrow.epoch:
             return False  # A later borrow took its place.
@@ -40,13 +40,9 @@ class Borrowers:
     def _index(self, borrower: Address, object_id: ObjectId) -> None:
         self._of.setdefault(borrower.worker_id, (borrower, {}))[1][object_id] = None
 
-    def __bool__(self) -> bool:
-        """Whether anybody borrows, or has borrowed, an object that is there."""
-        return bool(self._epochs)
-
     def forget(self, object_id: ObjectId) -> None:
         """The object is gone."""
-        for worker_id in self._epochs.pop(object_id, ()):
+        for worker_id in self.epochs.pop(object_id, ()):
             objects = self._of[worker_id][1]
             del objects[object_id]
             if not objects:
@@ -58,10 +54,10 @@ class Borrowers:
         return [object_id for object_id in objects if self._end(object_id, worker_id)]
 
     def _end(self, object_id: ObjectId, worker_id: WorkerId) -> bool:
-        epochs = self._epochs[object_id]
+        epochs = self.epochs[object_id]
         epoch = epochs.pop(worker_id)
         if not epochs:
-            del self._epochs[object_id]
+            del self.epochs[object_id]
         return epoch >= 0
 
     def on_node(self, node_id: NodeId) -> list[Address]:

@@ -160,8 +160,12 @@ class ObjectTable:
             entry = entries.get(released.popleft())
             if entry is not None:
                 entry.local -= 1
-                if not (entry.local or entry.held or entry.uses or entry.borrowed):
-                    self.check(entry)
+                if entry.local or entry.held or entry.uses or entry.borrowed:
+                    continue
+                if entry.owner is None:
+                    self._free_owned(entry)
+                else:
+                    self._forget_borrowed(entry)
 
     def use(self, entry: Entry) -> None:
         entry.uses += 1
@@ -278,7 +282,7 @@ class ObjectTable:
     def _gone(self, entry: Entry) -> None:
         """The entry was taken out: so is all that was noted for it."""
         object_id = entry.object_id
-        if self._borrowers:
+        if self._borrowers.epochs:
             self._borrowers.forget(object_id)
         if self._waiting:
             self._waiting.pop(object_id, None)  # Of a wait that was given up.
@@ -314,7 +318,10 @@ class ObjectTable:
         entry.payload = payload
         entry.size = len(payload)
         entry.is_error = False
-        self._set_ready(entry, INLINE)
+        if self._expected or self._waiting or self._resolvers:
+            self._set_ready(entry, INLINE)
+        else:
+            entry.state = INLINE
         if not entry.local:
             self.check(entry)
 

@@ -233,7 +233,7 @@ def test_an_object_that_is_freed_while_it_is_borrowed(cluster):
     entry = driver(cluster).owner.objects.entries.pop(borrowed.object_id)
     assert names(objects.none_freed_early, cluster) == {"object-freed-early"}
     driver(cluster).owner.objects.entries[borrowed.object_id] = entry
-    driver(cluster).owner.objects._borrowers._epochs.pop(borrowed.object_id)
+    driver(cluster).owner.objects._borrowers.epochs.pop(borrowed.object_id)
     assert names(objects.none_freed_early, cluster) == {"object-borrow-unknown"}
 
 

@@ -258,7 +258,7 @@ def test_nothing_is_noted_of_borrowers_of_freed_objects(rig):
         remove(rig, OTHER, object_id, epoch)
         rig.drop(object_id)
     borrowers = rig.objects._borrowers
-    assert (borrowers._epochs, borrowers._of) == ({}, {})
+    assert (borrowers.epochs, borrowers._of) == ({}, {})
 
 
 # Resolving, at the owner.
