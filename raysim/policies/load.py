@@ -8,9 +8,10 @@ now, as long as there are any, since a raylet sends a request on that cannot sta
 from collections.abc import Mapping
 from random import Random
 
+from raysim.policies.ranking import Rankings
 from raysim.policies.scores import best_with_room, drawn, used, with_room
 from raysim.spec.ids import NodeId
-from raysim.spec.node import NodeView
+from raysim.spec.node import NodeView, has_room
 from raysim.spec.resources import GPU, UNITS, Resources
 
 
@@ -50,11 +51,21 @@ class RandomNode:
 
     name = "random"
 
+    def __init__(self) -> None:
+        self._rankings = Rankings(lambda need, view: 0)
+        """All alike: only who has room."""
+
     def pick(
         self, need: Resources, nodes: Mapping[NodeId, NodeView], local: NodeId, rng: Random
     ) -> NodeId | None:
-        candidates = with_room(need, nodes)
-        return rng.choice(candidates) if candidates else None
+        others = self._rankings.others(need, nodes, local)
+        here = nodes.get(local)
+        own = here is not None and has_room(need, here)
+        if not others and not own:
+            able = with_room(need, nodes)
+            return rng.choice(able) if able else None
+        drawn = rng.randrange(len(others) + own)
+        return others[drawn][2] if drawn < len(others) else local
 
     def pick_gpus(self, need: Resources, view: NodeView, rng: Random) -> tuple[int, ...]:
         units = need.get(GPU, 0)

@@ -12,6 +12,7 @@ from raysim.faults import plan_faults
 from raysim.policies import create
 from raysim.scenario.document import Path
 from raysim.scenario.model import Cluster, Scenario
+from raysim.scenario.replay import Replay
 from raysim.scenario.workflow import Workflow
 from raysim.spec.units import NANOSECONDS
 
@@ -39,6 +40,7 @@ def misfits(scenario: Scenario, workflow: Workflow | None) -> Iterator[tuple[Pat
     groups = scenario.cluster.node_groups()
     if workflow is not None:
         yield from ((("cluster",), what) for what in _too_large(workflow, scenario.cluster))
+        yield from ((("cluster",), what) for what in _without_model(workflow, scenario.cluster))
     for index, fault in enumerate(scenario.faults):
         try:
             plan_faults(
@@ -68,3 +70,15 @@ def _too_large(workflow: Workflow, cluster: Cluster) -> Iterator[str]:
         )
         yield f"task {task!r} needs {shown}, and no node has them together; add such a node"
         return
+
+
+def _without_model(workflow: Workflow, cluster: Cluster) -> Iterator[str]:
+    """The first task that names models of GPUs of which no node has one."""
+    if not isinstance(workflow, Replay):
+        return
+    models = {group.gpu_model for group in cluster.groups()}
+    for task in workflow.traced:
+        if task.gpu_models and models.isdisjoint(task.gpu_models):
+            named = " or ".join(task.gpu_models)
+            yield f"task {task.id!r} needs GPUs of the model {named}, which no node has; give some nodes a `gpu_model`"
+            return

@@ -14,6 +14,7 @@ from raysim.scenario.document import Document
 from raysim.scenario.document import Path as DocumentPath
 from raysim.scenario.fitting import expected_makespan_ns, misfits
 from raysim.scenario.including import document_of
+from raysim.scenario.machines import beside, with_machines
 from raysim.scenario.model import (
     ProgramWorkload,
     Scenario,
@@ -190,6 +191,7 @@ def _experiment(case: Case, file: Path) -> Experiment:
     policy = located(scenario.policy, Path(document.file_of(("policy",))).parent)
     if policy != scenario.policy:
         scenario = scenario.model_copy(update={"policy": policy})
+    scenario = with_machines(scenario, document)
     workflow, program = _open_workload(scenario, document)
     problems = [document.problem(at, what) for at, what in misfits(scenario, workflow)]
     if problems:
@@ -217,25 +219,17 @@ def _check_policy_file(policy: str, document: Document) -> None:
     """Raises ScenarioError where a policy of one's own is in a file that is not there."""
     name, colon, _ = policy.partition(":")
     at: DocumentPath = ("policy",)
-    beside = Path(document.file_of(at))
-    if colon and name.endswith(".py") and not (beside.parent / name).is_file():
+    here = Path(document.file_of(at))
+    if colon and name.endswith(".py") and not (here.parent / name).is_file():
         what = f"there is no file {name!r} beside this one"
-        raise ScenarioError([document.problem(at, what, nearest_beside(beside, name))])
+        raise ScenarioError([document.problem(at, what, nearest_beside(here, name))])
 
 
 def _open_workload(scenario: Scenario, document: Document) -> tuple[Workflow | None, Path | None]:
     workload = scenario.workload
     if isinstance(workload, TasksWorkload):
         return Bag(workload, scenario.seed), None
-    at: DocumentPath = ("workload", "file")
-    beside = Path(document.file_of(at))
-    inner = beside.parent / workload.file
-    if inner.is_dir():
-        what = f"{workload.file!r} is a folder, not a file"
-        raise ScenarioError([document.problem(at, what)])
-    if not inner.is_file():
-        what = f"there is no file {workload.file!r} beside this one"
-        raise ScenarioError([document.problem(at, what, nearest_beside(beside, workload.file))])
+    inner = beside(workload.file, document, ("workload", "file"))
     if isinstance(workload, WorkflowWorkload):
         return load_wfformat(inner), None
     if isinstance(workload, TraceWorkload):

@@ -58,6 +58,8 @@ class NodeGroup(Part):
     count: NodeCount = 1
     cpus: Amount = 4
     gpus: Amount = 0
+    gpu_model: str = ""
+    """Of its GPUs, for tasks of a trace that name models."""
     memory: Size = 0
     """Of each node, for tasks that ask for some; 0: nobody counts it."""
     resources: dict[str, Amount] = Field(default={})
@@ -70,6 +72,17 @@ class NodeGroup(Part):
     """Of each node, in whatever currency: the figure `cost` adds them up."""
 
 
+class MachineList(Part):
+    """Machines of a cluster, as a file has them."""
+
+    format: Literal["openb"]
+    """`openb`: Alibaba's nodes, with the models of their GPUs."""
+    file: str
+    """Beside the scenario file, or absolute."""
+    with_gpus: bool = False
+    """Only those that have GPUs."""
+
+
 class Cluster(Part):
     """The machines. The first node is the head: it holds the GCS, and the driver runs there."""
 
@@ -77,6 +90,8 @@ class Cluster(Part):
     """How many nodes, all alike; or a list of groups, in which case each group has its own cpus."""
     cpus: Amount | None = None
     """Cores of each node where `nodes` is a number. Default 4."""
+    machines: MachineList | None = None
+    """In place of `nodes`: a list of machines that was published."""
     network: Literal["free"] | Network = Network()
     """`free`: messages and bytes cost nothing, neither do leases and workers' starts."""
 
@@ -87,6 +102,8 @@ class Cluster(Part):
     def _cpus_once(self) -> Cluster:
         if self.cpus is not None and not isinstance(self.nodes, int):
             raise ValueError("'cpus' stands twice: where 'nodes' is a list, each group has its own")
+        if self.machines is not None and self.model_fields_set & {"nodes", "cpus"}:
+            raise ValueError("'machines' says which nodes there are; leave out 'nodes' and 'cpus'")
         return self
 
     def groups(self) -> list[NodeGroup]:

@@ -29,6 +29,7 @@ class Replay(Workflow):
                     cores=workload.cpus if task.cpus is None else task.cpus,
                     gpus=task.gpus,
                     memory=task.memory if with_memory else 0,
+                    gpu_models=task.gpu_models,
                 )
                 for task in traced
             ),

@@ -30,6 +30,7 @@ from raysim.scenario.submission import submit_workflow
 from raysim.scenario.summary import Outcome, Summary, summarise
 from raysim.scenario.task_records import Records
 from raysim.scenario.usage import NodeLife, capacity_of, hours_of, node_lives
+from raysim.spec.labels import ACCELERATOR_TYPE
 from raysim.spec.units import NANOSECONDS
 
 SIMULATED = frozenset({SIM})
@@ -292,13 +293,18 @@ def _core_seconds(lives: Sequence[NodeLife], hours: Mapping[str, float]) -> floa
     return sum(life.cpus * hours.get(life.name, 0) for life in lives) * 3600
 
 
+def _labels(group: NodeGroup) -> dict[str, str]:
+    model = {ACCELERATOR_TYPE: group.gpu_model} if group.gpu_model else {}
+    return {**model, **group.labels}
+
+
 def _node(group: NodeGroup, name: str) -> NodeOptions:
     return NodeOptions(
         num_cpus=group.cpus,
         num_gpus=group.gpus,
         memory=group.memory,
         resources=dict(group.resources),
-        labels=dict(group.labels),
+        labels=_labels(group),
         object_store_memory=group.object_store,
         name=name,
     )

@@ -18,6 +18,7 @@ from raysim.backend import Backend, RemoteTarget, TaskOptions
 from raysim.scenario.bag import Bag
 from raysim.scenario.workflow import Workflow, WorkflowTask
 from raysim.spec.ids import ObjectId, TaskId, task_of_object
+from raysim.spec.labels import ACCELERATOR_TYPE, Expression, Operator, Selector
 from raysim.spec.task import Work
 from raysim.spec.units import NANOSECONDS
 
@@ -119,6 +120,10 @@ def _arguments(
     return (*(files[file] for file in read), *order_only)
 
 
+def _of_models(models: tuple[str, ...]) -> tuple[Selector, ...]:
+    return ((Expression(ACCELERATOR_TYPE, Operator.IN, models),),) if models else ()
+
+
 def _options(workflow: Workflow, task: WorkflowTask, time_scale: float) -> TaskOptions:
     sizes = tuple(round(workflow.size_of(file) * time_scale) for file in task.outputs)
     duration_ns = round(task.runtime_s * time_scale * NANOSECONDS["s"])
@@ -126,6 +131,7 @@ def _options(workflow: Workflow, task: WorkflowTask, time_scale: float) -> TaskO
         num_cpus=task.cores,
         num_gpus=task.gpus,
         memory=task.memory,
+        selectors=_of_models(task.gpu_models),
         num_returns=1 + len(sizes),
         name=stage(task.name),
         work=Work(duration_ns, (0, *sizes)),

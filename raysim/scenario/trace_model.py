@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, InstanceOf, WithJsonSchema, model_v
 from raysim.scenario.part import Part
 from raysim.scenario.traces.conditions import Condition, parse_condition
 
-Format: TypeAlias = Literal["csv", "philly"]
+Format: TypeAlias = Literal["csv", "openb", "philly"]
 
 
 def _read_condition(value: object) -> Condition:
@@ -99,7 +99,8 @@ class TraceWorkload(Part):
 
     kind: Literal["trace"]
     format: Format
-    """`csv`: any table, with `columns`; `philly`: Microsoft's trace of deep learning jobs."""
+    """`csv`: any table, with `columns`; `openb`: Alibaba's pods that share GPUs; `philly`: Microsoft's trace of deep
+    learning jobs."""
     file: str
     """Beside the scenario file, or absolute; `.gz` is read as well."""
     columns: Columns | None = None

@@ -37,6 +37,8 @@ class WorkflowTask(msgspec.Struct, frozen=True):
     gpus: float = 0
     memory: int = 0
     """Bytes that it asks for, where nodes say how much they have."""
+    gpu_models: tuple[str, ...] = ()
+    """That it may run on; none: any."""
 
 
 class Need(NamedTuple):

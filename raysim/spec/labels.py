@@ -17,6 +17,9 @@ from raysim.spec.ids import NodeId
 NODE_ID = "ray.io/node-id"
 """Every node has this one: its id in hex. Ray's."""
 
+ACCELERATOR_TYPE = "ray.io/accelerator-type"
+"""The model of a node's GPUs. Ray's."""
+
 RESERVED = "ray.io/"
 """What keys of labels that the cluster sets by itself begin with. Ray's."""
 

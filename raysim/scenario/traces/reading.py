@@ -12,12 +12,17 @@ import msgspec
 from raysim.scenario.problems import Problem, ScenarioError
 from raysim.scenario.trace_model import TraceWorkload
 from raysim.scenario.traces.columns import read_columns
+from raysim.scenario.traces.openb import read_openb
 from raysim.scenario.traces.philly import read_philly
 from raysim.scenario.traces.task import TraceTask
 
 Reader: TypeAlias = Callable[[Path, TraceWorkload], Iterator[TraceTask]]
 
-READERS: Final[Mapping[str, Reader]] = {"csv": read_columns, "philly": read_philly}
+READERS: Final[Mapping[str, Reader]] = {
+    "csv": read_columns,
+    "openb": read_openb,
+    "philly": read_philly,
+}
 """By format. A reader gives all tasks of a file in any order; ScenarioError where it is not of the format."""
 
 
