@@ -51,6 +51,9 @@ class Config(msgspec.Struct, frozen=True, gc=False):
     policy: str = "hybrid"
     """The placement policy, as written: `spread`, `power_of_d(d=3)`, `module:Class` (`raysim.policies`). Ours."""
 
+    locality_aware_leasing: bool = True
+    """Whether a lease is asked for where most bytes of the arguments are. Ray: `locality_aware_leasing_enabled`."""
+
     max_pending_lease_requests: int = 10
     """Lease requests of one scheduling class under way at one owner.
     Ray: `max_pending_lease_requests_per_scheduling_category`."""

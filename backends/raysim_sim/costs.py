@@ -37,6 +37,10 @@ class Costs(msgspec.Struct, frozen=True):
     worker_start: int = 30_000_000
     """From asking for a worker process to its first message. Source: a fork with the usual imports, 30 ms."""
 
+    worker_start_alone: int = 0
+    """Of `worker_start`, that a node spends on no other worker: starts at once take turns. Source: none; cold
+    starts wait for the disk and the imports of others, which tests of placement want, and most do not."""
+
     env_files: int = 150_000_000
     """Of making a runtime environment of files on a node. Source: measured, a process that unzips a few, 0.15 s."""
 
@@ -75,6 +79,7 @@ _PARSERS: Final[dict[str, Callable[[str], int]]] = {
     "call": parse_duration,
     "sleep": parse_duration,
     "worker_start": parse_duration,
+    "worker_start_alone": parse_duration,
     "env_files": parse_duration,
     "env_install": parse_duration,
     "disk_latency": parse_duration,

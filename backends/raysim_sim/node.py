@@ -178,6 +178,8 @@ class Launcher:
         self._node = node
         self._hosts: dict[int, UserHost | None] = {}
         """By token; None while the process starts."""
+        self._turn_ns = 0
+        """When the next start may begin, where they take turns."""
         self._tokens: dict[UserHost, int] = {}
 
     def start(self, token: int, env: str = "") -> None:
@@ -188,9 +190,17 @@ class Launcher:
 
     def _start_ns(self) -> int:
         node = self._node
-        start_ns = node.world.costs.worker_start
+        costs = node.world.costs
         slowness = node.slowness * node.world.slow_start
-        return start_ns if slowness == 1 else int(start_ns * slowness)
+        start_ns = costs.worker_start
+        if slowness != 1:
+            start_ns = int(start_ns * slowness)
+        if not costs.worker_start_alone:
+            return start_ns
+        now = node.world.clock.now_ns
+        begin = max(now, self._turn_ns)
+        self._turn_ns = begin + int(costs.worker_start_alone * slowness)
+        return begin - now + start_ns
 
     def has_started(self, host: UserHost) -> bool:
         """And it lives."""

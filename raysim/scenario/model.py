@@ -47,6 +47,8 @@ class Network(Part):
     """That a sleep takes beyond its time, and synthetic work with it."""
     worker_start: Duration | None = None
     """From asking for a worker process to its first message."""
+    worker_start_alone: Duration | None = None
+    """Of it, what a node spends on no other worker: starts at once take turns."""
     resets: bool = False
     """Whether the peers of a killed node see broken connections at once, as after `kill -9` of its
     processes; else they hear nothing until a health check finds it, as after loss of power."""

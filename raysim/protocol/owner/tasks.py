@@ -57,6 +57,7 @@ class Tasks:
         self._streams = streams
         self._history = history
         self.arguments = Arguments(objects)
+        self._by_locality = host.config.locality_aware_leasing
         self.leases = Leases(host, raylet, self._prefer, self._fail, self._lost)
         self.records: dict[TaskId, TaskRecord] = {}
         self._classes: dict[TaskId, SchedulingClass] = {}
@@ -120,7 +121,7 @@ class Tasks:
 
     def _prefer(self, record: TaskRecord) -> Address | None:
         """The raylet that holds most bytes of the arguments (locality, for DEFAULT only, as Ray)."""
-        if not record.call.refs or record.template is None:
+        if not record.call.refs or record.template is None or not self._by_locality:
             return None
         if not isinstance(record.template.strategy, Default):
             return None
