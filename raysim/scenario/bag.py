@@ -48,9 +48,11 @@ class Bag(Workflow):
         self._width = len(str(workload.count - 1))
         self._durations_ns = _drawn(workload.duration, self.count, _stream(seed, "durations"))
         self._cores = _drawn(workload.cpus, self.count, _stream(seed, "cpus"))
+        self._gpus = _drawn(workload.gpus, self.count, _stream(seed, "gpus"))
         self.order = Made(self.count, self._task)
         self.arrivals_s = _arrivals(workload, _stream(seed, "arrivals"))
-        self.alike = self._durations_ns is None and self._cores is None
+        drawn = self._durations_ns, self._cores, self._gpus
+        self.alike = all(column is None for column in drawn)
         self.users = _users(workload, _stream(seed, "users"))
         self.deadlines_s = _deadlines(workload, _stream(seed, "deadlines"))
 
@@ -65,6 +67,10 @@ class Bag(Workflow):
         same = self.workload.cpus
         return same if isinstance(same, (int, float)) else _column(self._cores)[index]
 
+    def _gpus_of(self, index: int) -> float:
+        same = self.workload.gpus
+        return same if isinstance(same, (int, float)) else _column(self._gpus)[index]
+
     def _task(self, index: int) -> WorkflowTask:
         name = self._name(index)
         return WorkflowTask(
@@ -72,6 +78,7 @@ class Bag(Workflow):
             name=name,
             runtime_s=self._duration_ns(index) / NANOSECONDS["s"],
             cores=self._cores_of(index),
+            gpus=self._gpus_of(index),
             outputs=(f"{name}.result",) if self.workload.result_size else (),
         )
 
@@ -126,10 +133,10 @@ class Bag(Workflow):
 
     @cached_property  # Many look at the cores of all.
     def needs(self) -> Mapping[Need, str]:
-        found: dict[float, int] = {}
+        found: dict[tuple[float, float], int] = {}
         for index in range(1 if self.alike else self.count):
-            found.setdefault(self._cores_of(index), index)
-        return {Need(cores, 0, 0): self._name(index) for cores, index in found.items()}
+            found.setdefault((self._cores_of(index), self._gpus_of(index)), index)
+        return {Need(*both, 0): self._name(index) for both, index in found.items()}
 
     def _sum(self, of: Callable[[int], float]) -> float:
         return of(0) * self.count if self.alike else sum(map(of, range(self.count)))

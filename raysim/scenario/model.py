@@ -171,6 +171,8 @@ class TasksWorkload(Part):
     """Of each task, such as `2s` or `exponential(mean=2s)`."""
     cpus: TaskCpus = 1
     """Of each task, such as `2` or `empirical(values=1+1+4)`."""
+    gpus: TaskCpus = 0
+    """Of each task: a share of one, such as `0.3`, or whole ones; `empirical(values=0.25+0.5+1)`."""
     result_size: Size = 0
     """Of each task's result."""
     arrivals: ReadArrivals | None = None

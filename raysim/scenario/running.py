@@ -22,13 +22,14 @@ from raysim.faults import PlannedFault, plan_faults, scaled
 from raysim.faults.support import CLUSTER, RAY, SIM, problem
 from raysim.journal import FaultInjected, Journal, NodeJoined, Note
 from raysim.scenario.loading import Experiment
-from raysim.scenario.model import Network, NodeGroup
+from raysim.scenario.model import Network, NodeGroup, Scenario
 from raysim.scenario.preparation import await_nodes, start_workers
 from raysim.scenario.problems import Problem, ScenarioError
 from raysim.scenario.records import Notes, makespan_s, records_of_workflow
 from raysim.scenario.submission import submit_workflow
 from raysim.scenario.summary import Outcome, Summary, summarise
 from raysim.scenario.task_records import Records
+from raysim.scenario.trace_model import TraceWorkload
 from raysim.scenario.usage import NodeLife, capacity_of, hours_of, node_lives
 from raysim.spec.labels import ACCELERATOR_TYPE
 from raysim.spec.units import NANOSECONDS
@@ -69,6 +70,10 @@ class Run:
     journal: Journal
     notes: tuple[str, ...] = ()
     """What the scenario asks for and this world does not have, and what a program did beyond the simulation."""
+
+
+NEVER_NS = 1 << 62
+"""As the period of something that is not to come."""
 
 
 class Stopwatch:
@@ -150,7 +155,7 @@ def init_options(experiment: Experiment, options: RunOptions) -> InitOptions:
     groups = scenario.cluster.node_groups()
     return InitOptions(
         nodes=[_node(group, f"node-{index}") for index, group in enumerate(groups)],
-        config=_config(scenario.policy, options),
+        config=_config(scenario, options),
         seed=scenario.seed,
         entrypoint=options.command,
         journal=options.journal,
@@ -158,9 +163,16 @@ def init_options(experiment: Experiment, options: RunOptions) -> InitOptions:
     )
 
 
-def _config(policy: str, options: RunOptions) -> Config:
+def _config(scenario: Scenario, options: RunOptions) -> Config:
     """The protocol's short delays shrink with the tasks, or they would count as seconds."""
-    config = Config(policy=policy)
+    config = Config(policy=scenario.policy)
+    if (
+        options.backend in SIMULATED
+        and isinstance(scenario.workload, TraceWorkload)
+        and not scenario.faults
+    ):
+        # A trace lasts months, in which a thousand nodes that nothing happens to would be asked how they are.
+        config = msgspec.structs.replace(config, health_check_period_ns=NEVER_NS)
     if options.time_scale >= 1:
         return config
     return msgspec.structs.replace(

@@ -115,3 +115,27 @@ def test_a_run_of_several_users_says_how_evenly_they_were_served_and_who_was_lat
     assert summary.messages > 60
     assert summary.cost == pytest.approx(summary.makespan_s / 3600 * 2, rel=1e-3)
     assert summary.node_hours == pytest.approx(summary.cost, rel=1e-3)
+
+
+def test_tasks_share_gpus():
+    text = DRAWN.replace("{nodes: 2, cpus: 4}", "{nodes: [{cpus: 8, gpus: 2}], network: free}")
+    text = text.replace("  arrivals", "  gpus: empirical(values=0+0.25+2)\n  arrivals")
+    drawn = experiment(text)
+    bag = drawn.workflow
+    assert {task.gpus for task in bag.order} == {0, 0.25, 2}
+    assert [task.cores for task in bag.order] == [
+        task.cores for task in experiment().workflow.order
+    ]
+    assert {need.gpus for need in bag.needs} == {0, 0.25, 2}
+    assert run_workflow(drawn, RunOptions()).summary.failed == 0
+    with pytest.raises(ScenarioError, match="needs 2 GPUs, but the largest node has 1"):
+        experiment(text.replace("gpus: 2}", "gpus: 1}"))
+
+
+def test_tasks_that_are_alike_may_have_gpus():
+    same = experiment(
+        "cluster: {nodes: [{gpus: 1}]}\nworkload: {kind: tasks, count: 4, duration: 1s, gpus: 0.5}"
+    )
+    assert same.workflow.alike
+    run = run_workflow(same, RunOptions())
+    assert run.summary.makespan_s == pytest.approx(2, abs=0.2)

@@ -85,3 +85,11 @@ def test_the_published_files_are_read_whole(shared_data):
     pods = list(read_openb(folder / "openb_pod_list_default.csv"))
     assert len(pods) == 8152
     assert sum(pod.gpus for pod in pods) == pytest.approx(6086.8)
+
+
+def test_months_of_a_trace_cost_no_health_checks(scenario):
+    """A thousand nodes would be asked every three seconds for half a year."""
+    pods = PODS + "late,1000,512,0,0,,LS,Running,12000000,12000060,12000000\n"
+    run = run_workflow(load_scenario(scenario(pods=pods)), RunOptions())
+    assert run.summary.failed == 0
+    assert run.journal.count < 1_000
