@@ -43,7 +43,9 @@ class StartNode(msgspec.Struct, tag=True, frozen=True):
     workers_cgroup: str = ""
     """Where workers put themselves; empty: they stay where they are."""
     log_to_driver: bool = True
-    """What workers print is shown where the driver prints."""
+    """What workers print is shown where this node's driver prints: they have inherited its output."""
+    outlives_drivers: bool = False
+    """What workers print is told to the driver of their job."""
     gcs_apart: bool = False
     """Of the head: the GCS is a process of its own, which may end and start again."""
     port: int = 0

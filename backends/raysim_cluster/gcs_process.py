@@ -28,6 +28,7 @@ from raysim_cluster.host import LoopHost
 from raysim_cluster.joining import GATE, Gate
 from raysim_cluster.linux import allow_many_files, die_with_parent, log_to, name_process
 from raysim_cluster.poller import READ
+from raysim_cluster.printed import Directory
 from raysim_cluster.storage import SqliteControlStore, tables
 
 
@@ -59,7 +60,7 @@ class GcsProcess:
         gate = Gate(
             host.send, settings.session.session_id, host.address, settings.config, settings.seed
         )
-        host.attach(Process([self._gcs, gate]))
+        host.attach(Process([self._gcs, gate, Directory(host.send, self._gcs.jobs)]))
 
     def run(self) -> None:
         """Until the head's node is gone."""

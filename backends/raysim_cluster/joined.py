@@ -6,12 +6,12 @@ from typing import NoReturn
 
 from raysim.backend import Backend, InitOptions, NodeOptions
 from raysim.runtime.current import set_current
-from raysim.spec.ids import UNIQUE_ID_BYTES, WorkerId
 from raysim_cluster.control import NodeHere
 from raysim_cluster.door import Entry, doors, visit
 from raysim_cluster.driver import DriverHost
 from raysim_cluster.joining import check_versions
 from raysim_cluster.modules import LocalModules
+from raysim_cluster.printed import Screen, driver_id
 from raysim_cluster.seat import Node, Seat
 
 AUTO = "auto"
@@ -62,7 +62,7 @@ class JoinedWorld:
         host = DriverHost(
             here.session,
             here.node_id,
-            WorkerId(os.urandom(UNIQUE_ID_BYTES)),
+            driver_id(),
             config=here.config,
             seed=here.seed,
             name=f"driver-{os.getpid()}",
@@ -70,8 +70,9 @@ class JoinedWorld:
         node = Node(
             here.session, here.raylet, here.gcs, self._arena_fd, here.store_bytes, here.folder
         )
-        self._seat = Seat(host, node, options or self._options)
-        return self._seat.take(self._modules.look)
+        options = options or self._options
+        self._seat = Seat(host, node, options)
+        return self._seat.take(self._modules.look, [Screen(options.log_to_driver)])
 
     def disconnect(self) -> None:
         seat, self._seat = self._seat, None

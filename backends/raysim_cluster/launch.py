@@ -110,6 +110,7 @@ class NodeProcess:
         journal_keeper: Address | None,
         gcs_apart: bool = False,
         port: int = 0,
+        outlives_drivers: bool = False,
     ) -> None:
         """Say what it is to be; `ready` waits until it is. The process boots meanwhile. `head`: the GCS, if
         there is one."""
@@ -132,6 +133,7 @@ class NodeProcess:
                 log_to_driver=plan.log_to_driver,
                 gcs_apart=gcs_apart,
                 port=port,
+                outlives_drivers=outlives_drivers,
             )
         )
 

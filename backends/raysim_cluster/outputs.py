@@ -3,6 +3,7 @@
 import os
 import sys
 import threading
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -48,7 +49,10 @@ class Outputs:
         node_id: NodeId,
         worker_id: WorkerId,
         to_driver: bool,
+        tell: Callable[[bool, str], None] | None = None,
     ) -> None:
+        """`to_driver`: this process has the driver's output. `tell`: else, how it gets there, and whether it is an
+        error's."""
         # A worker may be killed at any time: what it printed must be out by then.
         lock = threading.RLock()
         self._prints: list[Prints] = []
@@ -59,18 +63,26 @@ class Outputs:
                 os.dup2(file.fileno(), fd)  # What is not printed by Python goes there, too.
             prefix = partial(prefix_of, core_worker)
             self._prints.append(
-                Prints(partial(_write, file, fd if to_driver else -1), prefix, lock, fd)
+                Prints(partial(_write, file, self._way(fd, to_driver, tell)), prefix, lock, fd)
             )
         sys.stdout, sys.stderr = self._prints
+
+    @staticmethod
+    def _way(
+        fd: int, to_driver: bool, tell: Callable[[bool, str], None] | None
+    ) -> Callable[[str], object] | None:
+        if to_driver:
+            return lambda text: os.write(fd, text.encode("utf-8", "replace"))
+        return None if tell is None else partial(tell, fd == 2)
 
     def last_words(self) -> None:
         for prints in self._prints:
             prints.last_words()
 
 
-def _write(file: _File, driver: int, prefix: str, text: str) -> None:
+def _write(file: _File, driver: Callable[[str], object] | None, prefix: str, text: str) -> None:
     file.write(text)
-    if driver >= 0:
+    if driver is not None:
         lines = text.splitlines(keepends=True)
         # One call, so that lines of several processes do not mix.
-        os.write(driver, "".join(prefix + line for line in lines).encode("utf-8", "replace"))
+        driver("".join(prefix + line for line in lines))

@@ -67,7 +67,7 @@ class NodeService:
     ) -> None:
         node = self._node
         head = None if joined is None else joined.gcs
-        node.start(head, self._config, self._seed, None, True, options.port)
+        node.start(head, self._config, self._seed, None, True, options.port, outlives_drivers=True)
         address = node.ready()
         assert node.gcs is not None
         self.address = node.gcs.endpoint

@@ -15,6 +15,7 @@ from raysim.protocol.messages import MESSAGES, Message, ObjectChunk
 from raysim_cluster.disturbed import Disturbed
 from raysim_cluster.found import AskCluster, ClusterFound
 from raysim_cluster.noted import Noted
+from raysim_cluster.shown import DriverIs, FindDriver, Printed
 
 HEADER: Final = Struct("<II")
 """Bytes of the messages, bytes of the attachment."""
@@ -29,9 +30,12 @@ ATTACH_BYTES: Final = 64 * 1024
 LETS_GO: Final = MAX_FRAME_BYTES
 """Said in place of how many frames have come: none will come any more."""
 
+_OURS: Final = (Noted, Disturbed, AskCluster, ClusterFound, Printed, FindDriver, DriverIs)
+"""Messages of this backend alone."""
+
 _encode_into = msgspec.msgpack.Encoder().encode_into
 _decoder: Final = msgspec.msgpack.Decoder(
-    list[Union[(*MESSAGES, Noted, Disturbed, AskCluster, ClusterFound)]]  # type: ignore[valid-type]
+    list[Union[(*MESSAGES, *_OURS)]]  # type: ignore[valid-type]
 )
 _write_header = HEADER.pack_into
 

@@ -11,6 +11,7 @@ from raysim.config import MS
 from raysim.protocol.executor.actor_queue import CONSTRUCTOR
 from raysim.protocol.host import Outcome, ReturnValue, RunnableTask, Waiter
 from raysim.protocol.messages import TaskStatus
+from raysim.protocol.process import Process
 from raysim.runtime.core_worker import CoreWorker
 from raysim.runtime.current import set_current
 from raysim.runtime.object_ref import OUT_OF_BAND, ObjectRef
@@ -217,12 +218,19 @@ def main(settings: StartNode, set_up: SetUp, token: int, arena: Arena) -> None:
     core_worker.session_name = session_name(settings.session)
     core_worker.session_dir = settings.folder
     core_worker.session_logs = SessionLogs(settings.folder)
+    teller = None
+    if settings.outlives_drivers:
+        from raysim_cluster.printed import Teller  # Only where drivers come and go.
+
+        teller = Teller(core_worker)
+        core_worker.process = Process([*core_worker.process.roles, teller])
     host.outputs = Outputs(
         core_worker,
         settings.folder,
         settings.node_id,
         host.address.worker_id,
         settings.log_to_driver,
+        None if teller is None else teller.tell,
     )
     set_current(core_worker)
     LOG.disabled = "RAY_IGNORE_UNHANDLED_ERRORS" in os.environ

@@ -121,6 +121,8 @@ def pid(): return os.getpid()
 """
 
     def __init__(self, code: str, args: Sequence[str], environment: dict[str, str]) -> None:
+        self._said = b""
+        """What has come of its next lines."""
         self.process = subprocess.Popen(
             [sys.executable, "-c", self.BEGIN + code, *args],
             env=environment,
@@ -143,13 +145,20 @@ def pid(): return os.getpid()
         self.process.communicate()
 
     def told(self) -> Any:
+        return json.loads(self.line())
+
+    def line(self) -> str:
         assert self.process.stdout is not None
-        readable, _, _ = select.select([self.process.stdout], (), (), PATIENCE_SECONDS)
-        line = self.process.stdout.readline() if readable else ""
-        if not line:
-            self.process.kill()
-            raise AssertionError(f"the program said nothing: {self.process.communicate()[1]}")
-        return json.loads(line)
+        fd = self.process.stdout.fileno()
+        while b"\n" not in self._said:
+            readable, _, _ = select.select([fd], (), (), PATIENCE_SECONDS)
+            data = os.read(fd, 65_536) if readable else b""
+            if not data:
+                self.process.kill()
+                raise AssertionError(f"the program said nothing: {self.process.communicate()[1]}")
+            self._said += data
+        line, _, self._said = self._said.partition(b"\n")
+        return line.decode()
 
     def go_on(self) -> None:
         assert self.process.stdin is not None

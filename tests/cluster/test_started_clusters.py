@@ -1,6 +1,7 @@
 """Clusters of `raysim start`: programs come and go, several at once; heads and nodes end and come back."""
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -146,6 +147,44 @@ tell(ray.get(more.call.remote(), timeout=60)[0])
     with machine.program('ray.init(address="auto"); tell(ray.get(pid.remote()) > 0)') as newcomer:
         assert newcomer.told() is True
         newcomer.end()
+
+
+def test_what_workers_print_is_shown_by_the_program_whose_it_is(machine: Machine) -> None:
+    code = """
+ray.init(address="auto", log_to_driver=sys.argv[2] == "shown")
+@ray.remote(num_cpus=0)
+def nested(word):
+    print("nested", word)
+    print("error", word, file=sys.stderr)
+@ray.remote(num_cpus=0)
+def outer(word):
+    print("outer", word)
+    print("outer again", word)
+    ray.get(nested.remote(word))
+tell(0)
+wait()
+ray.get(outer.remote(sys.argv[1]))
+wait()
+"""
+    with (
+        machine.program(code, "one", "shown") as one,
+        machine.program(code, "two", "shown") as two,
+        machine.program(code, "three", "hidden") as three,
+    ):
+        for program in (one, two, three):
+            program.told()
+            program.go_on()
+        for program, word in ((one, "one"), (two, "two")):
+            lines = sorted(program.line() for _ in range(3))
+            assert [re.sub(r"pid=\d+", "pid=1", line) for line in lines] == [
+                f"(nested pid=1) nested {word}",
+                f"(outer pid=1) outer again {word}",
+                f"(outer pid=1) outer {word}",
+            ]
+            program.go_on()
+            assert re.search(rf"^\(nested pid=\d+\) error {word}$", program.end(), re.MULTILINE)
+        three.go_on()
+        assert three.process.communicate(timeout=60) == ("", "")
 
 
 def test_a_node_joins_and_is_killed(machine: Machine, tmp_path: Path) -> None:

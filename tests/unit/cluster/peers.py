@@ -8,7 +8,7 @@ import msgspec
 
 from raysim.config import Config
 from raysim.protocol.messages import MESSAGES, Message, ObjectChunk
-from raysim.protocol.process import Handlers, Process
+from raysim.protocol.process import Handlers, Process, Role
 from raysim.spec.address import Address
 from raysim.spec.ids import NodeId, WorkerId, named_node_id
 from raysim_cluster.arena import Arena, ArenaAccess
@@ -57,9 +57,18 @@ class Peers:
         self.hosts: list[LoopHost] = []
 
     def host(
-        self, role: Recorder, *, node: str = "node-0", session: Session | None = None
+        self,
+        role: Role,
+        *,
+        node: str = "node-0",
+        session: Session | None = None,
+        worker_id: WorkerId | None = None,
+        port: int = 0,
     ) -> LoopHost:
-        host = LoopHost(session or self.session, *self._ids(node), **self._more())
+        """`worker_id`, `port`: new ones, unless given."""
+        node_id, new = self._ids(node)
+        session = session or self.session
+        host = LoopHost(session, node_id, worker_id or new, **self._more(), port=port)
         host.attach(Process([role]))
         self.hosts.append(host)
         return host

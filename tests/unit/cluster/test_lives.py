@@ -6,11 +6,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from raysim.config import Config
 from raysim.protocol.messages import CheckHealth, Healthy
-from raysim.protocol.process import Process
 from raysim.spec.address import Address
-from raysim.spec.ids import WorkerId, named_node_id
+from raysim.spec.ids import WorkerId
 from raysim_cluster import transport
 from raysim_cluster.host import LoopHost
 from tests.unit.cluster.peers import Peers, Recorder
@@ -28,18 +26,8 @@ class Lives:
         self.host = self._begin()
 
     def _begin(self) -> LoopHost:
-        host = LoopHost(
-            self._peers.session,
-            named_node_id("node-0"),
-            self._worker_id,
-            config=Config(),
-            seed=0,
-            name="gcs",
-            port=self._port,
-        )
-        host.attach(Process([self.role]))
+        host = self._peers.host(self.role, worker_id=self._worker_id, port=self._port)
         self._port = int(host.address.endpoint.rpartition(":")[2])
-        self._peers.hosts.append(host)
         return host
 
     def begin_again(self) -> Callable[[], None]:
