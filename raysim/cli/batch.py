@@ -130,6 +130,8 @@ def _units(request: Request, output: Output) -> list[Unit]:
     problems: list[Problem] = []
     if output.trace is not None:
         problems.append(Problem("--trace", None, "is of one run; name one with --case"))
+    if output.record is not None:
+        problems.append(Problem("--record", None, "is of one run; name one with --case"))
     if request.args:
         what = f"only a program (.py) takes arguments of its own, such as {request.args[0]!r}"
         problems.append(Problem(request.target, None, what))

@@ -129,6 +129,12 @@ def _what_to_run(command: _Command) -> _Command:
     help="Write every message, timer and note of the run here.",
 )
 @click.option(
+    "--record",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write a scenario here whose workload is that of this run, as it went.",
+)
+@click.option(
     "--jobs",
     type=click.IntRange(min=1),
     default=1,
@@ -137,19 +143,26 @@ def _what_to_run(command: _Command) -> _Command:
     help="Processes, for a sweep or a folder.",
 )
 def run(
-    out: Path | None, no_out: bool, as_json: bool, trace: Path | None, jobs: int, **asked: Any
+    out: Path | None,
+    no_out: bool,
+    as_json: bool,
+    trace: Path | None,
+    record: Path | None,
+    jobs: int,
+    **asked: Any,
 ) -> int:
     """Run TARGET: a scenario (.yaml), a program (.py), a workflow in WfFormat (.json), or all scenarios in a folder.
 
     \b
     raysim run scenarios/quickstart.yaml
     raysim run scenarios --jobs 2
+    raysim run app.py --backend cluster --record recorded.yaml
     raysim run app.py --backend cluster -- --app-option
     raysim run workflow.json --nodes 4 --cpus 8 --fault 'kill_node(at=33%)'
     """
     from raysim.cli.run import Output, run_request
 
-    return run_request(Request(**asked), Output(out, no_out, as_json, trace), jobs)
+    return run_request(Request(**asked), Output(out, no_out, as_json, trace, record), jobs)
 
 
 @cli.command()

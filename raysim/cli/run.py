@@ -34,6 +34,8 @@ class Output:
     no_folder: bool = False
     as_json: bool = False
     trace: Path | None = None
+    record: Path | None = None
+    """The scenario to write, of which the same workload runs again."""
 
     def folder_of(self, experiment: Experiment) -> Path | None:
         """The run's folder: as asked; else a scenario leaves one, other targets do not."""
@@ -98,6 +100,10 @@ def perform(request: Request, output: Output, *, quiet: bool = False) -> Ended:
 def _perform(request: Request, experiment: Experiment, output: Output, quiet: bool) -> Ended:
     from raysim.scenario.running import SIMULATED, RunOptions
 
+    if output.record is not None:
+        from raysim.scenario.recording import check_recording
+
+        check_recording(output.record)
     folder = output.folder_of(experiment)
     with ExitStack() as files:
         journal = _prepare(folder, output.trace, files)
@@ -110,11 +116,12 @@ def _perform(request: Request, experiment: Experiment, output: Output, quiet: bo
         if experiment.program is None:
             if request.backend in SIMULATED:
                 files.enter_context(_uncollected())
-            return _written(_run_workflow(experiment, options, quiet), 0, folder, options)
+            run = _run_workflow(experiment, options, quiet)
+            return _written(run, 0, folder, options, output.record)
         from raysim.scenario.programs import run_program
 
         ended = run_program(experiment, options)
-        return _written(ended.run, ended.status, folder, options)
+        return _written(ended.run, ended.status, folder, options, output.record)
 
 
 @contextmanager
@@ -163,8 +170,19 @@ def _run_workflow(experiment: Experiment, options: RunOptions, quiet: bool) -> R
         return run_workflow(experiment, replace(options, progress=told))
 
 
-def _written(run: Run, status: int, folder: Path | None, options: RunOptions) -> Ended:
+def _written(
+    run: Run, status: int, folder: Path | None, options: RunOptions, record: Path | None
+) -> Ended:
     """Write what the run came to, and judge it."""
+    if record is not None:
+        from raysim.scenario.problems import Problem, ScenarioError
+        from raysim.scenario.recording import write_recording
+
+        try:
+            write_recording(run, record)
+        except OSError as error:
+            what = f"cannot be written: {error.strerror}"
+            raise ScenarioError([Problem(f"--record {record}", None, what)]) from error
     report = None
     if folder is not None:
         from raysim.report.folder import write_report

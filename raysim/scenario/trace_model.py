@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, InstanceOf, WithJsonSchema, model_validator
 
 from raysim.scenario.part import Part
 from raysim.scenario.traces.conditions import Condition, parse_condition
 
-Format: TypeAlias = Literal["csv", "openb", "philly"]
+Format: TypeAlias = Literal["csv", "openb", "parquet", "philly"]
+
+TABLES: Final = ("csv", "parquet")
+"""Formats whose columns the scenario names."""
 
 
 def _read_condition(value: object) -> Condition:
@@ -99,12 +102,12 @@ class TraceWorkload(Part):
 
     kind: Literal["trace"]
     format: Format
-    """`csv`: any table, with `columns`; `openb`: Alibaba's pods that share GPUs; `philly`: Microsoft's trace of deep
-    learning jobs."""
+    """`csv`, `parquet`: any table, with `columns`; `openb`: Alibaba's pods that share GPUs; `philly`: Microsoft's trace
+    of deep learning jobs."""
     file: str
     """Beside the scenario file, or absolute; `.gz` is read as well."""
     columns: Columns | None = None
-    """Of a `csv`: which column holds what."""
+    """Of a table: which column holds what."""
     where: list[ReadCondition] = Field(default=[])
     """Only tasks for which all of these hold, such as `gpus <= 8` or `submit < 1d` (from the first task on)."""
     count: Annotated[int, Field(ge=1)] | None = None
@@ -116,10 +119,10 @@ class TraceWorkload(Part):
 
     @model_validator(mode="after")
     def _columns_of_tables(self) -> TraceWorkload:
-        if self.format == "csv" and self.columns is None:
+        if self.format in TABLES and self.columns is None:
             raise ValueError(
-                "a trace in csv needs 'columns', such as `columns: {submit: start, duration: runtime}`"
+                f"a trace in {self.format} needs 'columns', such as `columns: {{submit: start, duration: runtime}}`"
             )
-        if self.format != "csv" and self.columns is not None:
-            raise ValueError(f"'columns' are for csv; those of {self.format} are known")
+        if self.format not in TABLES and self.columns is not None:
+            raise ValueError(f"'columns' are for csv and parquet; those of {self.format} are known")
         return self

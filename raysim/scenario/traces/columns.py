@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from raysim.scenario.trace_model import AmountColumn, Columns, SizeColumn, TimeColumn, TraceWorkload
+from raysim.scenario.traces.parquet import rows_of_parquet
 from raysim.scenario.traces.rows import Row, rows_of
 from raysim.scenario.traces.task import TraceTask
 from raysim.spec.units import BYTES, NANOSECONDS
@@ -26,7 +27,8 @@ def read_columns(file: Path, workload: TraceWorkload) -> Iterator[TraceTask]:
     columns = workload.columns
     assert columns is not None, "a table without columns was refused"
     needed = [_name(getattr(columns, field)) for field in Columns.model_fields]
-    for row in rows_of(file, *filter(None, needed)):
+    rows = rows_of if workload.format == "csv" else rows_of_parquet
+    for row in rows(file, *filter(None, needed)):
         yield _task(row, columns)
 
 

@@ -21,6 +21,7 @@ Reader: TypeAlias = Callable[[Path, TraceWorkload], Iterator[TraceTask]]
 READERS: Final[Mapping[str, Reader]] = {
     "csv": read_columns,
     "openb": read_openb,
+    "parquet": read_columns,
     "philly": read_philly,
 }
 """By format. A reader gives all tasks of a file in any order; ScenarioError where it is not of the format."""

@@ -1,6 +1,8 @@
 """Recorded workloads: what their files say, what of it is replayed, and what is wrong with a file."""
 
 import gzip
+import sys
+from datetime import UTC, datetime
 from typing import get_args
 
 import pytest
@@ -29,7 +31,8 @@ COLUMNS = """
 @pytest.fixture
 def scenario(tmp_path):
     def made(table=TABLE, columns=COLUMNS, more="", nodes="{cpus: 4, gpus: 1}"):
-        (tmp_path / "trace.csv").write_text(table)
+        if table is not None:
+            (tmp_path / "trace.csv").write_text(table)
         file = tmp_path / "trace.yaml"
         file.write_text(
             f"cluster: {{nodes: [{nodes}]}}\n"
@@ -163,3 +166,32 @@ def test_the_published_trace_of_philly_is_read_whole(shared_data, tmp_path):
     replay = load_scenario(tmp_path / "philly.yaml").workflow
     assert len(replay.order) == 81_958
     assert replay.arrivals_s[0] == 0
+
+
+def test_parquet_needs_pyarrow_and_says_so(scenario, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.delitem(sys.modules, "pyarrow.parquet", raising=False)
+    file = scenario()
+    file.write_text(file.read_text().replace("format: csv", "format: parquet"))
+    assert problem(file) == (
+        "trace.csv: Parquet is read by pyarrow, which is not installed; pip install pyarrow, or convert it to CSV"
+    )
+
+
+def test_parquet_is_read_by_its_columns(scenario, tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    arrow = pytest.importorskip("pyarrow")
+    came = [datetime(2024, 1, 1, 0, 0, second, tzinfo=UTC) for second in (30, 10)]
+    table = {"came": came, "ran_ms": [4000, 1500], "cpu_milli": [2000, None], "gpus": [0, 0.5]}
+    rest = {"ram": [512, 256], "who": ["ann", "bob"]}
+    parquet.write_table(arrow.table({**table, **rest}), tmp_path / "trace.csv")
+    file = scenario(table=None)
+    file.write_text(file.read_text().replace("format: csv", "format: parquet"))
+    replay = load_scenario(file).workflow
+    assert list(replay.arrivals_s) == [0, 20]
+    assert [(task.cores, task.gpus, task.runtime_s) for task in replay.order] == [
+        (1, 0.5, 1.5),
+        (2, 0, 4),
+    ]
+    (tmp_path / "trace.csv").write_text(TABLE)
+    assert "this is not Parquet" in problem(file)
