@@ -231,6 +231,28 @@ _jobs = click.option(
 )
 
 
+@cli.command()
+@click.argument("one", type=click.Path(exists=True, path_type=Path))
+@click.argument("other", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--output-format",
+    type=click.Choice(["markdown", "csv", "json"]),
+    default="markdown",
+    show_default=True,
+)
+@click.option("--all", "everything", is_flag=True, help="Also figures that show no difference.")
+def compare(one: Path, other: Path, output_format: str, everything: bool) -> int:
+    """Show in which figures ONE and OTHER differ: two runs, two sweeps or folders of runs, or two `bench policies`.
+
+    \b
+    raysim compare runs/quickstart runs/with-faults
+    raysim compare runs/bench-policies runs/bench-policies-of-yesterday
+    """
+    from raysim.cli.compare import compare_saved
+
+    return compare_saved(one, other, output_format, everything)
+
+
 @cli.group()
 def bench() -> None:
     """Compare placement policies over many seeds of a scenario."""
