@@ -58,8 +58,11 @@ class NodeGroup(Part):
     """Nodes that are alike."""
 
     count: NodeCount = 1
+    """How many."""
     cpus: Amount = 4
+    """Cores of each node."""
     gpus: Amount = 0
+    """Of each node."""
     gpu_model: str = ""
     """Of its GPUs, for tasks of a trace that name models."""
     memory: Size = 0
@@ -160,6 +163,7 @@ class ProgramWorkload(Part):
     file: str
     """Beside the scenario file, or absolute."""
     args: list[str] = Field(default=[])
+    """On its command line."""
 
 
 class TasksWorkload(Part):
@@ -167,6 +171,7 @@ class TasksWorkload(Part):
 
     kind: Literal["tasks"]
     count: Count
+    """How many."""
     duration: TaskDuration
     """Of each task, such as `2s` or `exponential(mean=2s)`."""
     cpus: TaskCpus = 1
@@ -191,7 +196,7 @@ Workload: TypeAlias = Annotated[
 class Scenario(Part):
     """One experiment: machines, policy, work, what goes wrong, and what must hold.
 
-    `include` and `sweep` are followed before the rest is read: see including.py and sweeping.py.
+    `include` and `sweep` are followed before the rest is read.
     """
 
     model_config = ConfigDict(
