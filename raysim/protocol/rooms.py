@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from raysim.policies.choice import Wish
 from raysim.protocol.messages import NodeRoom
 from raysim.spec import labels
-from raysim.spec.node import NodeView
+from raysim.spec.node import NodeView, has_room
 from raysim.spec.placement_group import MARK, base_name
-from raysim.spec.resources import fits, shortfall
+from raysim.spec.resources import GPU, fits, shortfall
 from raysim.spec.task import InBundle, NodeAffinity, NodeLabels
 
 MOST = 32
@@ -34,6 +34,8 @@ def _room(wish: Wish, view: NodeView) -> NodeRoom:
     shown = without_group(lacks)
     if not why and isinstance(strategy, InBundle) and not ever:
         why = "has no bundle of the placement group that could hold it"
+    if not why and not lacks and not has_room(wish.need, view):
+        why = f"has enough {GPU} free, but not in one piece"
     return NodeRoom(node_id, shown, ever, why)
 
 

@@ -1,5 +1,6 @@
 """What other raylets are told of each GPU, and what becomes of it in choices."""
 
+from raysim.policies.choice import Wish
 from raysim.protocol.messages import (
     RegisterWorker,
     ReportResources,
@@ -8,9 +9,11 @@ from raysim.protocol.messages import (
     WorkerLeaseRejected,
     WorkerLeaseSpilled,
 )
+from raysim.protocol.rooms import rooms
 from raysim.spec.address import Address
 from raysim.spec.node import NodeView
 from raysim.spec.resources import fixed, to_units
+from raysim.spec.task import Default
 from tests.unit.protocol.fake_host import address
 from tests.unit.protocol.raylet.node import GCS, Node, worker_address
 
@@ -101,3 +104,13 @@ def test_gpus_that_were_chosen_are_taken_while_they_have_room(
     for token in node.host.workers.started:
         node.tell(worker_address(token), RegisterWorker(token, 1000 + token))
     assert node.gpus(other) == {1: [2], 2: [0]}
+
+
+def test_node_with_parts_of_gpus_is_said_to_have_no_piece(owner: Address) -> None:
+    node = Node(others={"halves": 64})
+    told(node, "halves", [0.5, 0.5])
+    wish = Wish(share(1), Default())
+    views = [node.raylet.view.local, node.raylet.view.nodes[address("halves").node_id]]
+    halves, _ = rooms(wish, views)
+    assert halves.why == "has enough GPU free, but not in one piece"
+    assert halves.ever
