@@ -1,15 +1,13 @@
-"""By how busy nodes are: least loaded, the power of d choices, and none at all (random).
+"""By how busy nodes are: least loaded; and none at all (random), which others are measured by. Neither probes.
 
-Source: Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing", IEEE TPDS 2001. There a
-request goes to a drawn node even where another one is idle; here the draw is among the nodes with room
-now, as long as there are any, since a raylet sends a request on that cannot start.
+Each chooses among the nodes with room now, as long as there are any: see queueing for the other way.
 """
 
 from collections.abc import Mapping
 from random import Random
 
 from raysim.policies.ranking import Rankings
-from raysim.policies.scores import best_with_room, drawn, used, with_room
+from raysim.policies.scores import best_with_room, used, with_room
 from raysim.spec.ids import NodeId
 from raysim.spec.node import NodeView, has_room
 from raysim.spec.resources import GPU, UNITS, Resources
@@ -24,26 +22,6 @@ class LeastLoaded:
         self, need: Resources, nodes: Mapping[NodeId, NodeView], local: NodeId, rng: Random
     ) -> NodeId | None:
         return best_with_room(need, nodes, lambda view: -used(view))
-
-
-class PowerOfD:
-    """Of `d` nodes drawn, the one with the shortest queue, and of equals the least used.
-
-    Raises ValueError where d is less than 1.
-    """
-
-    name = "power_of_d"
-
-    def __init__(self, d: int = 2) -> None:
-        if d < 1:
-            raise ValueError(f"it draws at least one node, not d={d}")
-        self._d = d
-
-    def pick(
-        self, need: Resources, nodes: Mapping[NodeId, NodeView], local: NodeId, rng: Random
-    ) -> NodeId | None:
-        candidates = drawn(with_room(need, nodes), self._d, rng)
-        return min(candidates, key=lambda one: (nodes[one].queued, used(nodes[one])), default=None)
 
 
 class RandomNode:

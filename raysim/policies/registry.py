@@ -18,7 +18,15 @@ from raysim.policies.fgd import Fgd
 from raysim.policies.fit import BestFit, DotProduct, FirstFit, WorstFit
 from raysim.policies.gpus import GpuBestFit, GpuClustering, GpuDotProduct, GpuPacking
 from raysim.policies.hybrid import Hybrid
-from raysim.policies.load import LeastLoaded, PowerOfD, RandomNode
+from raysim.policies.load import LeastLoaded, RandomNode
+from raysim.policies.queueing import (
+    BatchSampling,
+    LateBinding,
+    Omniscient,
+    PowerOfD,
+    Queueing,
+    RandomQueue,
+)
 from raysim.policies.spread import Spread
 from raysim.spec.call_text import hint, parse_call
 
@@ -32,8 +40,9 @@ _OWN: Final[Mapping[str, Callable[..., Policy]]] = MappingProxyType(
         made.name: made
         for made in (
             *(Hybrid, Spread, RandomNode, FirstFit, BestFit, WorstFit),
-            *(DotProduct, LeastLoaded, PowerOfD),
             *(Fgd, GpuBestFit, GpuDotProduct, GpuPacking, GpuClustering),
+            *(DotProduct, LeastLoaded, PowerOfD, RandomQueue),
+            *(BatchSampling, LateBinding, Omniscient),
         )
     }
 )
@@ -58,6 +67,11 @@ def create(text: str, config: Config) -> Policy:
         return make(**arguments)
     except ValueError as error:
         raise ValueError(f"policy {text!r}: {error}") from error
+
+
+def queues(config: Config) -> bool:
+    """Whether the policy says where a call waits, though others have room: see queueing."""
+    return isinstance(create(config.policy, config), Queueing)
 
 
 def located(text: str, folder: Path) -> str:

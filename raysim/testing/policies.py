@@ -14,6 +14,8 @@ import raysim
 from raysim.config import Config
 from raysim.policies import Policy, create
 from raysim.policies.devices import PicksDevices, pieces
+from raysim.policies.queueing import Queueing
+from raysim.policies.registry import queues
 from raysim.spec.address import Address
 from raysim.spec.ids import NodeId, named_node_id, named_worker_id
 from raysim.spec.node import NodeView, has_room
@@ -47,6 +49,8 @@ def policy_suite(policy: str, *, examples: int = 200) -> None:
     """
     create(policy, Config())
     _try_decisions(policy, examples)
+    if queues(Config(policy=policy)):
+        _try_queues(policy, examples)
     _try_a_run(policy)
 
 
@@ -159,6 +163,42 @@ def _check_gpus(
             f"{policy} picks the GPUs {numbers}, which have no room for {what}: of them are free "
             f"{[one / UNITS for one in view.gpus]}"
         )
+
+
+def _try_queues(policy: str, examples: int) -> None:
+    for number in range(examples):
+        rng, nodes = random.Random(number), 1 + number * _NODES // examples
+        need, cluster, count = _request(rng), _cluster(rng, nodes), rng.randint(1, 12)
+        places = [_places(policy, need, cluster, count, number) for _ in range(2)]
+        if places[0] != places[1]:
+            raise PolicyError(
+                f"{policy} places calls otherwise the second time: {_case(need, cluster)}"
+            )
+
+
+def _places(
+    policy: str, need: Resources, nodes: dict[NodeId, NodeView], count: int, seed: int
+) -> list[NodeId]:
+    """Where so many calls would wait, the nodes having the queues that their views tell."""
+    made, rng = create(policy, Config()), random.Random(seed)
+    assert isinstance(made, Queueing), f"{policy} does not queue"
+    able = [one for one, view in nodes.items() if fits(need, view.total)]
+    found = made.candidates(need, count, nodes, rng)
+    wrong = [one for one in found if one not in able]
+    if wrong or (able and len(found) < count):
+        what = (
+            f"{_node(wrong[0], nodes)}, which could never run it"
+            if wrong
+            else f"{len(found)} nodes"
+        )
+        raise PolicyError(f"{policy} draws {what}, for {count} times {_case(need, nodes)}")
+    if not found:
+        return []
+    chosen = made.settle(count, [(one, nodes[one].queued) for one in found])
+    if len(chosen) < count or not set(chosen) <= set(found):
+        what = f"{len(chosen)} places of {len(found)} that were drawn"
+        raise PolicyError(f"{policy} settles for {what}, for {count} times {_case(need, nodes)}")
+    return chosen
 
 
 def _try_a_run(policy: str) -> None:

@@ -144,6 +144,7 @@ from raysim.protocol.messages.placement_groups import (
     ReturnBundles,
     SubscribePlacementGroup,
 )
+from raysim.protocol.messages.probes import CallsPlaced, PlaceCalls, ProbeQueue, QueueProbed
 from raysim.protocol.messages.state import (
     Inspected,
     InspectGcs,
@@ -295,6 +296,10 @@ MESSAGES: tuple[type[Message], ...] = (
     InspectProcess,
     Inspected,
     KeepTasks,
+    PlaceCalls,
+    CallsPlaced,
+    ProbeQueue,
+    QueueProbed,
 )
 """Every message there is; their union is what a connection decodes."""
 
@@ -315,6 +320,7 @@ __all__ = [
     "BundlesPrepared",
     "BundlesReturned",
     "CallSeen",
+    "CallsPlaced",
     "CancelFetches",
     "CancelOwned",
     "CancelTasks",
@@ -396,18 +402,21 @@ __all__ = [
     "OpenGraph",
     "PackagePart",
     "PackageStored",
+    "PlaceCalls",
     "PlacementGroupChanged",
     "PlacementGroupRefused",
     "PlacementGroupRegistered",
     "PlacementGroups",
     "PrepareBundles",
     "PrepareEnv",
+    "ProbeQueue",
     "ProcessExplained",
     "ProcessStory",
     "PullChunk",
     "PushActorCalls",
     "PushTasks",
     "PutPackage",
+    "QueueProbed",
     "RegisterDriver",
     "RegisterJob",
     "RegisterNode",

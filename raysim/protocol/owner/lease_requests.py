@@ -1,6 +1,6 @@
 """Requests for leases, from the first question to grant, refusal or cancellation. Never what a lease is used for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -12,6 +12,7 @@ from raysim.protocol.messages import (
     WorkerLeaseSpilled,
 )
 from raysim.protocol.owner.records import TaskRecord
+from raysim.protocol.owner.reservations import Reservations
 from raysim.protocol.owner.scheduling_class import SchedulingClass
 from raysim.spec.address import Address
 from raysim.spec.ids import JobId, NodeId, job_of_task
@@ -43,6 +44,7 @@ class LeaseRequests:
         self._config = host.config
         self._raylet = raylet
         self._prefer = prefer
+        self.reservations = Reservations(host, raylet, self._reserve)
         self._open: dict[int, LeaseRequest] = {}
         self._next_id = 0
         self._lost_nodes: set[NodeId] = set()
@@ -55,23 +57,39 @@ class LeaseRequests:
         Doubling at most every round trip, a large cluster fills fast, and a small one is not flooded
         with requests that would only queue. Where they only queue the bound shrinks again: see `_ask_again`.
         """
+        if cls.queues:
+            self.reservations.ask_for(cls)
+            return
         least = self._config.max_pending_lease_requests
         most = max(least, min(cls.most_asked, len(cls.leases) // 2))
         window = cls.window(self._config.push_window_ns, self._config.push_window_max)
         wanted = min(-(-len(cls.queue) // window), most)
         while len(cls.asked) < wanted:
             record = cls.queue[len(cls.asked)]
-            self._next_id += 1
             raylet = self._prefer(record) or self._raylet
             if raylet.node_id in self._lost_nodes:
                 raylet = (
                     self._raylet
                 )  # The call has waited since before the loss, and says where its arguments were.
-            retry_ns = self._config.request_retry_ns
-            request = LeaseRequest(self._next_id, cls, raylet, retry_ns)
-            cls.asked[request.lease_id] = None
-            self._open[request.lease_id] = request
-            self._ask(request)
+            self._open_at(cls, raylet)
+
+    def _reserve(self, cls: SchedulingClass, raylets: Sequence[Address]) -> None:
+        """Requests that wait where they are sent. Where no node could run them, the own raylet says so."""
+        if not raylets:
+            cls.queues = False
+            self.ask_for(cls)
+        for raylet in raylets:
+            if raylet.node_id in self._lost_nodes:
+                self._open_at(cls, self._raylet)
+            else:
+                self._open_at(cls, raylet, self._config.max_spillback_hops)
+
+    def _open_at(self, cls: SchedulingClass, raylet: Address, hops: int = 0) -> None:
+        self._next_id += 1
+        request = LeaseRequest(self._next_id, cls, raylet, self._config.request_retry_ns, hops)
+        cls.asked[request.lease_id] = None
+        self._open[request.lease_id] = request
+        self._ask(request)
 
     def _ask(self, request: LeaseRequest) -> None:
         cls = request.cls
@@ -110,6 +128,7 @@ class LeaseRequests:
         if (
             request.wait_ns == longest_ns
             and len(cls.asked) > self._config.max_pending_lease_requests
+            and not cls.queues
         ):
             self._give_up(request)
             cls.most_asked = len(cls.asked)
@@ -154,6 +173,7 @@ class LeaseRequests:
 
     def cancel(self, cls: SchedulingClass) -> None:
         """Nothing waits any more."""
+        cls.awaited = 0
         for lease_id in list(cls.asked):
             self._give_up(self._open[lease_id])
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
 
+from raysim.config import Config
 from raysim.protocol.host import Host
 from raysim.protocol.messages import PushTasks, ReturnWorkerLease
 from raysim.protocol.owner.lease_requests import LeaseRequests
@@ -14,7 +15,7 @@ from raysim.spec.address import Address
 from raysim.spec.failure import Failure
 from raysim.spec.ids import FunctionId, NodeId, TaskId, WorkerId
 from raysim.spec.resources import Accelerators
-from raysim.spec.task import TaskTemplate
+from raysim.spec.task import Default, TaskTemplate
 
 SEND_AT = 64
 """Calls gathered for a busy worker before they are sent. Measured: performance of batches levels off."""
@@ -27,6 +28,8 @@ BURST: Final = 16
 worker that is faster than its caller would be sent each by itself, and that is most of what a call costs. Ours."""
 
 NO_LEASES: Final[Mapping[int, Lease]] = {}
+
+DEFAULT: Final = Default()
 
 
 class Leases:
@@ -42,6 +45,7 @@ class Leases:
     ) -> None:
         self._host = host
         self._config = host.config
+        self._policy_queues = _policy_queues(host.config)
         self.requests = LeaseRequests(host, raylet, prefer)
         self._refused = refused
         self._lost = lost
@@ -64,7 +68,8 @@ class Leases:
         key = template.scheduling_key()
         found = self._classes.get(key)
         if found is None:
-            found = self._classes[key] = SchedulingClass(template, function)
+            queues = self._policy_queues and template.strategy == DEFAULT and not template.selectors
+            found = self._classes[key] = SchedulingClass(template, function, queues)
         return found
 
     # Dispatching
@@ -75,8 +80,12 @@ class Leases:
         queue.append(record)
         cls.burst += 1
         if cls in self._gathering:
-            if len(queue) % SEND_AT == 0:
+            if len(queue) % SEND_AT == 0 and not cls.queues:
                 self.dispatch(cls)
+            return
+        if cls.queues:
+            self._gathering[cls] = None  # Those that are submitted together are placed together.
+            self._flush_soon()
             return
         self.dispatch(cls)
         now = self._host.now_ns()
@@ -190,6 +199,8 @@ class Leases:
                 self._host.send(raylet, ReturnWorkerLease(lease_id))
             return
         cls.most_asked += 1
+        if cls.awaited:
+            cls.awaited -= 1
         lease = Lease(lease_id, worker, raylet, accelerators)
         cls.leases[lease_id] = cls.roomy[lease_id] = lease
         self._of_lease[lease_id] = cls
@@ -213,8 +224,9 @@ class Leases:
         """A call left the worker; the class it belongs to, or None where it was not expected."""
         for lease in self._by_worker.get(worker.worker_id, NO_LEASES).values():
             if lease.in_flight.pop(task_id, None) is not None:
-                lease.open = not handed_back and not lease.retires
-                return self._of_lease[lease.lease_id]
+                cls = self._of_lease[lease.lease_id]
+                lease.open = not (handed_back or lease.retires or cls.queues)
+                return cls
         return None
 
     def retires(self, worker: Address) -> None:
@@ -334,3 +346,12 @@ class Leases:
             if task_id in cls.leases[lease_id].in_flight:
                 return cls.leases[lease_id]
         return None
+
+
+def _policy_queues(config: Config) -> bool:
+    """Whether calls wait where the policy says, though others have room."""
+    if config.policy == Config().policy:
+        return False
+    from raysim.policies.registry import queues  # The start of every worker would pay for it.
+
+    return queues(config)

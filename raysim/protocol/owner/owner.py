@@ -10,6 +10,7 @@ from raysim.protocol.messages import (
     ActorRegistered,
     AddBorrowers,
     BorrowersAdded,
+    CallsPlaced,
     CancelOwned,
     ChannelRead,
     ChannelWrite,
@@ -85,6 +86,7 @@ class Owner:
             WorkerLeaseGranted: lambda owner: owner._on_granted,
             WorkerLeaseSpilled: lambda owner: owner.tasks.leases.requests.on_spilled,
             WorkerLeaseRejected: lambda owner: owner.tasks.leases.requests.on_rejected,
+            CallsPlaced: lambda owner: owner.tasks.leases.requests.reservations.on_placed,
             WorkerLeaseRefused: lambda owner: (
                 lambda _, m: owner.tasks.leases.on_refused(m.lease_id, m.failure)
             ),

@@ -36,9 +36,15 @@ class Lease(msgspec.Struct):
 class SchedulingClass:
     """Calls of one template: their queue, their leases, and the moving average of their time."""
 
-    def __init__(self, template: TaskTemplate, function: bytes | None) -> None:
+    def __init__(
+        self, template: TaskTemplate, function: bytes | None, queues: bool = False
+    ) -> None:
         self.template = template
         self.function = function
+        self.queues = queues
+        """Each call waits at a node of its own, and a lease serves one call: see `raysim.policies.queueing`."""
+        self.awaited = 0
+        """Calls of the queue for which leases, or places to ask for them, were asked. Of a class that queues."""
         self.queue: deque[TaskRecord] = deque()
         self.leases: dict[int, Lease] = {}
         self.roomy: dict[int, Lease] = {}
@@ -86,6 +92,8 @@ class SchedulingClass:
 
     def window(self, ahead_ns: int, most: int) -> int:
         """How many calls may be in flight on one lease."""
+        if self.queues:
+            return 1
         if self.mean_ns < 0 or self._one_by_one or self.template.max_retries == 0:
             return 1  # A call that may not be retried must not be lost in a queue it never left.
         if self.template.num_returns < 0:

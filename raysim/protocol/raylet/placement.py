@@ -28,7 +28,10 @@ class Placement:
 
     def needs_view(self, request: RequestWorkerLease) -> bool:
         """Whether the other nodes have to be known to decide, and are not yet. They are asked for."""
-        if self._chosen(request) and has_room(taken(request), self._view.local):
+        local = self._view.local
+        if self._chosen(request) and has_room(taken(request), local):
+            return False
+        if self._stays(request):
             return False
         self._view.watch()
         return not self._view.ready
@@ -44,7 +47,7 @@ class Placement:
                 return named
         if self._chosen(request) and has_room(taken(request), view.local):
             return view.local_id
-        if request.hops >= self._max_hops and wish.possible(view.local):
+        if self._stays(request):
             return view.local_id
         found = self._chooser.pick(wish, view.nodes, view.local_id, self._rng)
         if found is None and isinstance(request.strategy, InBundle):
@@ -58,6 +61,13 @@ class Placement:
         here: it came back.
         """
         return request.hops > 0 and request.rejected_by is None
+
+    def _stays(self, request: RequestWorkerLease) -> bool:
+        """Whether it waits here, if it could ever run here: it came far, or its policy says where to queue."""
+        if request.hops < self._max_hops:
+            return False
+        wish = Wish(request.resources, request.strategy, request.selectors)
+        return wish.possible(self._view.local)
 
     def elsewhere(self, request: RequestWorkerLease) -> NodeId | None:
         """Another node that has room now for a request that waits here."""

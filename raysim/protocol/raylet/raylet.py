@@ -32,10 +32,13 @@ from raysim.protocol.messages import (
     NodeRetires,
     ObjectChunk,
     PackagePart,
+    PlaceCalls,
     PlacementGroupChanged,
     PrepareBundles,
     PrepareEnv,
+    ProbeQueue,
     PullChunk,
+    QueueProbed,
     RegisterDriver,
     RegisterNode,
     RegisterWorker,
@@ -65,6 +68,7 @@ from raysim.protocol.raylet.inspections import Inspections
 from raysim.protocol.raylet.leases import Leases
 from raysim.protocol.raylet.memory_monitor import MemoryMonitor
 from raysim.protocol.raylet.placement import Placement
+from raysim.protocol.raylet.probing import Probing
 from raysim.protocol.raylet.pulls import Pulls
 from raysim.protocol.raylet.reports import Reports
 from raysim.protocol.raylet.restores import Restores
@@ -97,6 +101,7 @@ class Raylet:
         self.groups = Groups(host, self.view, gcs)
         placement = Placement(host, self.view, policy, self._fence, self.groups)
         self.leases = Leases(host, self.view, placement, self.pool, self.reports, self._fence)
+        self.probing = Probing(host, self.view, policy, self.leases.book.queue, self._fence)
         self.reports.busy = self._busy
         self.memory = MemoryMonitor(host, self.pool)
         self.explanations = Explanations(host, self.view, self.leases, self.envs)
@@ -124,6 +129,9 @@ class Raylet:
             KillWorker: lambda raylet: raylet._on_kill,
             RequestWorkerLease: lambda raylet: raylet.leases.on_request,
             ReturnWorkerLease: lambda raylet: raylet.leases.on_return,
+            PlaceCalls: lambda raylet: raylet.probing.on_place,
+            ProbeQueue: lambda raylet: raylet.probing.on_probe,
+            QueueProbed: lambda raylet: raylet.probing.on_probed,
             CancelWorkerLease: lambda raylet: raylet.leases.on_cancel,
             PrepareBundles: lambda raylet: raylet.bundles.on_prepare,
             CommitBundles: lambda raylet: raylet.bundles.on_commit,
@@ -192,9 +200,10 @@ class Raylet:
 
     def _nodes_changed(self, changed: list[NodeView]) -> None:
         self.leases.nodes_changed(changed)
+        self.probing.nodes_changed()
 
     def _needs_others(self) -> bool:
-        return self.leases.book.queued() > 0
+        return self.leases.book.queued() > 0 or self.probing.waits()
 
     def _on_node_removed(self, sender: Address, removed: NodeRemoved) -> None:
         node_id = removed.node_id
@@ -212,6 +221,7 @@ class Raylet:
 
     def _node_lost(self, node_id: NodeId, reason: str) -> None:
         self.leases.node_lost(node_id, reason)
+        self.probing.node_lost(node_id)
         self.store.node_lost(node_id)
         self.pulls.node_lost(node_id)
         self.leases.nodes_changed([])
@@ -370,6 +380,7 @@ class Raylet:
         if not is_gcs:
             self._fence.add(process)
         self.leases.owner_lost(process, reason, keep_actors=is_gcs)
+        self.probing.owner_lost(process)
         self.store.process_lost(process)
         self.pulls.process_lost(process)
         self.restores.process_lost(process)

@@ -23,6 +23,12 @@ IN_PARTS = FIRST.replace("has_room(need, view)", "fits(need, view.available)")
 
 LAST = "next((one for one, view in reversed(nodes.items()) if fits(need, view.total)), None)"
 
+ABLE = "return (self.some(need, nodes) * count)[: 2 * count]"
+SHUFFLED = (
+    "import random; some = self.some(need, nodes) * count; return random.sample(some, len(some))"
+)
+LOADS = "return [one for one, _ in loads]"
+
 BROKEN = {
     "waits although there is room": (f"return {LAST}", "not one that has room now"),
     "gives up although a node is large enough": (f"return {FIRST}", "not one that could ever run"),
@@ -67,6 +73,35 @@ def test_one_of_a_user_passes(tmp_path):
 def test_one_that_breaks_a_rule_is_told_which(tmp_path, body, told):
     with pytest.raises(PolicyError, match=told):
         policy_suite(written(tmp_path, body))
+
+
+QUEUEING = {
+    "draws what is too small": ("return list(nodes)[:1] * count", LOADS, "could never run it"),
+    "draws too few": ("return self.some(need, nodes)[:1]", LOADS, "draws 1 nodes, for"),
+    "settles for too few": (
+        ABLE,
+        "return [one for one, _ in loads][:1]",
+        "settles for 1 places of",
+    ),
+    "draws from elsewhere": (SHUFFLED, LOADS, "otherwise the second time"),
+}
+
+
+@pytest.mark.parametrize(("draws", "settles", "told"), QUEUEING.values(), ids=list(QUEUEING))
+def test_one_that_queues_and_breaks_a_rule_is_told_which(tmp_path, draws, settles, told):
+    text = written(tmp_path, "return self.able(need, nodes)")
+    with (tmp_path / "mine.py").open("a") as file:
+        file.write(
+            "    probes = True\n"
+            "    def some(self, need, nodes):\n"
+            "        return [one for one, view in nodes.items() if fits(need, view.total)]\n"
+            "    def candidates(self, need, count, nodes, rng):\n"
+            f"        {draws}\n"
+            "    def settle(self, count, loads):\n"
+            f"        {settles}\n"
+        )
+    with pytest.raises(PolicyError, match=told):
+        policy_suite(text)
 
 
 def test_one_that_does_not_exist_is_refused():
