@@ -134,7 +134,7 @@ class WorkerHost(UserHost):
                 finally:
                     self._interrupts.leave()
             else:
-                time.sleep(work.duration_ns / 1e9)
+                time.sleep(work.lasts_ns(self.address.node_id) / 1e9)
                 returns = [ReturnValue((), size) for size in work.return_sizes]
                 outcome = Outcome(TaskStatus.OK, returns)
             self._busy = False

@@ -24,6 +24,9 @@ class Costs(msgspec.Struct, frozen=True):
     bandwidth: int = 1_250_000_000
     """Of a node's link, each way, shared by its transfers; 0: no limit. Source: 10 Gbit/s Ethernet."""
 
+    shared: bool = True
+    """Whether objects that move at the same time share a link's bandwidth; else each has all of it."""
+
     message: int = 0
     """Of a process's time, to send or to read a message that is not about calls. Source: none; `raysim calibrate`
     measures it."""
@@ -100,11 +103,15 @@ def costs_from(network: str | Mapping[str, Any] | Costs) -> Costs:
         if network not in _NAMED:
             raise ValueError(f"unknown network {network!r}{nearest(network, _NAMED)}")
         return _NAMED[network]
-    changes: dict[str, int] = {}
+    changes: dict[str, Any] = {}
     for name, value in network.items():
-        if name not in _PARSERS:
+        if name == "shared":
+            if not isinstance(value, bool):
+                raise ValueError(f"network: shared={value!r} is neither True nor False")
+            changes[name] = value
+        elif name not in _PARSERS:
             raise ValueError(f"network has no {name!r}{nearest(name, _PARSERS)}")
-        if value is not None:
+        elif value is not None:
             changes[name] = _read(name, value)
     if changes.get("poll") == 0:
         raise ValueError("network: poll=0 would stop the clock of a program that polls; give 1ns")

@@ -321,7 +321,7 @@ class UserHost(SimHost):
         work = task.call.work
         if work is not None:
             clock.expected += 1
-            duration_ns = work.duration_ns
+            duration_ns = work.lasts_ns(self.address.node_id)
             if self.node.slowness != 1:
                 duration_ns = int(duration_ns * self.node.slowness)
             clock.after(duration_ns + self._sleep_ns, _Synthetic(self, task, _ON_SYNTHETIC))

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Union
 
 import msgspec
 
-from raysim.protocol.messages import MESSAGES, Message
+from raysim.protocol.messages import MESSAGES, Message, ObjectChunk
 from raysim.spec.address import Address
+from raysim.spec.ids import ObjectId
 from raysim_sim.clock import Clock
 from raysim_sim.costs import NO_LIMIT, Costs
 from raysim_sim.flows import SECOND_NS, Fabric, Flow, Link
@@ -68,7 +69,7 @@ class Connection:
         self.target = target
         self.latency = latency
         self.remote = remote
-        """Whether bytes take time on it."""
+        """Whether bytes take time on it, and their turn."""
         self.last_ns = 0
         """When the last of what was sent arrives."""
         self.queue: deque[tuple[Message, int]] | tuple[()] = ()
@@ -102,6 +103,9 @@ class Network:
         self._ns_per_byte = SECOND_NS / costs.bandwidth if costs.bandwidth != NO_LIMIT else 0.0
         self._through_wire = _through_wire() if wire else None
         self._handling: Handling | None = None
+        self._alone = self._ns_per_byte > 0 and not costs.shared
+        self._moving: dict[tuple[Connection, ObjectId], int] = {}
+        """When the last part of an object that has the links for itself is through, the latest begun last."""
         self._deliver = (self._on_delivery,)
         self._lose = (self._on_loss,)
         if costs.message or costs.call:
@@ -121,6 +125,7 @@ class Network:
             host.let_go(takes_apart)
         self._all.clear()
         self._hosts.clear()
+        self._moving.clear()
         self._disturbance = None
 
     def forget(self, host: "SimHost") -> None:
@@ -159,7 +164,8 @@ class Network:
             connection = Connection(source, target, self._costs.local_latency, False)
         else:
             latency = self._costs.latency
-            connection = Connection(source, target, latency, self._ns_per_byte > 0)
+            remote = self._ns_per_byte > 0 and self._costs.shared
+            connection = Connection(source, target, latency, remote)
         source.outgoing[to.worker_id] = connection
         target.incoming[source.address.worker_id] = connection
         return connection
@@ -191,6 +197,9 @@ class Network:
             else:
                 connection.last_ns = arrival_ns
             delay_ns = arrival_ns - now_ns
+        elif self._alone and type(message) is ObjectChunk:
+            self._move_alone(connection, message)
+            return
         self._after(delay_ns, Delivery(connection, message, self._deliver))
 
     def _is_kept(self, connection: Connection, message: Message) -> bool:
@@ -209,6 +218,15 @@ class Network:
             self._lose_later(connection.source, connection.target, 2 * connection.latency)
 
     # --- large messages ---
+
+    def _move_alone(self, connection: Connection, chunk: ObjectChunk) -> None:
+        """As if each object had the links for itself: its parts follow each other, and wait for no other object's."""
+        now_ns, key = self._clock._now, (connection, chunk.object_id)
+        begins_ns = max(now_ns, self._moving.pop(key, now_ns))
+        self._moving[key] = ends_ns = begins_ns + int(chunk.length * self._ns_per_byte)
+        while next(iter(self._moving.values())) < now_ns:
+            del self._moving[next(iter(self._moving))]
+        self.deliver_alone(connection, chunk, ends_ns + connection.latency - now_ns)
 
     def _transfer(self, connection: Connection, message: Message, size: int) -> None:
         queue = connection.queue

@@ -19,6 +19,7 @@ from raysim.policies.fit import BestFit, DotProduct, FirstFit, WorstFit
 from raysim.policies.gpus import GpuBestFit, GpuClustering, GpuDotProduct, GpuPacking
 from raysim.policies.hybrid import Hybrid
 from raysim.policies.load import LeastLoaded, RandomNode
+from raysim.policies.planning.planners import Cpop, CriticalPath, Heft, MaxMin, MinMin, Peft
 from raysim.policies.queueing import (
     BatchSampling,
     LateBinding,
@@ -43,6 +44,7 @@ _OWN: Final[Mapping[str, Callable[..., Policy]]] = MappingProxyType(
             *(Fgd, GpuBestFit, GpuDotProduct, GpuPacking, GpuClustering),
             *(DotProduct, LeastLoaded, PowerOfD, RandomQueue),
             *(BatchSampling, LateBinding, Omniscient),
+            *(Heft, Cpop, Peft, MinMin, MaxMin, CriticalPath),
         )
     }
 )

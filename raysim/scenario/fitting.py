@@ -11,7 +11,8 @@ from raysim.config import Config
 from raysim.faults import plan_faults
 from raysim.policies import create
 from raysim.scenario.document import Path
-from raysim.scenario.model import Cluster, Scenario
+from raysim.scenario.model import Cluster, Scenario, WorkflowWorkload
+from raysim.scenario.planned import plans
 from raysim.scenario.replay import Replay
 from raysim.scenario.workflow import Workflow
 from raysim.spec.units import NANOSECONDS
@@ -38,6 +39,7 @@ def misfits(scenario: Scenario, workflow: Workflow | None) -> Iterator[tuple[Pat
     except ValueError as error:
         yield ("policy",), str(error)
     groups = scenario.cluster.node_groups()
+    yield from _unplanned(scenario, workflow)
     if workflow is not None:
         yield from ((("cluster",), what) for what in _too_large(workflow, scenario.cluster))
         yield from ((("cluster",), what) for what in _without_model(workflow, scenario.cluster))
@@ -51,6 +53,25 @@ def misfits(scenario: Scenario, workflow: Workflow | None) -> Iterator[tuple[Pat
             )
         except ValueError as error:
             yield ("faults", index), str(error)
+
+
+def _unplanned(scenario: Scenario, workflow: Workflow | None) -> Iterator[tuple[Path, str]]:
+    """What there is to plan, and the nodes that its runtimes are of."""
+    nodes = len(scenario.cluster.node_groups())
+    if workflow is not None and workflow.by_node:
+        task = workflow.order[0]
+        if len(task.runtimes_s) != nodes:
+            yield (
+                ("cluster",),
+                f"the workflow has runtimes for {len(task.runtimes_s)} nodes, not {nodes}",
+            )
+    try:
+        planned = plans(scenario.policy)
+    except ValueError:
+        return  # It was told.
+    if planned and not isinstance(scenario.workload, WorkflowWorkload):
+        what = f"policy {scenario.policy!r} plans workflows, and the workload is none (kind: {scenario.workload.kind})"
+        yield ("policy",), f"{what}; give it another policy, such as least_loaded"
 
 
 def _too_large(workflow: Workflow, cluster: Cluster) -> Iterator[str]:

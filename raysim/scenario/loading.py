@@ -14,7 +14,9 @@ from raysim.scenario.document import Document
 from raysim.scenario.document import Path as DocumentPath
 from raysim.scenario.fitting import expected_makespan_ns, misfits
 from raysim.scenario.including import document_of
+from raysim.scenario.jsontext import parse_json
 from raysim.scenario.machines import beside, with_machines
+from raysim.scenario.matrix import is_matrix, read_matrix
 from raysim.scenario.model import (
     ProgramWorkload,
     Scenario,
@@ -30,7 +32,7 @@ from raysim.scenario.trace_model import TraceWorkload
 from raysim.scenario.traces.reading import read_trace
 from raysim.scenario.traces.task import TraceTask
 from raysim.scenario.validation import validate
-from raysim.scenario.wfformat import load_wfformat
+from raysim.scenario.wfformat import read_wfformat
 from raysim.scenario.workflow import Workflow
 
 SCENARIOS: Final = (".yaml", ".yml")
@@ -202,7 +204,7 @@ def _experiment(case: Case, file: Path) -> Experiment:
 def experiment_of_workflow(file: Path, **changes: Any) -> Experiment:
     """A scenario that only runs this WfFormat file, on a default cluster with these changes."""
     workload = WorkflowWorkload(kind="workflow", file=str(file))
-    experiment = Experiment(Scenario(workload=workload), file, workflow=load_wfformat(file))
+    experiment = Experiment(Scenario(workload=workload), file, workflow=_load_workflow(file))
     return experiment.varied(**changes)
 
 
@@ -231,10 +233,17 @@ def _open_workload(scenario: Scenario, document: Document) -> tuple[Workflow | N
         return Bag(workload, scenario.seed), None
     inner = beside(workload.file, document, ("workload", "file"))
     if isinstance(workload, WorkflowWorkload):
-        return load_wfformat(inner), None
+        return _load_workflow(inner), None
     if isinstance(workload, TraceWorkload):
         return _replay(scenario, workload, read_trace(inner, workload)), None
     return None, inner
+
+
+def _load_workflow(file: Path) -> Workflow:
+    document = parse_json(read_text(file), str(file))
+    if is_matrix(document.data):
+        return read_matrix(document, file.stem)
+    return read_wfformat(document)
 
 
 def _redrawn(scenario: Scenario, workflow: Workflow | None) -> Workflow | None:

@@ -39,6 +39,9 @@ class Network(Part):
     """One way, between two processes of a node."""
     bandwidth: Bandwidth | None = None
     """Of each node's link, shared by the transfers on it."""
+    shared: bool = True
+    """Whether objects that move at the same time share a link; else each has all of it, and other
+    messages take the latency only, as the theory of scheduling has it."""
     message: Duration | None = None
     """Of a process's time, to send or to read a message that is not about calls."""
     call: Duration | None = None
@@ -73,6 +76,9 @@ class NodeGroup(Part):
     """Of each node, for programs that select nodes by labels."""
     object_store: Size | None = None
     """Capacity of each node's object store."""
+    speed: Annotated[float, Field(gt=0, le=1, strict=False)] = 1
+    """Of each node, the fastest having 1: what a workflow's task or a synthetic one takes there is its
+    duration divided by this."""
     cost_per_hour: Amount = 0
     """Of each node, in whatever currency: the figure `cost` adds them up."""
 

@@ -23,10 +23,11 @@ from raysim.faults.support import CLUSTER, RAY, SIM, problem
 from raysim.journal import FaultInjected, Journal, NodeJoined, Note
 from raysim.scenario.loading import Experiment
 from raysim.scenario.model import Network, NodeGroup, Scenario
+from raysim.scenario.planned import plans
 from raysim.scenario.preparation import await_nodes, start_workers
 from raysim.scenario.problems import Problem, ScenarioError
 from raysim.scenario.records import Notes, makespan_s, records_of_workflow
-from raysim.scenario.submission import submit_workflow
+from raysim.scenario.submission import submit_workflow, where_of
 from raysim.scenario.summary import Outcome, Summary, summarise
 from raysim.scenario.task_records import Records
 from raysim.scenario.trace_model import TraceWorkload
@@ -108,7 +109,9 @@ def run_workflow(experiment: Experiment, options: RunOptions) -> Run:
         watch = _Watch(world, backend, options, planned if options.backend == RAY else (), nodes)
         if options.backend == CLUSTER:
             cast(_Strikes, world).arm(planned)
-        submitted = submit_workflow(workflow, backend, options.time_scale, watch.sleep_until)
+        scenario = experiment.scenario
+        where = where_of(workflow, scenario.cluster, scenario.policy, backend)
+        submitted = submit_workflow(workflow, backend, options.time_scale, watch.sleep_until, where)
         watch.until_all_ended(submitted.tokens)
         pulled = bytes_pulled(backend, options)
         task_ids = submitted.task_ids
@@ -173,6 +176,9 @@ def _config(scenario: Scenario, options: RunOptions) -> Config:
     ):
         # A trace lasts months, in which a thousand nodes that nothing happens to would be asked how they are.
         config = msgspec.structs.replace(config, health_check_period_ns=NEVER_NS)
+    if plans(scenario.policy):
+        # Who comes next on a lane is known: nobody else of its kind will.
+        config = msgspec.structs.replace(config, idle_lease_keep_ns=0)
     if options.time_scale >= 1:
         return config
     return msgspec.structs.replace(
@@ -196,7 +202,7 @@ def world_options(experiment: Experiment, options: RunOptions) -> dict[str, Any]
     grows = {} if cluster.autoscaler is None else {"autoscaler": cluster.autoscaler.market()}
     links: object = network
     if isinstance(network, Network):
-        links = network.model_dump(exclude_none=True, exclude={"resets"})
+        links = network.model_dump(exclude_defaults=True, exclude={"resets"})
     return {
         "network": links,
         "connection_resets": isinstance(network, Network) and network.resets,

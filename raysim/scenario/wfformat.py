@@ -29,7 +29,11 @@ def load_wfformat(file: FilePath) -> Workflow:
 
 def parse_wfformat(text: str, file: str = "<workflow>") -> Workflow:
     """The workflow in this text. Raises ScenarioError with every problem and its place."""
-    document = parse_json(text, file)
+    return read_wfformat(parse_json(text, file))
+
+
+def read_wfformat(document: Document) -> Workflow:
+    """The workflow in this document. Raises ScenarioError with every problem and its place."""
     header = validate(Header, document, open_ended=True)
     if header.schemaVersion not in VERSIONS:
         what = (

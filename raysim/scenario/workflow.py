@@ -39,6 +39,13 @@ class WorkflowTask(msgspec.Struct, frozen=True):
     """Bytes that it asks for, where nodes say how much they have."""
     gpu_models: tuple[str, ...] = ()
     """That it may run on; none: any."""
+    runtimes_s: tuple[float, ...] = ()
+    """On each node of the cluster, in their order, the least being `runtime_s`; none: it follows the nodes' speeds."""
+
+    def runtime_ns(self, node: int = 0, speed: float = 1.0, scale: float = 1.0) -> int:
+        """On that node, which has that speed."""
+        runtime_s = self.runtimes_s[node] if self.runtimes_s else self.runtime_s / speed
+        return round(runtime_s * scale * NANOSECONDS["s"])
 
 
 class Need(NamedTuple):
@@ -68,6 +75,8 @@ class Workflow:
     """Of tasks that do not depend on each other, when each is submitted, from the start; None: all at once."""
     alike = False
     """Whether one task is like the other."""
+    by_node = False
+    """Whether its tasks say how long they take on each node."""
     users: Sequence[str] | None = None
     """Whose each task is, in the tasks' order; None: all are of one."""
     deadlines_s: Sequence[float] | None = None
@@ -80,6 +89,7 @@ class Workflow:
         self.tasks: Mapping[str, WorkflowTask] = _by_id("task", tasks)
         self.files: Mapping[str, WorkflowFile] = _by_id("file", files)
         self._check_names()
+        self.by_node = any(task.runtimes_s for task in self.tasks.values())
         self.order: Sequence[WorkflowTask] = _in_order(self.tasks)
         """Every task after its parents; among those that are ready, in the order of the file."""
 

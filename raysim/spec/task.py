@@ -126,6 +126,11 @@ class Work(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
     duration_ns: int
     return_sizes: tuple[int, ...] = ()
+    elsewhere: dict[NodeId, int] = {}
+    """Of the nodes on which it takes another time, how long."""
+
+    def lasts_ns(self, node_id: NodeId) -> int:
+        return self.elsewhere.get(node_id, self.duration_ns) if self.elsewhere else self.duration_ns
 
 
 class TaskArg(msgspec.Struct, gc=False, array_like=True):
