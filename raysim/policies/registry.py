@@ -41,9 +41,8 @@ _OWN: Final[Mapping[str, Callable[..., Policy]]] = MappingProxyType(
         made.name: made
         for made in (
             *(Hybrid, Spread, RandomNode, FirstFit, BestFit, WorstFit),
-            *(Fgd, GpuBestFit, GpuDotProduct, GpuPacking, GpuClustering),
-            *(DotProduct, LeastLoaded, PowerOfD, RandomQueue),
-            *(BatchSampling, LateBinding, Omniscient),
+            *(DotProduct, LeastLoaded, Fgd, GpuBestFit, GpuDotProduct, GpuPacking, GpuClustering),
+            *(RandomQueue, PowerOfD, BatchSampling, LateBinding, Omniscient),
             *(Heft, Cpop, Peft, MinMin, MaxMin, CriticalPath),
         )
     }
