@@ -14,7 +14,7 @@ from raysim.spec.isolation import Isolation
 from raysim.spec.labels import Selector
 from raysim.spec.placement_group import GroupInfo
 from raysim.spec.state import Inquiry, Listing
-from raysim.spec.task import Strategy, Work
+from raysim.spec.task import Claim, Strategy, Work
 
 if TYPE_CHECKING:
     from raysim.runtime.object_ref import ObjectRef
@@ -102,6 +102,8 @@ class TaskOptions(msgspec.Struct, frozen=True):
     """As `raysim.spec.runtime_env` has it: what differs from that of the code that submits it."""
     work: Work | None = None
     """A synthetic task: runs no Python."""
+    claim: Claim | None = None
+    """What it says of itself to the order of the queue."""
 
 
 class ActorOptions(msgspec.Struct, frozen=True):

@@ -51,6 +51,10 @@ class Config(msgspec.Struct, frozen=True, gc=False):
     policy: str = "hybrid"
     """The placement policy, as written: `spread`, `power_of_d(d=3)`, `module:Class` (`raysim.policies`). Ours."""
 
+    queue: str = "fifo"
+    """The order of the queue, as written: `sjf`, `easy`, `priority(preempt=true)`, `module:Class`
+    (`raysim.policies.orders`). Ours."""
+
     locality_aware_leasing: bool = True
     """Whether a lease is asked for where most bytes of the arguments are. Ray: `locality_aware_leasing_enabled`."""
 

@@ -101,6 +101,9 @@ class UserHost(LoopHost):
     def interrupt(self, task: RunnableTask) -> None:
         raise AssertionError(f"no task runs here, but {task.call.task_id.hex()} was interrupted")
 
+    def preempt(self, task: RunnableTask) -> None:
+        raise AssertionError(f"no task runs here, but {task.call.task_id.hex()} was preempted")
+
     def soon(self, action: Callable[[], None]) -> None:
         self._soon.append(action)
         self.pump.kick()

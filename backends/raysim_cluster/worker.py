@@ -3,6 +3,7 @@
 import atexit
 import os
 import sys
+import threading
 import time
 from collections import deque
 from typing import Final
@@ -19,6 +20,7 @@ from raysim.runtime.unhandled import LOG
 from raysim.spec.actor import ActorSpec
 from raysim.spec.ids import UNIQUE_ID_BYTES, WorkerId
 from raysim.spec.resources import GPU, Accelerators
+from raysim.spec.task import Work
 from raysim_cluster.arena import Arena, ArenaAccess
 from raysim_cluster.beside import Beside
 from raysim_cluster.cgroups import enter
@@ -63,6 +65,8 @@ class WorkerHost(UserHost):
         self._shown: Accelerators = {}
         self._served: dict[PipeInbox, None] = {}
         self._listening: Listening | None = None
+        self._stop_work = threading.Event()
+        """What runs is to make room."""
         self._rung = False
         """Somebody has posted something for a compiled graph."""
 
@@ -134,13 +138,25 @@ class WorkerHost(UserHost):
                 finally:
                     self._interrupts.leave()
             else:
-                time.sleep(work.lasts_ns(self.address.node_id) / 1e9)
-                returns = [ReturnValue((), size) for size in work.return_sizes]
-                outcome = Outcome(TaskStatus.OK, returns)
+                outcome = self._pretend(task, work)
             self._busy = False
             with self.lock:
                 finished(task, outcome)
             del task, outcome  # They may hold views of arguments, which keeps those in the store.
+
+    def _pretend(self, task: RunnableTask, work: Work) -> Outcome:
+        """Synthetic work takes its time, or as much of it as it is left."""
+        until_ns = time.monotonic_ns() + work.lasts_ns(self.address.node_id)
+        while not task.preempted and (left_ns := until_ns - time.monotonic_ns()) > 0:
+            self._stop_work.wait(left_ns / 1e9)
+            with self.lock:
+                self._stop_work.clear()  # It may have been for the one before, which had just ended.
+        if task.preempted:
+            return Outcome(TaskStatus.NOT_RUN)
+        return Outcome(TaskStatus.OK, [ReturnValue((), size) for size in work.return_sizes])
+
+    def preempt(self, task: RunnableTask) -> None:
+        self._stop_work.set()
 
     def _wait(self) -> None:
         self._idle = idle = Waiter()

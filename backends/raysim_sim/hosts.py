@@ -221,6 +221,8 @@ class _Synthetic(msgspec.Struct, gc=False):
 
 def _on_synthetic(event: _Synthetic) -> None:
     host, task = event.host, event.task
+    if task.preempted:
+        return  # It has ended before its time.
     if not host.runs and host.alive:
         host.hold(event)
         return
@@ -354,6 +356,15 @@ class UserHost(SimHost):
             self._coroutines.interrupt(task)
         else:
             self.users.interrupt(task)
+
+    def preempt(self, task: RunnableTask) -> None:
+        self.busy -= 1
+        self.clock.expected -= 1
+        self.clock.call(0, lambda: self._preempted(task))
+
+    def _preempted(self, task: RunnableTask) -> None:
+        if self.alive:
+            self.executor.finished(task, Outcome(TaskStatus.NOT_RUN))
 
     def outside(self, action: Callable[[], None]) -> None:
         self.users.beside(self, action)

@@ -22,6 +22,8 @@ class Defaults(msgspec.Struct):
     seed: int | None = None
     policy: str | None = None
     """Where tasks go: a name of `raysim.policies`."""
+    queue: str | None = None
+    """Whose turn it is: a name of `raysim.policies.orders`."""
     world: Mapping[str, Any] = {}
     """Options that only one world has (`network`, `faults`), added to the program's."""
     journal: Journal | None = None

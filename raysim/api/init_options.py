@@ -16,6 +16,7 @@ from raysim.backend import InitOptions, NodeOptions
 from raysim.config import MS, Config
 from raysim.journal import Journal
 from raysim.policies import create
+from raysim.policies.orders import create_order
 from raysim.spec.isolation import Isolation
 from raysim.spec.labels import check_labels
 
@@ -173,10 +174,13 @@ def init_options(
 
 
 def _with_policy(config: Config) -> Config:
-    """Raises ValueError where there is no such policy: here, not in the process of a node."""
+    """Raises ValueError where there is no such policy or order: here, not in the process of a node."""
     if defaults.policy is not None:
         config = msgspec.structs.replace(config, policy=defaults.policy)
+    if defaults.queue is not None:
+        config = msgspec.structs.replace(config, queue=defaults.queue)
     create(config.policy, config)
+    create_order(config.queue)
     return config
 
 

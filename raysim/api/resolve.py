@@ -8,6 +8,7 @@ from typing import Any
 import cloudpickle
 
 from raysim.api.annotations import RayDeprecationWarning
+from raysim.api.claims import claim_of
 from raysim.api.options import (
     ACTOR_OPTIONS,
     METHOD_OPTIONS,
@@ -59,6 +60,7 @@ def task_options(given: Mapping[str, Any], name: str, is_generator: bool) -> Tas
         max_calls=given.get("max_calls") or 0,
         hidden=not given.get("enable_task_events", True),
         runtime_env=call_env(given.get("runtime_env")),
+        claim=claim_of(given.get("_labels")),
     )
 
 

@@ -86,6 +86,11 @@ def _what_to_run(command: _Command) -> _Command:
                 help="Where tasks go: hybrid, spread, best_fit, 'power_of_d(d=3)', mine.py:Class ...",
             ),
             click.option(
+                "--queue",
+                metavar="ORDER",
+                help="Whose turn it is: fifo, sjf, easy, drf, 'priority(preempt=true)', mine.py:Class ...",
+            ),
+            click.option(
                 "--fault",
                 "faults",
                 multiple=True,

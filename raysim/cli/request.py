@@ -31,6 +31,7 @@ class Request:
     seed: int | None = None
     network: str | None = None
     policy: str | None = None
+    queue: str | None = None
     faults: tuple[str, ...] = ()
     time_scale: float = 1.0
     case: str = ""
@@ -62,6 +63,7 @@ class Request:
             "--time-scale": None if self.time_scale == 1 else f"{self.time_scale:g}",
             "--network": self.network,
             "--policy": self.policy,
+            "--queue": self.queue,
         }
         given = [(name, str(value)) for name, value in options.items() if value is not None]
         given += [("--fault", fault) for fault in self.faults]
@@ -76,6 +78,7 @@ class Request:
             "cpus": self.cpus,
             "seed": self.seed,
             "policy": self.policy and located(self.policy, Path.cwd()),
+            "queue": self.queue and located(self.queue, Path.cwd()),
             "network": self._network(),
         }
         return {name: value for name, value in changes.items() if value is not None}
@@ -94,6 +97,7 @@ class Request:
         from raysim.backend import GROUP
         from raysim.config import Config
         from raysim.policies import create, located
+        from raysim.policies.orders import create_order
         from raysim.scenario.problems import Problem
 
         backends = sorted(entry.name for entry in entry_points(group=GROUP))
@@ -103,6 +107,11 @@ class Request:
                 create(located(self.policy, Path.cwd()), Config())
             except ValueError as error:
                 yield Problem("--policy", None, str(error))
+        if self.queue is not None:
+            try:
+                create_order(located(self.queue, Path.cwd()))
+            except ValueError as error:
+                yield Problem("--queue", None, str(error))
         if self.network is not None and not _is_file(self.network):
             yield from _unknown("--network", self.network, ["lan", "free", "FILE.yaml"])
         if self.args and Path(self.target).suffix.lower() != ".py":

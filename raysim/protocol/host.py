@@ -188,6 +188,8 @@ class RunnableTask(msgspec.Struct, gc=False):
     accelerators: Accelerators = {}
     cancelled: bool = False
     """Somebody cancelled it: set before it starts, or while it runs."""
+    preempted: bool = False
+    """Synthetic, and to stop where it is."""
 
 
 class ReturnValue(msgspec.Struct, gc=False):
@@ -313,6 +315,10 @@ class ProcessHost(Host, Protocol):
     def interrupt(self, task: RunnableTask) -> None:
         """`task.cancelled` was set while it runs, or is about to: have its user code notice. A task gets
         a KeyboardInterrupt where it is, a coroutine CancelledError. Never from inside this call."""
+
+    def preempt(self, task: RunnableTask) -> None:
+        """`task.preempted` was set while it runs, or is about to: end it soon with NOT_RUN, where it has not ended.
+        Of synthetic work only. Never from inside this call."""
 
     def outside(self, action: Callable[[], None]) -> None:
         """Run `action` in user context without the lock, soon, beside what runs already."""

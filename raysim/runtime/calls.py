@@ -30,6 +30,7 @@ from raysim.spec.ids import (
 from raysim.spec.runtime_env import merged, read_env
 from raysim.spec.task import (
     STREAMING,
+    Claim,
     Default,
     InBundle,
     TaskArg,
@@ -40,6 +41,8 @@ from raysim.spec.task import (
 
 if TYPE_CHECKING:
     from raysim.runtime.core_worker import CoreWorker
+
+NOTHING_SAID = Claim()
 
 NO_ARGUMENTS = b""
 """Of a call without arguments, or with nothing but references, which are apart: there is nothing to pickle."""
@@ -59,6 +62,7 @@ class Calls:
         self._host = worker.host
         self._owner = worker.owner
         self._exports: dict[RemoteTarget, Exported] = {}
+        self._in_turn = worker.host.config.queue != "fifo"
 
     # Tasks
 
@@ -80,8 +84,18 @@ class Calls:
             cls = self._class(target, options)
             task_id = (context.source or context.ids).task()
             call = TaskCall(task_id, 0, packed, refs, options.work)
-            self._owner.tasks.submit(cls, call, nested, cls.template.name, context.task_id)
+            claim = self._claim(options) if self._in_turn else None
+            self._owner.tasks.submit(cls, call, nested, cls.template.name, context.task_id, claim)
             return self._returns(task_id, cls.template.num_returns)
+
+    def _claim(self, options: TaskOptions) -> Claim | None:
+        """None: it is served as soon as there is room. A call of a task's is, unless it says otherwise, as the
+        task may wait for it; a placement group has its room already."""
+        if type(options.strategy) is InBundle:
+            return None
+        if options.claim is None and self._worker.context.task is None:
+            return NOTHING_SAID
+        return options.claim
 
     def _returns(self, task_id: TaskId, count: int) -> list[Any]:
         """References to what a call that was just submitted returns; the owner counted them already."""

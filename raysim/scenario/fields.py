@@ -17,6 +17,7 @@ from raysim.faults.kinds import BY_NAME as FAULTS
 from raysim.faults.model import Fault
 from raysim.faults.text import fault_from, parse_fault
 from raysim.policies import create, names
+from raysim.policies.orders import create_order, order_names
 from raysim.scenario.arrivals import KINDS as ARRIVALS
 from raysim.scenario.arrivals import Arrivals, parse_arrivals
 from raysim.scenario.distributions import KINDS as DISTRIBUTIONS
@@ -54,6 +55,13 @@ def _read_policy(value: object) -> object:
     """One that has a file is looked for later: what it lies beside is not known here."""
     if isinstance(value, str) and ":" not in value:
         create(value, Config())
+    return value
+
+
+def _read_order(value: object) -> object:
+    """The same."""
+    if isinstance(value, str) and ":" not in value:
+        create_order(value)
     return value
 
 
@@ -151,6 +159,16 @@ _POLICY: Final = {
         {"type": "string", "pattern": r"[:(]", "examples": ["power_of_d(d=3)", "mine.py:Mine"]},
     ]
 }
+_ORDER: Final = {
+    "anyOf": [
+        {"enum": order_names()},
+        {
+            "type": "string",
+            "pattern": r"[:(]",
+            "examples": ["priority(preempt=true)", "mine.py:Mine"],
+        },
+    ]
+}
 _TASK_TIME: Final = {"anyOf": [_call(DISTRIBUTIONS, "exponential(mean=2s)"), _TIME]}
 _TASK_CPUS: Final = {
     "anyOf": [
@@ -189,6 +207,7 @@ ReadArrivals: TypeAlias = Annotated[
     WithJsonSchema(_call(ARRIVALS, "poisson(rate=10/s)")),
 ]
 ReadPolicy: TypeAlias = Annotated[str, BeforeValidator(_read_policy), WithJsonSchema(_POLICY)]
+ReadOrder: TypeAlias = Annotated[str, BeforeValidator(_read_order), WithJsonSchema(_ORDER)]
 ReadFault: TypeAlias = Annotated[
     InstanceOf[Fault], BeforeValidator(_read_fault), WithJsonSchema(_FAULT)
 ]

@@ -10,6 +10,7 @@ from typing import Final
 from raysim.config import Config
 from raysim.faults import plan_faults
 from raysim.policies import create
+from raysim.policies.orders import create_order
 from raysim.scenario.document import Path
 from raysim.scenario.model import Cluster, Scenario, WorkflowWorkload
 from raysim.scenario.planned import plans
@@ -38,6 +39,10 @@ def misfits(scenario: Scenario, workflow: Workflow | None) -> Iterator[tuple[Pat
         create(scenario.policy, Config())
     except ValueError as error:
         yield ("policy",), str(error)
+    try:
+        create_order(scenario.queue)
+    except ValueError as error:
+        yield ("queue",), str(error)
     groups = scenario.cluster.node_groups()
     yield from _unplanned(scenario, workflow)
     if workflow is not None:

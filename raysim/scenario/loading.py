@@ -189,10 +189,8 @@ def case_names(file: Path, args: Sequence[str] = ()) -> list[str]:
 def _experiment(case: Case, file: Path) -> Experiment:
     document = case.document
     scenario = validate(Scenario, document)
-    _check_policy_file(scenario.policy, document)
-    policy = located(scenario.policy, Path(document.file_of(("policy",))).parent)
-    if policy != scenario.policy:
-        scenario = scenario.model_copy(update={"policy": policy})
+    for key in ("policy", "queue"):
+        scenario = _with_own(scenario, key, document)
     scenario = with_machines(scenario, document)
     workflow, program = _open_workload(scenario, document)
     problems = [document.problem(at, what) for at, what in misfits(scenario, workflow)]
@@ -217,14 +215,21 @@ def experiment_of_program(file: Path, args: Sequence[str], **changes: Any) -> Ex
     return Experiment(Scenario(workload=workload), file, program=file).varied(**changes)
 
 
-def _check_policy_file(policy: str, document: Document) -> None:
-    """Raises ScenarioError where a policy of one's own is in a file that is not there."""
-    name, colon, _ = policy.partition(":")
-    at: DocumentPath = ("policy",)
-    here = Path(document.file_of(at))
-    if colon and name.endswith(".py") and not (here.parent / name).is_file():
+def _with_own(scenario: Scenario, key: str, document: Document) -> Scenario:
+    """A policy or an order of one's own is found from everywhere, though its file is named by what it lies beside.
+
+    Raises ScenarioError where there is no such file.
+    """
+    named: str = getattr(scenario, key)
+    name, colon, _ = named.partition(":")
+    if not colon or not name.endswith(".py"):
+        return scenario
+    at: DocumentPath = (key,)
+    beside = Path(document.file_of(at))
+    if not (beside.parent / name).is_file():
         what = f"there is no file {name!r} beside this one"
-        raise ScenarioError([document.problem(at, what, nearest_beside(here, name))])
+        raise ScenarioError([document.problem(at, what, nearest_beside(beside, name))])
+    return scenario.model_copy(update={key: located(named, beside.parent)})
 
 
 def _open_workload(scenario: Scenario, document: Document) -> tuple[Workflow | None, Path | None]:

@@ -20,6 +20,7 @@ from raysim.scenario.fields import (
     ReadArrivals,
     ReadExpectation,
     ReadFault,
+    ReadOrder,
     ReadPolicy,
     Size,
     TaskCpus,
@@ -189,7 +190,8 @@ class TasksWorkload(Part):
     arrivals: ReadArrivals | None = None
     """When they are submitted, such as `poisson(rate=10/s)`; not given: all at the start."""
     users: Count = 1
-    """Whose tasks they are, drawn for each: the figures of fairness compare `user_0`, `user_1` and so on."""
+    """Whose tasks they are, drawn for each: the figures of fairness compare `user_0`, `user_1` and so on, and an order
+    of the `queue` may divide the nodes among them."""
     deadline: TaskDuration | None = None
     """How long after its submission each task is to have ended; the figure `deadline_misses` counts the others."""
 
@@ -222,6 +224,9 @@ class Scenario(Part):
     policy: ReadPolicy = "hybrid"
     """Where tasks go: a name such as `best_fit`, with arguments as `power_of_d(d=3)`, or a class of your own,
     as `module:Class`, or as `file.py:Class` with a file beside the scenario. See docs/policies.md."""
+    queue: ReadOrder = "fifo"
+    """Whose turn it is where tasks wait for room: `sjf`, `easy`, `priority(preempt=true)`, or a class of your own,
+    named as for `policy`. See docs/policies.md."""
     workload: Workload
     """What runs: `tasks`, a `workflow`, a `trace` or a `program`."""
     faults: list[ReadFault] = Field(default=[])

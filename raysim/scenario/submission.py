@@ -25,7 +25,8 @@ from raysim.scenario.preparation import await_nodes
 from raysim.scenario.workflow import Workflow, WorkflowTask
 from raysim.spec.ids import NodeId, ObjectId, TaskId, task_of_object
 from raysim.spec.labels import ACCELERATOR_TYPE, Expression, Operator, Selector
-from raysim.spec.task import Work
+from raysim.spec.task import Claim, Work
+from raysim.spec.units import NANOSECONDS
 
 if TYPE_CHECKING:
     from raysim.runtime.object_ref import ObjectRef
@@ -92,9 +93,9 @@ def submit_workflow(
     tokens: dict[str, ObjectRef] = {}
     files: dict[str, ObjectRef] = {}
     results: list[ObjectRef] = []
-    for task in workflow.order:
+    for index, task in enumerate(workflow.order):
         arguments = _arguments(workflow, task, tokens, files)
-        options = _options(workflow, task, time_scale, where)
+        options = _options(workflow, index, task, time_scale, where)
         token, *written = backend.submit_task(target, options, arguments, {})
         tokens[task.id] = token
         for file, ref in zip(task.outputs, written, strict=True):
@@ -118,14 +119,16 @@ def _submit_bag(
     where: Where | None,
 ) -> Submitted:
     """Where its tasks are alike they share their options; nothing is read."""
-    same = _options(bag, bag.order[0], time_scale, where) if bag.alike else None
+    said = (bag.users, bag.deadlines_s, bag.requested_s, bag.priorities)
+    alike = bag.alike and said == (None,) * len(said)
+    same = _options(bag, 0, bag.order[0], time_scale, where) if alike else None
     arrivals_s = bag.arrivals_s
     tokens: list[ObjectRef] = []
     results: list[ObjectRef] = []
     for index in range(len(bag.order)):
         if arrivals_s is not None and sleep_until is not None:
             sleep_until(arrivals_s[index] * time_scale)
-        options = same or _options(bag, bag.order[index], time_scale, where)
+        options = same or _options(bag, index, bag.order[index], time_scale, where)
         token, *written = backend.submit_task(target, options, (), {})
         tokens.append(token)
         results += written
@@ -142,7 +145,7 @@ def _submit_planned(
 ) -> Submitted:
     following = Following(workflow, backend, target, plan, where.nodes)
     for at in plan.turns:
-        options = _options(workflow, workflow.order[at], time_scale, where)
+        options = _options(workflow, at, workflow.order[at], time_scale, where)
         following.submit(at, replace(options, strategy=following.strategy(at)))
     return _submitted(following.in_order, following.results)
 
@@ -176,9 +179,10 @@ def _of_models(models: tuple[str, ...]) -> tuple[Selector, ...]:
 
 
 def _options(
-    workflow: Workflow, task: WorkflowTask, time_scale: float, where: Where | None
+    workflow: Workflow, index: int, task: WorkflowTask, time_scale: float, where: Where | None
 ) -> TaskOptions:
     sizes = tuple(round(workflow.size_of(file) * time_scale) for file in task.outputs)
+    duration_ns = task.runtime_ns(scale=time_scale)
     elsewhere = {} if where is None else where.durations_ns(task, time_scale)
     return TaskOptions(
         num_cpus=task.cores,
@@ -187,5 +191,19 @@ def _options(
         selectors=_of_models(task.gpu_models),
         num_returns=1 + len(sizes),
         name=stage(task.name),
-        work=Work(task.runtime_ns(scale=time_scale), (0, *sizes), elsewhere),
+        work=Work(duration_ns, (0, *sizes), elsewhere),
+        claim=_claim(workflow, index, time_scale * NANOSECONDS["s"], duration_ns),
+    )
+
+
+def _claim(workflow: Workflow, index: int, second_ns: float, duration_ns: int) -> Claim:
+    """What is known of the task beforehand; it can stop half-way, as no Python runs."""
+    users, deadlines_s = workflow.users, workflow.deadlines_s
+    requested_s = workflow.requested_s[index] if workflow.requested_s else None
+    return Claim(
+        users[index] if users else "",
+        duration_ns if requested_s is None else round(requested_s * second_ns),
+        workflow.priorities[index] if workflow.priorities else 0,
+        round(deadlines_s[index] * second_ns) if deadlines_s else -1,
+        preemptible=True,
     )

@@ -81,6 +81,10 @@ class Workflow:
     """Whose each task is, in the tasks' order; None: all are of one."""
     deadlines_s: Sequence[float] | None = None
     """By when each task is to have ended, in seconds from its submission; None: none has a deadline."""
+    requested_s: Sequence[float | None] | None = None
+    """How long each was said to run at most, for the order of the queue; None: as long as it runs."""
+    priorities: Sequence[int] | None = None
+    """Of each, likewise; None: one is as urgent as the other."""
 
     def __init__(
         self, name: str, tasks: Iterable[WorkflowTask], files: Iterable[WorkflowFile] = ()

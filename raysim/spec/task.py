@@ -121,6 +121,21 @@ class TaskTemplate(msgspec.Struct, frozen=True, gc=False, array_like=True):
         )
 
 
+class Claim(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What a call says of itself to the order of the queue (`raysim.policies.queue`). Times in ns."""
+
+    user: str = ""
+    """Whose it is; empty: the job's."""
+    expected_ns: int = -1
+    """How long it will run; -1: as long as the calls of its function did before."""
+    priority: int = 0
+    """Higher comes first."""
+    within_ns: int = -1
+    """From its submission until it should have ended; -1: nobody minds."""
+    preemptible: bool = False
+    """Whether it can stop, and go on later where it was. Only synthetic tasks can."""
+
+
 class Work(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A synthetic task's doing: so long, results so large, no Python. Durations in ns, sizes in bytes."""
 

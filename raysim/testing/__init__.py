@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from raysim.testing.histories import History as History
     from raysim.testing.linearizability import NotLinearizableError as NotLinearizableError
     from raysim.testing.linearizability import check_linearizable as check_linearizable
+    from raysim.testing.orders import queue_order_suite as queue_order_suite
     from raysim.testing.policies import PolicyError as PolicyError
     from raysim.testing.policies import policy_suite as policy_suite
     from raysim.testing.properties import PropertyError as PropertyError
@@ -26,6 +27,7 @@ _HOMES = {
     "History": "raysim.testing.histories",
     "PolicyError": "raysim.testing.policies",
     "policy_suite": "raysim.testing.policies",
+    "queue_order_suite": "raysim.testing.orders",
     "PropertyError": "raysim.testing.properties",
     "always": "raysim.testing.properties",
     "eventually": "raysim.testing.properties",
@@ -45,6 +47,7 @@ __all__ = [
     "check_linearizable",
     "eventually",
     "policy_suite",
+    "queue_order_suite",
     "reachable",
     "simulate",
     "simulated",

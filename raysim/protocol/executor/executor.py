@@ -17,6 +17,7 @@ from raysim.protocol.messages import (
     ExitWorker,
     GeneratorConsumed,
     OpenGraph,
+    PreemptTasks,
     PushActorCalls,
     PushTasks,
     RegisterWorker,
@@ -97,6 +98,7 @@ class Executor:
             WorkerRegistered: lambda executor: executor._on_registered,
             PushTasks: lambda executor: executor._on_push,
             CancelTasks: lambda executor: executor._on_cancel,
+            PreemptTasks: lambda executor: executor._on_preempt,
             ReleaseReturnHolds: lambda executor: (
                 lambda _, m: executor._results.release_holds([*m.task_ids, *m.items])
             ),
@@ -185,6 +187,17 @@ class Executor:
                 self._end_at_once()
             else:
                 self._interrupt(task)
+        self._results.flush()
+
+    def _on_preempt(self, sender: Address, preempt: PreemptTasks) -> None:
+        for task_id in preempt.task_ids:
+            running = self._running.get(task_id)
+            task = None if running is None else running.task
+            if task is None:
+                self._tasks.cancel(task_id)
+            elif task.call.work is not None and not task.preempted:
+                task.preempted = True
+                self._host.preempt(task)
         self._results.flush()
 
     def _interrupt(self, task: RunnableTask) -> None:

@@ -7,7 +7,7 @@ from raysim.spec.ids import ActorId, JobId, NodeId
 from raysim.spec.labels import Selector
 from raysim.spec.node import NodeView
 from raysim.spec.resources import Accelerators, Wanted
-from raysim.spec.task import Strategy
+from raysim.spec.task import Claim, Strategy
 
 
 class RequestWorkerLease(Message):
@@ -41,6 +41,8 @@ class RequestWorkerLease(Message):
     """What the worker is to do may be done again: where memory runs out, it ends first."""
     gpus: tuple[int, ...] = ()
     """Numbers of the GPUs that were chosen for it there; taken if they still have room."""
+    claim: Claim | None = None
+    """Of the one call that the lease is for: it waits for its turn. None: it is served as soon as there is room."""
 
 
 class WorkerLeaseGranted(Message):
@@ -121,6 +123,15 @@ class RevokeIdleLeases(Message):
 
     node_id: NodeId
     for_ns: int
+
+
+class PreemptLease(Message):
+    """Raylet to owner: something that comes first waits; have what runs on this lease stop, and return it.
+
+    Reply: ReturnWorkerLease. Lost: it runs to its end.
+    """
+
+    lease_id: int
 
 
 class WorkInfeasible(Message):

@@ -104,6 +104,16 @@ class CancelTasks(Message):
     recursive: bool = False
 
 
+class PreemptTasks(Message):
+    """Owner to executor: these have to make room.
+
+    Reply: TasksDone with NOT_RUN. What runs can stop only if it is synthetic; its times say how much of it was done.
+    Lost: they run.
+    """
+
+    task_ids: list[TaskId]
+
+
 class CancelOwned(Message):
     """Borrower of a reference to its owner: cancel the call that makes it.
 

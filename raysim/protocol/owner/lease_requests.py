@@ -22,6 +22,10 @@ LONGEST_RETRY = 30
 """Times `request_retry_ns` that an unanswered request waits at most until it is asked again. Ours."""
 
 
+LONGEST_RETRY_OF_TURN = 3_600
+"""The same of one that waits for its turn: as many may do so for as long as there are calls. Ours."""
+
+
 class LeaseRequest(msgspec.Struct):
     lease_id: int
     cls: SchedulingClass
@@ -110,6 +114,7 @@ class LeaseRequests:
                 rejected_by=request.rejected_by,
                 retriable=template.max_retries != 0,
                 gpus=request.gpus,
+                claim=cls.claim,
             ),
         )
         wait_ns = 0 if self._host.buggify("owner.ask_again_early") else request.wait_ns
@@ -124,7 +129,8 @@ class LeaseRequests:
         if request.lease_id not in self._open:
             return
         cls = request.cls
-        longest_ns = LONGEST_RETRY * self._config.request_retry_ns
+        longest = LONGEST_RETRY if cls.claim is None else LONGEST_RETRY_OF_TURN
+        longest_ns = longest * self._config.request_retry_ns
         if (
             request.wait_ns == longest_ns
             and len(cls.asked) > self._config.max_pending_lease_requests

@@ -6,10 +6,11 @@ from typing import Final
 
 from raysim.config import Config
 from raysim.protocol.host import Host
-from raysim.protocol.messages import PushTasks, ReturnWorkerLease
+from raysim.protocol.messages import PreemptTasks, PushTasks, ReturnWorkerLease
 from raysim.protocol.owner.lease_requests import LeaseRequests
 from raysim.protocol.owner.records import OutOfMemory, TaskRecord
 from raysim.protocol.owner.scheduling_class import Lease, SchedulingClass
+from raysim.protocol.owner.turns import Turns
 from raysim.protocol.process import LAST_WORDS_NS
 from raysim.spec.address import Address
 from raysim.spec.failure import Failure
@@ -47,6 +48,7 @@ class Leases:
         self._config = host.config
         self._policy_queues = _policy_queues(host.config)
         self.requests = LeaseRequests(host, raylet, prefer)
+        self.turns = Turns()
         self._refused = refused
         self._lost = lost
         self._classes: dict[tuple[object, ...], SchedulingClass] = {}
@@ -76,6 +78,11 @@ class Leases:
 
     def add(self, cls: SchedulingClass, record: TaskRecord) -> None:
         """A call is ready to run: pushed now, or with those that follow it."""
+        if record.claim is not None:
+            cls = self.turns.class_of(cls, record)
+            cls.queue.append(record)
+            self.dispatch(cls)
+            return
         queue = cls.queue
         queue.append(record)
         cls.burst += 1
@@ -253,6 +260,9 @@ class Leases:
     def _idle(self, cls: SchedulingClass, lease: Lease) -> None:
         now = self._host.now_ns()
         early = self._host.buggify("owner.return_early")
+        if cls.claim is not None:
+            self._return(cls, lease)  # Whose turn is next is not for its owner to say.
+            return
         if early or not lease.open or self._contended.get(lease.raylet.node_id, -1) >= now:
             self._return(cls, lease)
             return
@@ -289,6 +299,12 @@ class Leases:
         for cls, lease in list(self._idle_leases.values()):
             if lease.raylet.node_id == node_id:
                 self._return(cls, lease)
+
+    def on_preempt(self, lease_id: int) -> None:
+        """Something that comes first waits for its place."""
+        cls = self._of_lease.get(lease_id)
+        if cls is not None and (calls := list(cls.leases[lease_id].in_flight)):
+            self._host.send(cls.leases[lease_id].worker, PreemptTasks(calls))
 
     def _return(self, cls: SchedulingClass, lease: Lease) -> None:
         self._drop(cls, lease)

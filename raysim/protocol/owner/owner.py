@@ -25,6 +25,7 @@ from raysim.protocol.messages import (
     NodeRemoved,
     ObjectLocal,
     ObjectsResolved,
+    PreemptLease,
     RemoveBorrowers,
     ResolveObjects,
     RevokeIdleLeases,
@@ -93,6 +94,7 @@ class Owner:
             RevokeIdleLeases: lambda owner: (
                 lambda _, m: owner.tasks.leases.on_revoke(m.node_id, m.for_ns)
             ),
+            PreemptLease: lambda owner: lambda _, m: owner.tasks.leases.on_preempt(m.lease_id),
             LeaseLost: lambda owner: owner._on_lease_lost,
             WorkInfeasible: lambda owner: lambda _, m: owner._host.note(Infeasible(m.text)),
             TasksDone: lambda owner: owner._on_tasks_done,

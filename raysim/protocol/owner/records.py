@@ -8,7 +8,7 @@ from raysim.journal import TaskEnded
 from raysim.protocol.messages import ContainedRef, TaskResult
 from raysim.spec.address import NOWHERE, Address
 from raysim.spec.ids import NIL_TASK, ActorId, ObjectId, TaskId
-from raysim.spec.task import TaskCall, TaskTemplate, returns_of
+from raysim.spec.task import Claim, TaskCall, TaskTemplate, returns_of
 
 
 class OutOfMemory(msgspec.Struct, frozen=True):
@@ -55,6 +55,11 @@ class TaskRecord(msgspec.Struct, gc=False):
     """The call that submitted it."""
     hidden: bool | None = False
     """Nobody is told of it who asks for the state of tasks; None: as its actor. Ray: `enable_task_events`."""
+
+    claim: Claim | None = None
+    """It waits for its turn, on a lease of its own: see turns."""
+    done_ns: int = 0
+    """Of its work, before it made room for others."""
 
     @property
     def num_returns(self) -> int:

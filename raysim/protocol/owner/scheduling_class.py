@@ -1,5 +1,7 @@
 """Calls of one template, their queue and their leases. Never asks for a lease, never sends: see leases.py."""
 
+from __future__ import annotations
+
 from collections import deque
 from typing import Final
 
@@ -9,7 +11,7 @@ from raysim.protocol.owner.records import TaskRecord
 from raysim.spec.address import Address
 from raysim.spec.ids import TaskId
 from raysim.spec.resources import Accelerators
-from raysim.spec.task import TaskTemplate
+from raysim.spec.task import Claim, TaskTemplate
 
 NO_BOUND: Final = 1 << 62
 
@@ -37,7 +39,12 @@ class SchedulingClass:
     """Calls of one template: their queue, their leases, and the moving average of their time."""
 
     def __init__(
-        self, template: TaskTemplate, function: bytes | None, queues: bool = False
+        self,
+        template: TaskTemplate,
+        function: bytes | None,
+        queues: bool = False,
+        claim: Claim | None = None,
+        shared: SchedulingClass | None = None,
     ) -> None:
         self.template = template
         self.function = function
@@ -45,6 +52,10 @@ class SchedulingClass:
         """Each call waits at a node of its own, and a lease serves one call: see `raysim.policies.queueing`."""
         self.awaited = 0
         """Calls of the queue for which leases, or places to ask for them, were asked. Of a class that queues."""
+        self.claim = claim
+        """Of the one call that it is for; None: it is for all of the template."""
+        self._shared = shared
+        """That of the template, which learns from it."""
         self.queue: deque[TaskRecord] = deque()
         self.leases: dict[int, Lease] = {}
         self.roomy: dict[int, Lease] = {}
@@ -83,6 +94,8 @@ class SchedulingClass:
 
     def learn(self, duration_ns: int) -> None:
         """Exponential moving average, a quarter new."""
+        if self._shared is not None:
+            self._shared.learn(duration_ns)
         if self._one_by_one:
             self._one_by_one -= 1
         if self.mean_ns < 0:

@@ -32,10 +32,11 @@ from raysim.protocol.owner.returns import (
 )
 from raysim.protocol.owner.scheduling_class import SchedulingClass
 from raysim.protocol.owner.streams import Streams
+from raysim.protocol.owner.turns import preempted, restored
 from raysim.spec.address import NOWHERE, Address
 from raysim.spec.failure import Failure, FailureKind
 from raysim.spec.ids import NIL_TASK, NodeId, ObjectId, TaskId, first_return, return_id
-from raysim.spec.task import Default, TaskCall, returns_of
+from raysim.spec.task import Claim, Default, TaskCall, returns_of
 
 LONGEST_DELAY_NS = 60_000 * MS
 """Nanoseconds until a call that ran out of memory runs again, at most. Ray: `ExponentialBackoff`."""
@@ -76,6 +77,7 @@ class Tasks:
         nested: Sequence[ContainedRef],
         name: str,
         parent: TaskId = NIL_TASK,
+        claim: Claim | None = None,
     ) -> None:
         """Take a call over. Each return entry exists from now on, with one reference: the caller's."""
         template, task_id = cls.template, call.task_id
@@ -90,6 +92,7 @@ class Tasks:
             rebuilds=template.max_retries != 0,
             parent=parent,
             hidden=template.hidden,
+            claim=claim,
         )
         count = template.num_returns
         if count == 1:
@@ -106,9 +109,11 @@ class Tasks:
         else:
             self.leases.add(cls, record)
 
-    def _class_of(self, record: TaskRecord) -> SchedulingClass:
+    def class_of(self, record: TaskRecord) -> SchedulingClass:
         assert record.template is not None
-        return self.leases.class_of(record.template, record.function)
+        return self.leases.turns.of(record) or self.leases.class_of(
+            record.template, record.function
+        )
 
     def _ready(self, record: TaskRecord) -> None:
         if self.records.get(record.call.task_id) is not record:
@@ -117,7 +122,7 @@ class Tasks:
         if broken is not None:
             self._fail_like(record, broken)
             return
-        self.leases.add(self._class_of(record), record)
+        self.leases.add(self.class_of(record), record)
 
     def _prefer(self, record: TaskRecord) -> Address | None:
         """The raylet that holds most bytes of the arguments (locality, for DEFAULT only, as Ray)."""
@@ -159,6 +164,9 @@ class Tasks:
                 self._await_lost(record, result.lost)
                 continue
             if handed_back:
+                if record.call.work is not None and result.end_ns:
+                    self._note(record, "preempted", worker, result)
+                    preempted(cls, record, result)
                 cls.came_back()
                 back.append((cls, record))
                 continue
@@ -244,6 +252,8 @@ class Tasks:
     def _forget(self, record: TaskRecord) -> None:
         call = record.call
         self.records.pop(call.task_id, None)
+        if record.claim is not None:
+            self.leases.turns.forget(record)
         if call.refs or record.nested:
             self.arguments.release(record)
         if record.num_returns < 0:
@@ -341,7 +351,7 @@ class Tasks:
             return
         if record.cancelled:
             return
-        cls = self._class_of(record)
+        cls = self.class_of(record)
         record.cancelled = True
         if record.missing == 0:
             cls.drop_cancelled()
@@ -374,6 +384,8 @@ class Tasks:
         if not self._take_retry(record):
             return False
         self._host.note(ObjectRebuilt(entry.object_id))
+        if record.done_ns:
+            restored(record)
         self.records[record.call.task_id] = record
         self.arguments.hold(record)
         if record.num_returns < 0:

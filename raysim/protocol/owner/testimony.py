@@ -65,7 +65,7 @@ class Testimony:
             return ObjectStory(ObjectStage.ARGUMENTS, arguments=missing)
         assert record.template is not None
         leases = self._tasks.leases
-        cls = leases.class_of(record.template, record.function)
+        cls = self._tasks.class_of(record)
         asked = [
             (lease_id, leases.requests.raylet_of(lease_id)) for lease_id in list(cls.asked)[:LEASES]
         ]

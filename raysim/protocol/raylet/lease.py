@@ -69,12 +69,15 @@ def taken(request: RequestWorkerLease) -> Resources:
     return request.resources if request.lifetime is None else request.lifetime
 
 
-Shape: TypeAlias = tuple[tuple[tuple[str, int], ...], Strategy, tuple[Selector, ...], bool]
-"""Resources, strategy, labels, and whether the request may still be sent on."""
+Shape: TypeAlias = tuple[tuple[tuple[str, int], ...], Strategy, tuple[Selector, ...], bool, bool]
+"""Resources, strategy, labels, whether the request may still be sent on, and whether it waits for its turn."""
 
 
 class LeaseQueue:
-    """Requests that wait, first come first served within a shape. A large shape never blocks a small one."""
+    """Requests that wait, first come first served within a shape. A large shape never blocks a small one.
+
+    Ray's order. For others see turns.
+    """
 
     def __init__(self, max_hops: int) -> None:
         self._max_hops = max_hops
@@ -85,7 +88,8 @@ class LeaseQueue:
 
     def shape(self, request: RequestWorkerLease) -> Shape:
         may_go = request.hops < self._max_hops
-        return tuple(taken(request).items()), request.strategy, request.selectors, may_go
+        resources = tuple(taken(request).items())
+        return resources, request.strategy, request.selectors, may_go, request.claim is not None
 
     def add(self, lease: Lease) -> None:
         self._arrivals = lease.order = self._arrivals + 1
@@ -100,7 +104,21 @@ class LeaseQueue:
         if not waiting:
             del self.shapes[shape]
 
-    def oldest_that_fits(self, available: Resources, instances: Instances) -> Lease | None:
+    def started(self, lease: Lease) -> None:
+        """It has its resources."""
+
+    def ended(self, lease: Lease) -> None:
+        """They are free again."""
+
+    def head(self, waiting: dict[int, Lease]) -> Lease:
+        """The first of one shape."""
+        return next(iter(waiting.values()))
+
+    def victim(self) -> Lease | None:
+        """One that has to make room for what waits."""
+        return None
+
+    def next(self, available: Resources, instances: Instances) -> Lease | None:
         """Looks at the head of each shape only: what comes behind it needs as much."""
         best: Lease | None = None
         for waiting in self.shapes.values():

@@ -14,10 +14,10 @@ LeaseKey: TypeAlias = tuple[WorkerId, int]
 
 
 class LeaseBook:
-    def __init__(self, max_hops: int) -> None:
+    def __init__(self, queue: LeaseQueue) -> None:
         self.owners: dict[WorkerId, LeaseOwner] = {}
         """Who asked for leases here, and theirs that have not ended."""
-        self.queue = LeaseQueue(max_hops)
+        self.queue = queue
         """Requests that wait for room."""
         self.homeless: dict[LeaseKey, Lease] = {}
         """Requests that no known node could ever run, and those that wait for the view of the nodes."""

@@ -9,11 +9,13 @@ from functools import partial
 
 import msgspec
 
+from raysim.policies.orders import create_order
 from raysim.protocol.host import RayletHost
 from raysim.protocol.infeasible import InfeasibleWatch
 from raysim.protocol.messages import (
     CancelWorkerLease,
     LeaseLost,
+    PreemptLease,
     RequestWorkerLease,
     ReturnWorkerLease,
     WorkerLeaseGranted,
@@ -25,11 +27,12 @@ from raysim.protocol.raylet.cluster_view import ClusterView
 from raysim.protocol.raylet.fence import Fence
 from raysim.protocol.raylet.groups import removed
 from raysim.protocol.raylet.instances import Instances, numbers
-from raysim.protocol.raylet.lease import Lease, LeaseOwner, LeaseState, taken
+from raysim.protocol.raylet.lease import Lease, LeaseOwner, LeaseQueue, LeaseState, taken
 from raysim.protocol.raylet.lease_book import LeaseBook, LeaseKey, lease_key
 from raysim.protocol.raylet.placement import Placement
 from raysim.protocol.raylet.reports import Reports
 from raysim.protocol.raylet.revocation import Revocation
+from raysim.protocol.raylet.turns import Turns
 from raysim.protocol.raylet.workers import Worker, WorkerPool
 from raysim.spec.address import Address
 from raysim.spec.failure import Failure, FailureKind
@@ -59,7 +62,9 @@ class Leases:
         self._reports = reports
         self._fence = fence
         self.instances = Instances(view.local)
-        self.book = book = LeaseBook(host.config.max_spillback_hops)
+        order = create_order(host.config.queue)
+        queue = LeaseQueue(host.config.max_spillback_hops)
+        self.book = book = LeaseBook(queue if order is None else Turns(host, view.local, order))
         self._owners, self._queue, self._homeless = book.owners, book.queue, book.homeless
         self._awaiting: dict[str, dict[LeaseKey, Lease]] = {}
         """By runtime environment, those that hold resources and wait for a worker, in order."""
@@ -116,6 +121,7 @@ class Leases:
         del owner.leases[cancelled.lease_id]
         owner.remember(cancelled.lease_id, None)
         self._end(lease, None)
+        self._grant_queued()  # It may have been the one for which the others had to wait.
 
     def _repeated(self, owner: LeaseOwner, request: RequestWorkerLease) -> bool:
         """Answer a second copy as the first; the owner cannot tell a lost answer from a slow one."""
@@ -258,7 +264,7 @@ class Leases:
 
     def _spill_queued(self, waiting: dict[int, Lease]) -> None:
         while waiting:
-            lease = next(iter(waiting.values()))
+            lease = self._queue.head(waiting)
             to = self._placement.elsewhere(lease.request)
             if to is None:
                 return
@@ -321,7 +327,11 @@ class Leases:
     def _route(self, owner: LeaseOwner, lease: Lease, where: NodeId | Failure | None) -> None:
         request = lease.request
         if where == self._view.local_id:
-            if fits(lease.held, self._local.available) and self.instances.fits(lease.held):
+            if (
+                request.claim is None
+                and fits(lease.held, self._local.available)
+                and self.instances.fits(lease.held)
+            ):
                 owner.leases[request.lease_id] = lease
                 self._start(lease)
                 if request.actor_id is not None:
@@ -339,6 +349,10 @@ class Leases:
     def _enqueue(self, owner: LeaseOwner, lease: Lease) -> None:
         owner.leases[lease.request.lease_id] = lease
         self._queue.add(lease)
+        if lease.request.claim is not None:
+            self._grant_queued()  # It may be its turn, whoever waits already.
+            if lease.state is not LeaseState.QUEUED:
+                return
         self._count_queued()
         self._revocation.request_waits(owner)
 
@@ -372,6 +386,7 @@ class Leases:
 
     def _start(self, lease: Lease) -> None:
         """Its resources are there: take them, and a worker as soon as there is one."""
+        self._queue.started(lease)
         gpus = lease.request.gpus or self._placement.gpus(lease.held, self._local)
         subtract(self._local.available, lease.held)
         lease.assigned = self.instances.take(lease.held, gpus)
@@ -407,11 +422,14 @@ class Leases:
         if not self._queue.count:
             return
         available, instances = self._local.available, self.instances
-        lease = self._queue.oldest_that_fits(available, instances)
+        lease = self._queue.next(available, instances)
         while lease is not None:
             self._queue.remove(lease)
             self._start(lease)
-            lease = self._queue.oldest_that_fits(available, instances)
+            lease = self._queue.next(available, instances)
+        victim = self._queue.victim()
+        if victim is not None:
+            self._host.send(victim.owner, PreemptLease(victim.request.lease_id))
         self._count_queued()
 
     def _refuse(self, lease: Lease, failure: Failure) -> None:
@@ -436,6 +454,7 @@ class Leases:
         """Those that wait first, or they would be granted what the others give back."""
         for lease in sorted(leases, key=lambda lease: lease.state):
             self._end(lease, why)
+        self._grant_queued()
 
     def _end(self, lease: Lease, kill: str | None) -> None:
         """`kill`: why its worker, if it has one, may not be lent again."""
@@ -455,6 +474,7 @@ class Leases:
             env = lease.request.runtime_env
             awaiting = self._awaiting[env]
             del awaiting[lease_key(lease)]
+            self._queue.ended(lease)
             add(self._local.available, lease.held)
             self.instances.give_back(lease.assigned)
             self._grant_queued()
@@ -468,6 +488,7 @@ class Leases:
     def _release(self, lease: Lease, worker: Worker) -> None:
         worker.lease = None
         worker.blocked = 0
+        self._queue.ended(lease)
         add(self._local.available, lease.held)
         self.instances.give_back(lease.assigned)
         if lease.lent:

@@ -47,7 +47,7 @@ class Revocation:
     def granted(self, lease: Lease) -> None:
         """Whoever gets a lease while others wait shall not keep it idle."""
         owner = self._owners[lease.owner.worker_id]
-        if lease.request.actor_id is None and self._due(owner) and self._others_wait(lease):
+        if _may_idle(lease) and self._due(owner) and self._others_wait(lease):
             self._revoke(owner)
 
     def _others_wait(self, lease: Lease) -> bool:
@@ -78,4 +78,5 @@ def _alike(lease: Lease, other: Lease) -> bool:
 
 
 def _may_idle(lease: Lease) -> bool:
-    return lease.state is LeaseState.GRANTED and lease.request.actor_id is None
+    request = lease.request
+    return lease.state is LeaseState.GRANTED and request.actor_id is None and request.claim is None

@@ -104,6 +104,7 @@ class FakeProcessHost(FakeHost):
         self.ran: list[RunnableTask] = []
         self.exited: list[str] = []
         self.interrupted: list[RunnableTask] = []
+        self.preempted: list[RunnableTask] = []
         self.has_inboxes = False
         self.inboxes: dict[TaskId, FakeInbox] = {}
         self.outlets: dict[str, FakeOutlet] = {}
@@ -123,6 +124,9 @@ class FakeProcessHost(FakeHost):
 
     def interrupt(self, task: RunnableTask) -> None:
         self.interrupted.append(task)
+
+    def preempt(self, task: RunnableTask) -> None:
+        self.preempted.append(task)
 
     def outside(self, action: Callable[[], None]) -> None:
         self.call_later(0, action)

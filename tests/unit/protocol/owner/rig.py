@@ -35,7 +35,7 @@ from raysim.spec.ids import (
     task_of_object,
 )
 from raysim.spec.resources import fixed
-from raysim.spec.task import TaskArg, TaskCall, TaskTemplate
+from raysim.spec.task import Claim, TaskArg, TaskCall, TaskTemplate, Work
 from tests.unit.protocol.fake_host import address
 from tests.unit.protocol.fake_process import FakeProcessHost
 
@@ -142,12 +142,15 @@ class OwnerRig:
         *args: ObjectId,
         what: TaskTemplate = TEMPLATE,
         nested: list[ContainedRef] | None = None,
+        claim: Claim | None = None,
+        work: Work | None = None,
     ) -> ObjectId:
         """One more call of `what`; its first return."""
         cls = self.owner.tasks.leases.class_of(what, b"function")
         task_id = self.ids.task()
         refs = [self.arg(object_id, slot) for slot, object_id in enumerate(args)]
-        self.owner.tasks.submit(cls, TaskCall(task_id, 0, b"args", refs), nested or [], what.name)
+        call = TaskCall(task_id, 0, b"args", refs, work)
+        self.owner.tasks.submit(cls, call, nested or [], what.name, claim=claim)
         return return_id(task_id, 0)
 
     def grant(self, name: str = "worker", raylet: Address = RAYLET) -> Address:
