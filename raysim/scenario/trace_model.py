@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, InstanceOf, WithJsonSchema, model_v
 from raysim.scenario.part import Part
 from raysim.scenario.traces.conditions import Condition, parse_condition
 
-Format: TypeAlias = Literal["csv", "openb", "parquet", "philly"]
+Format: TypeAlias = Literal["csv", "openb", "parquet", "philly", "swf"]
 
 TABLES: Final = ("csv", "parquet")
 """Formats whose columns the scenario names."""
@@ -103,7 +103,7 @@ class TraceWorkload(Part):
     kind: Literal["trace"]
     format: Format
     """`csv`, `parquet`: any table, with `columns`; `openb`: Alibaba's pods that share GPUs; `philly`: Microsoft's trace
-    of deep learning jobs."""
+    of deep learning jobs; `swf`: a log of a parallel machine, whose jobs are tasks of several cores."""
     file: str
     """Beside the scenario file, or absolute; `.gz` is read as well."""
     columns: Columns | None = None

@@ -14,6 +14,7 @@ from raysim.scenario.trace_model import TraceWorkload
 from raysim.scenario.traces.columns import read_columns
 from raysim.scenario.traces.openb import read_openb
 from raysim.scenario.traces.philly import read_philly
+from raysim.scenario.traces.swf import read_swf
 from raysim.scenario.traces.task import TraceTask
 
 Reader: TypeAlias = Callable[[Path, TraceWorkload], Iterator[TraceTask]]
@@ -23,6 +24,7 @@ READERS: Final[Mapping[str, Reader]] = {
     "openb": read_openb,
     "parquet": read_columns,
     "philly": read_philly,
+    "swf": read_swf,
 }
 """By format. A reader gives all tasks of a file in any order; ScenarioError where it is not of the format."""
 
