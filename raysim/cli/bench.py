@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 def bench_policies(plan: Plan, jobs: int, out: Path) -> int:
     """0 when all ran; 2 for bad input."""
     from raysim.cli.progress import progress_of
-    from raysim.report.comparison import markdown, write
+    from raysim.report.comparison import markdown
+    from raysim.report.comparison_page import write
     from raysim.scenario.comparison import compare
     from raysim.scenario.problems import ScenarioError
 

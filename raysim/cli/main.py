@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 import click
 
 import raysim
+from raysim.cli.looking import explain, report
 from raysim.cli.nodes import start, status, stop
 from raysim.cli.request import SIMULATOR, Request
 
@@ -502,3 +503,7 @@ def diff(one: Path, other: Path) -> int:
     from raysim.cli.why import diff_command
 
     return diff_command(one, other)
+
+
+cli.add_command(report)
+cli.add_command(explain)

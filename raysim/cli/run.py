@@ -22,8 +22,8 @@ WENT_WRONG: Final = 1
 BAD_INPUT: Final = 2
 
 MOST_ATTEMPTS: Final = 50_000
-"""Of tasks, that a run's journal and its pictures hold; the summary and `tasks.csv` are of all. A picture of more
-is slow to open, and a million notes would take 400 MB. `--trace` writes, and keeps, everything."""
+"""Of tasks, that a run's journal and `timeline.json` hold; the summary, `tasks.csv` and the page are of all. A
+timeline of more is slow to open, and a million notes would take 400 MB. `--trace` writes, and keeps, everything."""
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,9 @@ def _figures(summary: Summary) -> Iterator[tuple[str, str]]:
         yield "makespan", f"{seconds(summary.makespan_s)}{_times_the_bound(summary)}"
     if summary.lower_bound_s is not None and summary.work_s is not None:
         yield "lower bound", _bound(summary.lower_bound_s, summary)
+    wait = summary.samples.get("task_wait")
+    if wait is not None:
+        yield "wait", f"{seconds(wait.mean)} on average, {seconds(wait.p95)} at the 95th percentile"
     if summary.utilisation is not None:
         yield "utilisation", f"{summary.utilisation:.1%}"
     if summary.bytes_moved is not None:

@@ -115,4 +115,4 @@ def _makespan(run: Run) -> float:
 
 
 def _task_times(run: Run) -> Sequence[float]:
-    return sample("task_time", run.records, run.experiment.workflow)
+    return sample("task_time", run.records)

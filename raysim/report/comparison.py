@@ -1,4 +1,4 @@
-"""A comparison of policies as a table: text, Markdown, CSV, LaTeX, JSON, and a page. Never runs anything."""
+"""A comparison of policies as a table: Markdown, CSV, LaTeX, JSON. Never runs anything. Its page: comparison_page."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import csv
 import io
 import math
 from collections.abc import Iterator
-from html import escape
-from importlib.resources import files
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
@@ -27,32 +25,12 @@ _COLUMNS: Final = (
 
 _TOO_FEW: Final = "too few runs"
 
-_WIDTH: Final = 220
-"""Of a picture of an interval, in pixels."""
-
-
-def write(comparison: Comparison, folder: Path) -> list[Path]:
-    """Leave `comparison.{json,md,csv,tex,html}` there. Raises OSError."""
-    folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    for suffix, made in (
-        ("json", as_json(comparison)),
-        ("md", markdown(comparison)),
-        ("csv", as_csv(comparison)),
-        ("tex", latex(comparison)),
-        ("html", page(comparison)),
-    ):
-        path = folder / f"comparison.{suffix}"
-        path.write_text(made, "utf-8")
-        written.append(path)
-    return written
-
 
 def markdown(comparison: Comparison) -> str:
     """A table for each scenario and measure, and how it is to be read."""
-    parts = [_about(comparison)]
-    for (scenario, measure), lines in _tables(comparison):
-        parts += [f"## {_title(scenario)}: {measure}", _markdown_table(lines)]
+    parts = [about(comparison)]
+    for (scenario, measure), lines in tables(comparison):
+        parts += [f"## {title(scenario)}: {measure}", _markdown_table(lines)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -87,8 +65,8 @@ def as_json(comparison: Comparison) -> str:
 def latex(comparison: Comparison) -> str:
     """A tabular for each scenario and measure; needs booktabs."""
     parts = [f"% raysim {raysim.__version__}: {comparison.plan.seeds} seeds a policy, paired"]
-    for (scenario, measure), lines in _tables(comparison):
-        rows = [" & ".join(map(_tex, _row(line))) + r" \\" for line in lines]
+    for (scenario, measure), lines in tables(comparison):
+        rows = [" & ".join(map(_tex, row_of(line))) + r" \\" for line in lines]
         parts.append(
             "\n".join(
                 [
@@ -106,21 +84,8 @@ def latex(comparison: Comparison) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def page(comparison: Comparison) -> str:
-    """One file that needs no network: the tables, and each interval as a picture."""
-    parts = []
-    for (scenario, measure), lines in _tables(comparison):
-        parts.append(f"<h2>{escape(_title(scenario))}: {escape(measure)}</h2>")
-        parts.append(_html_table(lines))
-    asset = files("raysim.report") / "assets" / "comparison.html"
-    filled = asset.read_text("utf-8")
-    about = _about(comparison).partition("\n\n")[2].replace("**", "")
-    for name, text in (("about", escape(about)), ("tables", "\n".join(parts))):
-        filled = filled.replace(f"<!--{name}-->", text)
-    return filled
-
-
-def _about(comparison: Comparison) -> str:
+def about(comparison: Comparison) -> str:
+    """A heading, and how the tables are to be read."""
     plan = comparison.plan
     warm = (
         f" Tasks that came in the first {plan.warm_up_s:g} s are not counted."
@@ -135,23 +100,26 @@ def _about(comparison: Comparison) -> str:
     )
 
 
-def _tables(comparison: Comparison) -> Iterator[tuple[tuple[str, str], list[Line]]]:
+def tables(comparison: Comparison) -> Iterator[tuple[tuple[str, str], list[Line]]]:
+    """The lines of each scenario and measure."""
     by_table = groupby(comparison.lines(), key=lambda line: (line.scenario, line.measure))
     for key, lines in by_table:
         yield key, list(lines)
 
 
-def _title(scenario: str) -> str:
+def title(scenario: str) -> str:
+    """As readers know it."""
     return Path(scenario).stem
 
 
 def _markdown_table(lines: list[Line]) -> str:
-    rows = [_row(line) for line in lines]
+    rows = [row_of(line) for line in lines]
     head = f"| {' | '.join(_HEADS)} |\n|---|---:|---:|---:|---:|---|"
     return "\n".join([head, *(f"| {' | '.join(row)} |" for row in rows)])
 
 
-def _row(line: Line) -> tuple[str, ...]:
+def row_of(line: Line) -> tuple[str, ...]:
+    """Policy, mean, its interval, difference, its interval, verdict."""
     if line.mean is None:
         return (line.policy, "none", "", "", "", "no run has a value")
     mean, spread = _number(line.mean.mean), _spread(line.mean)
@@ -159,10 +127,11 @@ def _row(line: Line) -> tuple[str, ...]:
         return (line.policy, mean, spread, "", "", "the baseline" if line.runs else "")
     share = "" if line.relative is None else f"{line.relative:+.1%}"
     moved = share or f"{line.difference.mean:+.4g}"
-    return (line.policy, mean, spread, moved, _relative_spread(line), _verdict(line))
+    return (line.policy, mean, spread, moved, _relative_spread(line), verdict(line))
 
 
-def _verdict(line: Line) -> str:
+def verdict(line: Line) -> str:
+    """What the runs show."""
     if line.difference is None or not line.shown:
         return "no difference shown"
     return "more" if line.difference.mean > 0 else "less"
@@ -195,38 +164,3 @@ def _bounds(found: Interval | None) -> tuple[Any, ...]:
 
 def _tex(text: str) -> str:
     return "".join(f"\\{sign}" if sign in "%_&#$" else sign for sign in text)
-
-
-def _html_table(lines: list[Line]) -> str:
-    heads = "".join(f"<th scope=col>{escape(head)}</th>" for head in (*_HEADS, "picture"))
-    low = min((line.mean.low for line in lines if line.mean and _finite(line.mean)), default=0.0)
-    high = max((line.mean.high for line in lines if line.mean and _finite(line.mean)), default=1.0)
-    rows = []
-    for line in lines:
-        name, *cells = (escape(cell) for cell in _row(line))
-        kind = f" class={_verdict(line)}" if line.shown else ""
-        marked = "".join(f"<td>{cell}</td>" for cell in cells)
-        picture = _picture(line.mean, low, high)
-        rows.append(f"<tr{kind}><th scope=row>{name}</th>{marked}<td>{picture}</td></tr>")
-    return (
-        f"<div><table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
-    )
-
-
-def _picture(found: Interval | None, low: float, high: float) -> str:
-    """The interval as a line and its mean as a dot, on the scale of the table."""
-    if found is None or not _finite(found):
-        return ""
-    span = high - low or 1.0
-    left, at, right = (
-        8 + (value - low) / span * (_WIDTH - 16) for value in (found.low, found.mean, found.high)
-    )
-    label = f"{_number(found.mean)}, from {_spread(found)}"
-    return (
-        f'<svg width="{_WIDTH}" height="16" role="img" aria-label="{escape(label)}">'
-        f'<line x1="{left:.1f}" x2="{right:.1f}" y1="8" y2="8"/><circle cx="{at:.1f}" cy="8" r="4"/></svg>'
-    )
-
-
-def _finite(found: Interval) -> bool:
-    return math.isfinite(found.low) and math.isfinite(found.high)

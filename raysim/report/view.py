@@ -1,7 +1,7 @@
 """A run's journal -> what happened where and when, in seconds. Never draws it: see page, chrome_trace.
 
-Time zero is the first submission. On a real backend the driver's journal alone is at hand, which
-knows the tasks that the driver submitted and nothing of the nodes but their ids.
+Time zero is the workload's start, or else the first submission. On a real backend the driver's journal alone is at
+hand, which knows the tasks that the driver submitted and nothing of the nodes but their ids.
 """
 
 from __future__ import annotations
@@ -87,18 +87,20 @@ class View(msgspec.Struct, frozen=True):
     end_s: float
 
 
-def view_of(journal: Journal, time_scale: float = 1.0) -> View:
+def view_of(journal: Journal, time_scale: float = 1.0, start_ns: int | None = None) -> View:
     """What the journal says; the world's times are divided by `time_scale`."""
-    reader = _Reader(journal, time_scale)
+    reader = _Reader(journal, time_scale, start_ns)
     for time_ns, _, _, what in journal.records:
         reader.read(time_ns, what)
     return reader.view()
 
 
 class _Reader:
-    def __init__(self, journal: Journal, time_scale: float) -> None:
-        ended = (what for _, _, _, what in journal.records if isinstance(what, TaskEnded))
-        self._zero_ns = min((note.submitted_ns for note in ended), default=0)
+    def __init__(self, journal: Journal, time_scale: float, start_ns: int | None) -> None:
+        if start_ns is None:
+            ended = (what for _, _, _, what in journal.records if isinstance(what, TaskEnded))
+            start_ns = min((note.submitted_ns for note in ended), default=0)
+        self._zero_ns = start_ns
         self._factor = 1 / (NANOSECONDS["s"] * time_scale)
         self._nodes: dict[bytes, Node] = {}
         self._index: dict[bytes, int] = {}

@@ -155,7 +155,7 @@ def run_cell(plan: Plan, cell: Cell) -> Outcome:
     measures = [Measure(text) for text in plan.measures]
     figures: dict[str, Figure] = msgspec.structs.asdict(run.summary)
     for name in {name for one in measures for name in one.names if name in SAMPLES}:
-        values = sample(name, run.records, experiment.workflow)
+        values = sample(name, run.records)
         figures[name] = _warm(name, values, run.records, plan.warm_up_s)
     return Outcome(cell, tuple(one.value(figures) for one in measures))
 

@@ -23,6 +23,7 @@ BOUND_S: Final = 10.0
 FIGURES: Final[dict[str, Metric]] = {
     "nodes": Metric("", "nodes at the start"),
     "cpus": Metric("cores", "of all nodes at the start"),
+    "gpus": Metric("GPUs", "of all nodes at the start"),
     "tasks": Metric("", "tasks that were submitted, retries not counted again"),
     "edges": Metric("", "how many times a task of the workflow waits for another"),
     "failed": Metric("", "tasks that ended in an error, or never"),
@@ -48,6 +49,9 @@ FIGURES: Final[dict[str, Metric]] = {
         "0 to 1",
         "core-seconds of executions that counted / (cores x makespan), or, where an autoscaler starts and ends nodes, "
         "/ core-seconds that there were",
+    ),
+    "utilisation_gpu": Metric(
+        "0 to 1", "GPU-seconds of executions that counted / (GPUs x makespan), where there are GPUs"
     ),
     "fragmentation": Metric(
         "0 to 1",

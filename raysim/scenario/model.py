@@ -154,6 +154,10 @@ class Cluster(Part):
         """Cores that it may have at once."""
         return self.total_cpus() + (self.autoscaler.most_cpus() if self.autoscaler else 0)
 
+    def total_gpus(self) -> float:
+        """GPUs of the whole cluster."""
+        return sum(group.gpus * group.count for group in self.groups())
+
 
 class WorkflowWorkload(Part):
     """A workflow in WfFormat: each task runs for its runtime and leaves files of their sizes."""

@@ -70,12 +70,12 @@ def run_program(experiment: Experiment, options: RunOptions) -> ProgramRun:
     finally:
         shutdown()
     wall_s = watch.seconds()  # After shutdown: until then a simulated clock may stand in its place.
-    records = records_of_program(notes, notes.first_submitted_ns)
+    records = records_of_program(notes, notes.start_ns)
     outcome = _outcome(experiment, options, notes, wall_s)
     expected = experiment.scenario.expectations
     summary = summarise(outcome, records, None, expected, experiment.title)
     told = what_differs(experiment, options) + _escapes(options)
-    run = Run(experiment, summary, records, options.journal, told)
+    run = Run(experiment, summary, records, options.journal, notes.start_ns, told)
     return ProgramRun(status, run)
 
 
@@ -193,5 +193,5 @@ def _outcome(experiment: Experiment, options: RunOptions, notes: Notes, wall_s: 
     if notes.nodes:
         return msgspec.structs.replace(outcome, nodes=len(notes.nodes), cpus=notes.cpus)
     if not _describes_nodes(experiment):
-        return msgspec.structs.replace(outcome, nodes=None, cpus=None)
+        return msgspec.structs.replace(outcome, nodes=None, cpus=None, gpus=None)
     return outcome

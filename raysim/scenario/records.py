@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
-from math import nan
+from collections.abc import Iterable, Mapping, Sequence
+from math import isnan, nan
 
 from raysim.journal import (
     Journal,
@@ -81,6 +81,8 @@ class Notes:
 
     def __init__(self, journal: Journal) -> None:
         self.ended = Ended()
+        self.begun_ns: int | None = None
+        """When the workload began, on the world's clock; None: with its first submission."""
         self.nodes: dict[bytes, str] = {}
         """Names by id."""
         self.cpus = 0.0
@@ -89,6 +91,11 @@ class Notes:
         self.spilled_bytes = 0
         self.restored_bytes = 0
         journal.follow(self._take)
+
+    @property
+    def start_ns(self) -> int:
+        """From when on the records count."""
+        return self.first_submitted_ns if self.begun_ns is None else self.begun_ns
 
     @property
     def first_submitted_ns(self) -> int:
@@ -127,7 +134,25 @@ def records_of_workflow(
     rows = notes.ended.rows
     for task_id, cores in zip(task_ids, workflow.cores, strict=True):
         reader.add(rows.get(task_id), cores)
+    if workflow.has_gpus:
+        records.gpus = array("d", (task.gpus for task in workflow.order))
+    if workflow.edges:
+        parents = {task.id: task.parents for task in workflow.order}
+        records.ready_s = ready_s(records, parents)
     return records
+
+
+def ready_s(records: Records, parents: Mapping[str, Sequence[str]]) -> Sequence[float]:
+    """Of each task, when the last of its parents had ended. For one that never did nobody waited."""
+    ends = {
+        task_id: 0.0 if isnan(end_s) else end_s
+        for task_id, end_s in zip(records.ids, records.end_s, strict=True)
+    }
+    rows = zip(records.ids, records.submitted_s, strict=True)
+    return array(
+        "d",
+        (max([came_s, *(ends[parent] for parent in parents[task])]) for task, came_s in rows),
+    )
 
 
 def records_of_program(notes: Notes, start_ns: int, time_scale: float = 1.0) -> Records:

@@ -36,12 +36,10 @@ class Replay(Workflow):
         )
         self.workload = workload
         self.traced = traced
-        if any(task.user for task in traced):
-            self.users = [task.user for task in traced]
         self.arrivals_s = array("d", (task.submit_s for task in traced))
-        if any(task.user for task in traced):
-            self.users = [task.user for task in traced]
         if any(task.requested_s is not None for task in traced):
             self.requested_s = [task.requested_s for task in traced]
         if any(task.priority for task in traced):
             self.priorities = [task.priority for task in traced]
+        users = [task.user for task in traced]
+        self.users = users if len(set(users)) > 1 else None

@@ -69,6 +69,8 @@ class Run:
     summary: Summary
     records: Records
     journal: Journal
+    start_ns: int
+    """When the workload began, on the world's clock: zero of the records."""
     notes: tuple[str, ...] = ()
     """What the scenario asks for and this world does not have, and what a program did beyond the simulation."""
 
@@ -107,6 +109,7 @@ def run_workflow(experiment: Experiment, options: RunOptions) -> Run:
         notes = Notes(options.journal)
         planned = planned_faults(experiment, options)
         watch = _Watch(world, backend, options, planned if options.backend == RAY else (), nodes)
+        notes.begun_ns = watch.start_ns
         if options.backend == CLUSTER:
             cast(_Strikes, world).arm(planned)
         scenario = experiment.scenario
@@ -119,12 +122,13 @@ def run_workflow(experiment: Experiment, options: RunOptions) -> Run:
     finally:
         world.stop()
     wall_s = stopwatch.seconds()  # After stop: until then a simulated clock may stand in its place.
-    records = records_of_workflow(workflow, task_ids, notes, watch.start_ns, options.time_scale)
+    records = records_of_workflow(workflow, task_ids, notes, notes.start_ns, options.time_scale)
     makespan = makespan_s(notes, task_ids, options.time_scale)
     outcome = outcome_of(experiment, options, notes, wall_s, makespan, pulled)
     expected = experiment.scenario.expectations
     summary = summarise(outcome, records, workflow, expected, experiment.title)
-    return Run(experiment, summary, records, options.journal, what_differs(experiment, options))
+    told = what_differs(experiment, options)
+    return Run(experiment, summary, records, options.journal, notes.start_ns, told)
 
 
 def _prepare(experiment: Experiment, options: RunOptions, backend: Backend) -> list[str]:
@@ -281,8 +285,7 @@ def outcome_of(
     cluster = experiment.scenario.cluster
     journal, scale = options.journal, options.time_scale
     lives = node_lives(journal)
-    start_ns = notes.first_submitted_ns
-    hours = hours_of(lives, start_ns, makespan, scale)
+    hours = hours_of(lives, notes.first_submitted_ns, makespan, scale)
     return Outcome(
         backend=options.backend,
         seed=experiment.scenario.seed,
@@ -290,9 +293,10 @@ def outcome_of(
         cpus=cluster.total_cpus(),
         most_cpus=cluster.most_cpus(),
         core_s=_core_seconds(lives, hours) if cluster.autoscaler else None,
+        gpus=cluster.total_gpus(),
         wall_s=wall_s,
         makespan_s=makespan,
-        capacity=capacity_of(lives, start_ns, scale),
+        capacity=capacity_of(lives, notes.start_ns, scale),
         messages=journal.messages,
         bytes_moved=notes.bytes_moved if simulated else pulled,
         spilled_bytes=notes.spilled_bytes if simulated else None,

@@ -11,7 +11,6 @@ import msgspec
 from raysim.scenario.expression import at_rank
 from raysim.scenario.figures import BOUND_S, SAMPLES
 from raysim.scenario.task_records import Records
-from raysim.scenario.workflow import Workflow
 
 
 class Spread(msgspec.Struct, frozen=True):
@@ -37,7 +36,7 @@ def spread(values: Sequence[float]) -> Spread | None:
     return Spread(len(ranked), mean, ranked[0], p50, p90, p95, p99, ranked[-1])
 
 
-def sample(name: str, records: Records, workflow: Workflow | None = None) -> Sequence[float]:
+def sample(name: str, records: Records) -> Sequence[float]:
     """The values of one of SAMPLES, one for each completed task; times are in seconds."""
     since: Iterable[float]
     until: Iterable[float] = records.end_s
@@ -49,9 +48,9 @@ def sample(name: str, records: Records, workflow: Workflow | None = None) -> Seq
         case "scheduling_delay":
             if any(map(isnan, records.pushed_s)):
                 return ()  # Some world does not say it.
-            since, until = ready_s(records, workflow), records.pushed_s
+            since, until = records.ready_s, records.pushed_s
         case "task_wait":
-            since, until = ready_s(records, workflow), records.start_s
+            since, until = records.ready_s, records.start_s
         case "task_run":
             since = records.start_s
         case "task_time":
@@ -77,22 +76,3 @@ def _bounded_slowdowns(records: Records) -> Sequence[float]:
             if end == end
         ),
     )
-
-
-def ready_s(records: Records, workflow: Workflow | None) -> Sequence[float]:
-    """Of each task, when the last thing that it waits for was there."""
-    if workflow is None or not workflow.edges:
-        return records.submitted_s
-    ends = dict(zip(records.ids, records.end_s, strict=True))
-    return array(
-        "d",
-        (
-            max([submitted_s, *(_end_s(ends[parent]) for parent in task.parents)])
-            for submitted_s, task in zip(records.submitted_s, workflow.order, strict=True)
-        ),
-    )
-
-
-def _end_s(end_s: float) -> float:
-    """Of a parent that never completed: nobody waited for it."""
-    return 0.0 if isnan(end_s) else end_s

@@ -27,6 +27,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     nodes: int | None
     cpus: float | None
+    gpus: float | None = None
     wall_s: float
     makespan_s: float | None = None
     most_cpus: float | None = None
@@ -63,6 +64,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     makespan_s: float | None
     throughput: float | None
     utilisation: float | None
+    utilisation_gpu: float | None
     fragmentation: float | None
     fairness_jain: float | None
     fairness_max_min: float | None
@@ -82,6 +84,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     lost_objects: int | None
     nodes: int | None
     cpus: float | None
+    gpus: float | None
     command: str
     """The line that runs it again."""
     samples: dict[str, Spread] = {}
@@ -102,9 +105,9 @@ def summarise(
     name: str = "",
 ) -> Summary:
     """The summary of a run, its expectations judged."""
-    busy_s = sum((end_s - start_s) * cores for start_s, end_s, cores in records.completed())
     makespan_s = outcome.makespan_s
-    capacity_s = outcome.core_s or (outcome.cpus or 0) * (makespan_s or 0)
+    core_s = outcome.core_s or (outcome.cpus or 0) * (makespan_s or 0)
+    gpu_s = (outcome.gpus or 0) * (makespan_s or 0)
     most_cpus = outcome.most_cpus or outcome.cpus
     fair = fairness(records, workflow.users if workflow else None, outcome.cpus)
     failed = records.failed
@@ -120,7 +123,8 @@ def summarise(
         lower_bound_s=workflow.lower_bound_s(most_cpus) if workflow and most_cpus else None,
         makespan_s=makespan_s,
         throughput=(len(records) - failed) / makespan_s if makespan_s else None,
-        utilisation=busy_s / capacity_s if capacity_s else None,
+        utilisation=_utilisation(records, records.cores, core_s),
+        utilisation_gpu=_utilisation(records, records.gpus, gpu_s),
         fragmentation=fragmentation(records, outcome.capacity),
         fairness_jain=fair.jain,
         fairness_max_min=fair.max_min,
@@ -140,15 +144,15 @@ def summarise(
         lost_objects=outcome.lost_objects,
         nodes=outcome.nodes,
         cpus=outcome.cpus,
+        gpus=outcome.gpus,
         command=outcome.command,
     )
-    return _with_samples(summary, records, workflow, expectations)
+    return _with_samples(summary, records, expectations)
 
 
 def _with_samples(
     summary: Summary,
     records: Records,
-    workflow: Workflow | None,
     expectations: Iterable[Expectation],
 ) -> Summary:
     """Each sample is made once, and let go before the next one unless an expectation speaks of it."""
@@ -157,7 +161,7 @@ def _with_samples(
     figures: dict[str, Figure] = msgspec.structs.asdict(summary)
     spreads: dict[str, Spread] = {}
     for name in SAMPLES:
-        values = sample(name, records, workflow)
+        values = sample(name, records)
         found = spread(values)
         if found is not None:
             spreads[name] = found
@@ -165,6 +169,14 @@ def _with_samples(
             figures[name] = values
     judged = tuple(expectation.judge(figures) for expectation in asked)
     return msgspec.structs.replace(summary, samples=spreads, expectations=judged)
+
+
+def _utilisation(records: Records, amounts: Sequence[float] | None, there_s: float) -> float | None:
+    """Of one resource, of which there was so much over the makespan; None where there was none."""
+    if not there_s:
+        return None
+    held = () if amounts is None else records.held(amounts)
+    return sum((end_s - start_s) * amount for start_s, end_s, amount in held) / there_s
 
 
 def _deadline_misses(records: Records, workflow: Workflow | None) -> int | None:

@@ -49,11 +49,15 @@ class Records(Sequence[TaskRecord]):
         self.ids = ids
         self.names = names
         self.submitted_s = array("d")
+        self.ready_s: Sequence[float] = self.submitted_s
+        """When the last thing that it waits for was there: where tasks wait for each other, another column."""
         self.start_s = array("d")
         self.end_s = array("d")
         self.pushed_s = array("d")
         """When it was sent to its worker; not a number where that is not known."""
         self.cores = array("d")
+        self.gpus: Sequence[float] | None = None
+        """Of each task; None: none of them has any."""
         self.attempts = array("i")
         self.stage = array("i")
         """Index in `stages`: tasks of one stage run under one name."""
@@ -134,6 +138,10 @@ class Records(Sequence[TaskRecord]):
 
     def completed(self) -> Iterator[tuple[float, float, float]]:
         """(start, end, cores) of the tasks that did, in seconds."""
-        for start_s, end_s, cores in zip(self.start_s, self.end_s, self.cores, strict=True):
+        return self.held(self.cores)
+
+    def held(self, amounts: Sequence[float]) -> Iterator[tuple[float, float, float]]:
+        """(from, to, how much) of what completed tasks held, of which these are the amounts."""
+        for start_s, end_s, amount in zip(self.start_s, self.end_s, amounts, strict=True):
             if end_s == end_s:  # It is a number.
-                yield start_s, end_s, cores
+                yield start_s, end_s, amount

@@ -166,6 +166,11 @@ class Workflow:
         return {file: task.id for task in self.order for file in task.outputs}
 
     @property
+    def has_gpus(self) -> bool:
+        """Whether any task asks for some."""
+        return any(need.gpus for need in self.needs)
+
+    @property
     def needs(self) -> Mapping[Need, str]:
         """What tasks ask of a node, each with the first task that does."""
         found: dict[Need, str] = {}

@@ -1,58 +1,107 @@
 "use strict";
-(() => {
-  const data = JSON.parse(document.getElementById("data").textContent);
+(async () => {
   const $ = (id) => document.getElementById(id);
-  const gantt = $("gantt"), busy = $("busy"), scroll = $("scroll"), tip = $("tip"), chart = $("chart");
-  const HEAD = 22, GAP = 8, BUSY = 72;
-  const rows = data.nodes.reduce((sum, node) => sum + node.rows, 0);
-  const ROW = rows > 400 ? 5 : rows > 80 ? 10 : 18;
-  let left = 90, from = 0, to = data.end || 1, ink = {}, over = null, drag = null;
+  const data = JSON.parse($("data").textContent);
+  const gantt = $("gantt"), scroll = $("scroll"), tip = $("tip"), chart = $("chart");
+  const HEAD = 22, GAP = 8, RIGHT = 12, MANY = 20000, MOST_ROWS = 2000;
+  const bars = await unpack(data.packed, data.count);
+  const nodes = layOut(bars, data.nodes);
+  const rows = nodes.reduce((sum, node) => sum + node.rows, 0);
+  const ROW = rows > 400 ? 6 : rows > 80 ? 10 : 18;
+  const end = data.end || 1;
+  let from = 0, to = end, byNode = bars.count > MANY || rows > 400, left = 90, ink = {}, over = -1, drag = null;
 
-  // Where each node's rows begin, in pixels from the top of the whole chart.
-  let total = HEAD;
-  const tops = data.nodes.map((node) => { const top = total; total += node.rows * ROW + GAP; return top; });
-  const byNode = data.nodes.map(() => []);
-  for (const bar of data.bars) byNode[bar[0]].push(bar);
+  // --- what there is ---
 
+  // The columns that raysim/report/timeline.py packs, one after another.
+  async function unpack(text, count) {
+    const deflated = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+    const stream = new Blob([deflated]).stream().pipeThrough(new DecompressionStream("deflate"));
+    const bytes = await new Response(stream).arrayBuffer();
+    let at = 0;
+    const column = (type) => { const made = new type(bytes, at, count); at += made.byteLength; return made; };
+    const ticks = (column) => Float64Array.from(column, (tick) => tick / 4294967295 * (data.end || 1));
+    const start = ticks(column(Uint32Array)), length = ticks(column(Uint32Array));
+    const cores = column(Float32Array), node = column(Uint16Array), name = column(Uint16Array);
+    return { count, start, end: start.map((s, i) => s + length[i]), cores, node, name };
+  }
+
+  // Each node's executions in the order of their starts, in the fewest rows in which none overlap.
+  function layOut(bars, told) {
+    const nodes = told.map((node) => ({ ...node, bars: [], row: [], rows: 1 }));
+    for (let i = 0; i < bars.count; i++) nodes[bars.node[i]].bars.push(i);
+    for (const node of nodes) {
+      node.bars.sort((a, b) => bars.start[a] - bars.start[b] || bars.end[a] - bars.end[b]);
+      const free = [], slack = (data.end || 1) * 1e-9;
+      for (const i of node.bars) {
+        let row = free.findIndex((at) => at <= bars.start[i] + slack);
+        if (row < 0) row = Math.min(free.length, MOST_ROWS - 1);
+        free[row] = bars.end[i];
+        node.row.push(row);
+      }
+      node.rows = Math.max(1, free.length);
+      node.most = node.cpus || node.bars.reduce((most, i) => Math.max(most, bars.cores[i]), 1) * node.rows;
+    }
+    return nodes;
+  }
+
+  const width = () => gantt.clientWidth - left - RIGHT;
+  const x = (s) => left + (s - from) / (to - from) * width();
+  const at = (px) => from + (px - left) / width() * (to - from);
+  const rowHeight = () => byNode ? Math.max(3, Math.min(36, Math.floor((scroll.clientHeight - HEAD - 6) / nodes.length))) : ROW;
   const colour = (name) => name < data.colours ? ink["c" + name] : ink.grey;
-  const x = (s) => left + (s - from) / (to - from) * (gantt.clientWidth - left - 12);
-  const at = (px) => from + (px - left) / (gantt.clientWidth - left - 12) * (to - from);
+
+  // Where each node begins, in pixels from the top of the whole chart, and how high it is.
+  function places() {
+    let top = HEAD;
+    const row = rowHeight();
+    const found = nodes.map((node) => {
+      const high = byNode ? row : node.rows * row;
+      const place = { top, high };
+      top += high + (byNode ? 0 : GAP);
+      return place;
+    });
+    found.total = top + 4;
+    return found;
+  }
 
   function seconds(s) {
-    if (s >= 3600) return Math.floor(s / 3600) + "h" + String(Math.round(s % 3600 / 60)).padStart(2, "0") + "m";
-    if (s >= 60) return Math.floor(s / 60) + "m" + String(Math.round(s % 60)).padStart(2, "0") + "s";
+    if (s >= 3600) return Math.floor(s / 3600) + "h" + String(Math.floor(s % 3600 / 60)).padStart(2, "0") + "m";
+    if (s >= 60) return Math.floor(s / 60) + "m" + String(Math.floor(s % 60)).padStart(2, "0") + "s";
     if (s >= 1) return +s.toPrecision(4) + "s";
     if (s >= 1e-3) return +(s * 1e3).toPrecision(3) + "ms";
-    return s > 0 ? +(s * 1e6).toPrecision(3) + "µs" : "0s";
+    return s > 1e-9 ? +(s * 1e6).toPrecision(3) + "µs" : "0s";
   }
+
+  // --- drawing ---
 
   function readInk() {
     const style = getComputedStyle(document.documentElement);
     for (const name of ["ink", "quiet", "line", "band", "card", "accent", "lost", "bad", "grey"])
       ink[name] = style.getPropertyValue("--" + name).trim();
     for (let i = 0; i < data.colours; i++) ink["c" + i] = style.getPropertyValue("--c" + i).trim();
+    left = parseFloat(style.getPropertyValue("--gutter"));
   }
 
-  function prepare(canvas, height) {
-    const ratio = window.devicePixelRatio || 1, width = canvas.clientWidth;
-    canvas.style.height = height + "px";
-    canvas.width = Math.round(width * ratio);
-    canvas.height = Math.round(height * ratio);
-    const pen = canvas.getContext("2d");
+  function prepare() {
+    const ratio = window.devicePixelRatio || 1, high = scroll.clientHeight;
+    gantt.style.height = high + "px";
+    gantt.width = Math.round(gantt.clientWidth * ratio);
+    gantt.height = Math.round(high * ratio);
+    const pen = gantt.getContext("2d");
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-    pen.clearRect(0, 0, width, height);
     pen.font = "12px system-ui, sans-serif";
     pen.textBaseline = "middle";
     return pen;
   }
 
   function ticks() {
-    const wanted = Math.max(2, Math.floor((gantt.clientWidth - left) / 90)), rough = (to - from) / wanted;
+    const wanted = Math.max(2, Math.floor(width() / 90)), rough = (to - from) / wanted;
     const base = 10 ** Math.floor(Math.log10(rough));
-    const steps = rough > 30 ? [30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 86400] : [1, 2, 5, 10].map((n) => n * base);
-    const step = steps.find((s) => s >= rough) || 86400 * Math.ceil(rough / 86400);
+    const steps = rough > 30 ? [60, 120, 300, 600, 1800, 3600, 7200, 21600, 86400] : [1, 2, 5, 10].map((n) => n * base);
+    const step = steps.find((s) => s >= rough * 0.999) || 86400 * Math.ceil(rough / 86400);
     const found = [];
-    for (let t = Math.ceil(from / step) * step; t <= to + step * 1e-9; t += step) found.push(t);
+    for (let t = Math.ceil(from / step - 1e-9) * step; t <= to + step * 1e-9; t += step) found.push(t);
     return found;
   }
 
@@ -73,187 +122,237 @@
     pen.restore();
   }
 
-  function drawBar(pen, bar, y) {
-    const x0 = Math.max(x(bar[3]), left), x1 = Math.min(x(bar[4]), gantt.clientWidth - 12);
-    const w = Math.max(x1 - x0 - (x1 - x0 > 4 ? 1 : 0), 1), h = ROW - (ROW > 8 ? 3 : 1);
-    if (bar[5]) {
-      hatch(pen, x0, y, w, h);
-    } else {
-      pen.fillStyle = colour(bar[2]);
-      pen.fillRect(x0, y, w, h);
-      if (w > 44 && ROW > 12) {
-        pen.fillStyle = "#ffffff"; pen.font = "11px system-ui, sans-serif";
-        pen.shadowColor = "rgba(0,0,0,.55)"; pen.shadowBlur = 2;
-        pen.fillText(shorten(pen, data.names[bar[2]], w - 8), x0 + 4, y + h / 2 + .5);
-        pen.shadowBlur = 0;
-      }
-    }
-    if (bar === over) { pen.strokeStyle = ink.ink; pen.lineWidth = 2; pen.strokeRect(x0, y, w, h); }
+  // Dark on light colours, light on dark ones.
+  function onTop(paint) {
+    const [r, g, b] = [1, 3, 5].map((i) => parseInt(paint.slice(i, i + 2), 16) / 255);
+    return .299 * r + .587 * g + .114 * b > .5 ? "#14161a" : "#ffffff";
   }
 
-  function drawBand(pen, index, top) {
-    const node = data.nodes[index], y = tops[index] - top, h = node.rows * ROW;
+  function drawBar(pen, i, y) {
+    const x0 = Math.max(x(bars.start[i]), left), x1 = Math.min(x(bars.end[i]), left + width());
+    const w = Math.max(x1 - x0 - (x1 - x0 > 4 ? 1 : 0), 1), h = ROW - (ROW > 8 ? 3 : 1);
+    if (data.odd[i]) {
+      hatch(pen, x0, y, w, h);
+    } else {
+      const paint = colour(bars.name[i]);
+      pen.fillStyle = paint;
+      pen.fillRect(x0, y, w, h);
+      if (w > 44 && ROW > 12) {
+        pen.fillStyle = onTop(paint); pen.font = "11px system-ui, sans-serif";
+        pen.fillText(shorten(pen, data.names[bars.name[i]], w - 8), x0 + 4, y + h / 2 + .5);
+      }
+    }
+    if (i === over) { pen.strokeStyle = ink.ink; pen.lineWidth = 2; pen.strokeRect(x0, y, w, h); }
+  }
+
+  // Bars that begin where the last one of their row ended on the screen would only cover it: skip them.
+  function drawTasks(pen, node, place, y) {
+    const drawn = new Float64Array(node.rows).fill(-1), step = (to - from) / width();
+    for (let k = 0; k < node.bars.length; k++) {
+      const i = node.bars[k], row = node.row[k];
+      if (bars.start[i] > to) break;
+      if (bars.end[i] < from || bars.end[i] - drawn[row] < step && i !== over && !data.odd[i]) continue;
+      drawn[row] = bars.end[i];
+      drawBar(pen, i, y + row * ROW);
+    }
+  }
+
+  // How busy a node is in each column of the screen: as if its bars were looked at from far away.
+  function drawShades(pen, node, place, y) {
+    const columns = Math.max(1, Math.floor(width())), step = (to - from) / columns;
+    const busy = new Float64Array(columns + 1);
+    for (const i of node.bars) {
+      if (bars.start[i] > to) break;
+      if (bars.end[i] < from) continue;
+      const a = Math.max(0, (bars.start[i] - from) / step), b = Math.min(columns, (bars.end[i] - from) / step);
+      const first = Math.floor(a), last = Math.floor(b), cores = bars.cores[i];
+      if (first === last) { busy[first] += (b - a) * cores; continue; }
+      busy[first] += (first + 1 - a) * cores;
+      for (let c = first + 1; c < last; c++) busy[c] += cores;
+      busy[last] += (b - last) * cores;
+    }
+    pen.fillStyle = ink.accent;
+    const level = (c) => Math.min(10, Math.ceil(busy[c] / node.most * 10 - 1e-6));
+    for (let c = 0; c < columns;) {
+      let run = c + 1;
+      while (run < columns && level(run) === level(c)) run++;
+      if (level(c) > 0) { pen.globalAlpha = level(c) / 10; pen.fillRect(left + c, y, run - c, place.high - (place.high > 4 ? 1 : 0)); }
+      c = run;
+    }
+    pen.globalAlpha = 1;
+  }
+
+  function drawBand(pen, node, place, y) {
     pen.fillStyle = ink.band;
-    pen.fillRect(left, y - 2, gantt.clientWidth - left - 12, h + 1);
-    if (node.lost !== null && node.lost !== undefined && x(node.lost) < gantt.clientWidth - 12) {
+    if (!byNode) pen.fillRect(left, y - 2, width(), place.high + 1);
+    if (node.lost !== null && x(node.lost) < left + width()) {
       const x0 = Math.max(x(node.lost), left);
-      pen.globalAlpha = .12; pen.fillStyle = ink.lost;
-      pen.fillRect(x0, y - 2, gantt.clientWidth - 12 - x0, h + 1);
+      pen.globalAlpha = .15; pen.fillStyle = ink.lost;
+      pen.fillRect(x0, y - (byNode ? 0 : 2), left + width() - x0, place.high + (byNode ? 0 : 1));
       pen.globalAlpha = 1;
     }
   }
 
-  function drawNode(pen, index, top, height) {
-    const node = data.nodes[index], y = tops[index] - top, h = node.rows * ROW;
-    if (y > height || y + h < HEAD) return;
+  function drawNames(pen, spots, top, high) {
     pen.fillStyle = ink.ink; pen.font = "12px system-ui, sans-serif"; pen.textAlign = "right";
-    if (h >= 9) pen.fillText(shorten(pen, node.name, left - 14), left - 8, y + h / 2 - 1);
+    let free = HEAD;
+    nodes.forEach((node, index) => {
+      const y = spots[index].top - top + spots[index].high / 2;
+      if (y < free || y > high) return;
+      pen.fillText(shorten(pen, node.name, left - 14), left - 8, y);
+      free = y + 15;
+    });
     pen.textAlign = "left";
-    for (const bar of byNode[index])
-      if (bar[4] >= from && bar[3] <= to) drawBar(pen, bar, y + bar[1] * ROW);
   }
 
-  function drawMarks(pen, height, top) {
-    const marks = data.marks.filter((mark) => mark[1] === "fault" && mark[0] >= from && mark[0] <= to);
-    pen.lineWidth = 1.5;
-    for (const mark of marks) {
-      const px = x(mark[0]);
-      pen.strokeStyle = ink.bad; pen.setLineDash([5, 3]);
-      pen.beginPath(); pen.moveTo(px, HEAD - 4); pen.lineTo(px, height); pen.stroke(); pen.setLineDash([]);
-      pen.fillStyle = ink.bad;
+  function drawFaults(pen, spots, top, high) {
+    for (const [when, kind, , node] of data.marks) {
+      if (kind !== "fault" || when < from || when > to) continue;
+      const px = x(when);
+      pen.strokeStyle = pen.fillStyle = ink.bad; pen.lineWidth = 1.5; pen.setLineDash([5, 3]);
+      pen.beginPath(); pen.moveTo(px, HEAD - 4); pen.lineTo(px, high); pen.stroke(); pen.setLineDash([]);
       pen.beginPath(); pen.moveTo(px - 5, HEAD - 10); pen.lineTo(px + 5, HEAD - 10); pen.lineTo(px, HEAD - 2); pen.fill();
-      if (mark[3] >= 0) {
-        const y = tops[mark[3]] - top + data.nodes[mark[3]].rows * ROW / 2 - 1;
-        pen.lineWidth = 2.5;
-        pen.beginPath(); pen.moveTo(px - 6, y - 6); pen.lineTo(px + 6, y + 6); pen.moveTo(px + 6, y - 6); pen.lineTo(px - 6, y + 6); pen.stroke();
-        pen.lineWidth = 1.5;
-      }
+      if (node < 0) continue;
+      const y = spots[node].top - top + spots[node].high / 2 - 1;
+      if (y < HEAD) continue;
+      pen.lineWidth = 2.5;
+      pen.beginPath(); pen.moveTo(px - 6, y - 6); pen.lineTo(px + 6, y + 6); pen.moveTo(px + 6, y - 6); pen.lineTo(px - 6, y + 6); pen.stroke();
     }
   }
 
-  function drawGantt() {
-    const height = Math.min(total + 4, Math.max(160, Math.round(window.innerHeight * .7)));
-    const pen = prepare(gantt, height), top = scroll.scrollTop;
-    $("height").style.height = Math.max(0, total + 4 - height) + "px";
-    const times = ticks();
-    for (let i = 0; i < data.nodes.length; i++) drawBand(pen, i, top);
-    pen.strokeStyle = ink.line; pen.lineWidth = 1;
-    for (const t of times) { pen.beginPath(); pen.moveTo(x(t) + .5, HEAD - 2); pen.lineTo(x(t) + .5, height); pen.stroke(); }
-    for (let i = 0; i < data.nodes.length; i++) drawNode(pen, i, top, height);
+  function draw() {
+    const spots = places(), high = scroll.clientHeight;
+    $("rest").style.height = Math.max(0, spots.total - high) + "px";
+    const pen = prepare(), top = scroll.scrollTop, times = ticks();
+    const seen = (paint) => nodes.forEach((node, index) => {
+      const y = spots[index].top - top;
+      if (y <= high && y + spots[index].high >= HEAD) paint(pen, node, spots[index], y);
+    });
+    seen(drawBand);
+    pen.fillStyle = ink.line;
+    for (const t of times) pen.fillRect(Math.round(x(t)), HEAD - 2, 1, high);
+    seen(byNode ? drawShades : drawTasks);
     // The axis lies over what is scrolled under it.
     pen.fillStyle = ink.card; pen.fillRect(0, 0, gantt.clientWidth, HEAD - 2);
     pen.fillStyle = ink.quiet; pen.textAlign = "center";
     for (const t of times) pen.fillText(seconds(t), Math.min(x(t), gantt.clientWidth - 22), 10);
-    pen.textAlign = "left";
-    drawMarks(pen, height, top);
+    drawNames(pen, spots, top, high);
+    drawFaults(pen, spots, top, high);
     if (drag && drag.px !== drag.now) {
       pen.globalAlpha = .18; pen.fillStyle = ink.accent;
-      pen.fillRect(Math.min(drag.px, drag.now), 0, Math.abs(drag.now - drag.px), height);
+      pen.fillRect(Math.min(drag.px, drag.now), 0, Math.abs(drag.now - drag.px), high);
       pen.globalAlpha = 1;
     }
   }
 
-  function drawBusy() {
-    const pen = prepare(busy, BUSY), base = BUSY - 6, high = BUSY - 16;
-    const most = data.cores || data.busy.reduce((m, step) => Math.max(m, step[1]), 1);
-    const y = (cores) => base - Math.min(cores / most, 1) * high;
-    pen.textAlign = "right"; pen.fillStyle = ink.quiet;
-    pen.fillText(`${most} cores`, left - 8, y(most) + 4);
-    pen.fillText("0", left - 8, base - 3);
-    pen.strokeStyle = ink.line;
-    for (const cores of [0, most]) { pen.beginPath(); pen.moveTo(left, y(cores) + .5); pen.lineTo(busy.clientWidth - 12, y(cores) + .5); pen.stroke(); }
-    pen.save();
-    pen.beginPath(); pen.rect(left, 0, busy.clientWidth - left - 12, BUSY); pen.clip();
-    pen.beginPath(); pen.moveTo(x(0), base);
-    let cores = 0;
-    for (const [t, now] of data.busy) { pen.lineTo(x(t), y(cores)); pen.lineTo(x(t), y(now)); cores = now; }
-    pen.lineTo(x(data.end), y(cores)); pen.lineTo(x(data.end), base); pen.closePath();
-    pen.globalAlpha = .3; pen.fillStyle = ink.accent; pen.fill();
-    pen.globalAlpha = 1; pen.strokeStyle = ink.accent; pen.lineWidth = 1.2; pen.stroke();
-    pen.restore();
+  // --- looking closer ---
+
+  function show(a, b) {
+    const span = Math.min(end, Math.max(b - a, end * 1e-7));
+    from = Math.min(Math.max(0, a), end - span);
+    to = from + span;
+    const whole = span > end * .9999;
+    for (const svg of document.querySelectorAll("svg.strip"))
+      svg.setAttribute("viewBox", `${from / end * 1e4} 0 ${span / end * 1e4} 100`);
+    $("range").textContent = `${seconds(from)} to ${seconds(to)}`;
+    $("whole").disabled = whole;
+    for (const button of document.querySelectorAll("[data-move]"))
+      if (button.dataset.move !== "0,0.5") button.disabled = whole;
+    draw();
   }
 
-  function draw() {
-    left = gantt.clientWidth < 520 ? 62 : 90;
-    drawBusy(); drawGantt();
-    $("whole").hidden = from === 0 && to === data.end;
+  function move(by, zoom) {
+    const middle = (from + to) / 2 + by * (to - from), half = (to - from) / 2 * zoom;
+    show(middle - half, middle + half);
+  }
+
+  function choose(nodesOnly) {
+    byNode = nodesOnly;
+    $("by").setAttribute("aria-pressed", String(byNode));
+    scroll.scrollTop = 0;
+    draw();
   }
 
   function barUnder(px, py) {
-    const y = py + scroll.scrollTop;
-    for (let i = 0; i < tops.length; i++) {
-      if (y < tops[i] || y >= tops[i] + data.nodes[i].rows * ROW) continue;
-      const row = Math.floor((y - tops[i]) / ROW), t = at(px), slack = (to - from) / gantt.clientWidth;
-      return byNode[i].find((bar) => bar[1] === row && bar[3] - slack <= t && t <= bar[4] + slack) || null;
-    }
-    return null;
+    const y = py + scroll.scrollTop, spots = places();
+    const index = spots.findIndex((place) => y >= place.top && y < place.top + place.high);
+    if (index < 0 || px < left) return [-1, -1];
+    const row = Math.floor((y - spots[index].top) / ROW), t = at(px), slack = 2 * (to - from) / width();
+    const node = nodes[index];
+    if (byNode) return [index, -1];
+    const found = node.bars.find((i, k) => node.row[k] === row && bars.start[i] - slack <= t && t <= bars.end[i] + slack);
+    return [index, found === undefined ? -1 : found];
   }
 
-  function markUnder(px) {
-    return data.marks.find((mark) => Math.abs(x(mark[0]) - px) < 5) || null;
+  function said(px, py) {
+    const mark = data.marks.find((one) => Math.abs(x(one[0]) - px) < 5);
+    if (py <= HEAD || mark && !byNode) if (mark) return `${mark[1]} at ${seconds(mark[0])}\n${mark[2]}`;
+    const [index, bar] = barUnder(px, py);
+    if (bar !== over) { over = bar; draw(); }
+    if (index < 0) return "";
+    if (byNode) {
+      const t = at(px), running = nodes[index].bars.filter((i) => bars.start[i] <= t && t < bars.end[i]);
+      const cores = running.reduce((sum, i) => sum + bars.cores[i], 0);
+      return `${nodes[index].name} at ${seconds(t)}\n${+cores.toPrecision(4)} of ${nodes[index].most} cores busy`;
+    }
+    if (bar < 0) return "";
+    const odd = data.odd[bar];
+    return `${data.names[bars.name[bar]]} on ${nodes[index].name}\n${seconds(bars.start[bar])} to ${seconds(bars.end[bar])}, `
+      + seconds(bars.end[bar] - bars.start[bar]) + (odd ? `\n${odd[0]}: ${odd[1]}` : "");
   }
 
   function tell(event) {
-    const box = gantt.getBoundingClientRect(), px = event.clientX - box.left, py = event.clientY - box.top;
-    const bar = py > HEAD ? barUnder(px, py) : null, mark = bar ? null : markUnder(px);
-    if (bar !== over) { over = bar; drawGantt(); }
-    tip.hidden = !bar && !mark;
-    if (tip.hidden) return;
-    tip.textContent = mark ? `${mark[1]} at ${seconds(mark[0])}\n${mark[2]}`
-      : `${data.names[bar[2]]} on ${data.nodes[bar[0]].name}\n${seconds(bar[3])} to ${seconds(bar[4])}, ${seconds(bar[4] - bar[3])}`
-        + (bar[5] ? `\n${bar[5]}: ${bar[6]}` : "");
+    const box = gantt.getBoundingClientRect();
+    const text = said(event.clientX - box.left, event.clientY - box.top);
+    tip.hidden = !text;
+    tip.textContent = text;
+    if (!text) return;
     const area = chart.getBoundingClientRect();
     const tx = event.clientX - area.left + 14, ty = event.clientY - area.top + 14;
     tip.style.left = Math.max(4, Math.min(tx, area.width - tip.offsetWidth - 4)) + "px";
     tip.style.top = Math.max(4, Math.min(ty, area.height - tip.offsetHeight - 4)) + "px";
   }
 
-  function whole() { from = 0; to = data.end || 1; draw(); }
-
+  const px = (event) => event.clientX - gantt.getBoundingClientRect().left;
   gantt.addEventListener("pointerdown", (event) => {
     if (event.pointerType !== "mouse" || event.button !== 0) return;
-    const px = event.clientX - gantt.getBoundingClientRect().left;
-    drag = { px, now: px };
+    drag = { px: px(event), now: px(event) };
     gantt.setPointerCapture(event.pointerId);
   });
   gantt.addEventListener("pointermove", (event) => {
     if (!drag) return tell(event);
-    drag.now = event.clientX - gantt.getBoundingClientRect().left;
+    drag.now = px(event);
     tip.hidden = true;
-    drawGantt();
+    draw();
   });
   gantt.addEventListener("pointerup", (event) => {
     if (!drag) return tell(event);
     const [a, b] = [at(Math.min(drag.px, drag.now)), at(Math.max(drag.px, drag.now))];
     const moved = Math.abs(drag.now - drag.px);
     drag = null;
-    if (moved > 6) { from = Math.max(0, a); to = Math.min(data.end, b); }
-    draw();
+    if (moved > 6) show(a, b); else draw();
   });
-  gantt.addEventListener("pointerleave", () => { tip.hidden = true; if (over) { over = null; drawGantt(); } });
-  gantt.addEventListener("dblclick", whole);
-  $("whole").addEventListener("click", whole);
-  scroll.addEventListener("scroll", drawGantt);
-  window.addEventListener("resize", draw);
+  gantt.addEventListener("pointerleave", () => { tip.hidden = true; if (over >= 0) { over = -1; draw(); } });
+  gantt.addEventListener("dblclick", () => show(0, end));
+  $("whole").addEventListener("click", () => show(0, end));
+  $("by").addEventListener("click", () => choose(!byNode));
+  for (const button of document.querySelectorAll("[data-move]"))
+    button.addEventListener("click", () => move(...button.dataset.move.split(",").map(Number)));
+  const KEYS = { ArrowLeft: [-.25, 1], ArrowRight: [.25, 1], "+": [0, .5], "=": [0, .5], "-": [0, 2] };
+  scroll.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (KEYS[event.key]) move(...KEYS[event.key]);
+    else if (event.key === "Home") show(0, end);
+    else return;
+    event.preventDefault();
+  });
+  scroll.addEventListener("scroll", draw);
+  window.addEventListener("resize", () => { readInk(); draw(); });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { readInk(); draw(); });
 
-  function legend() {
-    const shown = data.names.slice(0, data.colours).map((name, i) => [`var(--c${i})`, name]);
-    const rest = data.names.slice(data.colours);
-    if (rest.length) shown.push(["var(--grey)", rest.length < 4 ? rest.join(", ") : `${rest.length} others`]);
-    for (const [paint, name] of shown) {
-      const item = document.createElement("span"), swatch = document.createElement("i");
-      swatch.className = "swatch"; swatch.style.background = paint;
-      item.append(swatch, name); $("legend").append(item);
-    }
-    if (data.bars.some((bar) => bar[5])) {
-      const item = document.createElement("span"), swatch = document.createElement("i");
-      swatch.className = "swatch lost"; item.append(swatch, "did not finish"); $("legend").append(item);
-    }
-    for (const swatch of document.querySelectorAll(".swatch[data-name]"))
-      if (+swatch.dataset.name < data.colours) swatch.style.background = `var(--c${swatch.dataset.name})`;
-  }
-
   if (!matchMedia("(hover: hover)").matches) $("hint").textContent = "Touch a task to see what it is.";
-  readInk(); legend(); draw();
+  readInk();
+  show(0, end);
+  choose(byNode);
+  document.documentElement.dataset.drawn = "yes";
 })();

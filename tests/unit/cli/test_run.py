@@ -44,7 +44,8 @@ def test_a_scenario_prints_its_summary_and_leaves_its_folder(raysim):
         assert f"\n  {label} " in ended.out
     assert "failed == 0: holds" in ended.out
     left = {file.name for file in Path("runs/bag").iterdir()}
-    assert left == {"summary.json", "tasks.csv", "journal.jsonl", "timeline.json", "report.html"}
+    tables = {"summary.json", "tasks.csv", "workload.json", "journal.jsonl"}
+    assert left == tables | {"timeline.json", "report.html"}
 
 
 def test_json_is_one_object_with_every_figure(raysim):

@@ -72,5 +72,6 @@ def run(journal):
         digest="ab12",
         command="raysim run '<bag>.yaml'",
     )
-    summary = summarise(outcome, records, workflow, experiment.scenario.expectations)
-    return Run(experiment, summary, records, journal)
+    expected = experiment.scenario.expectations
+    summary = summarise(outcome, records, workflow, expected, experiment.name)
+    return Run(experiment, summary, records, journal, START)

@@ -1,6 +1,10 @@
 """What tables and charts are computed from."""
 
-from raysim.report.figures import Stage, busy_cores, slowest, stages
+from itertools import pairwise
+
+import pytest
+
+from raysim.report.figures import Stage, in_use, slowest, stages
 from raysim.report.text import count, seconds
 from raysim.scenario.task_records import Records
 
@@ -26,12 +30,20 @@ def test_the_slowest_come_first():
 
 
 def test_cores_in_use_count_each_task_s_cores():
-    assert busy_cores(RECORDS) == [(0, 3), (2, 3), (5, 1), (6, 0)]
+    assert in_use(RECORDS, RECORDS.cores) == [(0, 3), (2, 3), (5, 1), (6, 0)]
 
 
-def test_a_curve_of_more_steps_than_a_screen_has_columns_is_thinned_and_ends_at_zero():
-    assert busy_cores(RECORDS, most=2) == [(2, 3), (6, 0)]
-    assert busy_cores(RECORDS, most=3) == [(2, 3), (6, 0)]
+def test_a_curve_of_more_steps_than_a_screen_has_columns_keeps_those_that_last():
+    """Tasks of ten seconds that end within a millisecond of each other: between those ends all cores are busy."""
+    turns = Records(names := [str(at) for at in range(400)], names)
+    for at in range(400):
+        start_s = 10.0 * (at // 4) + 0.0001 * (at % 4)
+        turns.add(0.0, start_s, start_s + 9.99)
+    curve = in_use(turns, turns.cores, most=150)
+    assert len(curve) <= 225
+    assert curve[-1] == (pytest.approx(1000, abs=0.1), 0)
+    held = [how_many for (at_s, how_many), (next_s, _) in pairwise(curve) if next_s - at_s > 1]
+    assert held == [4] * 100
 
 
 def test_seconds_keep_four_figures_below_an_hour():

@@ -7,16 +7,17 @@ from html.parser import HTMLParser
 import msgspec
 import pytest
 
-from raysim.report import page as page_module
+from raysim.report import tables
 from raysim.report.folder import write_report
-from raysim.report.page import chart_data, page
+from raysim.report.page import page
 from raysim.report.view import view_of
+from raysim.scenario.folder import kept
 
 
 class Balance(HTMLParser):
     """Every element that is opened is closed, in order."""
 
-    VOID = frozenset({"meta", "br"})
+    VOID = frozenset({"meta"})
 
     def __init__(self):
         super().__init__()
@@ -29,6 +30,9 @@ class Balance(HTMLParser):
         if tag not in self.VOID:
             self.open.append(tag)
 
+    def handle_startendtag(self, tag, attrs):
+        """As of SVG: it closes itself."""
+
     def handle_endtag(self, tag):
         assert self.open.pop() == tag
 
@@ -38,7 +42,7 @@ class Balance(HTMLParser):
 
 @pytest.fixture
 def html(run, journal):
-    return page(run, view_of(journal))
+    return page(kept(run), view_of(journal))
 
 
 def parsed(html):
@@ -66,49 +70,39 @@ def test_no_mark_of_the_template_is_left(html):
     assert "<!--" not in html.replace("<!--\\", "")
 
 
-def test_the_chart_has_a_bar_for_each_attempt_and_the_fault(run, journal):
-    data = chart_data(run, view_of(journal))
-    assert [node["name"] for node in data["nodes"]] == ["node-0", "node-1"]
-    assert [node["rows"] for node in data["nodes"]] == [1, 1]
-    assert data["nodes"][1]["lost"] == 1
-    assert data["bars"] == [
-        [0, 0, 0, 0.0, 2.0],
-        [0, 0, 0, 2.0, 4.0],
-        [0, 0, 0, 4.0, 6.0],
-        [1, 0, 0, 0.0, 1.5, "retried", "it went"],
-    ]
-    assert [mark[:2] for mark in data["marks"]] == [[1.0, "fault"], [1.5, "node lost"]]
-    assert data["busy"] == [[0.0, 1.0], [2.0, 1.0], [4.0, 1.0], [6.0, 0.0]]
-
-
 def test_a_name_cannot_end_the_script_that_it_stands_in(run, journal):
     for index, (at, who, kind, what) in enumerate(journal.records):
         if hasattr(what, "submitted_ns"):
             changed = msgspec.structs.replace(what, name="</script><b>")
             journal.records[index] = (at, who, kind, changed)
-    html = page(run, view_of(journal))
+    html = page(kept(run), view_of(journal))
     assert "</script><b>" not in html
     text = re.search(r'<script id="data"[^>]*>(.*?)</script>', html, re.DOTALL)
     assert text is not None
     assert "</script><b>" in json.loads(text[1])["names"]
 
 
-def test_more_bars_than_a_page_holds_leave_the_longest_and_say_so(run, journal, monkeypatch):
-    monkeypatch.setattr(page_module, "MOST_BARS", 3)
-    view = view_of(journal)
-    bars = chart_data(run, view)["bars"]
-    assert [bar[4] - bar[3] for bar in bars] == [2, 2, 2]
-    assert "The 1 shortest executions are not drawn." in page(run, view)
-
-
-def test_executions_that_the_journal_does_not_keep_are_told(run, journal):
+def test_retries_that_the_journal_does_not_keep_are_told(run, journal):
     journal.attempts += 7
-    assert "The 7 later executions are not drawn" in page(run, view_of(journal))
+    assert "only those among the first 4 are drawn" in page(kept(run), view_of(journal))
+
+
+def test_long_tables_end_and_say_so(run, journal, monkeypatch):
+    monkeypatch.setattr(tables, "MOST_MARKS", 1)
+    assert "1 more are in the journal." in page(kept(run), view_of(journal))
+
+
+def test_every_picture_says_what_it_shows(html):
+    labels = re.findall(r'<svg[^>]*aria-label="([^"]*)"', html)
+    assert len(labels) == len(re.findall("<svg", html)) == 5
+    assert "cores in use over time: at most 1 of 2" in labels
+    assert any(label.startswith("Share of tasks by wait: half have at most ") for label in labels)
 
 
 def test_a_run_s_folder_holds_the_page_and_all_it_is_made_of(run, tmp_path):
     report = write_report(run, tmp_path / "out")
     assert report == tmp_path / "out" / "report.html"
     assert {file.name for file in report.parent.iterdir()} == {
-        *("summary.json", "tasks.csv", "journal.jsonl", "timeline.json", "report.html")
+        *("summary.json", "tasks.csv", "workload.json", "journal.jsonl"),
+        *("timeline.json", "report.html"),
     }

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from raysim.journal import NodeJoined, NodeLost
 from raysim.report.view import Attempt, Mark, Node, rows_of, view_of
-from tests.unit.report.conftest import ended, journal_of
+from tests.unit.report.conftest import SECOND, START, ended, journal_of
 
 
 def attempt(start_s, end_s):
@@ -33,6 +33,11 @@ def test_nodes_attempts_faults_and_transfers_are_found(journal):
 def test_times_of_a_scaled_run_are_divided_by_the_scale(journal):
     view = view_of(journal, time_scale=0.5)
     assert (view.end_s, view.nodes[1].lost_s, view.attempts[-1].start_s) == (12, 2, 8)
+
+
+def test_times_count_from_the_workload_s_start_where_its_first_task_comes_later(journal):
+    view = view_of(journal, start_ns=START - SECOND)
+    assert (view.attempts[0].start_s, view.nodes[1].lost_s, view.end_s) == (1, 2, 7)
 
 
 def test_a_node_that_nobody_told_of_is_named_after_its_id():

@@ -9,7 +9,7 @@ import pytest
 from raysim.faults import Delay, KillNode, KillWorker, Loss, Moment, PauseNode
 from raysim.journal import FaultInjected, NodeJoined, TaskEnded
 from raysim.scenario import running
-from raysim.scenario.folder import write_run
+from raysim.scenario.folder import kept, write_run
 from raysim.scenario.loading import parse_scenario
 from raysim.scenario.problems import ScenarioError
 from raysim.scenario.running import RunOptions, run_workflow
@@ -266,7 +266,7 @@ def test_what_the_world_cannot_do_is_refused_before_it_starts(worlds, options, f
 
 def test_a_run_leaves_its_summary_its_tasks_and_its_journal(worlds, tmp_path):
     run = run_workflow(ten(), RunOptions())
-    write_run(run, tmp_path / "out")
+    write_run(kept(run), tmp_path / "out")
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert (summary["tasks"], summary["critical_path_s"]) == (10, 2.0)
     with (tmp_path / "out" / "tasks.csv").open(newline="") as stream:
@@ -277,5 +277,5 @@ def test_a_run_leaves_its_summary_its_tasks_and_its_journal(worlds, tmp_path):
     ]
     lines = (tmp_path / "out" / "journal.jsonl").read_text().splitlines()
     assert len(lines) == 10
-    assert json.loads(lines[0])["task_id"] == worlds[0].submitted[0].hex()
+    assert json.loads(lines[0])["what"]["task_id"] == worlds[0].submitted[0].hex()
     assert json.loads(lines[0])["type"] == "TaskEnded"

@@ -3,11 +3,10 @@
 import pytest
 
 from raysim.scenario.figures import SAMPLES
+from raysim.scenario.records import ready_s
 from raysim.scenario.samples import Spread, sample, spread
 from raysim.scenario.task_records import Records
-from raysim.scenario.workflow import Workflow, WorkflowTask
 
-PAIR = Workflow("pair", [WorkflowTask("a", "a", 2), WorkflowTask("b", "b", 4, 2, ("a",))])
 A = {"start_s": 1.5, "end_s": 3.5, "pushed_s": 1.25}
 
 
@@ -16,6 +15,8 @@ def records(*rows):
     found = Records(names, names)
     for row in rows:
         found.add(1.0, **row)
+    if len(rows) == 2:
+        found.ready_s = ready_s(found, {"a": (), "b": ("a",)})
     return found
 
 
@@ -34,7 +35,7 @@ DONE = records(A, {"start_s": 4.0, "end_s": 8.0, "pushed_s": 3.625})
     ],
 )
 def test_waiting_counts_from_when_the_parents_ended(name, values):
-    assert list(sample(name, DONE, PAIR)) == values
+    assert list(sample(name, DONE)) == values
 
 
 def test_every_sample_has_a_value_for_each_completed_task():
@@ -55,7 +56,7 @@ def test_a_world_that_does_not_say_when_it_pushed_has_no_scheduling_delay():
 
 def test_nobody_waited_for_a_parent_that_never_ended():
     found = records({"error": "lost"}, {"start_s": 4.0, "end_s": 8.0})
-    assert list(sample("task_wait", found, PAIR)) == [3.0]
+    assert list(sample("task_wait", found)) == [3.0]
 
 
 def test_what_is_not_a_sample_is_refused_with_those_that_are():

@@ -103,3 +103,12 @@ def test_a_summary_is_one_json_object():
     text = msgspec.json.encode(summarise(OUTCOME, DONE, PAIR))
     assert msgspec.json.decode(text, type=Summary) == summarise(OUTCOME, DONE, PAIR)
     assert msgspec.json.decode(text)["bytes_moved"] is None
+
+
+def test_gpus_are_told_where_there_are_any():
+    ran = records(A, {"start_s": 4.0, "end_s": 8.0})
+    ran.gpus = [0.5, 2.0]
+    there = msgspec.structs.replace(OUTCOME, gpus=2.0)
+    assert summarise(there, ran).utilisation_gpu == pytest.approx((2 * 0.5 + 4 * 2) / (2 * 7))
+    assert summarise(there, DONE).utilisation_gpu == 0
+    assert summarise(OUTCOME, DONE).utilisation_gpu is None
