@@ -27,6 +27,20 @@ def states(journal):
     return [note.state for note in journal.notes(PlacementGroupNoted)]
 
 
+def test_a_group_has_the_room_beside_an_actor_that_took_long_to_start(init):
+    """Its node has reported meanwhile what the actor was about to take."""
+    init(world={"network": {"worker_start": "300ms"}})
+
+    @ray.remote(num_cpus=1)
+    class Slow:
+        def there(self):
+            return True
+
+    slow = Slow.remote()
+    assert ray.get(slow.there.remote())
+    assert placement_group([{"CPU": 1}]).wait(5)
+
+
 def test_bundles_of_a_node_without_power_move_and_their_tasks_with_them(init):
     journal = init(nodes=4, cpus=2)
     group = placement_group([{"CPU": 2}] * 3, strategy="STRICT_SPREAD")

@@ -3,8 +3,9 @@
 Only raylets that have to choose among the nodes hear of them: see `WatchNodes`.
 
 A report replaces what was known; in between, what placement asked a node for counts as taken. A
-raylet's grant and its reports arrive in the order they were sent, so a report that comes before
-the grant does not hold the request yet, and one that comes after it does: no guess is needed.
+raylet's grant and its reports arrive in the order they were sent, so a report that comes after the
+grant holds the request. One that comes before it holds it too, where a worker had to be started:
+then it counts twice until the report that follows every grant.
 """
 
 from raysim.protocol.gcs.outbox import Outbox

@@ -131,6 +131,7 @@ class Leases:
                 gpus = numbers(lease.assigned)
                 granted = WorkerLeaseGranted(request.lease_id, lease.worker, gpus)
                 self._host.send(owner.address, granted)
+                self._reports.changed()  # As after the first one.
             elif lease.state is LeaseState.QUEUED:
                 if request.backlog != lease.request.backlog:
                     lease.request = msgspec.structs.replace(lease.request, backlog=request.backlog)
@@ -161,6 +162,9 @@ class Leases:
             return
         lease = awaiting.pop(key)
         self._grant(lease, worker)
+        # A report may have been sent since the lease took its resources: for whoever has asked they count twice
+        # when this grant comes, until the next one.
+        self._reports.changed()
         self._pool.want(len(awaiting), worker.env)
         if lease.request.actor_id is not None:
             self._grant_queued()

@@ -132,6 +132,24 @@ def test_report_follows_even_if_all_is_as_before(node: Node, owner: Address) -> 
     assert report.available == {"CPU": 40_000}
 
 
+def test_report_follows_a_grant_whose_worker_had_to_be_started(node: Node, owner: Address) -> None:
+    """The one before had what it holds taken already: for who has asked it counts twice, once the grant is there."""
+    node.host.advance(1_000 * MS)
+    node.host.take()
+    node.ask(owner, 1)
+    node.host.advance(500 * MS)
+    [before] = reports(node)
+    assert before.available == {"CPU": 30_000}
+    node.worker_up(node.host.workers.started[-1])
+    assert 1 in node.granted(owner)
+    node.host.advance(100 * MS)
+    [_, after] = reports(node)
+    assert after.available == {"CPU": 30_000}
+    node.ask(owner, 1)  # As if the grant had been lost.
+    node.host.advance(100 * MS)
+    assert len(reports(node)) == 3
+
+
 def test_report_is_not_changed_by_what_happens_later(node: Node, owner: Address) -> None:
     """In one process the receiver is handed this very object."""
     node.lease(owner, 1)
