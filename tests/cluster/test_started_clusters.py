@@ -218,9 +218,10 @@ def test_status_shows_what_is_used_and_what_waits(machine: Machine) -> None:
         """
 ray.init(address="auto")
 own = Keeper.options(num_cpus=1, resources={"disk": 0.5}).remote()
+called = ray.get(own.call.remote())[0]
 waiting = [pid.options(num_cpus=0, resources={"disk": 2}).remote() for _ in range(3)]
 group = placement_group([{"CPU": 64}])
-tell(ray.get(own.call.remote())[0])
+tell(called)
 wait()
 """
     ) as program:
