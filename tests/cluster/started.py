@@ -1,9 +1,11 @@
 """A machine for tests, on which `raysim start` starts nodes and programs join them: a home and a folder of its own."""
 
+import contextlib
 import json
 import os
 import re
 import select
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -39,6 +41,20 @@ class Machine:
             "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         }
         self.address = ""
+
+    def __enter__(self) -> "Machine":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Nothing of it goes on, however its test ends."""
+        for pid in marked(self.mark):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def raysim(self, *args: str, **variables: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -15,12 +15,13 @@ from tests.cluster.started import Machine
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     """With a head of four CPUs."""
-    machine = Machine(tmp_path_factory.mktemp("machine"))
-    machine.start_head("--num-cpus", "4", "--resources", '{"disk": 2}', "--labels", "kind=large")
-    yield machine
-    stopped = machine.raysim("stop")
-    assert (stopped.returncode, stopped.stdout) == (0, "Ended 1 node.\n")
-    machine.assert_nothing_left()
+    with Machine(tmp_path_factory.mktemp("machine")) as machine:
+        has = ("--num-cpus", "4", "--resources", '{"disk": 2}', "--labels", "kind=large")
+        machine.start_head(*has)
+        yield machine
+        stopped = machine.raysim("stop")
+        assert (stopped.returncode, stopped.stdout) == (0, "Ended 1 node.\n")
+        machine.assert_nothing_left()
 
 
 JOB = "ray.get_runtime_context().get_job_id()"
@@ -187,8 +188,14 @@ wait()
         assert three.process.communicate(timeout=60) == ("", "")
 
 
-def test_a_node_joins_and_is_killed(machine: Machine, tmp_path: Path) -> None:
-    other = Machine(machine.temporary.parent, name="-other")
+@pytest.fixture
+def other(machine: Machine) -> Iterator[Machine]:
+    """Another one, of the same user."""
+    with Machine(machine.temporary.parent, name="-other") as made:
+        yield made
+
+
+def test_a_node_joins_and_is_killed(machine: Machine, other: Machine) -> None:
     where = ("--node-ip-address", "127.0.0.2", "--node-name", "second")
     other.join(machine.address, "--num-cpus", "1", *where)
     there = """
@@ -258,8 +265,14 @@ def test_two_heads_cannot_have_one_port(machine: Machine) -> None:
     assert f"Port {port} of 127.0.0.1 cannot be had: Address already in use" in again.stderr
 
 
-def test_a_head_that_is_killed_leaves_nothing(tmp_path: Path) -> None:
-    machine = Machine(tmp_path)
+@pytest.fixture
+def lonely(tmp_path: Path) -> Iterator[Machine]:
+    with Machine(tmp_path) as made:
+        yield made
+
+
+def test_a_head_that_is_killed_leaves_nothing(lonely: Machine) -> None:
+    machine = lonely
     machine.start_head("--num-cpus", "1")
     session = next(machine.temporary.glob("raysim-*[0-9a-f]")).name.partition("-")[2]
     with machine.program(
