@@ -20,12 +20,14 @@ from raysim.scenario.matrix import is_matrix, read_matrix
 from raysim.scenario.model import (
     ProgramWorkload,
     Scenario,
+    ServiceWorkload,
     TasksWorkload,
     WorkflowWorkload,
 )
 from raysim.scenario.problems import Problem, ScenarioError, nearest
 from raysim.scenario.reading import nearest_beside, nearest_file, read_text
 from raysim.scenario.replay import Replay
+from raysim.scenario.service import Requests
 from raysim.scenario.sweeping import KEY as SWEEP
 from raysim.scenario.sweeping import Case, cases_of
 from raysim.scenario.trace_model import TraceWorkload
@@ -234,8 +236,8 @@ def _with_own(scenario: Scenario, key: str, document: Document) -> Scenario:
 
 def _open_workload(scenario: Scenario, document: Document) -> tuple[Workflow | None, Path | None]:
     workload = scenario.workload
-    if isinstance(workload, TasksWorkload):
-        return Bag(workload, scenario.seed), None
+    if isinstance(workload, TasksWorkload | ServiceWorkload):
+        return _drawn(workload, scenario.seed), None
     inner = beside(workload.file, document, ("workload", "file"))
     if isinstance(workload, WorkflowWorkload):
         return _load_workflow(inner), None
@@ -253,11 +255,15 @@ def _load_workflow(file: Path) -> Workflow:
 
 def _redrawn(scenario: Scenario, workflow: Workflow | None) -> Workflow | None:
     """The same workload for another seed, on other nodes."""
-    if isinstance(scenario.workload, TasksWorkload):
-        return Bag(scenario.workload, scenario.seed)
+    if isinstance(scenario.workload, TasksWorkload | ServiceWorkload):
+        return _drawn(scenario.workload, scenario.seed)
     if isinstance(workflow, Replay):
         return _replay(scenario, workflow.workload, workflow.traced)
     return workflow
+
+
+def _drawn(workload: TasksWorkload | ServiceWorkload, seed: int) -> Bag:
+    return Bag(workload, seed) if isinstance(workload, TasksWorkload) else Requests(workload, seed)
 
 
 def _replay(scenario: Scenario, workload: TraceWorkload, traced: Sequence[TraceTask]) -> Replay:

@@ -200,8 +200,32 @@ class TasksWorkload(Part):
     """How long after its submission each task is to have ended; the figure `deadline_misses` counts the others."""
 
 
+class ServiceWorkload(Part):
+    """Requests to replicas of a service. Their latency is `task_time`, their wait at a replica `task_wait`."""
+
+    kind: Literal["service"]
+    replicas: Annotated[int, Field(ge=1, le=10_000)] = 1
+    """Actors, all alike, that run for as long as the service does."""
+    cpus: Amount = 1
+    """Of each replica."""
+    concurrency: Annotated[int, Field(ge=1, le=1_000)] = 1
+    """Requests that a replica answers at once."""
+    router: Literal["power_of_two", "least_outstanding", "round_robin", "random"] = "power_of_two"
+    """Which replica gets a request: of two drawn ones, or of all, the one with fewer requests under way; each in turn;
+    any. The first is Ray Serve's."""
+    count: Count
+    """Of requests."""
+    duration: TaskDuration
+    """That a replica takes for each, such as `exponential(mean=200ms)`."""
+    arrivals: ReadArrivals
+    """When they come, such as `poisson(rate=10/s)`, from when all replicas answer."""
+    deadline: TaskDuration | None = None
+    """How long after it came each is to be answered; the figure `deadline_misses` counts the others."""
+
+
 Workload: TypeAlias = Annotated[
-    WorkflowWorkload | ProgramWorkload | TasksWorkload | TraceWorkload, Field(discriminator="kind")
+    WorkflowWorkload | ProgramWorkload | TasksWorkload | TraceWorkload | ServiceWorkload,
+    Field(discriminator="kind"),
 ]
 
 
@@ -232,7 +256,7 @@ class Scenario(Part):
     """Whose turn it is where tasks wait for room: `sjf`, `easy`, `priority(preempt=true)`, or a class of your own,
     named as for `policy`. See docs/policies.md."""
     workload: Workload
-    """What runs: `tasks`, a `workflow`, a `trace` or a `program`."""
+    """What runs: `tasks`, a `workflow`, a `trace`, a `service` under requests, or a `program`."""
     faults: list[ReadFault] = Field(default=[])
     """Such as `kill_node(at=33%)`: a share is of the expected makespan, which is the lower bound
     max(critical path, work / cores) on the whole cluster; a program has none, so give a time."""

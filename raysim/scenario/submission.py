@@ -22,6 +22,7 @@ from raysim.scenario.following import Following
 from raysim.scenario.model import Cluster
 from raysim.scenario.planned import Plan, plan
 from raysim.scenario.preparation import await_nodes
+from raysim.scenario.service import Requests, submit_requests
 from raysim.scenario.workflow import Workflow, WorkflowTask
 from raysim.spec.ids import NodeId, ObjectId, TaskId, task_of_object
 from raysim.spec.labels import ACCELERATOR_TYPE, Expression, Operator, Selector
@@ -84,6 +85,9 @@ def submit_workflow(
     tasks that arrive: `sleep_until` waits for the moment, in seconds from the start. Under a plan, each goes `where`
     that says.
     """
+    if isinstance(workflow, Requests):
+        assert sleep_until is not None, "requests come in time"
+        return _submitted(submit_requests(workflow, backend, time_scale, sleep_until), [])
     target = RemoteTarget(_never_called, "workflow_task")
     if where is not None and where.plan is not None:
         return _submit_planned(workflow, backend, target, time_scale, where, where.plan)

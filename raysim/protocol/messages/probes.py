@@ -42,7 +42,7 @@ class ProbeQueue(Message):
 class QueueProbed(Message):
     """Raylet to raylet: so many requests wait here, or so many would be granted at once.
 
-    Lost: as ProbeQueue.
+    Lost: the owner asks again where its calls shall wait.
     """
 
     number: int
