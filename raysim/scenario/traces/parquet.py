@@ -16,7 +16,9 @@ def rows_of_parquet(file: Path, *needed: str) -> Iterator[Row]:
     try:
         parquet = import_module("pyarrow.parquet")
     except ImportError:
-        what = "Parquet is read by pyarrow, which is not installed; pip install 'raysim-core[parquet]', or convert it to CSV"
+        what = (
+            "Parquet needs pyarrow: pip install 'raysim-core[parquet]', or convert the file to CSV"
+        )
         raise ScenarioError([Problem(str(file), None, what)]) from None
     number = 0
     try:

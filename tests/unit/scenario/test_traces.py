@@ -174,7 +174,7 @@ def test_parquet_needs_pyarrow_and_says_so(scenario, monkeypatch):
     file = scenario()
     file.write_text(file.read_text().replace("format: csv", "format: parquet"))
     assert problem(file) == (
-        "trace.csv: Parquet is read by pyarrow, which is not installed; pip install pyarrow, or convert it to CSV"
+        "trace.csv: Parquet needs pyarrow: pip install 'raysim-core[parquet]', or convert the file to CSV"
     )
 
 
