@@ -31,7 +31,7 @@ class Placement:
         local = self._view.local
         if self._chosen(request) and has_room(taken(request), local):
             return False
-        if self._stays(request):
+        if self._stays(request) and not isinstance(request.strategy, NodeAffinity):
             return False
         self._view.watch()
         return not self._view.ready

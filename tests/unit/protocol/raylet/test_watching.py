@@ -203,3 +203,11 @@ def test_a_rejected_request_does_not_run_where_its_labels_exclude_it() -> None:
     node.ask(OWNER, 1, hops=1, rejected_by=full, selectors=selectors)
     assert not node.host.workers.started
     assert node.spilled() == {1: THERE}
+
+
+def test_who_names_a_node_is_waited_for_at_the_end_of_its_hops_too() -> None:
+    """It came round so often because that node was full; without the view nobody would send it there again."""
+    node = fresh()
+    wish = NodeAffinity(THERE.node_id, soft=False)
+    hops = node.host.config.max_spillback_hops
+    assert node.ask(OWNER, 1, strategy=wish, hops=hops) == [(GCS, WatchNodes(True))]
