@@ -95,10 +95,10 @@ def test_a_wrong_result_of_a_program_is_told(monkeypatch):
         workload.run()
 
 
-def _one_more(program, *what_may_happen):
+def _one_more(program, **what_may_happen):
     from raysim.testing.campaign.reference import Expected, expect
 
-    right = expect(program, *what_may_happen)
+    right = expect(program, **what_may_happen)
     return {number: Expected(one.value + 1, one.may) for number, one in right.items()}
 
 

@@ -35,6 +35,9 @@ UNFIT = ("heal", "no_capacity", "fail_constructor", "fill_store", "memory_pressu
 LOSE_SPILLED = ("lose_spilled", "corrupt_spilled")
 """Kinds that take away what nobody can make again: what the driver has put."""
 
+CUT = ("partition", "isolate", "loss", "delay", "pause_node", "pause_raylet", "pause_worker")
+"""Kinds that keep processes from hearing of each other."""
+
 KINDS = tuple(kind.tag() for kind in FAULTS if kind.tag() not in UNFIT)
 
 
@@ -63,16 +66,22 @@ class ProtocolCampaign:
     def run(self, program: Program, profile: Profile) -> list[Finding]:
         """What went wrong. When it returns, nothing is referred to any more but what `hold` has seen."""
         faults = {fault.tag() for fault in profile.faults}
-        return _Run(program, bool(faults), not faults.isdisjoint(LOSE_SPILLED)).findings()
+        expected = expect(
+            program,
+            faults=bool(faults),
+            loses_spilled=not faults.isdisjoint(LOSE_SPILLED),
+            cuts=not faults.isdisjoint(CUT),
+        )
+        return _Run(program, expected).findings()
 
 
 CAMPAIGN = ProtocolCampaign()
 
 
 class _Run:
-    def __init__(self, program: Program, faults: bool, loses_spilled: bool) -> None:
+    def __init__(self, program: Program, expected: dict[int, Expected]) -> None:
         self.program = program
-        self.expected = expect(program, faults, loses_spilled)
+        self.expected = expected
         self.refs: dict[int, Any] = {}
         """By operation: what it gave, until it is dropped."""
         self.calls: dict[int, TaskId] = {}

@@ -21,7 +21,7 @@ BOOM, CANCELLED, KILLED, CRASHED, OWNER, LOST, GROUP = (
 )  # fmt: skip
 
 NEVER: Final = "freed"
-"""A reference that is held is never freed: no operation of a program frees by hand."""
+"""A reference that is held is never freed, as no operation of a program frees by hand; but see `expect`."""
 
 _KINDS: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (Boom, BOOM),
@@ -61,10 +61,16 @@ def kind_of(error: BaseException) -> str:
     return type(error).__name__
 
 
-def expect(program: Program, faults: bool, loses_spilled: bool = False) -> dict[int, Expected]:
-    """By the operation's number. `faults`: whether processes may be lost; `loses_spilled`: objects on disk as well."""
+def expect(
+    program: Program, faults: bool, loses_spilled: bool = False, cuts: bool = False
+) -> dict[int, Expected]:
+    """By the operation's number. `faults`: whether processes may be lost; `loses_spilled`: objects on disk as well;
+    `cuts`: processes may not hear of each other for long."""
     rough = faults or any(map(_ends_workers, program))
     cancelled = {pick for op in program if op.kind == ops.CANCEL for pick in op.picks}
+    dropped = {pick for op in program if op.kind == ops.DROP for pick in op.picks}
+    let_go = {op.number for op in program if op.kind == ops.PUT and op.number in dropped}
+    """Nobody can make these again once nobody refers to them, though a lost result may need them (as in Ray)."""
     killed = {op.actor for op in program if op.kind == ops.KILL and op.flag}
     found: dict[int, Expected] = {}
     here: dict[int, Expected] = {}
@@ -82,6 +88,12 @@ def expect(program: Program, faults: bool, loses_spilled: bool = False) -> dict[
             may |= _own(op, rough, op.actor in killed)
             if op.kind == ops.PUT and loses_spilled:
                 may.add(LOST)
+            if faults and not let_go.isdisjoint(op.picks):
+                may.add(LOST)
+            if rough and cuts and OWNER in may:
+                may.add(
+                    NEVER
+                )  # Who passed a reference on ended before its receiver could say that it has it.
             if op.number in cancelled:
                 may |= {CANCELLED, LOST}
             takes = op.kind != ops.KEEP  # Which is given references, whatever they come to.

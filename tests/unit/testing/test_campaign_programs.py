@@ -75,6 +75,20 @@ def test_only_where_workers_may_end_is_a_fragile_task_expected_to_fail():
     assert expect((*fragile, Op(2, ops.GROUP)), False)[1].may == {"crashed", "lost"}
 
 
+def test_what_needs_a_value_that_was_put_and_dropped_may_be_lost_with_its_process():
+    program = (Op(1, ops.PUT), Op(2, ops.TASK, picks=(1,)), Op(3, ops.DROP, picks=(1,)))
+    assert expect(program, True)[2].may == {"lost"}
+    assert expect(program, False)[2].may == set()
+    assert expect(program[:2], True)[2].may == set()
+
+
+def test_a_reference_may_be_freed_on_its_way_only_where_processes_end_and_do_not_hear_of_each_other():
+    program = (Op(1, ops.INNER),)
+    assert "freed" in expect(program, True, cuts=True)[1].may
+    assert "freed" not in expect(program, True)[1].may
+    assert "freed" not in expect(program, False, cuts=True)[1].may
+
+
 def test_errors_are_known_by_what_is_in_them():
     assert kind_of(RayTaskError.of(Boom(1), "f").as_instanceof_cause()) == "boom"
     assert kind_of(RayTaskError.of(OwnerDiedError(), "f")) == "owner died"
