@@ -71,6 +71,13 @@ MUTANTS = (
         "a request that another node rejected came back, and was not chosen for this one",
     ),
     Mutant(
+        "named_node_is_not_looked_for",
+        "raylet.placement:Placement.needs_view",
+        "if self._stays(request) and not isinstance(request.strategy, NodeAffinity):",
+        "if self._stays(request):",
+        "who names a full node goes round until its hops end, and nobody watches the nodes by then; found by this campaign",
+    ),
+    Mutant(
         "unheard_node_is_refused",
         "raylet.leases:Leases._still_unknown",
         "if self._view.told:",
