@@ -10,10 +10,8 @@ from typing import Any, Final
 import click
 
 import raysim
-from raysim.api.init_options import DEFAULT_BACKEND
-from raysim.exceptions import RaySystemError
+from raysim.cli.connection import connected_to
 from raysim.util.state import api
-from raysim.util.state.exception import RayStateApiException
 
 _BYTES: Final = ("memory", "object_store_memory")
 _HIDDEN: Final = "node:"
@@ -24,18 +22,8 @@ _MOST: Final = 10_000
 
 
 def status_command(address: str, as_json: bool) -> int:
-    try:
-        raysim.init(address, backend=DEFAULT_BACKEND, log_to_driver=False)
-    except (ConnectionError, RaySystemError, RuntimeError, ValueError) as error:
-        click.echo(str(error), err=True)
-        return 1
-    try:
+    with connected_to(address):
         found = _status()
-    except (RaySystemError, RayStateApiException) as error:
-        click.echo(str(error), err=True)
-        return 1
-    finally:
-        raysim.shutdown()
     click.echo(json.dumps(found) if as_json else _text(found))
     return 0
 

@@ -137,6 +137,8 @@ def pid(): return os.getpid()
 """
 
     def __init__(self, code: str, args: Sequence[str], environment: dict[str, str]) -> None:
+        self.ids: Any = None
+        """What it told of what it made, where others ask for it."""
         self._said = b""
         """What has come of its next lines."""
         self.process = subprocess.Popen(

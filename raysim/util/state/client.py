@@ -2,9 +2,9 @@
 
 import time  # noqa: TID251  (to show times as Unix times, as Ray does)
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from raysim.backend import Backend
 from raysim.exceptions import RaySystemError
@@ -76,6 +76,16 @@ _PREFIXES = (StateResource.ACTORS, StateResource.TASKS, StateResource.OBJECTS)
 """Whoever is asked can look for one id among those."""
 
 
+class Page(NamedTuple):
+    """A part of an answer."""
+
+    rows: States
+    total: int
+    """Of those that pass the filters."""
+    missing: str
+    """Why there may be more of them, in words; empty: there are not."""
+
+
 class StateApiClient:
     """Questions to the cluster that this process is connected to."""
 
@@ -135,6 +145,16 @@ class StateApiClient:
         if _explain:
             _warn(resource, listing, len(rows), len(shown))
         return [_state(resource, row, options.detail) for row in shown]
+
+    def page(self, resource: StateResource, options: ListApiOptions, offset: int = 0) -> Page:
+        """As `list`, from a row on, with how many there are. Raises RayStateApiException."""
+        _check_limit(options.limit)
+        if options.has_conflicting_filters():
+            return Page([], 0, "")
+        rows, listing = self._rows(resource, options.filters or [], options.timeout)
+        shown = rows[offset : offset + options.limit]
+        missing = " ".join(_missing(resource, listing))
+        return Page([_state(resource, row, options.detail) for row in shown], len(rows), missing)
 
     def summary(
         self,
@@ -259,15 +279,19 @@ def _silent(listing: Listing) -> str:
     return f"{len(listing.silent)} of {listing.asked} did not answer in time ({', '.join(listing.silent)})"
 
 
-def _warn(resource: StateResource, listing: Listing, found: int, shown: int) -> None:
+def _missing(resource: StateResource, listing: Listing) -> Iterator[str]:
     if listing.silent:
-        warnings.warn(f"The answer is incomplete: {_silent(listing)}.", stacklevel=4)
+        yield f"The answer is incomplete: {_silent(listing)}."
     if listing.total > len(listing.rows):
-        warnings.warn(
+        yield (
             f"The answer is incomplete: {len(listing.rows)} of {listing.total} {resource.value} were "
-            "retrieved.",
-            stacklevel=4,
+            "retrieved."
         )
+
+
+def _warn(resource: StateResource, listing: Listing, found: int, shown: int) -> None:
+    for message in _missing(resource, listing):
+        warnings.warn(message, stacklevel=4)
     if found > shown:
         warnings.warn(
             f"Limit last {shown} entries (Total {found}). Use filters, or a higher limit.",

@@ -229,7 +229,9 @@ class ObjectState(StateSchema):
     """A reference that one process has to an object. Size in bytes, -1 where it is not known."""
 
     object_id: str = _key()
-    object_size: int = state_column(filterable=True, format_fn=Humanify.memory)
+    object_size: int = state_column(
+        filterable=True, format_fn=lambda size: "" if size < 0 else Humanify.memory(size)
+    )
     task_status: str = _key(*TASK_STATUS)
     attempt_number: int = _key()
     reference_type: str = _key(*REFERENCE_TYPE)

@@ -9,6 +9,7 @@ from raysim.runtime.current import current, set_current
 from raysim.spec.state import Listing
 from raysim.util import state
 from raysim.util.state.exception import RayStateApiException, ServerUnavailable
+from raysim.util.state.options import ListApiOptions, StateResource
 
 NODE = "ab" * 28
 WORKER = "cd" * 28
@@ -105,6 +106,14 @@ def test_rows_above_the_limit_of_a_process_make_the_answer_an_error(nodes):
         state.list_nodes()
     with pytest.warns(UserWarning, match="3 of 12000 nodes"):
         assert len(state.list_nodes(raise_on_missing_output=False, _explain=True)) == 3
+
+
+def test_a_page_says_how_many_there_are_and_what_is_missing(nodes):
+    options = ListApiOptions(limit=2, filters=[("node_name", "!=", "node-1")])
+    rows, total, missing = state.StateApiClient().page(StateResource.NODES, options, 1)
+    assert ([row.node_name for row in rows], total, missing) == (["node-3"], 2, "")
+    nodes.listing.silent = ["node three"]
+    assert "1 of 4 did not" in state.StateApiClient().page(StateResource.NODES, options).missing
 
 
 def test_a_cluster_that_does_not_answer(backend):

@@ -1,0 +1,93 @@
+"""Commands that look into a cluster of `raysim start`: lists, single things, counts."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.cluster.started import Machine, Program
+
+PROGRAM = """
+ray.init(address="auto", namespace="here", log_to_driver=False)
+@ray.remote(num_cpus=0)
+def work(number):
+    print("working on", number)
+    return number
+kept = Keeper.options(name="kept", num_cpus=0).remote()
+ray.get([kept.call.remote(), *(work.remote(i) for i in range(5))])
+large = ray.put(bytes(1 << 20))
+tell([ray.get(kept.call.remote())[1], kept._ray_actor_id.hex(), large.hex(), os.getpid()])
+wait()
+"""
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    machine = Machine(tmp_path_factory.mktemp("machine"))
+    machine.start_head("--num-cpus", "2", "--node-name", "first")
+    yield machine
+    assert machine.raysim("stop").returncode == 0
+    machine.assert_nothing_left()
+
+
+@pytest.fixture(scope="module")
+def program(machine: Machine) -> Iterator[Program]:
+    with machine.program(PROGRAM) as program:
+        program.ids = program.told()
+        yield program
+
+
+def asked(machine: Machine, *args: str) -> Any:
+    ended = machine.raysim(*args, "--format", "json")
+    assert ended.returncode == 0, ended.stderr
+    return json.loads(ended.stdout)
+
+
+def test_lists_are_filtered_before_they_are_cut(machine: Machine, program: Program) -> None:
+    where = ("list", "tasks", "--filter", "name=work", "--columns", "name,state,task_id")
+    tasks = asked(machine, *where)
+    assert len({task["task_id"] for task in tasks}) == 5
+    assert {(task["name"], task["state"]) for task in tasks} == {("work", "FINISHED")}
+    ended = machine.raysim(*where, "--limit", "2", "--offset", "1")
+    assert ended.stderr == "Rows 2 to 3 of 5. The next: --offset 3\n"
+    assert [line.split()[-1] for line in ended.stdout.splitlines()] == [
+        "TASK_ID",
+        tasks[1]["task_id"],
+        tasks[2]["task_id"],
+    ]
+    past = machine.raysim(*where, "--offset", "9")
+    assert (past.returncode, past.stderr) == (0, "Row 9 is past the last of 5.\n")
+
+
+def test_a_command_does_not_show_itself(machine: Machine, program: Program) -> None:
+    jobs = asked(machine, "list", "jobs", "--filter", "status=RUNNING")
+    assert [job["driver_info"]["pid"] for job in jobs] == [str(program.process.pid)]
+    alive = ("--filter", "is_alive=true", "--filter", "worker_type=DRIVER")
+    assert [one["pid"] for one in asked(machine, "list", "workers", *alive)] == [
+        program.process.pid
+    ]
+
+
+def test_one_thing_is_found_by_what_its_id_begins_with(machine: Machine, program: Program) -> None:
+    pid, actor_id, object_id, driver = program.ids
+    actor = asked(machine, "get", "actor", actor_id[:9])
+    assert (actor["actor_id"], actor["name"], actor["pid"]) == (actor_id, "kept", pid)
+    reference = asked(machine, "get", "object", object_id)
+    assert (reference["object_id"], reference["pid"]) == (object_id, driver)
+    none = machine.raysim("get", "node", "ffffffffff")
+    assert none.returncode == 1
+    assert "None of the nodes has an id that begins with ffffffffff" in none.stderr
+    several = machine.raysim("get", "task", "")
+    assert several.returncode == 2
+
+
+def test_counts(machine: Machine, program: Program) -> None:
+    found = asked(machine, "summary", "tasks")["summary"]
+    assert found["work"]["state_counts"] == {"FINISHED": 5}
+    shown = machine.raysim("summary", "actors").stdout.splitlines()
+    assert [line.split() for line in shown] == [
+        ["CLASS_NAME", "STATE_COUNTS"],
+        ["Keeper", "ALIVE:", "1"],
+        ["total_actors:", "1"],
+    ]
