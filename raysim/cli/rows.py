@@ -12,7 +12,7 @@ WIDEST: Final = 60
 """Characters of a table's cell: whole ids are shorter. What is cut off is in the other formats."""
 
 
-def as_table(rows: Sequence[Row], columns: Sequence[str]) -> str:
+def as_table(rows: Sequence[Row], columns: Sequence[str], widest: int = WIDEST) -> str:
     """A line for each row below the names of the columns; numbers to the right."""
     right = {
         column
@@ -21,7 +21,7 @@ def as_table(rows: Sequence[Row], columns: Sequence[str]) -> str:
     }
     lines = [
         [column.upper() for column in columns],
-        *([_cell(row[column]) for column in columns] for row in rows),
+        *([_cell(row[column], widest) for column in columns] for row in rows),
     ]
     widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
     return "\n".join(
@@ -58,7 +58,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, widest: int) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -67,4 +67,4 @@ def _cell(value: Any) -> str:
         return f"{value:g}"
     text = value if isinstance(value, str) else json.dumps(value, default=str)
     text = " ".join(text.split())
-    return text if len(text) <= WIDEST else text[: WIDEST - 1] + "…"
+    return text if len(text) <= widest else text[: widest - 1] + "…"

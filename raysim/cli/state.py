@@ -63,13 +63,9 @@ def list_command(asked: Asked, address: str, watch_s: float | None) -> int:
 
 def get_command(resource: StateResource, identity: str, address: str, output: str) -> int:
     """`identity`: an id, or what only one begins with."""
-    wanted = identity.lower()
-    if not wanted or wanted.strip("0123456789abcdef"):
-        raise BadInputError(
-            f"{identity!r} is no id: those are hexadecimal. `raysim list {_word(resource)}` shows them."
-        )
+    check_id(resource, identity)
     with connected_to(address):
-        found = _found(resource, wanted)
+        found = find(resource, identity)
     rows = [_humane(resource, row, output) for row in found]
     if output == "table" or len(rows) > 1:  # Attempts of a task, references to an object.
         click.echo(shown(rows, SCHEMAS[resource].list_columns(detail=True), output))
@@ -163,8 +159,17 @@ def _columns(asked: Asked) -> list[str]:
     return columns
 
 
-def _found(resource: StateResource, wanted: str) -> list[Any]:
-    column = IDS[resource]
+def check_id(resource: StateResource, identity: str) -> None:
+    if not identity or identity.lower().strip("0123456789abcdef"):
+        raise BadInputError(
+            f"{identity!r} is no id: those are hexadecimal. `raysim list {_word(resource)}` shows them."
+        )
+
+
+def find(resource: StateResource, identity: str) -> list[Any]:
+    """All rows of the one id that begins so. Raises CommandFailedError for none, and for several."""
+    check_id(resource, identity)
+    column, wanted = IDS[resource], identity.lower()
     options = ListApiOptions(limit=RAY_MAX_LIMIT_FROM_API_SERVER, detail=True)
     page = StateApiClient().page(resource, options)
     found = [row for row in page.rows if row[column] and row[column].startswith(wanted)]

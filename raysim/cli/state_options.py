@@ -1,4 +1,4 @@
-"""`raysim list`, `get`, `summary`: their options, for clusters that run. Never what they do: see state.
+"""`raysim list`, `get`, `summary`, `memory`, `logs`: their options, for clusters that run. Never what they do.
 
 Exit codes: 0 well; 1 no such cluster or thing, or no answer; 2 bad input; 130 ended by Ctrl-C.
 """
@@ -124,3 +124,56 @@ def summary(resource: str, output: str, watch_s: float | None, address: str) -> 
     from raysim.util.state.options import SummaryResource
 
     return summary_command(SummaryResource(resource), address, output, watch_s)
+
+
+@click.command("memory")
+@click.option(
+    "--group-by",
+    type=click.Choice(["owner", "node", "call-site", "reference"]),
+    default="owner",
+    show_default=True,
+    help="owner: the process that has a reference; reference: what it is for.",
+)
+@click.option(
+    "--sort-by",
+    type=click.Choice(["size", "pid", "reference"]),
+    default="size",
+    show_default=True,
+)
+@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, metavar="N")
+@output("table")
+@address
+def memory(address: str, group_by: str, sort_by: str, limit: int, output: str) -> int:
+    """Show which references keep objects alive, who has them, and what the stores of nodes hold.
+
+    \b
+    raysim memory
+    raysim memory --group-by reference --limit 100
+    """
+    from raysim.cli.memory import memory_command
+
+    return memory_command(address, group_by, sort_by, limit, output)
+
+
+@click.command("logs")
+@click.argument("pattern", required=False, default="", metavar="[NAME]")
+@click.option("--actor", default="", metavar="ID", help="What the process of this actor prints.")
+@click.option("--task", default="", metavar="ID", help="What the worker of this task prints.")
+@click.option("--worker", default="", metavar="ID", help="What this worker prints.")
+@click.option("--err", "errors", is_flag=True, help="Its standard error, not its standard output.")
+@click.option("--tail", type=click.IntRange(min=0), default=1_000, show_default=True, metavar="N")
+@click.option("--follow", "-f", is_flag=True, help="And what is added, until Ctrl-C.")
+@output("table")
+@address
+def logs(address: str, output: str, **asked: Any) -> int:
+    """List the log files of nodes on this machine; or print the one called NAME (* and ? stand for any text), or that
+    of an actor, a task or a worker. The beginning of an ID will do.
+
+    \b
+    raysim logs
+    raysim logs 'node-*.log' --tail 50
+    raysim logs --actor 2002722e --err --follow
+    """
+    from raysim.cli.logs import LogAsked, logs_command
+
+    return logs_command(LogAsked(**asked), address, output)

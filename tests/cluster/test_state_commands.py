@@ -91,3 +91,38 @@ def test_counts(machine: Machine, program: Program) -> None:
         ["Keeper", "ALIVE:", "1"],
         ["total_actors:", "1"],
     ]
+
+
+def test_memory_is_by_who_keeps_it(machine: Machine, program: Program) -> None:
+    _, _, object_id, driver = program.ids
+    found = asked(machine, "memory", "--group-by", "owner")
+    (group,) = [one for one in found["groups"] if one["pid"] == driver]
+    assert group["size"] >= 1 << 20
+    (store,) = found["stores"]
+    assert store["used_bytes"] >= 1 << 20
+    (large,) = [one for one in found["references"] if one["object_id"] == object_id]
+    assert (large["reference_type"], large["node_id"]) == ("LOCAL_REFERENCE", store["node_id"])
+    shown = machine.raysim("memory", "--limit", "1")
+    assert "1.000 MiB" in shown.stdout
+    assert "1 of 2 references. More: --limit N\n" in shown.stderr
+
+
+def test_logs_are_listed_and_printed(machine: Machine, program: Program) -> None:
+    _, actor_id, *_ = program.ids
+    files = asked(machine, "logs")
+    (node,) = [file["name"] for file in files if file["kind"] == "raylet"]
+    assert machine.raysim("logs", node).returncode == 0
+    (task, *_) = asked(machine, "list", "tasks", "--filter", "name=work")
+    printed = machine.raysim("logs", "--task", task["task_id"], "--tail", "1")
+    assert printed.stdout.startswith("working on ")
+    assert len(printed.stdout.splitlines()) == 1
+    silent = machine.raysim("logs", "--actor", actor_id[:8], "--err")
+    assert (silent.returncode, silent.stdout) == (0, "")
+    names = {line.split()[-1] for line in machine.raysim("logs").stdout.splitlines()[1:]}
+    assert names == {file["name"] for file in files}
+    several = machine.raysim("logs", "*.out", "--follow")
+    assert several.returncode == 2
+    assert "--follow is for one file, and there are" in several.stderr
+    none = machine.raysim("logs", "nothing.out")
+    assert (none.returncode, none.stdout) == (1, "")
+    assert "No log file is called 'nothing.out'" in none.stderr

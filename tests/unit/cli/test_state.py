@@ -24,6 +24,8 @@ from raysim.util.state.options import StateResource
         (("list", "nodes", "--watch", "0"), "0.0 is not in the range"),
         (("list", "nodes", "--detial"), "--detail"),
         (("get", "actors", "no-hex"), "'no-hex' is no id"),
+        (("memory", "--group-by", "nod"), "'nod' is not one of"),
+        (("logs", "x.out", "--actor", "ab"), "Give one of NAME, --actor"),
     ],
 )
 def test_what_is_wrong_is_said_with_the_nearest_right_word(raysim, args, said) -> None:
@@ -40,7 +42,7 @@ def test_no_cluster_is_an_error_of_its_own(raysim) -> None:
         assert "127.0.0.1:1" in ended.err
 
 
-@pytest.mark.parametrize("command", ["list", "get", "summary"])
+@pytest.mark.parametrize("command", ["list", "get", "summary", "memory", "logs"])
 def test_help_has_an_example(raysim, command) -> None:
     assert f"\n  raysim {command} " in raysim(command, "--help").out
 
