@@ -1,7 +1,7 @@
 """The port for clusters that outlive a driver: nodes that are started and stopped by hand. Never one of them."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -23,6 +23,16 @@ class ServiceOptions(msgspec.Struct, frozen=True, kw_only=True):
     """It may listen beyond this machine, though nothing is encrypted yet."""
     config: Config = Config()
     """The head's is the cluster's."""
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that nodes need of this machine."""
+
+    check: str
+    verdict: Literal["ok", "note", "wrong"]
+    """note: nodes run all the same; wrong: they do not, or lose what they are given."""
+    found: str
+    remedy: str = ""
 
 
 class Service(Protocol):
@@ -53,6 +63,9 @@ class Services(Protocol):
 
     def stop(self, grace_s: float) -> int:
         """End all of them, by force after so many seconds each; how many there were."""
+
+    def examine(self, address: str | None, port: int) -> list[Finding]:
+        """This machine, for a node of the cluster at `host:port`, or for a head with this port."""
 
     def address(self) -> str | None:
         """Of the cluster whose node was started last."""

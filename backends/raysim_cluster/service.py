@@ -14,16 +14,18 @@ from pathlib import Path
 from typing import Final
 
 import raysim
-from raysim.services import ServiceOptions
+from raysim.services import Finding, ServiceOptions
 from raysim_cluster.auth_token import existing_token, find_or_make_token
 from raysim_cluster.control import NodeHere
 from raysim_cluster.disk import make_folders, remove_folders, temporary_folder
 from raysim_cluster.door import Door, doors
+from raysim_cluster.examination import examine
 from raysim_cluster.found import ClusterFound
 from raysim_cluster.joining import find_cluster
 from raysim_cluster.launch import NodeProcess
 from raysim_cluster.linux import watch_process
 from raysim_cluster.plans import plan_node
+from raysim_cluster.ports import check_port
 from raysim_cluster.transport import Session
 
 _POLL_S: Final = 0.2
@@ -37,7 +39,7 @@ class NodeService:
         host = _checked_host(options)
         joined: ClusterFound | None = None
         if options.address is None:
-            _check_port(host, options.port)
+            check_port(host, options.port)
             token, self.token_file = find_or_make_token()
             session = Session(os.urandom(8).hex(), token, host)
         else:
@@ -134,23 +136,14 @@ def _checked_host(options: ServiceOptions) -> str:
     return host
 
 
-def _check_port(host: str, port: int) -> None:
-    with socket.socket() as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            sock.bind((host, port))
-        except OSError as error:
-            raise ValueError(
-                f"Port {port} of {host} cannot be had: {error.strerror}. If an earlier head has it, end that with "
-                "`raysim stop`; else name another with --port."
-            ) from error
-
-
 class NodeServices:
     """Implements `raysim.services.Services`."""
 
     def start(self, options: ServiceOptions) -> NodeService:
         return NodeService(options)
+
+    def examine(self, address: str | None, port: int) -> list[Finding]:
+        return examine(address, port)
 
     def address(self) -> str | None:
         found = doors()

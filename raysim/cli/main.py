@@ -16,7 +16,7 @@ import click
 
 import raysim
 from raysim.cli.looking import explain, report
-from raysim.cli.nodes import start, status, stop
+from raysim.cli.nodes import doctor, start, status, stop
 from raysim.cli.request import SIMULATOR, Request
 from raysim.cli.state_options import get, list_, logs, memory, summary
 
@@ -51,7 +51,7 @@ def cli() -> None:
     """Run Ray Core programs, workflows and scenarios: simulated, or on real processes."""
 
 
-for _command in (start, stop, status, list_, get, summary, memory, logs):
+for _command in (start, stop, status, doctor, list_, get, summary, memory, logs):
     cli.add_command(_command)
 
 

@@ -1,6 +1,6 @@
-"""`raysim start`, `stop` and `status`: clusters that outlive a program, by hand. Never what a node does.
+"""`raysim start`, `stop`, `status`, `doctor`: clusters that outlive a program, by hand. Never what a node does.
 
-Exit codes: 0 well; 1 no such cluster, or its node ended; 2 bad input.
+Exit codes: 0 well; 1 no such cluster, its node ended, or something is wrong here; 2 bad input.
 """
 
 from __future__ import annotations
@@ -115,3 +115,34 @@ def status(address: str, as_json: bool) -> int:
     from raysim.cli.status import status_command
 
     return status_command(address, as_json)
+
+
+@click.command()
+@click.option("--address", metavar="HOST:PORT", help="Of a cluster that is to be joined from here.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=DEFAULT_PORT,
+    show_default=True,
+    metavar="N",
+    help="Of a head that is to be started here.",
+)
+@click.option(
+    "--format",
+    "output",
+    type=click.Choice(["table", "json", "yaml"]),
+    default="table",
+    show_default=True,
+)
+def doctor(address: str | None, port: int, output: str) -> int:
+    """Look whether this machine has what nodes need, and say what helps where it has not; exit code 1 if so.
+
+    Versions, nodes that run, the token, the port, limits, memory, disk, clock, and what is left of clusters that ended.
+
+    \b
+    raysim doctor
+    raysim doctor --address 127.0.0.1:6379
+    """
+    from raysim.cli.doctor import doctor_command
+
+    return doctor_command(address, port, output)

@@ -126,3 +126,23 @@ def test_logs_are_listed_and_printed(machine: Machine, program: Program) -> None
     none = machine.raysim("logs", "nothing.out")
     assert (none.returncode, none.stdout) == (1, "")
     assert "No log file is called 'nothing.out'" in none.stderr
+
+
+def test_doctor_finds_the_node_and_a_token_that_others_may_read(machine: Machine) -> None:
+    port = machine.address.rpartition(":")[2]
+
+    def verdicts(*args: str) -> tuple[int, dict[str, str]]:
+        ended = machine.raysim("doctor", "--format", "json", *args)
+        return ended.returncode, {one["check"]: one["verdict"] for one in json.loads(ended.stdout)}
+
+    code, found = verdicts("--port", port)
+    assert (found["nodes"], found["port"], found["token"]) == ("ok", "ok", "ok")
+    assert code == int("wrong" in found.values())
+    assert verdicts("--address", machine.address)[1]["cluster"] == "ok"
+    token = machine.temporary.parent / "home" / ".raysim" / "auth_token"
+    token.chmod(0o640)
+    shown = machine.raysim("doctor", "--address", machine.address)
+    token.chmod(0o600)
+    assert shown.returncode == 1
+    assert f"       Run: chmod 600 {token}\n" in shown.stdout
+    assert "WRONG  cluster: " in shown.stdout

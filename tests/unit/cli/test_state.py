@@ -42,7 +42,7 @@ def test_no_cluster_is_an_error_of_its_own(raysim) -> None:
         assert "127.0.0.1:1" in ended.err
 
 
-@pytest.mark.parametrize("command", ["list", "get", "summary", "memory", "logs"])
+@pytest.mark.parametrize("command", ["list", "get", "summary", "memory", "logs", "doctor"])
 def test_help_has_an_example(raysim, command) -> None:
     assert f"\n  raysim {command} " in raysim(command, "--help").out
 
