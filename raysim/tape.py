@@ -46,16 +46,15 @@ class SeededTape:
         self._streams: dict[str, Random] = {}
 
     def draw(self, label: str, n: int) -> int:
-        return self._stream(label).randrange(n)
+        # What `randrange(n)` comes to after it has looked at what it was given, which takes as long again.
+        return (self._streams.get(label) or self._stream(label))._randbelow(n)  # type: ignore[attr-defined,no-any-return]
 
     def unit(self, label: str) -> float:
-        return self._stream(label).random()
+        return (self._streams.get(label) or self._stream(label)).random()
 
     def _stream(self, label: str) -> Random:
-        found = self._streams.get(label)
-        if found is None:
-            found = self._streams[label] = Random(fork(self.seed, label))
-        return found
+        stream = self._streams[label] = Random(fork(self.seed, label))
+        return stream
 
 
 class Recording(msgspec.Struct, frozen=True):

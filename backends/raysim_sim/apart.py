@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
-from functools import cache
 from itertools import compress
 from typing import Any, Final
 
@@ -23,12 +22,18 @@ def take_apart(roles: Sequence[Role]) -> None:
     left: list[object] = list(roles)
     while left:
         own: dict[str, Any] = left.pop().__dict__
-        kinds: list[Any] = [type(value) for value in own.values()]
-        left += compress(own.values(), map(_is_part, kinds))
+        values = own.values()
+        left += compress(values, map(_are_parts, map(type, values)))
         own.clear()
 
 
-@cache
-def _is_part(kind: type) -> bool:
-    ours = kind.__module__.startswith(_PARTS)
-    return ours and kind.__dictoffset__ != 0 and not issubclass(kind, Enum)
+class _Kinds(dict[type, bool]):
+    """Whether objects of a class are parts of a role, asked once of each class."""
+
+    def __missing__(self, kind: type) -> bool:
+        ours = kind.__module__.startswith(_PARTS)
+        part = self[kind] = ours and kind.__dictoffset__ != 0 and not issubclass(kind, Enum)
+        return part
+
+
+_are_parts: Final = _Kinds().__getitem__

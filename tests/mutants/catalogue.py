@@ -75,7 +75,7 @@ MUTANTS = (
         "raylet.placement:Placement.needs_view",
         "if self._stays(request) and not isinstance(request.strategy, NodeAffinity):",
         "if self._stays(request):",
-        "who names a full node goes round until its hops end, and nobody watches the nodes by then; found by this campaign",
+        "who names a full node goes round till its hops end, and nobody watches by then; found by this campaign",
     ),
     Mutant(
         "unheard_node_is_refused",
