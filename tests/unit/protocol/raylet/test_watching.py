@@ -208,6 +208,8 @@ def test_a_rejected_request_does_not_run_where_its_labels_exclude_it() -> None:
 def test_who_names_a_node_is_waited_for_at_the_end_of_its_hops_too() -> None:
     """It came round so often because that node was full; without the view nobody would send it there again."""
     node = fresh()
+    full = NodeView(THERE, fixed({"CPU": 1}), {"CPU": 0})
     wish = NodeAffinity(THERE.node_id, soft=False)
     hops = node.host.config.max_spillback_hops
-    assert node.ask(OWNER, 1, strategy=wish, hops=hops) == [(GCS, WatchNodes(True))]
+    node.ask(OWNER, 1, strategy=wish, hops=hops, rejected_by=full)
+    assert watches(node) == [True]
