@@ -1,8 +1,8 @@
 """Takes the roles of a world that is over apart. Never what others may still hold: references, values, the journal.
 
 The parts of a role lead to each other in circles, two hundred objects a process. Python's collector takes 5 % of a
-campaign's time to find them; without the circles they go by themselves. Only where the collector was off before the
-world: elsewhere it comes when it likes, or the process ends first, and a world may have a hundred thousand processes.
+campaign's time to find them; without the circles they go by themselves. Only where one world follows another: else
+the process ends soon, and a world may have a hundred thousand processes.
 """
 
 from __future__ import annotations

@@ -91,6 +91,8 @@ class SimWorld:
         self._loops = Loops()
         self._collects = gc.isenabled()
         """Whether Python's collector was on before, and is to be again."""
+        self._one_of_many = gc.get_threshold()[0] == 0
+        """Whether this process runs one world after another, without the collector: see raysim.testing.memory."""
         self._wondering = False
         self._stopped = False
         Watchdog(self.clock, self._patience_ns(), self._stuck)
@@ -151,7 +153,7 @@ class SimWorld:
             self.clock.clear()
             self._late = None  # Not seen into by the collector, and it leads to the clock.
             self.journal.messages = self.network.sent
-            self.network.forget_all(takes_apart=not self._collects)
+            self.network.forget_all(takes_apart=self._one_of_many)
             self._time.restore()
             self._loops.restore()
             if suspended is not None:

@@ -24,24 +24,29 @@ _M_TOP_PAD: Final = -2
 
 
 def settle() -> None:
-    """For good, before the first world: out of the collector's sight what there is, and freed memory kept."""
+    """For good, before the first world: out of the collector's sight what there is, and freed memory kept.
+
+    Without a threshold the collector never comes by itself: worlds see to it that they leave it little.
+    """
     keep = getattr(ctypes.CDLL(None), "mallopt", None)
     if keep is not None:  # Another C library than glibc has none.
         keep(_M_TOP_PAD, KEPT_BYTES)
     gc.collect()
     gc.freeze()
     gc.disable()
+    gc.set_threshold(0)
 
 
 @contextmanager
 def settled() -> Iterator[None]:
     """As `settle`, but that the collector is afterwards as it was."""
-    was_on = gc.isenabled()
+    was_on, thresholds = gc.isenabled(), gc.get_threshold()
     settle()
     try:
         yield
     finally:
         gc.unfreeze()
+        gc.set_threshold(*thresholds)
         if was_on:
             gc.enable()
 

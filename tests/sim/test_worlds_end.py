@@ -105,9 +105,11 @@ def test_a_driver_whose_node_is_gone_is_told_and_may_start_another_cluster(init,
 @pytest.fixture
 def without_collector():
     """As in a hunt."""
-    was_on = gc.isenabled()
+    was_on, thresholds = gc.isenabled(), gc.get_threshold()
     gc.disable()
+    gc.set_threshold(0)
     yield
+    gc.set_threshold(*thresholds)
     if was_on:
         gc.enable()
 
