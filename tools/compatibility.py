@@ -18,6 +18,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from tools.generated import write_or_check
+
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "docs" / "compatibility.md"
 SURFACE = ROOT / "tools" / "ray_surface.json"
@@ -258,16 +260,9 @@ def _lines(section: Section) -> Iterator[str]:
 
 
 def main(arguments: list[str]) -> int:
-    text = document()
     works, total = share(sections())
     print(f"{100 * works / total:.1f} % supported: {works} of {total} names")
-    if "--check" not in arguments:
-        DOCUMENT.write_text(text)
-        return 0
-    if DOCUMENT.is_file() and DOCUMENT.read_text() == text:
-        return 0
-    print(f"{DOCUMENT} is stale. Run: python {sys.argv[0]}", file=sys.stderr)
-    return 1
+    return write_or_check(DOCUMENT, document(), arguments)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from raysim.faults.kinds import FAULTS
 from raysim.faults.moment import EVENTS
 from raysim.faults.support import BACKENDS, CLUSTER, ON_CLUSTER, refusal
 from raysim.faults.text import shown_default
+from tools.generated import write_or_check
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "faults.md"
 
@@ -96,16 +97,5 @@ def _arguments(kind: type[Fault]) -> Iterator[str]:
         yield field.name if field.required else f"{field.name}={shown_default(field)}"
 
 
-def main(arguments: list[str]) -> int:
-    text = document()
-    if "--check" not in arguments:
-        DOCUMENT.write_text(text)
-        return 0
-    if DOCUMENT.is_file() and DOCUMENT.read_text() == text:
-        return 0
-    print(f"{DOCUMENT} is stale. Run: python {sys.argv[0]}", file=sys.stderr)
-    return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(write_or_check(DOCUMENT, document(), sys.argv[1:]))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from raysim.scenario.expression import FUNCTIONS
 from raysim.scenario.figures import FIGURES, SAMPLES, Metric
+from tools.generated import write_or_check
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "metrics.md"
 
@@ -59,16 +60,5 @@ def _table(metrics: Mapping[str, Metric]) -> Iterator[str]:
         yield f"| `{name}` | {metric.unit} | {metric.meaning} | {metric.source} |"
 
 
-def main(arguments: list[str]) -> int:
-    text = document()
-    if "--check" not in arguments:
-        DOCUMENT.write_text(text)
-        return 0
-    if DOCUMENT.is_file() and DOCUMENT.read_text() == text:
-        return 0
-    print(f"{DOCUMENT} is stale. Run: python {sys.argv[0]}", file=sys.stderr)
-    return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(write_or_check(DOCUMENT, document(), sys.argv[1:]))

@@ -16,6 +16,7 @@ from raysim.scenario.arrivals import KINDS as ARRIVALS
 from raysim.scenario.distributions import KINDS as DISTRIBUTIONS
 from raysim.scenario.model import Scenario
 from raysim.spec.units import format_duration
+from tools.generated import write_or_check
 
 ROOT = Path(__file__).parent.parent
 DOCUMENT = ROOT / "docs" / "scenarios.md"
@@ -146,16 +147,5 @@ def _shipped() -> Iterator[str]:
         yield f"- [{file.stem}](../scenarios/{file.name}): {' '.join(comment)}"
 
 
-def main(arguments: list[str]) -> int:
-    text = document()
-    if "--check" not in arguments:
-        DOCUMENT.write_text(text, "utf-8")
-        return 0
-    if DOCUMENT.read_text("utf-8") == text:
-        return 0
-    print(f"{DOCUMENT} is stale. Run: python {sys.argv[0]}", file=sys.stderr)
-    return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(write_or_check(DOCUMENT, document(), sys.argv[1:]))

@@ -29,6 +29,8 @@ class Defaults(msgspec.Struct):
     journal: Journal | None = None
     entrypoint: str = ""
     """The command, as it would be typed."""
+    joined: str = ""
+    """The address of the cluster that the program's `init` joined: what runs there is not written down here."""
     started: bool = False
     """A world is there for the program already: its first `init` finds it, and is no second one."""
 

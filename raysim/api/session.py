@@ -195,6 +195,8 @@ def init(
         # Nothing of a cluster that could not be reached may stay behind.
         joins.stop() if found is None else joins.disconnect()
         raise
+    if found is None and joined is not None:
+        defaults.joined = joined
     return _begin(joins, connected, owned=found is None)
 
 

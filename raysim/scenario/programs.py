@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from raysim.api import alias
-from raysim.api.defaults import Defaults, set_defaults
+from raysim.api.defaults import Defaults, defaults, set_defaults
 from raysim.api.session import shutdown
 from raysim.faults.support import RAY
 from raysim.journal import Escaped
@@ -67,6 +67,7 @@ def run_program(experiment: Experiment, options: RunOptions) -> ProgramRun:
         with _preset(experiment, options):
             # On Ray `import ray` finds Ray: the backend needs it, and its own answer is right there.
             status = _execute(experiment, options.backend != RAY)
+            joined = defaults.joined
     finally:
         shutdown()
     wall_s = watch.seconds()  # After shutdown: until then a simulated clock may stand in its place.
@@ -74,7 +75,7 @@ def run_program(experiment: Experiment, options: RunOptions) -> ProgramRun:
     outcome = _outcome(experiment, options, notes, wall_s)
     expected = experiment.scenario.expectations
     summary = summarise(outcome, records, None, expected, experiment.title)
-    told = what_differs(experiment, options) + _escapes(options)
+    told = what_differs(experiment, options) + _escapes(options) + _elsewhere(joined)
     run = Run(experiment, summary, records, options.journal, notes.start_ns, told)
     return ProgramRun(status, run)
 
@@ -84,6 +85,14 @@ def _escapes(options: RunOptions) -> tuple[str, ...]:
     return tuple(
         f"{note.place} {note.what}, which is not simulated: runs of one seed may differ"
         for note in options.journal.notes(Escaped)
+    )
+
+
+def _elsewhere(joined: str) -> tuple[str, ...]:
+    if not joined:
+        return ()
+    return (
+        f"the program joined the cluster at {joined}: its tasks are counted there, see `raysim summary tasks`",
     )
 
 

@@ -248,6 +248,18 @@ wait()
         program.end()
 
 
+def test_a_program_that_joins_is_not_said_to_have_no_tasks(
+    machine: Machine, tmp_path: Path
+) -> None:
+    program = tmp_path / "joins.py"
+    program.write_text("import ray\nray.init()\nprint(ray.get(ray.put(7)))\n")
+    ended = machine.raysim(
+        "run", str(program), "--backend", "cluster", RAYSIM_ADDRESS=machine.address
+    )
+    assert ended.stdout == "7\n"
+    assert f"the program joined the cluster at {machine.address}" in ended.stderr
+
+
 def test_who_does_not_know_the_token_joins_nothing(machine: Machine) -> None:
     wrong = machine.raysim("start", "--address", machine.address, RAYSIM_AUTH_TOKEN="wrong")
     assert wrong.returncode == 1
