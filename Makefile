@@ -7,6 +7,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 RAY_VENV ?= .venv-ray
 BENCH_VENV ?= .venv-bench
+DEPLOY_VENV ?= .venv-deploy
 ARGS   ?=
 RAY_ARGS ?=
 
@@ -21,6 +22,7 @@ RUN_STAMP := $(STAMP)-run
 DEV_STAMP := $(STAMP)-dev
 RAY_STAMP := $(RAY_VENV)/.ready-$(subst /,_,$(PYTHON))-ray
 BENCH_STAMP := $(BENCH_VENV)/.ready-$(subst /,_,$(PYTHON))-bench
+DEPLOY_STAMP := $(DEPLOY_VENV)/.ready-$(subst /,_,$(PYTHON))-deploy
 SET_UP_BY := pyproject.toml constraints.txt tools/set_up_venv.py
 
 SHELL := /bin/bash
@@ -28,7 +30,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-ray check format bench mutants replays kills handover shuffles paper constraints clean python
+.PHONY: help demo test test-ray check format bench mutants replays kills handover soak shuffles paper manifests pex constraints clean python fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +51,8 @@ test: $(DEV_STAMP) ## the whole suite, on Ray too where it can be installed (ARG
 ifeq ($(strip $(ARGS)),)
 	@printf '\n== Once more on sim, in other orders of events ==\n\n'
 	@RAYSIM_TEST_BACKENDS=sim RAYSIM_TEST_DISORDER=1 $(PY) -m pytest -q tests/api
+	@printf '\n== What is shipped for Kubernetes, containers and systemd ==\n\n'
+	@$(MAKE) --no-print-directory manifests ARGS=
 	@printf '\n== On Ray, where it can be installed, for 12 minutes or so ==\n\n'
 	@$(MAKE) --no-print-directory test-ray RAY_ARGS="--within 690" ARGS='-m "not own_ray"'
 endif
@@ -61,11 +65,12 @@ test-ray: $(RAY_STAMP) ## the API's suite on Ray: every test, those as well that
 	$(RAY_VENV)/bin/python -m tools.pytest_on_ray $(RAY_ARGS) tests/api tests/on_ray tests/examples -- \
 	  --timeout=180 -o cache_dir=$(RAY_VENV)/.pytest_cache $(ARGS)
 
-check: $(DEV_STAMP) ## format, lint, types, layers
+check: $(DEV_STAMP) ## format, lint, types, layers, known vulnerabilities of what is pinned
 	$(PY) -m ruff format --check
 	$(PY) -m ruff check
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports --no-logo
+	$(PY) tools/audit.py
 
 format: $(DEV_STAMP) ## let ruff format and mend what it can
 	$(PY) -m ruff format
@@ -83,8 +88,14 @@ replays: $(DEV_STAMP) ## 200 runs, failing and passing ones, again in fresh proc
 kills: $(DEV_STAMP) ## SIGKILL of each kind of process at 50 random moments of a mixed load (ARGS="--victim head --seed 7")
 	@$(PY) -m tests.cluster.kills $(ARGS)
 
+soak: $(DEV_STAMP) ## 30 minutes of a mixed load on three nodes, with a kill every 10 s (ARGS="--minutes 5")
+	@$(PY) -m tests.cluster.soak $(ARGS)
+
 shuffles: $(DEV_STAMP) ## 8 GiB through a store of 2 GiB: undisturbed, while workers are killed, and while a node is (ARGS="--data 1")
 	@$(PY) -m tests.cluster.shuffles $(ARGS)
+
+fuzz: $(DEV_STAMP) ## 1,000,000 malformed frames and a port scan at a head that works (ARGS="--frames 20000")
+	@$(PY) -m tests.cluster.fuzz $(ARGS)
 
 paper: $(DEV_STAMP) ## published results, measured again on the simulator (ARGS="a d --data FOLDER")
 	@$(PY) -m bench.paper $(ARGS)
@@ -92,11 +103,20 @@ paper: $(DEV_STAMP) ## published results, measured again on the simulator (ARGS=
 handover: $(DEV_STAMP) ## 64 threads, 8 workers and 8 drivers that submit together, 100 times (ARGS="--times 5")
 	@$(PY) -m tests.cluster.handover $(ARGS)
 
+manifests: $(DEPLOY_STAMP) ## the Helm chart, pods and units, by Helm and by the schemas of Kubernetes, where both can be installed
+	@[ ! -e '$(DEPLOY_STAMP)' ] || $(DEPLOY_VENV)/bin/python -m pytest -q tests/deploy $(ARGS)
+
+pex: $(DEPLOY_STAMP) ## one file with all of raysim that a node needs but Python: dist/raysim.pex
+	@mkdir -p dist
+	@$(DEPLOY_VENV)/bin/pex '.[cluster,numpy]' --constraints constraints.txt --venv prepend \
+	  --script raysim --output-file dist/raysim.pex
+	@dist/raysim.pex --version
+
 constraints: ## take the newest versions and write them to constraints.txt
 	@$(PYTHON) tools/set_up_venv.py --newest constraints.txt
 
 clean: ## remove the virtual environments, caches and runs
-	rm -rf $(VENV) $(RAY_VENV) $(BENCH_VENV) runs build dist .benchmarks .hypothesis
+	rm -rf $(VENV) $(RAY_VENV) $(BENCH_VENV) $(DEPLOY_VENV) runs build dist .benchmarks .hypothesis
 	rm -rf .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -132,3 +152,8 @@ $(BENCH_STAMP): $(SET_UP_BY) | python
 	@rm -f $@
 	@'$(PYTHON)' tools/set_up_venv.py '$(BENCH_VENV)' --extras bench && touch $@ || \
 	  echo 'Dask and loky cannot be installed here: they are left out.' >&2
+
+$(DEPLOY_STAMP): $(SET_UP_BY) | python
+	@rm -f $@
+	@'$(PYTHON)' tools/set_up_venv.py '$(DEPLOY_VENV)' --extras dev,deploy && touch $@ || \
+	  echo 'Helm and the schemas of Kubernetes cannot be installed here: the manifests are not looked at.' >&2

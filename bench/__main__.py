@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from bench import machine
@@ -80,6 +81,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
     before, told, interrupted, simulator = machine.load(), Told({}, {}, []), False, ""
+    began = time.monotonic()
     try:
         take_all(list(turns(lines, ready, settings)), settings, told, say)
         if not (given.only or given.quick or given.sizes):
@@ -87,7 +89,8 @@ def main() -> int:
     except KeyboardInterrupt:
         interrupted = True
         say("Interrupted: the table holds what was measured until now.")
-    run = Run(lines, ready, left_out, told, (before, machine.load()), simulator)
+    loads, seconds = (before, machine.load()), time.monotonic() - began
+    run = Run(lines, ready, left_out, told, loads, seconds, simulator)
     say(f"\nWritten to {given.out}: {', '.join(leave(run, given.out))}")
     if interrupted:
         return 130

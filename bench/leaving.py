@@ -23,6 +23,8 @@ class Run(NamedTuple):
     told: Told
     loads: tuple[float, float]
     """Before and after."""
+    seconds: float
+    """That it took."""
     simulator: str = ""
     """A table of its own."""
 
@@ -36,9 +38,10 @@ def leave(run: Run, out: Path) -> list[str]:
     text = "\n\n".join(
         part
         for part in (
-            machine.header(about, run.loads, run.ready),
+            machine.header(about, run.loads, run.seconds, run.ready),
             *(f"Left out: {name}, as {why}." for name, why in run.left_out.items()),
             *(f"Failed: {failure}." for failure in run.told.failures),
+            table.told_in_short(rows),
             table.markdown(rows, contenders),
             table.markdown_of_cpu(cpu, contenders),
             run.simulator,
@@ -47,6 +50,7 @@ def leave(run: Run, out: Path) -> list[str]:
     )
     results: dict[str, Any] = {
         "machine": about | {"load_before": run.loads[0], "load_after": run.loads[1]},
+        "seconds": round(run.seconds),
         "contenders": {one.participant.name: one.version for one in run.ready},
         "left_out": run.left_out,
         "failures": run.told.failures,

@@ -33,11 +33,14 @@ def load() -> float:
     return round(os.getloadavg()[0], 2)
 
 
-def header(machine: dict[str, Any], loads: tuple[float, float], ready: list[Ready]) -> str:
+def header(
+    machine: dict[str, Any], loads: tuple[float, float], seconds: float, ready: list[Ready]
+) -> str:
     """Of the table, in Markdown."""
     who = ", ".join(f"{one.participant.name} ({one.version})" for one in ready)
     return (
         f"{machine['cores']} cores ({machine['processor']}), {machine['memory_gib']} GiB, "
         f"{machine['system']}, Python {machine['python']}. "
-        f"Load average {loads[0]} before, {loads[1]} after.\n\nMeasured: {who}."
+        f"Load average {loads[0]} before, {loads[1]} after.\n\nMeasured: {who}. "
+        f"It took {seconds / 60:.1f} minutes."
     )

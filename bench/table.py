@@ -71,6 +71,23 @@ def markdown(table: Sequence[Row], contenders: Sequence[str]) -> str:
     return "\n\n".join(parts)
 
 
+def told_in_short(table: Sequence[Row]) -> str:
+    """How many bars were met, and which were not."""
+    verdicts = [(row.line, verdict) for row in table for verdict in row.verdicts]
+    if not verdicts:
+        return ""
+    met = sum(1 for _, verdict in verdicts if verdict.met)
+    missed = [
+        f"{line.name} ({_reached(line, verdict)} of {bar_text(line, verdict.bar)})"
+        for line, verdict in verdicts
+        if verdict.met is False
+    ]
+    unknown = sum(1 for _, verdict in verdicts if verdict.met is None)
+    text = f"Of {len(verdicts)} bars {met} are met"
+    text += f", {unknown} were not measured" if unknown else ""
+    return f"{text}. Not met: {', '.join(missed)}." if missed else f"{text}."
+
+
 def of_cpu(line: Line) -> Line:
     """The same line, of which the processors' time is told."""
     return line._replace(unit=Unit.CPU, bars=())

@@ -58,6 +58,10 @@ class InitOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What of each machine is kept for the cluster's own processes; None: nothing is."""
     log_to_driver: bool = True
     """Whether what workers print is shown where the driver prints."""
+    metadata: dict[str, str] = {}
+    """Of the job, for people who ask."""
+    observer: bool = False
+    """The driver only looks, or acts for others: no job that people are shown."""
     world: Mapping[str, Any] = {}
     """Options that only one world has (`network`, `faults` of `sim`), by name; unknown ones are refused."""
 
@@ -352,7 +356,7 @@ class Backend(Protocol):
         """All of them, or the one of this id, or the living one of this name in the namespace."""
 
     def prepare(self, runtime_env: str, packages: Mapping[str, bytes]) -> None:
-        """Once, of the job: these packages (by URI) are there on return, and it may be set up already."""
+        """These packages (by URI) are there on return, and the environment, the job's, may be set up already."""
 
     def known_ref(self, object_id: ObjectId) -> "ObjectRef | None":
         """One more reference to an object that this process knows."""
@@ -381,6 +385,15 @@ class Backend(Protocol):
     def inspect(self, inquiry: Inquiry) -> Listing:
         """The state of the cluster. Raises RaySystemError when the GCS does not answer in time."""
 
+    def kv_put(self, namespace: str, key: bytes, value: bytes, overwrite: bool) -> bytes:
+        """Keep a value at the cluster; the one that is there then."""
+
+    def kv_get(self, namespace: str, key: bytes, prefix: bool = False) -> dict[bytes, bytes]:
+        """The value under this key, or, with `prefix`, all whose keys begin with it."""
+
+    def kv_delete(self, namespace: str, key: bytes, prefix: bool = False) -> int:
+        """How many there were."""
+
     def logs(self) -> Logs:
         """What the processes of the session wrote. Raises NotImplementedError where nothing is kept."""
 
@@ -389,6 +402,9 @@ class Backend(Protocol):
 
     def nodes(self) -> list[dict[str, Any]]:
         """As `ray.nodes()`."""
+
+    def drain_node(self, node_id: bytes, reason: str, deadline_s: float | None) -> None:
+        """Have it leave in good order. Raises ValueError where it cannot."""
 
     def cluster_resources(self) -> dict[str, float]: ...
 

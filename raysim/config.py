@@ -55,6 +55,10 @@ class Config(msgspec.Struct, frozen=True, gc=False):
     """The order of the queue, as written: `sjf`, `easy`, `priority(preempt=true)`, `module:Class`
     (`raysim.policies.orders`). Ours."""
 
+    eviction: str = "lru"
+    """Which object goes first where a store is short of room, as written: `gdsf`, `largest_first`, `module:Class`
+    (`raysim.policies.eviction`). Ours."""
+
     locality_aware_leasing: bool = True
     """Whether a lease is asked for where most bytes of the arguments are. Ray: `locality_aware_leasing_enabled`."""
 
@@ -127,9 +131,9 @@ class Config(msgspec.Struct, frozen=True, gc=False):
     infeasible_warning_period_ns: int = 30_000 * MS
     """Nanoseconds between two warnings that no node could ever run something; 0: never. Ours (Ray: about 35 s)."""
 
-    task_history: int = 100_000
-    """Ended tasks, attempt by attempt, that their owner remembers for people who ask.
-    Ray: `task_events_max_num_task_in_gcs`."""
+    task_history: int = 200_000
+    """Ended tasks, attempt by attempt, that their owner remembers for people who ask: 70 bytes each.
+    Ours (Ray, for the whole cluster: `task_events_max_num_task_in_gcs`, 100,000)."""
 
     memory_usage_threshold: float = 0.95
     """Part of a node's memory above which a worker ends to free some. Ray: `memory_usage_threshold`."""
@@ -150,4 +154,7 @@ class Config(msgspec.Struct, frozen=True, gc=False):
     """Retries of a task after system failures. Ray: `max_retries`."""
 
     actor_exit_grace_ns: int = 30_000 * MS
-    """Nanoseconds that an actor out of scope has to finish its calls. Ray: 30 s."""
+    """Nanoseconds that an actor out of scope, or on a node that drains, has to finish its calls. Ray: 30 s."""
+
+    actor_move_notice_ns: int = 100 * MS
+    """Nanoseconds from when callers are told that an actor moves until it is ended. Ours."""

@@ -7,6 +7,8 @@ import msgspec
 
 from raysim.backend import NodeOptions, load
 from raysim.config import Config
+from raysim.spec.growth import Growth
+from raysim.spec.tls import TlsFiles
 
 
 class ServiceOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,10 +21,18 @@ class ServiceOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Where it listens."""
     port: int = 0
     """Of the head; 0: any."""
+    tls: TlsFiles | None = None
+    """What connections between nodes are encrypted with; None: what the environment names, or nothing."""
     plaintext: bool = False
-    """It may listen beyond this machine, though nothing is encrypted yet."""
+    """It may listen beyond this machine, though nothing is encrypted."""
+    storage: str = ""
+    """Folder of the head's tables; empty: one that goes with a head that ends in good order."""
     config: Config = Config()
     """The head's is the cluster's."""
+    growth: Growth | None = None
+    """Of the head: what its cluster may grow to; None: nodes come and go by hand."""
+    node_id: str = ""
+    """In hex, of one that a machine was got for; empty: drawn."""
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -44,8 +54,13 @@ class Service(Protocol):
     """In hex."""
     folder: str
     """Of its logs."""
+    returns: bool
+    """Of a head: it goes on with the cluster of one that was killed."""
     token_file: str
     """Where the cluster's token stands; empty: in the environment."""
+
+    has_left: bool
+    """Its node has ended because it was drained."""
 
     def run(self) -> str | None:
         """Until the node has ended: why, in words. None: `end` was called. Leaves nothing behind."""
@@ -59,7 +74,7 @@ class Services(Protocol):
 
     def start(self, options: ServiceOptions) -> Service:
         """Raises ValueError for what is refused, ConnectionError where there is no head to join, AuthenticationError
-        without its token, RuntimeError where the node does not start."""
+        without its token or with a certificate that does not do, RuntimeError where the node does not start."""
 
     def stop(self, grace_s: float) -> int:
         """End all of them, by force after so many seconds each; how many there were."""
@@ -69,6 +84,9 @@ class Services(Protocol):
 
     def address(self) -> str | None:
         """Of the cluster whose node was started last."""
+
+    def token(self) -> bytes:
+        """Of the clusters that are started here. Raises AuthenticationError where there is none."""
 
 
 def load_services(name: str) -> Services:

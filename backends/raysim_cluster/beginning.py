@@ -12,13 +12,14 @@ import select
 import shutil
 import signal
 import socket
+import sys
 import time
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from raysim.config import MS
 from raysim_cluster import fork_server
 from raysim_cluster.arena import Arena
-from raysim_cluster.control import Channel, StartNode, StopNode, log_file
+from raysim_cluster.control import LEFT, Channel, StartNode, StopNode, log_file
 from raysim_cluster.linux import (
     allow_many_files,
     go_on_without_parent,
@@ -26,6 +27,9 @@ from raysim_cluster.linux import (
     name_process,
     watch_process,
 )
+
+if TYPE_CHECKING:
+    from raysim_cluster.node import Node
 
 _END_NS: Final = 1_000 * MS
 """How long the fork-server has to kill and reap its workers before it is killed itself."""
@@ -53,22 +57,24 @@ def main(fd: int) -> None:
     log_to(
         log_file(settings.folder, settings.node_id)
     )  # Its workers, forked elsewhere, keep the driver's output.
-    driver_is_gone = False
+    node: Node | None = None
     try:
-        driver_is_gone = _be_the_node(settings, driver, forks, arena)
+        node = _be_the_node(settings, driver, forks, arena)
     except Exception:
         logging.getLogger(__name__).exception("the node process fails")
         raise
     finally:
         forks.close()
         _wait_for(pid)
-        if driver_is_gone or _has_ended(driver):
+        if (node is not None and node.driver_is_gone) or _has_ended(driver):
             # Nobody else is left to do it.
             shutil.rmtree(settings.folder, ignore_errors=True)
+    if node.has_left:
+        sys.exit(LEFT)
 
 
-def _be_the_node(settings: StartNode, driver: Channel, forks: Channel, arena: Arena) -> bool:
-    """Until it ends; whether it did because the driver is gone."""
+def _be_the_node(settings: StartNode, driver: Channel, forks: Channel, arena: Arena) -> "Node":
+    """Until it ends."""
     keeper = None
     if settings.head is None and settings.gcs_apart:
         from raysim_cluster.gcs_keeper import GcsKeeper  # Boots beside us from now on.
@@ -81,7 +87,7 @@ def _be_the_node(settings: StartNode, driver: Channel, forks: Channel, arena: Ar
     gc.enable()
     node = Node(settings, driver, forks, arena, keeper)
     node.run()
-    return node.driver_is_gone
+    return node
 
 
 def _has_ended(driver: Channel) -> bool:

@@ -11,11 +11,15 @@ import msgspec
 
 from raysim.config import Config
 from raysim.spec.address import Address
+from raysim.spec.growth import Growth
 from raysim.spec.ids import NodeId, WorkerId
 from raysim.spec.resources import Resources
 from raysim.spec.runtime_env import Container
 from raysim_cluster.disturbed import LinkRule
-from raysim_cluster.transport import Session
+from raysim_cluster.session import Session
+
+LEFT: Final = 3
+"""Exit code of a node's process that was drained: it has left the cluster in good order."""
 
 _LARGEST: Final = 192 * 1024
 """Bytes of one packet: what Linux takes by default."""
@@ -50,6 +54,10 @@ class StartNode(msgspec.Struct, tag=True, frozen=True):
     """Of the head: the GCS is a process of its own, which may end and start again."""
     port: int = 0
     """Of a GCS that is apart; 0: any."""
+    storage: str = ""
+    """Folder of its tables; empty: the session's, with which they go."""
+    growth: Growth | None = None
+    """Of a GCS that is apart: what the cluster may grow to."""
 
 
 def log_file(folder: str | Path, node_id: NodeId) -> Path:
@@ -94,7 +102,10 @@ class StartGcs(msgspec.Struct, tag=True, frozen=True):
     config: Config
     seed: int
     folder: str
+    storage: str
+    """See StartNode."""
     journal_keeper: Address | None
+    growth: Growth | None
 
 
 class GcsReady(msgspec.Struct, tag=True, frozen=True):
@@ -119,6 +130,12 @@ class GoOn(msgspec.Struct, tag=True, frozen=True):
     """SIGCONT to these workers, or all (None), which an earlier order has stopped."""
 
     tokens: list[int] | None
+
+
+class Drain(msgspec.Struct, tag=True, frozen=True):
+    """Ask the GCS to have this node drain."""
+
+    deadline_ns: int
 
 
 class StopWorkers(msgspec.Struct, tag=True, frozen=True):
@@ -185,6 +202,7 @@ class SetPressure(msgspec.Struct, tag=True, frozen=True):
 Strike: TypeAlias = (
     SignalWorker
     | GoOn
+    | Drain
     | StopWorkers
     | FindActors
     | EndGcs

@@ -15,7 +15,7 @@ import msgspec
 
 from raysim_cluster.control import Channel, NodeHere
 from raysim_cluster.disk import temporary_folder
-from raysim_cluster.entrance import process_at, same_user
+from raysim_cluster.linux import process_at, same_user
 
 _PATIENCE_S: Final = 10.0
 

@@ -128,14 +128,14 @@ class DriverHost(UserHost):
     def _on_interrupt(self, number: int, frame: FrameType | None) -> None:
         if self._guard.depth or self._lock.is_mine():
             self._pending = (number, frame)
-            self._interrupt.requested = True
+            self._interrupt.requested = self._lock.urgent = True
             self.pump.wake_all()
         else:
             self._previous(number, frame)
 
     def _raise_interrupt(self) -> None:
         pending, self._pending = self._pending, None
-        self._interrupt.requested = False
+        self._interrupt.requested = self._lock.urgent = False
         handler: Callable[[int, FrameType | None], Any] | None = self._previous
         if pending is not None and handler is not None:
             handler(*pending)

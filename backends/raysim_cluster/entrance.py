@@ -5,17 +5,16 @@ there are and how long they stay; what they said is at most a buffer of the hand
 """
 
 import logging
-import os
 import resource
 import socket
 import time
 from collections.abc import Callable
 from functools import partial
-from struct import Struct
 from typing import Final
 
 from raysim.config import MS
 from raysim_cluster.link import Link
+from raysim_cluster.linux import same_user
 from raysim_cluster.poller import READ, Poller
 from raysim_cluster.timers import Timers
 
@@ -30,10 +29,37 @@ _MOST: Final = 1024
 _PAUSE_NS: Final = 100 * MS
 """Without a free descriptor nobody is let in; the kernel keeps who waits."""
 
-_CREDENTIALS: Final = Struct("3i")
-"""struct ucred: pid, uid, gid."""
+TOLD_EACH: Final = 20
+"""Refusals that the log is told one by one within `_WINDOW_NS`: who connects again and again must not fill a disk."""
+
+_WINDOW_NS: Final = 60_000 * MS
 
 logger = logging.getLogger(__name__)
+
+
+class Refusals:
+    """What the log is told of those who are not let in: of each while there are few, else how many they were."""
+
+    def __init__(self, timers: Timers) -> None:
+        self._timers = timers
+        self._told = 0
+        """Since the window began; 0: there is none."""
+        self._untold = 0
+
+    def tell(self, level: int, text: str) -> None:
+        if not self._told:
+            self._timers.add(time.monotonic_ns() + _WINDOW_NS, self._end)
+        if self._told < TOLD_EACH:
+            self._told += 1
+            logger.log(level, "%s", text)
+        else:
+            self._untold += 1
+
+    def _end(self) -> None:
+        if self._untold:
+            seconds = _WINDOW_NS // 1_000_000_000
+            logger.warning("refused %d more within %d s: see above", self._untold, seconds)
+        self._told = self._untold = 0
 
 
 class Entrance:
@@ -55,6 +81,7 @@ class Entrance:
         self._enter = enter
         self._unproved: dict[int, tuple[Link, int]] = {}
         """By id, oldest first, with when each has to be through."""
+        self._refusals = Refusals(timers)
         self._sweeping = False
         self._most = min(_MOST, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4)
         tcp = socket.create_server((tcp_host, port), backlog=_BACKLOG)
@@ -79,6 +106,14 @@ class Entrance:
     def left(self, link: Link) -> bool:
         """It is proved, or closed. Whether it was not proved until now."""
         return self._unproved.pop(id(link), None) is not None
+
+    def refused(self, link: Link, reason: str) -> bool:
+        """It is closed. Whether it was not proved until then."""
+        if not self.left(link):
+            return False
+        level = logging.INFO if link.was_cut else logging.WARNING
+        self._refusals.tell(level, f"refused a connection: {reason}")
+        return True
 
     def close(self) -> None:
         """Let nobody in any more."""
@@ -109,14 +144,14 @@ class Entrance:
             return  # The connector went away again.
         except OSError as error:
             # It would be told of again at once, and so on until there is a descriptor.
-            logger.warning("nobody is let in for a moment: %s", error.strerror)
+            self._refusals.tell(logging.WARNING, f"nobody is let in for a moment: {error.strerror}")
             self._poller.forget(listener.fileno())
             self._timers.add(time.monotonic_ns() + _PAUSE_NS, partial(self._watch, listener))
             return
         sock.setblocking(False)
         local = sock.family == socket.AF_UNIX
         if local and not same_user(sock):
-            logger.warning("refused a connection of another user")
+            self._refusals.tell(logging.WARNING, "refused a connection: it is of another user")
             sock.close()
             return
         if not local:
@@ -137,19 +172,3 @@ class Entrance:
                 break
             link.close(f"it has proved nothing for {PROOF_NS // 1_000_000_000} s")
         self._sweep_later()
-
-
-def same_user(sock: socket.socket) -> bool:
-    """The kernel's word on who is at the other end."""
-    return _credentials(sock)[1] == os.getuid()
-
-
-def process_at(sock: socket.socket) -> int:
-    """Whose socket the other end is: the one's that connected, or listened."""
-    return _credentials(sock)[0]
-
-
-def _credentials(sock: socket.socket) -> tuple[int, int, int]:
-    raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    pid, uid, gid = _CREDENTIALS.unpack(raw)
-    return pid, uid, gid

@@ -6,6 +6,8 @@ import platform
 import re
 import resource
 import shutil
+import ssl
+import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata
@@ -17,11 +19,13 @@ from raysim.config import Config
 from raysim.exceptions import AuthenticationError
 from raysim.services import Finding
 from raysim_cluster.auth_token import FILES, existing_token, find_token
+from raysim_cluster.certificates import shown
 from raysim_cluster.disk import temporary_folder
 from raysim_cluster.door import Entry, doors, visit
 from raysim_cluster.joining import check_versions, find_cluster
 from raysim_cluster.memory import of_machine
 from raysim_cluster.ports import check_port
+from raysim_cluster.tls_files import CertificateError, find_tls
 
 _DISTRIBUTION: Final = "raysim-core"
 _MIB: Final = 1 << 20
@@ -29,6 +33,7 @@ _GIB: Final = 1 << 30
 _SESSION: Final = re.compile(r"raysim-([0-9a-f]{16})(?:-[0-9a-f]{12})?")
 _YOUNG_S: Final = 60.0
 """The folder of a session that begins is older than its first socket."""
+_SOON_DAYS: Final = 30
 _TIME_ERROR: Final = 5
 """What adjtimex(2) returns for a clock that nothing keeps right."""
 _TIMEX_BYTES: Final = 512
@@ -46,6 +51,7 @@ def examine(address: str | None, port: int) -> list[Finding]:
         *of_packages(metadata.requires, metadata.version),
         *(of_node(entry) for entry in entries),
         of_token(),
+        *of_certificates(time.time()),
         of_port(port, entries) if address is None else of_cluster(address),
         of_files(resource.getrlimit(resource.RLIMIT_NOFILE)[1]),
         of_processes(resource.getrlimit(resource.RLIMIT_NPROC)[0]),
@@ -123,6 +129,28 @@ def of_token() -> Finding:
     return Finding("token", "ok", f"in {found[1] or 'the environment'}")
 
 
+def of_certificates(now: float) -> Iterator[Finding]:
+    """Of what the environment names."""
+    try:
+        files = find_tls()
+        if files is None:
+            return
+        certificate = shown(files)
+    except CertificateError as error:
+        yield Finding("certificates", "wrong", *_split(error, "Make others: raysim tls make"))
+        return
+    names = ", ".join(name for _, name in certificate.get("subjectAltName", ()))
+    left = (ssl.cert_time_to_seconds(certificate["notAfter"]) - now) / 86_400
+    found = f"{files.cert} is for {names}, and for {left:.0f} more days"
+    remedy = "Replace the files by new ones (raysim tls make): nodes that run read them again."
+    yield Finding(
+        "certificates", *(("note", found, remedy) if left < _SOON_DAYS else ("ok", found))
+    )
+    if os.stat(files.key).st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        found = f"others than you may use the key {files.key}"
+        yield Finding("certificates", "wrong", found, f"chmod 600 {files.key}")
+
+
 def of_port(port: int, entries: Sequence[Entry]) -> Finding:
     """Of a head on this machine."""
     for entry in entries:
@@ -138,7 +166,7 @@ def of_port(port: int, entries: Sequence[Entry]) -> Finding:
 def of_cluster(address: str) -> Finding:
     """Whether a node or a program from here may join."""
     try:
-        find_cluster(address, existing_token())
+        find_cluster(address, existing_token(), find_tls())
     except AuthenticationError as error:
         remedy = f"Copy the head's {FILES[0]} to the same place here."
         return Finding("cluster", "wrong", *_split(error, remedy))

@@ -4,6 +4,7 @@ All its lives have one address. This process has its port bound all the time, an
 GCS, who connects is told at once that nobody is there.
 """
 
+import contextlib
 import hashlib
 import logging
 import os
@@ -17,7 +18,7 @@ from typing import Final
 
 from raysim.config import MS
 from raysim.spec.address import Address
-from raysim.spec.ids import UNIQUE_ID_BYTES, WorkerId
+from raysim.spec.ids import UNIQUE_ID_BYTES, NodeId, WorkerId
 from raysim_cluster.control import (
     Channel,
     Done,
@@ -45,13 +46,26 @@ _LONGEST_PAUSE_NS: Final = 2_000 * MS
 _STEADY_NS: Final = 5_000 * MS
 """One that has lived so long is started again at once."""
 
+_GROWN_S: Final = 1.0
+"""Until the GCS of a cluster that grows is killed at the head's end."""
+
 logger = logging.getLogger(__name__)
 
 
 def gcs_worker_id(session_id: str) -> WorkerId:
     """The same in each life."""
-    digest = hashlib.blake2b(f"gcs of {session_id}".encode(), digest_size=UNIQUE_ID_BYTES)
-    return WorkerId(digest.digest())
+    return WorkerId(_digest(f"gcs of {session_id}"))
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode(), digest_size=UNIQUE_ID_BYTES).digest()
+
+
+def _place_of(settings: StartNode) -> NodeId:
+    """Where the GCS is. One that may come back with another head is at no node: that of a killed head is dead."""
+    if not settings.storage:
+        return settings.node_id
+    return NodeId(_digest(f"place of the gcs of {settings.session.session_id}"))
 
 
 class GcsKeeper:
@@ -66,7 +80,7 @@ class GcsKeeper:
         self._place.bind((session.host, settings.port))
         host, self._port = self._place.getsockname()[:2]
         worker_id = gcs_worker_id(session.session_id)
-        self.address = Address(settings.node_id, worker_id, f"{host}:{self._port}")
+        self.address = Address(_place_of(settings), worker_id, f"{host}:{self._port}")
         self._host: LoopHost | None = None
         self._tell: Callable[[Done], None] = lambda done: None
         self._asked: list[int] = []
@@ -97,6 +111,10 @@ class GcsKeeper:
         self._place.close()
         if self._channel is not None:
             self._channel.close()
+        if self._settings.growth is not None:
+            # It gives its machines back.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_GROWN_S)
         self._process.kill()
         self._process.wait()
 
@@ -162,7 +180,9 @@ class GcsKeeper:
             settings.config,
             settings.seed,
             settings.folder,
+            settings.storage,
             settings.journal_keeper,
+            settings.growth,
         )
         channel.send(start)
         self._watch()

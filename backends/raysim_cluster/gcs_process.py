@@ -8,11 +8,14 @@ import logging
 import os
 import socket
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from raysim import policies
+from raysim.policies.base import Policy
 from raysim.protocol.gcs import Gcs
 from raysim.protocol.host import ControlStore
 from raysim.protocol.process import Process
+from raysim.spec.growth import Growth
 from raysim_cluster.control import (
     Channel,
     Done,
@@ -30,6 +33,9 @@ from raysim_cluster.linux import allow_many_files, die_with_parent, log_to, name
 from raysim_cluster.poller import READ
 from raysim_cluster.printed import Directory
 from raysim_cluster.storage import SqliteControlStore, tables
+
+if TYPE_CHECKING:
+    from raysim_cluster.growth.provider import MachineProvider
 
 
 class GcsProcessHost(LoopHost):
@@ -53,9 +59,16 @@ class GcsProcess:
             name=f"{settings.name}/gcs",
             port=settings.port,
         )
-        host.journal_keeper = settings.journal_keeper
-        host.storage = self._storage = SqliteControlStore(tables(settings.folder))
-        self._gcs = Gcs(host, policies.create(settings.config.policy, settings.config))
+        host.note_for(settings.journal_keeper)
+        host.storage = self._storage = SqliteControlStore(
+            tables(settings.storage or settings.folder), outlives_machine=bool(settings.storage)
+        )
+        policy = policies.create(settings.config.policy, settings.config)
+        self._machines: MachineProvider | None = None
+        if settings.growth is None:
+            self._gcs = Gcs(host, policy)
+        else:
+            self._gcs = self._growing(settings, settings.growth, policy)
         host.transport.gate = GATE
         gate = Gate(
             host.send, settings.session.session_id, host.address, settings.config, settings.seed
@@ -68,11 +81,27 @@ class GcsProcess:
         host.poller.watch(self._node.fileno(), self._on_node, READ)
         assert host.process is not None
         host.process.start()
+        if self._machines is not None:
+            self._machines.begin(self._gcs)
         host.settle()
         self._node.send(GcsReady())
         while not self._ending:
             host.dispatch(host.poller.wait_awake(host.sleep_ns(None)))
             host.settle()
+        if self._machines is not None:
+            self._machines.close()
+
+    def _growing(self, settings: StartGcs, growth: Growth, policy: Policy) -> Gcs:
+        # Only where a cluster grows: threads, and a client of who has machines.
+        from raysim_cluster.growth.machines import machine_source
+        from raysim_cluster.growth.provider import MachineProvider
+
+        host = self._host
+        source = machine_source(
+            growth.machines, host.address.endpoint, settings.folder, settings.session
+        )
+        self._machines = provider = MachineProvider(host, growth, source)
+        return Gcs(host, policy, growth.spec, provider)
 
     def _on_node(self, _mask: int) -> None:
         order, _ = self._node.receive()

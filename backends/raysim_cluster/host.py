@@ -15,8 +15,9 @@ from raysim.spec.ids import NodeId, WorkerId
 from raysim_cluster.disturbed import Disturbed, LinkRule
 from raysim_cluster.noted import noted
 from raysim_cluster.poller import Poller
+from raysim_cluster.session import Session
 from raysim_cluster.timers import HeapTimer, Timers
-from raysim_cluster.transport import Session, Transport
+from raysim_cluster.transport import Transport
 
 _TELL_AGAIN_NS: Final = 50 * MS
 """Until a role hears again of a peer that it knew to be lost and sent to all the same."""
@@ -61,8 +62,8 @@ class LoopHost:
         self._seed = seed
         self._streams: dict[str, Random] = {}
         self._journal = journal
-        self.journal_keeper: Address | None = None
-        """The process that keeps the journal, when this one does not."""
+        self._journal_keeper: Address | None = None
+        self.takes_notes = journal is not None and journal.level >= Level.NOTES
         self._traces = journal is not None and journal.level >= Level.ALL
 
     # --- what roles ask -----------------------------------------------------------------------
@@ -94,11 +95,16 @@ class LoopHost:
             stream = self._streams[purpose] = random.Random(label)
         return stream
 
+    def note_for(self, keeper: Address | None) -> None:
+        """The process that keeps the journal, when this one does not."""
+        self._journal_keeper = keeper
+        self.takes_notes = self.takes_notes or keeper is not None
+
     def note(self, note: Note) -> None:
         if self._journal is not None and self._journal.level:
             self._journal.write(time.monotonic_ns(), self.name, "note", note)
-        elif self.journal_keeper is not None:
-            self.send(self.journal_keeper, noted(self.name, note))
+        elif self._journal_keeper is not None:
+            self.send(self._journal_keeper, noted(self.name, note))
 
     def buggify(self, place: str) -> bool:
         return False
@@ -151,6 +157,8 @@ class LoopHost:
                 self._end_turn()
                 own, self._own = self._own, []
                 if own:
+                    # First what others wait for: they go on meanwhile.
+                    transport.flush()
                     self._deliver(self.address, own)
             transport.flush()
             if transport.lost:

@@ -1,22 +1,21 @@
-"""What a fork would have inherited, handed to a worker that is none. Never to a process of another user.
+"""What a fork would have inherited, handed to a worker that is none. Never to another process, whoever's it is.
 
 Each such worker has a socket of its own, in the abstract namespace, with a name that nobody can guess; a
 container that shares the machine's network can reach it. Who connects is told everything and sends
-nothing, so that the fork-server never waits for anyone. The kernel says which process that is.
+nothing, so that the fork-server never waits for anyone. The kernel says which process that is, and its command
+line has to name the socket: a worker may be nobody's child by then, and one in a container never was ours.
 """
 
 import os
 import socket
-from struct import Struct
+from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from raysim_cluster.arena import Arena
 from raysim_cluster.control import SetUp, StartNode
-
-_CREDENTIALS: Final = Struct("3i")
-"""struct ucred: pid, uid, gid."""
+from raysim_cluster.linux import process_at, same_user
 
 _LARGEST: Final = 192 * 1024
 
@@ -49,11 +48,8 @@ class Inheritance:
         except OSError:  # It has gone already.
             return None
         with heir:
-            size = _CREDENTIALS.size
-            pid, uid, _ = _CREDENTIALS.unpack(
-                heir.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
-            )
-            if uid != os.getuid():
+            pid = process_at(heir)
+            if not (same_user(heir) and self._was_started_for_it(pid)):
                 return None
             heir.setblocking(False)
             try:
@@ -61,7 +57,13 @@ class Inheritance:
                 socket.send_fds(heir, [data], [self._arena.fd])
             except OSError:
                 return None
-            return int(pid)
+            return pid
+
+    def _was_started_for_it(self, pid: int) -> bool:
+        try:
+            return self.name.encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except OSError:  # It has ended.
+            return False
 
     def close(self) -> None:
         self._listener.close()

@@ -12,10 +12,12 @@ from typing import Final
 
 import raysim
 from raysim.config import Config
+from raysim.exceptions import AuthenticationError
 from raysim.protocol.messages import Message
 from raysim.protocol.process import Handlers
 from raysim.spec.address import Address
 from raysim.spec.ids import UNIQUE_ID_BYTES, NodeId, WorkerId
+from raysim.spec.tls import TlsFiles
 from raysim_cluster import handshake
 from raysim_cluster.found import AskCluster, ClusterFound
 
@@ -56,11 +58,11 @@ class Gate:
         self._send(sender, self._found)
 
 
-def find_cluster(endpoint: str, token: bytes) -> ClusterFound:
+def find_cluster(endpoint: str, token: bytes, tls: TlsFiles | None = None) -> ClusterFound:
     """Ask the head at `host:port`.
 
-    Raises ConnectionError where there is none, AuthenticationError where it has another token, ValueError for what is
-    no address, and RuntimeError for another version than ours.
+    Raises ConnectionError where there is none, AuthenticationError where it has another token or one's certificate does
+    not do, ValueError for what is no address, and RuntimeError for another version than ours.
     """
     host, _, port = endpoint.rpartition(":")
     if not host or not port.isdecimal():
@@ -69,17 +71,35 @@ def find_cluster(endpoint: str, token: bytes) -> ClusterFound:
         )
     try:
         with socket.create_connection((host, int(port)), _PATIENCE_S) as sock:
-            found = _ask(sock, endpoint, token)
+            found = _answer_of(sock, endpoint, token, tls)
+    except TimeoutError as error:
+        hint = (
+            "" if tls is not None else " If it uses TLS, give --tls-cert, --tls-key and --tls-ca."
+        )
+        raise ConnectionError(
+            f"{endpoint} has said nothing for {_PATIENCE_S:g} s: is it a head, and does it live?{hint}"
+        ) from error
     except (OSError, OverflowError) as error:
         raise ConnectionError(
             f"No cluster answers at {endpoint}: {error}. Start its head there with: raysim start --head"
         ) from error
-    except handshake.WrongTokenError:
+    except AuthenticationError:
         raise
     except handshake.HandshakeError as error:
         raise ConnectionError(f"No head of a cluster is at {endpoint}: {error}.") from error
     _check_versions(endpoint, found)
     return found
+
+
+def _answer_of(
+    sock: socket.socket, endpoint: str, token: bytes, tls: TlsFiles | None
+) -> ClusterFound:
+    if tls is None:
+        return _ask(sock, endpoint, token)
+    from raysim_cluster.certificates import secured
+
+    with secured(sock, tls, endpoint, endpoint.rpartition(":")[0]) as safe:
+        return _ask(safe, endpoint, token)
 
 
 def _ask(sock: socket.socket, endpoint: str, token: bytes) -> ClusterFound:

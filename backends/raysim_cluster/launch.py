@@ -11,12 +11,14 @@ from typing import Final
 
 from raysim.config import Config
 from raysim.spec.address import Address
+from raysim.spec.growth import Growth
 from raysim.spec.ids import UNIQUE_ID_BYTES, NodeId
 from raysim.spec.isolation import Isolation
 from raysim.spec.resources import Resources
+from raysim_cluster.auth_token import VARIABLES
 from raysim_cluster.cgroups import NodeCgroups, enter
-from raysim_cluster.control import Channel, NodeReady, StartNode, StopNode, log_file
-from raysim_cluster.transport import Session
+from raysim_cluster.control import LEFT, Channel, NodeReady, StartNode, StopNode, log_file
+from raysim_cluster.session import Session
 
 _BOOT: Final = (
     "import gc, sys; gc.disable(); sys.path[:] = sys.argv[3].split('\\n'); "
@@ -91,6 +93,7 @@ class NodeProcess:
             [sys.executable, "-c", _BOOT, str(fd), session.session_id, "\n".join(sys.path)],
             stdin=subprocess.DEVNULL,
             pass_fds=[fd],
+            env={name: value for name, value in os.environ.items() if name not in VARIABLES},
             # A Ctrl-C is for the program, not for its cluster.
             start_new_session=True,
         )
@@ -111,6 +114,8 @@ class NodeProcess:
         gcs_apart: bool = False,
         port: int = 0,
         outlives_drivers: bool = False,
+        storage: str = "",
+        growth: Growth | None = None,
     ) -> None:
         """Say what it is to be; `ready` waits until it is. The process boots meanwhile. `head`: the GCS, if
         there is one."""
@@ -134,6 +139,8 @@ class NodeProcess:
                 gcs_apart=gcs_apart,
                 port=port,
                 outlives_drivers=outlives_drivers,
+                storage=storage,
+                growth=growth,
             )
         )
 
@@ -194,6 +201,11 @@ class NodeProcess:
 
     def alive(self) -> bool:
         return self._process.poll() is None
+
+    @property
+    def has_left(self) -> bool:
+        """It has ended because it was drained."""
+        return self._process.poll() == LEFT
 
     def _close(self) -> None:
         self._channel.close()

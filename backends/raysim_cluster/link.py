@@ -221,8 +221,7 @@ class Link:
             except BlockingIOError:
                 return
             except OSError as error:
-                self.was_cut, self.error = True, error.errno or 0
-                self.close(error.strerror or type(error).__name__)
+                self._broke(error)
                 return
             if count == 0:
                 self.was_cut = True
@@ -237,6 +236,10 @@ class Link:
                 self._filled += count
                 if self._filled == self._expected:
                     self._take_frame()
+
+    def _broke(self, error: OSError) -> None:
+        self.was_cut, self.error = True, error.errno or 0
+        self.close(error.strerror or type(error).__name__)
 
     def _rest(self) -> memoryview:
         """Where the rest of the frame under way is to be received."""

@@ -1,15 +1,20 @@
-"""What the system offers to processes of ours: their end, their name, their log. Never a process."""
+"""What the system offers to processes of ours: their end, name, log, and who is at a socket. Never a process."""
 
 import ctypes
 import logging
 import os
 import resource
 import signal
+import socket
 from pathlib import Path
+from struct import Struct
 from typing import Final
 
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_NAME: Final = 15
+
+_CREDENTIALS: Final = Struct("3i")
+"""struct ucred: pid, uid, gid."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -65,3 +70,19 @@ def ended_because(status: int) -> str:
         return f"was killed by {signal.Signals(-code).name}"
     except ValueError:
         return f"was killed by signal {-code}"
+
+
+def same_user(sock: socket.socket) -> bool:
+    """The kernel's word on who is at the other end."""
+    return _credentials(sock)[1] == os.getuid()
+
+
+def process_at(sock: socket.socket) -> int:
+    """Whose socket the other end is: the one's that connected, or listened."""
+    return _credentials(sock)[0]
+
+
+def _credentials(sock: socket.socket) -> tuple[int, int, int]:
+    raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    pid, uid, gid = _CREDENTIALS.unpack(raw)
+    return pid, uid, gid

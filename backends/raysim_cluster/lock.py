@@ -2,13 +2,19 @@
 
 from collections.abc import Callable
 from threading import RLock
+from time import monotonic_ns
 from types import TracebackType
+
+from raysim_cluster.timers import Timers
 
 
 class HostLock:
-    """Re-entrant; before its outermost release it settles: what was sent under it leaves."""
+    """Re-entrant; before its outermost release it settles: what was sent under it leaves. `after` follows when there
+    is something to do: to ask each time would be much of what a short turn takes."""
 
-    def __init__(self, settle: Callable[[], None], after: Callable[[], None]) -> None:
+    def __init__(
+        self, settle: Callable[[], None], after: Callable[[], None], timers: Timers
+    ) -> None:
         lock = RLock()
         self._acquire = lock.acquire
         self._release = lock.release
@@ -16,7 +22,12 @@ class HostLock:
         """Whether this thread holds it."""
         self._settle = settle
         self._after = after
+        self._timers = timers
         self._depth = 0
+        self.urgent = False
+        """`after` follows each time."""
+        self.due_ns = 0
+        """It does from then on; and once a timer is due."""
 
     def __enter__(self) -> "HostLock":
         self._acquire()
@@ -38,4 +49,5 @@ class HostLock:
         finally:
             self._depth = 0
             self._release()
-        self._after()
+        if self.urgent or (now := monotonic_ns()) >= self.due_ns or now >= self._timers.first_ns:
+            self._after()

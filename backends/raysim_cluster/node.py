@@ -16,6 +16,7 @@ from raysim.protocol.process import Process, Role
 from raysim.protocol.raylet import Raylet
 from raysim.spec.ids import UNIQUE_ID_BYTES, WorkerId
 from raysim.spec.node import NodeInfo
+from raysim.spec.sample import PERIOD_S
 from raysim_cluster.arena import Arena, ArenaStore
 from raysim_cluster.control import (
     Channel,
@@ -103,7 +104,7 @@ class Node:
             seed=settings.seed,
             name=settings.name,
         )
-        host.journal_keeper = settings.journal_keeper
+        host.note_for(settings.journal_keeper)
         host.store = store = ArenaStore(arena)
         config = settings.config
         directories = config.object_spilling_directories or (settings.folder,)
@@ -143,6 +144,11 @@ class Node:
         """It has ended without a word: nobody else cleans up."""
         return self.host.ending == _DRIVER_GONE
 
+    @property
+    def has_left(self) -> bool:
+        """It was drained."""
+        return self._raylet.view.drains and not self.driver_is_gone
+
     def run(self) -> None:
         """Until the driver says so, or is gone."""
         host = self.host
@@ -162,6 +168,7 @@ class Node:
             self._turn()
         self._driver.send(NodeReady(host.address, self._gcs_address), self._arena.fd)
         self._look_at_memory_later()
+        self._note_samples()
         while not host.ending:
             self._turn()
         if self._keeper is not None:
@@ -178,6 +185,23 @@ class Node:
     def _look_at_memory(self) -> None:
         self._raylet.memory.measured(self._gauge.read())
         self._look_at_memory_later()
+
+    def _note_samples(self) -> None:
+        """Of a cluster into which somebody may look."""
+        settings = self._settings
+        if not settings.outlives_drivers:
+            return
+        from raysim_cluster.samples import SampleFile, Sampler  # Only there.
+
+        file = SampleFile(Path(settings.folder), settings.node_id)
+        sampler = Sampler(self._raylet, self.host.store.capacity)
+        period_ns = PERIOD_S * 1_000_000_000
+
+        def note() -> None:
+            file.add(sampler.now())
+            self.host.call_later(period_ns, note)
+
+        note()
 
     def _turn(self) -> None:
         host = self.host

@@ -21,8 +21,9 @@ def plan_node(
     count: int,
     log_to_driver: bool,
     isolation: Isolation | None = None,
+    node_id: NodeId | None = None,
 ) -> NodePlan:
-    """The `index`-th node; `count`: that share this machine's free memory."""
+    """The `index`-th node; `count`: that share this machine's free memory. Without `node_id` it is drawn."""
     memory = psutil.virtual_memory().available // count
     store = node.object_store_memory or int(memory * _STORE_SHARE)
     quantities = {
@@ -32,7 +33,7 @@ def plan_node(
         **node.resources,
     }
     return NodePlan(
-        NodeId(os.urandom(UNIQUE_ID_BYTES)),
+        node_id or NodeId(os.urandom(UNIQUE_ID_BYTES)),
         node.name or f"node-{index}",
         fixed(quantities),
         node.labels,

@@ -37,8 +37,9 @@ from raysim_cluster.poller import LONGEST_NS
 TAKE_OVER_NS: Final = 2 * MS
 """How long nobody pumps until the helper does. Below it the hand-over costs more than it saves."""
 
-BUSY_SWITCH_SECONDS: Final = 0.001
-"""The interpreter's switch interval while the helper pumps beside busy user code (default 5 ms)."""
+SWITCH_SECONDS: Final = 0.0001
+"""The interpreter's switch interval (default 5 ms): how long the helper waits for user code that computes, each
+time that it looks or something comes. Threads that compute beside each other pay a tenth of their time for it."""
 
 POLL_WHILE_BUSY_NS: Final = 1 * MS
 """A thread that keeps calling without ever blocking polls this often on the way."""
@@ -88,7 +89,10 @@ class Pump:
         """How often somebody other than the helper began to pump."""
         self._polled_ns = 0
         self._helper: threading.Thread | None = None
-        self._helping = False
+        self._usual_seconds: float | None = None
+        """The interpreter's switch interval before, where it was changed."""
+        self.helping = False
+        """The helper has the pump."""
         self._helper_rests = False
         self._bell = threading.Semaphore(0)
         self._nap = Parked()
@@ -107,6 +111,9 @@ class Pump:
 
     def start(self) -> None:
         """Start the helper thread. Never before a fork."""
+        if sys.getswitchinterval() > SWITCH_SECONDS:
+            self._usual_seconds = sys.getswitchinterval()
+            sys.setswitchinterval(SWITCH_SECONDS)
         self._helper = threading.Thread(target=self._help, name="raysim-pump", daemon=True)
         self._helper.start()
 
@@ -118,6 +125,8 @@ class Pump:
         self._host.poller.wake()
         if self._helper is not None and self._helper is not threading.current_thread():
             self._helper.join()
+        if self._usual_seconds is not None:
+            sys.setswitchinterval(self._usual_seconds)
 
     def abandon(self) -> None:
         """In a fork: there is no helper, and nothing to pump."""
@@ -175,7 +184,7 @@ class Pump:
                 raise _broken() from self._error
             if self._pumping.acquire(blocking=False):
                 self._pump(waiter, deadline, stop, listening)
-            elif self._helping and self._claim.acquire(blocking=False):
+            elif self.helping and self._claim.acquire(blocking=False):
                 self._take_back(waiter, deadline, stop, listening)
             else:
                 self._park(waiter, left, listening)
@@ -245,9 +254,9 @@ class Pump:
         if self._closed:
             return
         now = time.monotonic_ns()
-        if self._helping:
+        if self.helping:
             self._dismiss_if_busy(now)
-        elif now - self._polled_ns > POLL_WHILE_BUSY_NS or now >= self._host.timers.first_ns:
+        elif now - self._polled_ns >= POLL_WHILE_BUSY_NS or now >= self._host.timers.first_ns:
             self._look_once()
 
     def _dismiss_if_busy(self, now: int) -> None:
@@ -340,7 +349,7 @@ class Pump:
             sleep_ns = host.sleep_ns(limit_ns)
             if listening is None:
                 # The helper is beside user code, and leaves it the processor.
-                wait = host.poller.wait if self._helping else host.poller.wait_awake
+                wait = host.poller.wait if self.helping else host.poller.wait_awake
                 events = wait(sleep_ns)
             else:
                 events = listening.wait(sleep_ns)
@@ -348,7 +357,8 @@ class Pump:
                     return  # Nothing for the roles.
         finally:
             host.asleep = False
-            self._polled_ns = time.monotonic_ns()
+            self._polled_ns = now = time.monotonic_ns()
+            self._lock.due_ns = 0 if self.helping else now + POLL_WHILE_BUSY_NS
         with self._lock:
             host.dispatch(events)
 
@@ -382,9 +392,8 @@ class Pump:
         self._helper_rests = False
 
     def _take_over(self) -> None:
-        usual = sys.getswitchinterval()
-        sys.setswitchinterval(min(usual, BUSY_SWITCH_SECONDS))
-        self._helping = True
+        self.helping = True
+        self._lock.due_ns = 0
         self._dismissed = False
         try:
             with self._lock:
@@ -396,8 +405,7 @@ class Pump:
                 self._poll(None)
         finally:
             self._host.asleep = False
-            self._helping = False
-            sys.setswitchinterval(usual)
+            self.helping = False
             self._pumping.release()
             # Threads that parked beside the helper take over.
             if self._parked and not self._wanted:

@@ -14,7 +14,7 @@ from raysim.spec.address import Address
 from raysim_cluster.arena import Arena, ArenaAccess
 from raysim_cluster.driver import DriverHost
 from raysim_cluster.logs import SessionLogs
-from raysim_cluster.transport import Session, session_name
+from raysim_cluster.session import Session, session_name
 
 _JOIN_NS: Final = 30_000 * MS
 """Until a driver that the cluster does not answer gives up."""

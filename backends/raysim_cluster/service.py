@@ -2,6 +2,7 @@
 
 import contextlib
 import ipaddress
+import logging
 import os
 import platform
 import select
@@ -15,18 +16,28 @@ from typing import Final
 
 import raysim
 from raysim.services import Finding, ServiceOptions
+from raysim.spec.ids import NodeId
+from raysim.spec.tls import TlsFiles
 from raysim_cluster.auth_token import existing_token, find_or_make_token
+from raysim_cluster.certificates import shown
 from raysim_cluster.control import NodeHere
 from raysim_cluster.disk import make_folders, remove_folders, temporary_folder
 from raysim_cluster.door import Door, doors
 from raysim_cluster.examination import examine
 from raysim_cluster.found import ClusterFound
+from raysim_cluster.heads import HeadPlace, forget_heads, head_place
 from raysim_cluster.joining import find_cluster
 from raysim_cluster.launch import NodeProcess
 from raysim_cluster.linux import watch_process
 from raysim_cluster.plans import plan_node
 from raysim_cluster.ports import check_port
-from raysim_cluster.transport import Session
+from raysim_cluster.session import Session
+from raysim_cluster.tls_files import find_tls
+
+logger = logging.getLogger(__name__)
+
+_STEADY_S: Final = 5.0
+"""A head's node that has lived so long is started again."""
 
 _POLL_S: Final = 0.2
 """Between two looks at a node's process where the kernel cannot tell of its end."""
@@ -36,20 +47,25 @@ class NodeService:
     """Implements `raysim.services.Service`."""
 
     def __init__(self, options: ServiceOptions) -> None:
-        host = _checked_host(options)
+        tls = options.tls or find_tls()
+        host = _checked_host(options, tls)
         joined: ClusterFound | None = None
+        self._place: HeadPlace | None = None
+        self.has_left = False
         if options.address is None:
             check_port(host, options.port)
             token, self.token_file = find_or_make_token()
-            session = Session(os.urandom(8).hex(), token, host)
+            self._place = head_place(options.storage, host, options.port)
+            session = Session(self._place.session_id, token, host, tls)
         else:
             token, self.token_file = existing_token(), ""
-            joined = find_cluster(options.address, token)
-            session = Session(joined.session_id, token, host)
+            joined = find_cluster(options.address, token, tls)
+            session = Session(joined.session_id, token, host, tls)
         self._config = options.config if joined is None else joined.config
         self._seed = 0 if joined is None else joined.seed
         self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        plan = plan_node(0, options.node, 1, log_to_driver=False)
+        node_id = NodeId(bytes.fromhex(options.node_id)) if options.node_id else None
+        plan = plan_node(0, options.node, 1, log_to_driver=False, node_id=node_id)
         plan.name = options.node.name or f"{socket.gethostname()}-{plan.node_id.hex()[:6]}"
         self.node_id = plan.node_id.hex()
         # Nodes of one cluster may share a machine.
@@ -57,11 +73,14 @@ class NodeService:
         self.folder = str(temporary_folder() / f"raysim-{session.session_id}{suffix}")
         self._spill_folders = make_folders(self._config.object_spilling_directories)
         self._door: Door | None = None
+        self._session, self._options = session, options
         self._node = NodeProcess(session, plan, Path(self.folder))
         try:
             self._begin(session, options, joined)
         except BaseException:
             self._close()
+            if not self.returns and self._place is not None:
+                self._place.leave()
             raise
 
     def _begin(
@@ -69,10 +88,22 @@ class NodeService:
     ) -> None:
         node = self._node
         head = None if joined is None else joined.gcs
-        node.start(head, self._config, self._seed, None, True, options.port, outlives_drivers=True)
+        node.start(
+            head,
+            self._config,
+            self._seed,
+            None,
+            True,
+            options.port if self._place is None else self._place.port,
+            outlives_drivers=True,
+            storage="" if self._place is None else str(self._place.folder),
+            growth=options.growth,
+        )
         address = node.ready()
         assert node.gcs is not None
         self.address = node.gcs.endpoint
+        if self._place is not None:
+            self._place.settle(self.address)
         here = NodeHere(
             session,
             node.plan.node_id,
@@ -86,9 +117,41 @@ class NodeService:
             raysim.__version__,
             platform.python_version(),
         )
+        self._begun_s = time.monotonic()
         self._door = Door(here, node.arena_fd, joined is None)
 
+    def _begin_again(self) -> bool:
+        """Another process for the head's node, which was killed. One that ends soon after its start is not repeated."""
+        if self._place is None or time.monotonic() - self._begun_s < _STEADY_S:
+            return False
+        assert self._door is not None
+        self._door.close()
+        self._node.wait()
+        plan = self._node.plan.again()
+        self.node_id = plan.node_id.hex()
+        self._node = NodeProcess(self._session, plan, Path(self.folder))
+        try:
+            self._begin(self._session, self._options, None)
+        except RuntimeError as error:
+            logger.warning("the head does not come back: %s", error)
+            return False
+        return True
+
+    @property
+    def returns(self) -> bool:
+        return self._place is not None and self._place.returns
+
     def run(self) -> str | None:
+        why = self._watch()
+        while why is not None and self._begin_again():
+            why = self._watch()
+        self._close()
+        if self._place is not None and why is None:
+            self._place.leave()
+        return why
+
+    def _watch(self) -> str | None:
+        """Until the node has ended, or is to."""
         assert self._door is not None
         pidfd = watch_process(self._node.pid)
         poll = select.poll()
@@ -104,10 +167,10 @@ class NodeService:
                     ended = True
             if not ended and not self._node.alive():
                 ended = True
+                self.has_left = self._node.has_left
                 why = f"the process of its node ended: see {self.folder}"
         if pidfd is not None:
             os.close(pidfd)
-        self._close()
         return why
 
     def end(self) -> None:
@@ -123,15 +186,18 @@ class NodeService:
         remove_folders(self._spill_folders)
 
 
-def _checked_host(options: ServiceOptions) -> str:
+def _checked_host(options: ServiceOptions, tls: TlsFiles | None) -> str:
     try:
         host = socket.gethostbyname(options.host)
     except OSError as error:
         raise ValueError(f"{options.host!r} is no address of this machine: {error}.") from error
-    if not ipaddress.ip_address(host).is_loopback and not options.plaintext:
+    if tls is not None:
+        shown(tls, host)  # Those who connect would be refused one by one.
+    elif not ipaddress.ip_address(host).is_loopback and not options.plaintext:
         raise ValueError(
-            f"{options.host} is reached from other machines, and what nodes say to each other is not encrypted. "
-            "Listen on 127.0.0.1, or, where nobody else is on that network, say --allow-plaintext."
+            f"{options.host} is reached from other machines, and what nodes say to each other is not encrypted. Give "
+            "--tls-cert, --tls-key and --tls-ca (`raysim tls make` makes them), listen on 127.0.0.1, or, where nobody "
+            "else is on that network, say --allow-plaintext."
         )
     return host
 
@@ -149,12 +215,16 @@ class NodeServices:
         found = doors()
         return found[0].address if found else None
 
+    def token(self) -> bytes:
+        return existing_token()
+
     def stop(self, grace_s: float) -> int:
         # Nodes that have joined before their heads, which would take them for lost.
         found = sorted(doors(), key=lambda entry: entry.is_head)
         for entry in found:
             _end(entry.pid, grace_s)
         doors()  # What was ended by force has left its file.
+        forget_heads()
         return len(found)
 
 

@@ -13,14 +13,14 @@ def tables(folder: str) -> Path:
 
 class SqliteControlStore:
     """A ControlStore in one file. A committed batch survives the end of the process, though not of
-    the machine: the session ends with that anyway."""
+    the machine, with which a session ends. `outlives_machine`: then what is there is whole, without the last ones."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, outlives_machine: bool = False) -> None:
         self._db = sqlite3.connect(path, isolation_level=None)
         # One process has the file, for its life, and need not ask others; nor wait for the disk: see above.
         self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
         self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = OFF")
+        self._db.execute(f"PRAGMA synchronous = {'NORMAL' if outlives_machine else 'OFF'}")
         self._db.execute(
             "CREATE TABLE IF NOT EXISTS entries"
             " (name TEXT, key BLOB, value BLOB, PRIMARY KEY (name, key)) WITHOUT ROWID"

@@ -4,7 +4,7 @@ Processes of a node talk over unix sockets in the abstract namespace (no file th
 behind), processes of different nodes over TCP. A connection is made when the first message needs
 it. Two processes that connect to each other at the same time keep both connections, and each goes
 on sending through its own, so that order holds; when either ends the peer is lost. A connection between
-nodes outlives a cut of its socket (see line).
+nodes outlives a cut of its socket (see line), and is encrypted where there are certificates (see tls_link).
 """
 
 import logging
@@ -14,41 +14,25 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from raysim.protocol.messages import Message
 from raysim.spec.address import Address
 from raysim.spec.ids import NodeId, WorkerId
+from raysim.spec.tls import TlsFiles
 from raysim_cluster import handshake
-from raysim_cluster.entrance import Entrance, process_at, same_user
+from raysim_cluster.entrance import Entrance
 from raysim_cluster.line import Line, dial
 from raysim_cluster.link import Link, Scratch
+from raysim_cluster.linux import process_at, same_user
 from raysim_cluster.poller import Poller
+from raysim_cluster.session import Session
 from raysim_cluster.timers import Timers
 from raysim_cluster.wire import frames
 
 if TYPE_CHECKING:
+    from raysim_cluster.certificates import Certificates
     from raysim_cluster.disturbance import Disturbance
 
 logger = logging.getLogger(__name__)
-
-
-class Session(msgspec.Struct, frozen=True):
-    """What all processes of one cluster share: its name and its secret."""
-
-    session_id: str
-    token: bytes
-    host: str = "127.0.0.1"
-    """Where TCP listens: only this machine."""
-
-    def unix_name(self, worker_id: WorkerId) -> str:
-        """A name in the abstract namespace: gone with its process, whatever ends it."""
-        return f"\0raysim-{self.session_id}-{worker_id.hex()}"
-
-
-def session_name(session: Session) -> str:
-    """As programs see it."""
-    return f"session_{session.session_id}"
 
 
 class Peer:
@@ -80,6 +64,7 @@ class Transport:
         port: int = 0,
     ) -> None:
         self._session = session
+        self._certificates = None if session.tls is None else _certificates(session.tls)
         self.poller = poller
         self.timers = timers
         self.deliver = deliver
@@ -223,7 +208,7 @@ class Transport:
         except (OSError, ValueError, OverflowError):
             sock.close()
             raise
-        link = self._link(sock)
+        link = self._link_of_tcp(sock, line.peer.endpoint.rpartition(":")[0])
         link.opened, link.closed = partial(self._dialled, line), line.on_closed
         link.begin(
             handshake.connect(
@@ -254,7 +239,7 @@ class Transport:
             self.disturbance.opened(link)
 
     def _enter(self, sock: socket.socket, local: bool) -> None:
-        link = self._link(sock)
+        link = self._link(sock) if local else self._link_of_tcp(sock)
         self._entrance.came(link)
         me = self.address.worker_id
         link.begin(
@@ -286,6 +271,25 @@ class Transport:
             sock,
             self.poller,
             self._scratch,
+            opened=self._opened,
+            deliver=self.deliver,
+            closed=self._closed,
+        )
+
+    def _link_of_tcp(self, sock: socket.socket, host: str | None = None) -> Link:
+        """`host`: that it is to; None: it came."""
+        if self._certificates is None:
+            return self._link(sock)
+        from raysim_cluster.tls_link import TlsLink
+
+        ours, tls = self._certificates, self._session.tls
+        assert tls is not None
+        return TlsLink(
+            sock,
+            self.poller,
+            self._scratch,
+            context=ours.server() if host is None else ours.client(),
+            host=host and (tls.name or host),
             opened=self._opened,
             deliver=self.deliver,
             closed=self._closed,
@@ -347,11 +351,8 @@ class Transport:
     def _closed(self, link: Link, reason: str) -> None:
         if self._is_closed:
             return
-        if self._entrance.left(link):
-            level = logging.INFO if link.was_cut else logging.WARNING
-            logger.log(level, "refused a connection: %s", reason)
-            return
-        self._lose(link, reason)
+        if not self._entrance.refused(link, reason):
+            self._lose(link, reason)
 
     def _lose(self, link: Link | Line, reason: str) -> None:
         for peer in self._peers.values():
@@ -370,6 +371,12 @@ class Transport:
         if self.disturbance is not None:
             self.disturbance.lost(peer.address)
         self.lost.append(peer.address)
+
+
+def _certificates(files: TlsFiles) -> "Certificates":
+    from raysim_cluster.certificates import Certificates  # OpenSSL, only where it is used.
+
+    return Certificates(files)
 
 
 def _life_at(sock: socket.socket) -> bytes:

@@ -16,7 +16,7 @@ from raysim_cluster.inboxes import PipeInbox, PipeOutlet
 from raysim_cluster.listening import Listening
 from raysim_cluster.lock import HostLock
 from raysim_cluster.pump import Pump, Stop
-from raysim_cluster.transport import Session
+from raysim_cluster.session import Session
 
 NEVER = Stop()
 
@@ -51,7 +51,7 @@ class UserHost(LoopHost):
         self._callbacks: ThreadPoolExecutor | None = None
         """Where what user code hung on futures runs."""
         self._soon: deque[Callable[[], None]] = deque()
-        self._lock = HostLock(self.settle, self._released)
+        self._lock = HostLock(self.settle, self._released, self.timers)
         self.lock: AbstractContextManager[object] = self._lock
         self.pump = Pump(self, self._lock)
         self.pipes: dict[PipeInbox | PipeOutlet, None] = {}
@@ -60,7 +60,7 @@ class UserHost(LoopHost):
     def note(self, note: Note) -> None:
         if type(note) is Infeasible:
             self._log.warning("%s", note.text)
-        if self._journal is not None or self.journal_keeper is not None:
+        if self.takes_notes:
             super().note(note)
 
     def block(self, waiter: Waiter, timeout_ns: int | None) -> bool:
@@ -97,6 +97,9 @@ class UserHost(LoopHost):
         if self._callbacks is None:
             self._callbacks = ThreadPoolExecutor(1, "raysim-callbacks")
         self._callbacks.submit(action)
+
+    def take_back(self, task: RunnableTask) -> bool:
+        raise AssertionError(f"no task runs here, but {task.call.task_id.hex()} was taken back")
 
     def interrupt(self, task: RunnableTask) -> None:
         raise AssertionError(f"no task runs here, but {task.call.task_id.hex()} was interrupted")
@@ -140,5 +143,5 @@ class UserHost(LoopHost):
         self.poller.abandon()
 
     def _released(self) -> None:
-        """The lock is free again."""
+        """The lock is free again, and there may be something to do."""
         self.pump.look()

@@ -1,7 +1,9 @@
 """A worker process: runs calls one after another, and pumps while it has none. Never decides their order."""
 
 import atexit
+import faulthandler
 import os
+import signal
 import sys
 import threading
 import time
@@ -10,6 +12,7 @@ from typing import Final
 
 from raysim.config import MS
 from raysim.protocol.executor.actor_queue import CONSTRUCTOR
+from raysim.protocol.executor.results import SEND_AFTER_NS, SEND_AT
 from raysim.protocol.host import Outcome, ReturnValue, RunnableTask, Waiter
 from raysim.protocol.messages import TaskStatus
 from raysim.protocol.process import Process
@@ -31,8 +34,8 @@ from raysim_cluster.linux import name_process
 from raysim_cluster.listening import Listening
 from raysim_cluster.logs import SessionLogs
 from raysim_cluster.outputs import Outputs
+from raysim_cluster.session import session_name
 from raysim_cluster.spinning import FOR_TURN_NS
-from raysim_cluster.transport import session_name
 from raysim_cluster.user_host import NEVER, UserHost
 
 _VISIBLE: Final = "CUDA_VISIBLE_DEVICES"
@@ -56,6 +59,9 @@ class WorkerHost(UserHost):
         self._queue: deque[RunnableTask] = deque()
         self._here: ActorSpec | None = None
         """The actor whose calls belong into the main thread, once that is known."""
+        self._over: deque[tuple[RunnableTask, Outcome]] = deque()
+        """Calls whose end the executor has yet to hear of: it is told before the lock is left, by whoever has it."""
+        self._over_since_ns = 0
         self._idle = Waiter()
         self._busy = False
         """The main thread is in user code."""
@@ -104,6 +110,13 @@ class WorkerHost(UserHost):
         self._rung = True
         self._idle.finish()
 
+    def take_back(self, task: RunnableTask) -> bool:
+        try:
+            self._queue.remove(task)
+        except ValueError:
+            return False  # The main thread has it, or a thread beside.
+        return True
+
     def interrupt(self, task: RunnableTask) -> None:
         if task.actor is not None:
             self._beside.interrupt(task)
@@ -112,13 +125,12 @@ class WorkerHost(UserHost):
 
     def exit(self, reason: str) -> None:
         self._ending = reason or "asked to"
+        self._lock.urgent = True
         self._idle.finish()
 
     def work(self, core_worker: CoreWorker) -> None:
         """Until the process is to end."""
-        queue = self._queue
-        assert core_worker.executor is not None
-        finished = core_worker.executor.finished
+        queue, over = self._queue, self._over
         while not self._ending:
             if self._served:
                 self._take_turns()
@@ -140,9 +152,34 @@ class WorkerHost(UserHost):
             else:
                 outcome = self._pretend(task, work)
             self._busy = False
-            with self.lock:
-                finished(task, outcome)
+            if not over:
+                self._over_since_ns = task.start_ns
+            over.append((task, outcome))
+            if not queue or self._is_to_tell(outcome):
+                with self.lock:
+                    self._tell()
             del task, outcome  # They may hold views of arguments, which keeps those in the store.
+        with self.lock:
+            self._tell()
+
+    def _is_to_tell(self, outcome: Outcome) -> bool:
+        """Whether the executor is to hear now what has ended, though more calls wait here. Should the next one keep
+        this thread, the helper takes the lock as soon as it takes the pump."""
+        if outcome.exits or self.pump.helping or not _is_by_itself(outcome):
+            return True
+        outcome.end_ns = now = time.monotonic_ns()
+        return len(self._over) >= SEND_AT or now - self._over_since_ns > SEND_AFTER_NS
+
+    def _tell(self) -> None:
+        over, executor = self._over, self._core_worker.executor
+        assert executor is not None
+        while over:
+            executor.finished(*over.popleft())
+
+    def settle(self) -> None:
+        if self._over:
+            self._tell()
+        super().settle()
 
     def _pretend(self, task: RunnableTask, work: Work) -> Outcome:
         """Synthetic work takes its time, or as much of it as it is left."""
@@ -159,6 +196,9 @@ class WorkerHost(UserHost):
         self._stop_work.set()
 
     def _wait(self) -> None:
+        if self._over:
+            with self.lock:
+                self._tell()  # What was to come behind it was taken back.
         self._idle = idle = Waiter()
         listening = self._listening if self._served else None
         if listening is not None:
@@ -211,6 +251,14 @@ class WorkerHost(UserHost):
         self.outputs.last_words()
 
 
+def _is_by_itself(outcome: Outcome) -> bool:
+    """Whether nothing that the next call may change is a part of it."""
+    returns = outcome.returns
+    if len(returns) == 1 and len(returns[0].parts) == 1:
+        return type(returns[0].parts[0]) is bytes
+    return all(type(part) is bytes for value in returns for part in value.parts)
+
+
 def main(settings: StartNode, set_up: SetUp, token: int, arena: Arena) -> None:
     """A worker's whole life, in a fork of the fork-server."""
     name_process("raysim-worker")
@@ -227,8 +275,10 @@ def main(settings: StartNode, set_up: SetUp, token: int, arena: Arena) -> None:
         name=f"{settings.name}/worker-{token}",
         store=ArenaAccess(arena),
     )
-    host.journal_keeper = settings.journal_keeper
+    host.note_for(settings.journal_keeper)
     core_worker = CoreWorker.worker(host, set_up.raylet, set_up.gcs, token)
+    if not settings.log_to_driver:  # What it writes goes to a file: see `raysim stack`.
+        faulthandler.register(signal.SIGUSR2, file=2)
     host.prepare(core_worker)
     core_worker.devices = host.devices()
     core_worker.session_name = session_name(settings.session)

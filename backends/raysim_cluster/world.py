@@ -22,7 +22,8 @@ from raysim_cluster.modules import LocalModules
 from raysim_cluster.noted import JournalKeeper
 from raysim_cluster.plans import plan_node
 from raysim_cluster.seat import Node, Seat
-from raysim_cluster.transport import Session
+from raysim_cluster.session import Session
+from raysim_cluster.tls_files import find_tls
 from raysim_cluster.user_host import UserHost
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class ClusterWorld:
             self.gcs_apart = self.gcs_apart or strikes_gcs(options)
             self.options = options = with_journal(options)
             self._planned = planned(self)
-        self._session = Session(os.urandom(8).hex(), os.urandom(32))
+        self._session = Session(os.urandom(8).hex(), os.urandom(32), tls=find_tls())
         head = self._plan(0, options.nodes[0], len(options.nodes))
         # Made by the nodes, which outlive this process by the moment that removing it takes.
         self._folder = temporary_folder() / f"raysim-{self._session.session_id}"

@@ -240,12 +240,12 @@ class RayBackend:
 
     @translating
     def known_ref(self, object_id: ObjectId) -> ObjectRef | None:
-        return references.ObjectRef(ray.ObjectRef.from_binary(object_id))
+        return references.around(ray.ObjectRef.from_binary(object_id))
 
     def put(self, value: Any) -> ObjectRef:
         if self._mirror is not None:
             self._mirror.update()
-        return references.ObjectRef(ray.put(to_ray(value)))
+        return references.around(ray.put(to_ray(value)))
 
     @translating
     def get(self, refs: Sequence[ObjectRef], timeout: float | None) -> list[Any]:
@@ -288,6 +288,28 @@ class RayBackend:
 
     # Ray's own functions for this are imported when they are asked for: every worker starts with this module.
 
+    @translating
+    def kv_put(self, namespace: str, key: bytes, value: bytes, overwrite: bool) -> bytes:
+        from ray.experimental.internal_kv import _internal_kv_get, _internal_kv_put
+
+        _internal_kv_put(key, value, overwrite=overwrite, namespace=namespace.encode())
+        return bytes(_internal_kv_get(key, namespace=namespace.encode()))
+
+    @translating
+    def kv_get(self, namespace: str, key: bytes, prefix: bool = False) -> dict[bytes, bytes]:
+        from ray.experimental.internal_kv import _internal_kv_get, _internal_kv_list
+
+        space = namespace.encode()
+        keys = sorted(_internal_kv_list(key, namespace=space)) if prefix else [key]
+        found = {one: _internal_kv_get(one, namespace=space) for one in keys}
+        return {one: value for one, value in found.items() if value is not None}
+
+    @translating
+    def kv_delete(self, namespace: str, key: bytes, prefix: bool = False) -> int:
+        from ray.experimental.internal_kv import _internal_kv_del
+
+        return int(_internal_kv_del(key, del_by_prefix=prefix, namespace=namespace.encode()))
+
     def inspect(self, inquiry: Inquiry) -> Listing:
         from raysim_ray.states import inspect
 
@@ -305,6 +327,9 @@ class RayBackend:
     def nodes(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = ray.nodes()
         return found
+
+    def drain_node(self, node_id: bytes, reason: str, deadline_s: float | None) -> None:
+        raise NotImplementedError("Ray has nodes drained from its command line: ray drain-node.")
 
     def cluster_resources(self) -> dict[str, float]:
         found: dict[str, float] = ray.cluster_resources()

@@ -15,20 +15,16 @@ from raysim_ray.errors import translated, translating
 from raysim_ray.serializers import made_of, reduced
 
 
-class ObjectRef(object_ref.ObjectRef):
+class ObjectRef(object_ref.ObjectRef, gc=False, eq=False):
     """A reference around Ray's, which carries the count: here, and inside of pickled values.
 
     Named as the class that a program knows.
     """
 
-    __slots__ = ("_ray",)
-
-    def __init__(self, ref: Any) -> None:
-        super().__init__(ObjectId(ref.binary()), NOWHERE, None)
-        self._ray = ref
+    _ray: Any
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return made_of, (ObjectRef, *reduced(ray.ObjectRef, self._ray))
+        return made_of, (around, *reduced(ray.ObjectRef, self._ray))
 
     def owner_address(self) -> bytes:
         return bytes(self._ray.owner_address())
@@ -64,6 +60,11 @@ class ObjectRef(object_ref.ObjectRef):
             raise translated(error) from None
 
 
+def around(ref: Any) -> ObjectRef:
+    """The reference of a program around this one of Ray's."""
+    return ObjectRef(ObjectId(ref.binary()), NOWHERE, None, ref)
+
+
 class ObjectRefGenerator(object_ref_generator.ObjectRefGenerator):
     """Ray's generator, giving raysim's references. Named as the class that a program knows."""
 
@@ -71,7 +72,7 @@ class ObjectRefGenerator(object_ref_generator.ObjectRefGenerator):
         self._ray = generator
 
     def completed(self) -> object_ref.ObjectRef:
-        return ObjectRef(self._ray.completed())
+        return around(self._ray.completed())
 
     def next_ready(self) -> bool:
         return bool(self._ray.next_ready())
@@ -81,10 +82,10 @@ class ObjectRefGenerator(object_ref_generator.ObjectRefGenerator):
 
     @translating
     def __next__(self) -> object_ref.ObjectRef:
-        return ObjectRef(next(self._ray))
+        return around(next(self._ray))
 
     async def __anext__(self) -> object_ref.ObjectRef:
-        return ObjectRef(await self._ray.__anext__())
+        return around(await self._ray.__anext__())
 
     def __del__(self) -> None:
         """Nothing: Ray's own generator lets go of what was not taken."""
@@ -135,14 +136,14 @@ def returned(answer: Any) -> list[Any]:
     if answer is None:
         return []
     if isinstance(answer, ray.ObjectRef):
-        return [ObjectRef(answer)]
+        return [around(answer)]
     if isinstance(answer, ray.ObjectRefGenerator):
         return [ObjectRefGenerator(answer)]
-    return [ObjectRef(ref) for ref in answer]
+    return [around(ref) for ref in answer]
 
 
 def from_ray(value: Any) -> Any:
     """A value as raysim gives it: Ray's list of the items of a generator is the only one of its own."""
     if isinstance(value, ray.DynamicObjectRefGenerator):
-        return object_ref_generator.DynamicObjectRefGenerator(ObjectRef(ref) for ref in value)
+        return object_ref_generator.DynamicObjectRefGenerator(around(ref) for ref in value)
     return value

@@ -1,5 +1,6 @@
 """What a role asks of its surroundings, in virtual time. Never decides: performs, and writes the journal."""
 
+from collections import deque
 from collections.abc import Callable, MutableMapping
 from contextlib import AbstractContextManager, nullcontext
 from random import Random
@@ -94,6 +95,8 @@ class SimHost:
     """One process of the cluster: its roles, its name, and what they may ask for."""
 
     process: Process
+    takes_notes = True
+    """Faults look at them, whether the journal has them or not."""
 
     def __init__(self, world: "SimWorld", node: "SimNode", name: str, address: Address) -> None:
         self.world = world
@@ -290,6 +293,8 @@ class UserHost(SimHost):
         """When the last of them began."""
         self.actor: ActorSpec | None = None
         """What lives here, once its constructor was asked for."""
+        self._row: deque[RunnableTask] = deque()
+        """Calls of an actor that runs one at a time; the first has begun, or is about to."""
         self.loop: VirtualLoop | None = None
         """Of an asynchronous actor, and what runs on it."""
         self._coroutines: Coroutines | None = None
@@ -339,6 +344,10 @@ class UserHost(SimHost):
         if actor.is_async:
             self._on_loop().begin(task)
             return
+        if actor.one_at_a_time:
+            self._row.append(task)
+            if len(self._row) > 1:
+                return
         self.clock.after(0, _Start(self, task, self.users.on_start))
 
     def _on_loop(self) -> Coroutines:
@@ -347,6 +356,22 @@ class UserHost(SimHost):
             self._coroutines = Coroutines(self.core_worker, loop, self._call_ended)
             self.users.beside(self, loop.run_forever)
         return self._coroutines
+
+    def ended(self, task: RunnableTask) -> None:
+        """User code is done with it: begin the next in the row."""
+        row = self._row
+        if row and row[0] is task:
+            row.popleft()
+            if row:
+                self.clock.after(0, _Start(self, row[0], self.users.on_start))
+
+    def take_back(self, task: RunnableTask) -> bool:
+        row = self._row
+        if task not in row or row[0] is task:
+            return False
+        row.remove(task)
+        self.busy -= 1
+        return True
 
     def _call_ended(self) -> None:
         self.busy -= 1

@@ -85,6 +85,6 @@ def _options(kind: NodeType, name: str) -> NodeOptions:
         memory=int(left.pop(MEMORY, 0)),
         object_store_memory=int(left.pop("object_store_memory", 0)) or None,
         resources=left,
-        labels={**kind.labels, NODE_GROUP: kind.name},
+        labels=kind.labels,
         name=name,
     )

@@ -186,6 +186,7 @@ class Users:
                 outcome = host.core_worker.execute(task)
                 if host.alive:
                     host.executor.finished(task, outcome)
+                    host.ended(task)
                 del outcome  # It may hold views of arguments, which keeps them in the store.
             except GreenletExit:
                 if host.alive:

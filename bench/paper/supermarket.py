@@ -15,7 +15,7 @@ from random import Random
 from statistics import fmean, stdev
 from typing import ClassVar, NamedTuple
 
-from raysim.policies.queueing import PowerOfD
+from raysim.policies.queueing import UNKNOWN, PowerOfD
 from raysim.spec.ids import NodeId
 from raysim.spec.node import NodeView
 from raysim.spec.resources import Resources
@@ -41,9 +41,14 @@ class Remembered(PowerOfD):
     drawn: ClassVar[list[list[NodeId]]] = []
 
     def candidates(
-        self, need: Resources, count: int, nodes: Mapping[NodeId, NodeView], rng: Random
+        self,
+        need: Resources,
+        count: int,
+        nodes: Mapping[NodeId, NodeView],
+        rng: Random,
+        expected_ns: int = UNKNOWN,
     ) -> list[NodeId]:
-        found = super().candidates(need, count, nodes, rng)
+        found = super().candidates(need, count, nodes, rng, expected_ns)
         assert count == 1, "calls that come alone are placed alone"
         self.drawn.append(found)
         return found

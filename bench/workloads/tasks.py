@@ -38,7 +38,7 @@ def tasks_async(world: Any) -> Operation:
 
 
 def multi_client_tasks_async(world: Any) -> Operation:
-    ray, small_value, each = world.ray, small_value_of(world.ray), world.scaled(10_000)
+    ray, small_value, each = world.ray, small_value_of(world.ray), world.scaled(2_500)
 
     @ray.remote(num_cpus=0)
     class Client:

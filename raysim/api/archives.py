@@ -31,7 +31,7 @@ def fetch(uri: str, file: Path) -> None:
     assert uri.startswith(WEB_SCHEMES), f"{uri} is not on the web"
     try:
         request = Request(uri, headers=headers)  # noqa: S310  (its scheme is one of the web's)
-        with urlopen(request, timeout=_TIMEOUT_S) as body, file.open("wb") as out:  # noqa: S310
+        with urlopen(request, timeout=_TIMEOUT_S) as body, file.open("wb") as out:  # noqa: S310  (as above)
             shutil.copyfileobj(body, out)
     except (OSError, HTTPException, ValueError) as error:
         raise OSError(f"{uri} could not be fetched: {error}") from error

@@ -1,6 +1,6 @@
 """`AutoscalingCluster`: a simulated cluster that grows and shrinks with what its program asks for. Never decides when.
 
-The decisions are `raysim.policies.autoscaling`'s, after Ray's.
+The decisions are `raysim.policies.scaling`'s.
 """
 
 import atexit
@@ -11,7 +11,8 @@ from raysim.api import session
 from raysim.api.init_options import SIMULATED, init_options, node_options
 from raysim.api.session import JoinableWorld
 from raysim.backend import NodeOptions, World, load
-from raysim.spec.autoscaling import NODE_GROUP, AutoscalingSpec, NodeMarket, NodeType
+from raysim.policies.scaling import create_scaling
+from raysim.spec.autoscaling import AutoscalingSpec, NodeMarket, NodeType
 from raysim.spec.labels import check_labels
 from raysim.spec.resources import fixed
 
@@ -36,6 +37,7 @@ class AutoscalingCluster:
     `head_resources` and `resources` of each type are as `{"CPU": 4, "GPU": 1, "memory": bytes}`;
     `worker_node_types` maps a name to `{"resources", "labels", "min_workers", "max_workers"}`. As in Ray's
     configuration: `max_workers` of all types, `idle_timeout_minutes`, `upscaling_speed`. raysim's own:
+    `policy` (which nodes are started, and which idle ones go: docs/autoscaling.md),
     `startup_delay_s`, `capacity` (type to how many its provider has at most), `seed`, `world`.
 
     Raises ValueError for what it does not know.
@@ -50,18 +52,21 @@ class AutoscalingCluster:
         max_workers: int = MAX_WORKERS,
         idle_timeout_minutes: float = IDLE_TIMEOUT_MINUTES,
         upscaling_speed: float = 1.0,
+        policy: str = "bin_packing",
         startup_delay_s: float = STARTUP_DELAY_S,
         capacity: Mapping[str, int] | None = None,
         seed: int | None = None,
         world: Mapping[str, Any] | None = None,
     ) -> None:
         self._head = _head(head_resources)
+        create_scaling(policy)
         spec = AutoscalingSpec(
             node_types=tuple(_node_type(name, kind) for name, kind in worker_node_types.items()),
             max_workers=max_workers,
             idle_timeout_ns=round(idle_timeout_minutes * 60e9),
             period_ns=round(PERIOD_S * 1e9),
             upscaling_speed=upscaling_speed,
+            policy=policy,
         )
         self._market = NodeMarket(spec, round(startup_delay_s * 1e9), dict(capacity or {}))
         self._seed = seed
@@ -136,6 +141,4 @@ def _node_type(name: str, given: Mapping[str, Any]) -> NodeType:
         raise ValueError(
             f"worker_node_types[{name!r}]: min_workers={least} and max_workers={most} are no range."
         )
-    return NodeType(
-        name, fixed(given.get("resources", {})), {**labels, NODE_GROUP: name}, least, most
-    )
+    return NodeType(name, fixed(given.get("resources", {})), labels, least, most)

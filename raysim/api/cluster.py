@@ -18,10 +18,9 @@ def nodes() -> list[dict[str, Any]]:
 def timeline(filename: str | None = None) -> list[dict[str, Any]] | None:
     """What ran when and where, as events that Chrome's tracing and Perfetto show; or None, and a file of them.
 
-    Of the calls of this program that have ended: the newest 100,000. On the backend `cluster` those that
-    tasks submitted are among them where `init` was given a journal. Times are microseconds of the world's
-    clock. Raises RuntimeError before init() (as Ray does, here alone), RaySystemError in tasks where they
-    cannot know.
+    Of the calls of the cluster that have ended: the newest 200,000 of each process, with an arrow to each from the
+    call that submitted it. Times are microseconds of the world's clock. Raises RuntimeError before init() (as Ray
+    does, here alone), RaySystemError in tasks where they cannot know.
     """
     backend = current()
     if backend is None:

@@ -24,6 +24,8 @@ class Defaults(msgspec.Struct):
     """Where tasks go: a name of `raysim.policies`."""
     queue: str | None = None
     """Whose turn it is: a name of `raysim.policies.orders`."""
+    eviction: str | None = None
+    """Which object leaves a full store first: a name of `raysim.policies.eviction`."""
     world: Mapping[str, Any] = {}
     """Options that only one world has (`network`, `faults`), added to the program's."""
     journal: Journal | None = None

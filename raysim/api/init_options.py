@@ -16,6 +16,7 @@ from raysim.backend import InitOptions, NodeOptions
 from raysim.config import MS, Config
 from raysim.journal import Journal
 from raysim.policies import create
+from raysim.policies.eviction import create_eviction
 from raysim.policies.orders import create_order
 from raysim.spec.isolation import Isolation
 from raysim.spec.labels import check_labels
@@ -155,6 +156,8 @@ def init_options(
     shared: bool = False,
     log_to_driver: bool = True,
     isolation: Isolation | None = None,
+    metadata: Mapping[str, str] | None = None,
+    observer: bool = False,
 ) -> InitOptions:
     seeds = (defaults.seed, seed, 0)
     return InitOptions(
@@ -169,6 +172,8 @@ def init_options(
         shared=shared,
         log_to_driver=log_to_driver,
         isolation=isolation,
+        metadata=dict(metadata or {}),
+        observer=observer,
         world={**(world or {}), **defaults.world},
     )
 
@@ -179,8 +184,11 @@ def _with_policy(config: Config) -> Config:
         config = msgspec.structs.replace(config, policy=defaults.policy)
     if defaults.queue is not None:
         config = msgspec.structs.replace(config, queue=defaults.queue)
+    if defaults.eviction is not None:
+        config = msgspec.structs.replace(config, eviction=defaults.eviction)
     create(config.policy, config)
     create_order(config.queue)
+    create_eviction(config.eviction)
     return config
 
 

@@ -12,6 +12,7 @@ import msgspec
 
 from raysim.api.job_config import JobConfig
 from raysim.api.logging_config import LoggingConfig
+from raysim.api.submitted_job import SubmittedJob, submitted_job, with_submitted
 from raysim.runtime.logs import FORMAT, OWN, configure, configure_own
 from raysim.spec.job import JobSettings, Logging
 
@@ -38,12 +39,19 @@ class JobArguments(msgspec.Struct, frozen=True):
     namespace: str | None
     settings: JobSettings
     log_to_driver: bool
+    metadata: dict[str, str]
 
 
 def job_arguments(
-    rest: Mapping[str, Any], runtime_env: Mapping[str, Any] | None, namespace: str | None
+    rest: Mapping[str, Any],
+    runtime_env: Mapping[str, Any] | None,
+    namespace: str | None,
+    submitted: bool = True,
 ) -> JobArguments:
-    """Raises TypeError, and ValueError for what is not supported."""
+    """`submitted`: with what this process was told of the job it was submitted as, if it was.
+
+    Raises TypeError, and ValueError for what is not supported.
+    """
     config = rest.get("job_config") or JobConfig()
     if not isinstance(config, JobConfig):
         raise TypeError(f"job_config must be a JobConfig, but it is {type(config)}.")
@@ -61,11 +69,13 @@ def job_arguments(
     to_driver = rest.get("log_to_driver")
     if to_driver is None:
         to_driver = os.environ.get(TO_DRIVER) != "0"
+    told = submitted_job() if submitted else SubmittedJob()
     return JobArguments(
-        runtime_env or config.runtime_env or None,
+        with_submitted(runtime_env or config.runtime_env, told.runtime_env) or None,
         namespace or config.ray_namespace,
         JobSettings(config.makes_detached, None if logs is None else logs.settings()),
         bool(to_driver),
+        {**config.metadata, **told.metadata},
     )
 
 

@@ -103,6 +103,7 @@ def init(
     runtime_env: Mapping[str, Any] | None = None,
     world: Mapping[str, Any] | None = None,
     _memory: int | None = None,
+    _observer: bool = False,
     _node_name: str | None = None,
     _system_config: Mapping[str, Any] | None = None,
     **rest: Any,
@@ -118,7 +119,7 @@ def init(
     `nodes` (a number of nodes like the head, or a list of them, the head first), `seed` and
     `world` (options of one world, `{"network": "free"}` of `sim`), `journal`. What `raysim run`
     was given on the command line wins over all of them. `runtime_env` is the job's: see
-    `raysim.runtime_env.RuntimeEnv`.
+    `raysim.runtime_env.RuntimeEnv`. `_observer`: this process only looks, and is not shown as a job.
 
     Raises RuntimeError when already connected, unless `ignore_reinit_error`, and for unknown
     arguments; ValueError for bad values and for what is not supported; ConnectionError for an
@@ -139,7 +140,7 @@ def init(
         )
     if found is not None or (joined is not None and name in OWN):
         _refuse_described({"seed": seed, "journal": journal, "world": world})
-    given = job_arguments(rest, runtime_env, namespace)
+    given = job_arguments(rest, runtime_env, namespace, submitted=name in OWN)
     job, packages, world = _job_env(name, given.runtime_env, world)
     own = name in OWN
     configure_driver(rest, given.settings.logging if own else None)
@@ -178,6 +179,8 @@ def init(
         nodes_of(name, head, nodes) if found is None else found.nodes,
         namespace=given.namespace,
         log_to_driver=given.log_to_driver,
+        metadata=given.metadata,
+        observer=_observer,
         isolation=isolation(rest),
         seed=seed,
         journal=journal,

@@ -15,9 +15,10 @@ from raysim.spec.placement_group import GroupState
 def one_incarnation(cluster: Cluster) -> Iterator[Finding]:
     """At any moment: on nodes that the GCS has not declared dead, an actor has one process at most.
 
-    A node that was declared dead and does not know it yet may still run an earlier one: it is fenced.
+    A node that was declared dead and does not know it yet may still run an earlier one: it is fenced. Which nodes
+    those are is not to be seen while the GCS is away.
     """
-    dead = () if cluster.gcs is None else insides.dead_nodes(cluster.gcs)
+    dead = None if cluster.gcs is None else insides.dead_nodes(cluster.gcs)
     seen: dict[ActorId, ProcessSeen] = {}
     incarnations: dict[tuple[ActorId, int], ProcessSeen] = {}
     for process, actor_id, incarnation in _actors(cluster):
@@ -25,7 +26,7 @@ def one_incarnation(cluster: Cluster) -> Iterator[Finding]:
         if twin is not process:
             text = f"{twin.name} and {process.name} are both incarnation {incarnation} of actor {actor_id.hex()[:8]}"
             yield Finding("actor-one-incarnation", text, cluster.now_ns, "the same incarnation")
-        if process.address.node_id in dead:
+        if dead is None or process.address.node_id in dead:
             continue
         other = seen.setdefault(actor_id, process)
         if other is not process:

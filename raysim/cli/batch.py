@@ -182,6 +182,8 @@ def _check_typed(file: Path, request: Request) -> None:
         "--network": (request.network, "cluster.network"),
         "--seed": (request.seed, "seed"),
         "--policy": (request.policy, "policy"),
+        "--queue": (request.queue, "queue"),
+        "--eviction": (request.eviction, "eviction"),
     }
     problems = [
         Problem(option, None, f"the scenario sweeps {field}; leave one of the two out")

@@ -41,19 +41,24 @@ def bench_policies(plan: Plan, jobs: int, out: Path) -> int:
 def plan_of(
     scenarios: tuple[str, ...],
     policies: tuple[str, ...],
+    queues: tuple[str, ...],
     seeds: int,
     first: int,
     measures: tuple[str, ...],
     warm_up: str,
 ) -> Plan:
     """As typed. Raises click.BadParameter with what is wrong."""
-    from raysim.policies import located
     from raysim.scenario.comparison import MEASURES, Plan
+    from raysim.scenario.contenders import contenders_of
     from raysim.scenario.expression import parse_measure
     from raysim.spec.units import NANOSECONDS, parse_duration
 
-    if len(set(policies)) < len(policies) or len(policies) < 2:
-        raise click.BadParameter("give two or more, each once", param_hint="--policy")
+    try:
+        contenders = contenders_of(policies, queues, Path.cwd())
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--policy, --queue") from error
+    if len(set(contenders)) < len(contenders) or len(contenders) < 2:
+        raise click.BadParameter("give two or more, each once", param_hint="--policy, --queue")
     for text in measures:
         try:
             parse_measure(text)
@@ -64,5 +69,4 @@ def plan_of(
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--warm-up") from error
     assert math.isfinite(warm_up_s)
-    found = tuple(located(policy, Path.cwd()) for policy in policies)
-    return Plan(scenarios, found, seeds, first, measures or MEASURES, warm_up_s)
+    return Plan(scenarios, contenders, seeds, first, measures or MEASURES, warm_up_s)

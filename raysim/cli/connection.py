@@ -29,7 +29,7 @@ class BadInputError(CommandFailedError):
 def connected_to(address: str) -> Iterator[None]:
     """Raises CommandFailedError where there is no such cluster, or where it stops answering."""
     try:
-        raysim.init(address, backend=DEFAULT_BACKEND, log_to_driver=False)
+        raysim.init(address, backend=DEFAULT_BACKEND, log_to_driver=False, _observer=True)
     except (ConnectionError, RayError, RuntimeError, ValueError) as error:
         raise CommandFailedError(str(error)) from error
     try:

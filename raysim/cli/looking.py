@@ -14,25 +14,32 @@ _run = click.argument("run", type=click.Path(file_okay=False, exists=True, path_
 @click.command()
 @_run
 @click.option("--figures", is_flag=True, help="Also each picture as an SVG, in RUN/figures.")
+@click.option("--png", is_flag=True, help="Those as PNG, too. Needs resvg_py.")
 @click.option("--parquet", is_flag=True, help="Also tasks.parquet. Needs pyarrow.")
-def report(run: Path, figures: bool, parquet: bool) -> int:
+def report(run: Path, figures: bool, png: bool, parquet: bool) -> int:
     """Write report.html and timeline.json of RUN, the folder that a run left, anew.
 
     \b
     raysim report runs/quickstart --figures
+    raysim report runs/quickstart --png
     """
     from raysim.report.folder import write_pictures
     from raysim.report.parquet import MissingPyarrowError, write_parquet
+    from raysim.report.png import MissingResvgError, write_pngs
     from raysim.scenario.folder import read_run
     from raysim.scenario.problems import ScenarioError
 
     try:
         kept = read_run(run)
-        written = write_pictures(kept, run, figures)
+        written = write_pictures(kept, run, figures or png)
+        if png:
+            written += write_pngs([path for path in written if path.suffix == ".svg"])
         if parquet:
             written.append(write_parquet(kept.records, run))
     except ScenarioError as error:
         return _refused(*map(str, error.problems))
+    except MissingResvgError as error:
+        return _refused(f"--png: {error}")
     except MissingPyarrowError as error:
         return _refused(f"--parquet: {error}")
     except OSError as error:

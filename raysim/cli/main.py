@@ -15,12 +15,17 @@ from typing import Any, Final, TypeVar
 import click
 
 import raysim
+from raysim.cli.actions import kill_actor, stack, timeline
+from raysim.cli.jobs import job
 from raysim.cli.looking import explain, report
 from raysim.cli.measuring import bench, calibrate, compare, validate
-from raysim.cli.nodes import doctor, start, status, stop
+from raysim.cli.nearest import NearestGroup
+from raysim.cli.nodes import doctor, drain, start, status, stop
+from raysim.cli.opening import dashboard
 from raysim.cli.request import SIMULATOR, Request
 from raysim.cli.searching import diff, hunt, replay, shrink, why
 from raysim.cli.state_options import get, list_, logs, memory, summary
+from raysim.cli.tls import tls
 
 INTERRUPTED: Final = 130
 """As a shell shows it: 128 + SIGINT."""
@@ -47,7 +52,11 @@ def run_command(args: list[str]) -> int:
         return INTERRUPTED
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=NearestGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 well; 1 it went wrong, or a program's own code; 2 bad input; 130 Ctrl-C.",
+)
 @click.version_option(raysim.__version__, message="raysim %(version)s")
 def cli() -> None:
     """Run Ray Core programs, workflows and scenarios: simulated, or on real processes."""
@@ -56,7 +65,9 @@ def cli() -> None:
 for _command in (
     *(report, explain, compare, bench, calibrate, validate),
     *(hunt, replay, shrink, why, diff),
-    *(start, stop, status, doctor, list_, get, summary, memory, logs),
+    *(start, stop, drain, status, doctor, tls, list_, get, summary, memory, logs, job),
+    *(timeline, stack, kill_actor),
+    *(dashboard,),
 ):
     cli.add_command(_command)
 
@@ -97,6 +108,11 @@ def _what_to_run(command: _Command) -> _Command:
                 "--queue",
                 metavar="ORDER",
                 help="Whose turn it is: fifo, sjf, easy, drf, 'priority(preempt=true)', mine.py:Class ...",
+            ),
+            click.option(
+                "--eviction",
+                metavar="ORDER",
+                help="Which object leaves a full store first: lru, gdsf, largest_first, mine.py:Class ...",
             ),
             click.option(
                 "--fault",
@@ -225,6 +241,9 @@ def check_determinism(seeds: int, **asked: Any) -> int:
     """Run TARGET twice for each seed, in fresh processes with different PYTHONHASHSEED, on sim.
 
     Exits 1 with the first event that differs.
+
+    \b
+    raysim check-determinism scenarios/quickstart.yaml --seeds 3
     """
     from raysim.cli.determinism import check
 

@@ -34,7 +34,7 @@ def compare(one: Path, other: Path, output_format: str, everything: bool) -> int
 
 @click.group()
 def bench() -> None:
-    """Compare placement policies over many seeds of a scenario."""
+    """Compare policies over many seeds of a scenario."""
 
 
 @bench.command("policies")
@@ -43,9 +43,16 @@ def bench() -> None:
     "--policy",
     "policies",
     multiple=True,
-    required=True,
     metavar="POLICY",
-    help="As for `raysim run`; the first one is the baseline. Repeatable.",
+    help="A placement policy, an order of the queue, or both as 'best_fit + sjf'; the first one is the baseline. "
+    "Repeatable.",
+)
+@click.option(
+    "--queue",
+    "queues",
+    multiple=True,
+    metavar="ORDER",
+    help="An order of the queue, under each --policy; alone, under the scenario's. Repeatable.",
 )
 @click.option(
     "--seeds",
@@ -83,6 +90,7 @@ def bench_policies(jobs: int, out: Path, **asked: Any) -> int:
 
     \b
     raysim bench policies scenarios/shared-cluster.yaml --policy hybrid --policy best_fit --policy 'power_of_d(d=3)'
+    raysim bench policies scenarios/wide-and-narrow.yaml --queue fcfs --queue easy --queue conservative
     """
     from raysim.cli.bench import bench_policies, plan_of
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import click
@@ -10,6 +11,7 @@ import click
 import raysim
 from raysim.cli.connection import connected_to
 from raysim.cli.rows import DOCUMENTS, as_table
+from raysim.cli.state import repeatedly
 from raysim.util.state.client import StateApiClient
 from raysim.util.state.options import (
     RAY_MAX_LIMIT_FROM_API_SERVER,
@@ -38,14 +40,30 @@ _REFERENCE: Final = (
 _STORE: Final = ("used_bytes", "capacity", "objects", "bytes_on_disk")
 
 
-def memory_command(address: str, group_by: str, sort_by: str, limit: int, output: str) -> int:
+@dataclass(frozen=True)
+class MemoryAsked:
+    """What `raysim memory` was asked for."""
+
+    group_by: str = "owner"
+    sort_by: str = "size"
+    limit: int = 20
+    output: str = "table"
+
+
+def memory_command(asked: MemoryAsked, address: str, watch_s: float | None) -> int:
     with connected_to(address):
-        references, missing = _references()
-        stores = [
-            {"node_id": node["NodeID"], **{name: node["ObjectStore"][name] for name in _STORE}}
-            for node in raysim.nodes()
-            if node["Alive"]
-        ]
+        repeatedly(lambda: _show(asked), watch_s)
+    return 0
+
+
+def _show(asked: MemoryAsked) -> None:
+    group_by, sort_by, limit, output = asked.group_by, asked.sort_by, asked.limit, asked.output
+    references, missing = _references()
+    stores = [
+        {"node_id": node["NodeID"], **{name: node["ObjectStore"][name] for name in _STORE}}
+        for node in raysim.nodes()
+        if node["Alive"]
+    ]
     groups = grouped(references, GROUPS[group_by])
     references.sort(key=SORTS[sort_by])
     if missing:
@@ -53,7 +71,7 @@ def memory_command(address: str, group_by: str, sort_by: str, limit: int, output
     if output != "table":
         found = {"references": references[:limit], "groups": groups, "stores": stores}
         click.echo(DOCUMENTS[output](found))
-        return 0
+        return
     tables = (
         (
             f"References to objects, by {group_by}",
@@ -66,7 +84,6 @@ def memory_command(address: str, group_by: str, sort_by: str, limit: int, output
     click.echo("\n\n".join(f"{title}\n{_table(rows, names)}" for title, rows, names in tables))
     if limit < len(references):
         click.echo(f"{limit} of {len(references)} references. More: --limit N", err=True)
-    return 0
 
 
 def grouped(references: Sequence[Row], by: Sequence[str]) -> list[Row]:

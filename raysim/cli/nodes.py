@@ -1,4 +1,4 @@
-"""`raysim start`, `stop`, `status`, `doctor`: clusters that outlive a program, by hand. Never what a node does.
+"""`raysim start`, `stop`, `drain`, `status`, `doctor`: clusters that outlive a program. Never what a node does.
 
 Exit codes: 0 well; 1 no such cluster, its node ended, or something is wrong here; 2 bad input.
 """
@@ -9,6 +9,8 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 import click
+
+from raysim.cli.state_options import watch
 
 DEFAULT_PORT: Final = 6379
 """Of a head. Ray: `ray start --port`."""
@@ -57,10 +59,44 @@ def _what_it_has(command: _Command) -> _Command:
     "--allow-plaintext",
     "plaintext",
     is_flag=True,
-    help="Listen beyond this machine, though nothing is encrypted yet.",
+    help="Listen beyond this machine, though nothing is encrypted.",
 )
+@click.option("--tls-cert", metavar="FILE", help="Of this node: what connects nodes is encrypted.")
+@click.option("--tls-key", metavar="FILE", help="Of that certificate.")
+@click.option("--tls-ca", metavar="FILE", help="Whose certificates are accepted.")
 @_what_it_has
+@click.option(
+    "--storage",
+    metavar="DIR",
+    help="Of a head: what it writes down, and finds again. Default: until it ends.",
+)
 @click.option("--system-config", metavar="JSON", help="Of a head: fields of raysim.config.Config.")
+@click.option(
+    "--autoscaling-config",
+    metavar="FILE",
+    help="Of a head: which nodes it may start, as Ray's cluster YAML says it (docs/autoscaling.md).",
+)
+@click.option("--node-id", metavar="HEX", hidden=True)
+@click.option(
+    "--include-dashboard/--no-dashboard",
+    "dashboard",
+    default=True,
+    show_default=True,
+    help="Of a head: pages, API and metrics by HTTP.",
+)
+@click.option(
+    "--dashboard-host",
+    default="127.0.0.1",
+    show_default=True,
+    metavar="HOST",
+    help="Where they are.",
+)
+@click.option(
+    "--dashboard-port",
+    type=click.IntRange(0, 65535),
+    metavar="N",
+    help="Default 8265, or the next that is free; 0: any.",
+)
 @click.option("--block", is_flag=True, help="Stay until the node ends; Ctrl-C ends it.")
 def start(**asked: Any) -> int:
     """Start a node on this machine that goes on when programs end: a head, or one that joins.
@@ -69,9 +105,13 @@ def start(**asked: Any) -> int:
     raysim start --head
     raysim start --address 127.0.0.1:6379 --num-cpus 4 --block
 
+    A head that is started where one was killed goes on with its cluster: nodes, named and detached actors, placement
+    groups. One that ends in good order leaves nothing but in --storage.
+
     Programs join with init(address="auto"), init(address="HOST:PORT") or RAYSIM_ADDRESS. The token is in
     RAYSIM_AUTH_TOKEN, in the file that RAYSIM_AUTH_TOKEN_PATH names, or in ~/.raysim/auth_token, which a head makes
-    (Ray's RAY_AUTH_TOKEN, RAY_AUTH_TOKEN_PATH and ~/.ray/auth_token are read, too).
+    (Ray's RAY_AUTH_TOKEN, RAY_AUTH_TOKEN_PATH and ~/.ray/auth_token are read, too). `raysim tls make` makes
+    certificates; without the options RAYSIM_TLS_SERVER_CERT, RAYSIM_TLS_SERVER_KEY and RAYSIM_TLS_CA_CERT name them.
     """
     from raysim.cli.start import start_command
 
@@ -101,20 +141,48 @@ def stop(grace_s: float, force: bool) -> int:
 
 
 @click.command()
+@click.argument("node")
+@click.option("--reason", default="", metavar="TEXT", help="Shown with the node.")
+@click.option(
+    "--deadline",
+    metavar="5m",
+    help="What is left there after so long goes with the node. Default: none.",
+)
+@click.option("--wait", is_flag=True, help="Until the node is gone.")
+@click.option(
+    "--address", default="auto", show_default=True, metavar="HOST:PORT", help="Of the cluster."
+)
+def drain(node: str, reason: str, deadline: str | None, wait: bool, address: str) -> int:
+    """Have NODE leave in good order: nothing new is given to it, what it keeps is moved, then it ends.
+
+    \b
+    raysim drain worker-2 --reason "a new disk" --deadline 5m --wait
+    raysim drain 8f526d337fd1
+
+    NODE is a name or the beginning of an id: see raysim list nodes. Calls that run there may end; actors with
+    restarts left and objects are moved. The head cannot be drained: raysim stop ends its cluster.
+    """
+    from raysim.cli.drain import drain_command
+
+    return drain_command(node, reason, deadline, wait, address)
+
+
+@click.command()
 @click.option(
     "--address", default="auto", show_default=True, metavar="HOST:PORT", help="Of the cluster."
 )
 @click.option("--json", "as_json", is_flag=True, help="As one line of JSON.")
-def status(address: str, as_json: bool) -> int:
+@watch
+def status(address: str, as_json: bool, watch_s: float | None) -> int:
     """Show the nodes of a cluster, what is used of their resources, and what waits for some.
 
     \b
-    raysim status
+    raysim status --watch
     raysim status --address 127.0.0.1:6379
     """
     from raysim.cli.status import status_command
 
-    return status_command(address, as_json)
+    return status_command(address, as_json, watch_s)
 
 
 @click.command()

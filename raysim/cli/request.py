@@ -32,6 +32,7 @@ class Request:
     network: str | None = None
     policy: str | None = None
     queue: str | None = None
+    eviction: str | None = None
     faults: tuple[str, ...] = ()
     time_scale: float = 1.0
     case: str = ""
@@ -64,6 +65,7 @@ class Request:
             "--network": self.network,
             "--policy": self.policy,
             "--queue": self.queue,
+            "--eviction": self.eviction,
         }
         given = [(name, str(value)) for name, value in options.items() if value is not None]
         given += [("--fault", fault) for fault in self.faults]
@@ -79,6 +81,7 @@ class Request:
             "seed": self.seed,
             "policy": self.policy and located(self.policy, Path.cwd()),
             "queue": self.queue and located(self.queue, Path.cwd()),
+            "eviction": self.eviction and located(self.eviction, Path.cwd()),
             "network": self._network(),
         }
         return {name: value for name, value in changes.items() if value is not None}
@@ -97,21 +100,23 @@ class Request:
         from raysim.backend import GROUP
         from raysim.config import Config
         from raysim.policies import create, located
+        from raysim.policies.eviction import create_eviction
         from raysim.policies.orders import create_order
         from raysim.scenario.problems import Problem
 
         backends = sorted(entry.name for entry in entry_points(group=GROUP))
         yield from _unknown("--backend", self.backend, backends)
-        if self.policy is not None:
+        named = (
+            ("--policy", self.policy, lambda text: create(text, Config())),
+            ("--queue", self.queue, create_order),
+            ("--eviction", self.eviction, create_eviction),
+        )
+        for option, text, make in named:
             try:
-                create(located(self.policy, Path.cwd()), Config())
+                if text is not None:
+                    make(located(text, Path.cwd()))
             except ValueError as error:
-                yield Problem("--policy", None, str(error))
-        if self.queue is not None:
-            try:
-                create_order(located(self.queue, Path.cwd()))
-            except ValueError as error:
-                yield Problem("--queue", None, str(error))
+                yield Problem(option, None, str(error))
         if self.network is not None and not _is_file(self.network):
             yield from _unknown("--network", self.network, ["lan", "free", "FILE.yaml"])
         if self.args and Path(self.target).suffix.lower() != ".py":

@@ -73,7 +73,11 @@ _failure = click.argument("failure", type=click.Path(dir_okay=False, exists=True
     help="Write every message, timer and note of the run here.",
 )
 def replay(failure: Path, trace: Path | None) -> int:
-    """Run FAILURE, a file that hunt or shrink left, again; exit 1 when it fails again."""
+    """Run FAILURE, a file that hunt or shrink left, again; exit 1 when it fails again.
+
+    \b
+    raysim replay failures/17.json
+    """
     from raysim.cli.replay import replay_command
 
     return replay_command(failure, trace)
@@ -91,7 +95,11 @@ def replay(failure: Path, trace: Path | None) -> int:
     help="Default: beside FAILURE, *.small.json.",
 )
 def shrink(failure: Path, time_: str, out: Path | None) -> int:
-    """Make FAILURE smaller: fewer faults, operations, nodes and choices that fail in the same way."""
+    """Make FAILURE smaller: fewer faults, operations, nodes and choices that fail in the same way.
+
+    \b
+    raysim shrink failures/17.json --time 5m
+    """
     from raysim.cli.replay import shrink_command
 
     return shrink_command(failure, _seconds(time_), out)
@@ -104,6 +112,9 @@ def why(failure: Path, event: str) -> int:
     """Tell what led to EVENT of FAILURE's run, back to its beginning.
 
     EVENT: the number of a record, or a text that the record has (the last such one counts).
+
+    \b
+    raysim why failures/17.json WorkerLost
     """
     from raysim.cli.why import why_command
 
@@ -114,7 +125,11 @@ def why(failure: Path, event: str) -> int:
 @click.argument("one", type=click.Path(dir_okay=False, exists=True, path_type=Path))
 @click.argument("other", type=click.Path(dir_okay=False, exists=True, path_type=Path))
 def diff(one: Path, other: Path) -> int:
-    """Show the first event in which the runs of two failures differ."""
+    """Show the first event in which the runs of two failures differ.
+
+    \b
+    raysim diff failures/17.json failures/18.json
+    """
     from raysim.cli.why import diff_command
 
     return diff_command(one, other)

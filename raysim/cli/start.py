@@ -4,25 +4,39 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import click
 
 from raysim.api.init_options import DEFAULT_BACKEND, config_of, node_options
+from raysim.cli.dashboard import DashboardOfHead
 from raysim.cli.nodes import DEFAULT_PORT
 from raysim.exceptions import AuthenticationError
 from raysim.services import Service, ServiceOptions, load_services
+from raysim.spec.growth import Growth
+from raysim.spec.ids import UNIQUE_ID_BYTES
 from raysim.spec.labels import check_labels
+from raysim.spec.tls import TlsFiles
 from raysim.spec.units import parse_size
+
+_OF_THE_HEAD: Final = (
+    "port",
+    "storage",
+    "dashboard_port",
+    "system_config",
+    "autoscaling_config",
+)
 
 
 def start_command(asked: Mapping[str, Any]) -> int:
     options = _options(asked)
-    return _serve(options, -1) if asked["block"] else _in_background(asked)
+    return _serve(asked, options, -1) if asked["block"] else _in_background(asked)
 
 
 def stop_command(grace_s: float) -> int:
@@ -55,21 +69,33 @@ def _in_background(asked: Mapping[str, Any]) -> int:
     return int(code)
 
 
-def _serve(options: ServiceOptions, report_fd: int) -> int:
+def _serve(asked: Mapping[str, Any], options: ServiceOptions, report_fd: int) -> int:
     """`report_fd`: where whoever waits for us is told; -1: on our own output."""
     if report_fd >= 0:
         os.set_inheritable(report_fd, False)
     try:
+        dashboard = DashboardOfHead(asked)
+    except ValueError as error:
+        _report(report_fd, 2, str(error))
+        return 2
+    try:
         service = load_services(DEFAULT_BACKEND).start(options)
     except (ValueError, ConnectionError, AuthenticationError, RuntimeError) as error:
+        dashboard.close()
         code = 2 if isinstance(error, ValueError) else 1
         _report(report_fd, code, str(error))
         return code
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: service.end())
-    _report(report_fd, 0, _said(options, service))
+    dashboard.begin(service)
+    said = (_said(options, service), dashboard.said)
+    _report(report_fd, 0, "\n".join(part for part in said if part))
     why = service.run()
+    dashboard.close()
     if why is None:
+        return 0
+    if service.has_left:
+        click.echo("The node was drained, and has left the cluster.")
         return 0
     click.echo(f"The node has ended: {why}.", err=True)
     return 1
@@ -87,8 +113,9 @@ def _said(options: ServiceOptions, service: Service) -> str:
     if options.address is not None:
         return f"Node {service.node_id[:12]} has joined the cluster at {service.address}. Logs: {service.folder}"
     token = f"the file {service.token_file}" if service.token_file else "the environment"
+    again = " again, with what its last head had written down" if service.returns else ""
     return (
-        f"The cluster runs at {service.address}. Logs: {service.folder}\n"
+        f"The cluster runs at {service.address}{again}. Logs: {service.folder}\n"
         f"Join another node (the token is in {token}):\n"
         f"  raysim start --address {service.address}\n"
         "Join from a program:\n"
@@ -105,9 +132,10 @@ def _options(asked: Mapping[str, Any]) -> ServiceOptions:
         raise click.UsageError(
             "Give --head to start a cluster, or --address HOST:PORT to join one."
         )
-    if not head and (asked["port"] is not None or asked["system_config"] is not None):
+    if not head and any(asked[name] is not None for name in _OF_THE_HEAD):
         raise click.UsageError(
-            "--port and --system-config are the head's: leave them out with --address."
+            "--port, --storage, --dashboard-port, --system-config and --autoscaling-config are the head's: "
+            "leave them out with --address."
         )
     try:
         node = node_options(
@@ -128,9 +156,42 @@ def _options(asked: Mapping[str, Any]) -> ServiceOptions:
         address=address,
         host=asked["host"],
         port=DEFAULT_PORT if asked["port"] is None else asked["port"],
+        tls=_tls(asked),
         plaintext=asked["plaintext"],
         config=config,
+        storage=asked["storage"] or "",
+        growth=_growth(asked["autoscaling_config"]),
+        node_id=_node_id(asked["node_id"]),
     )
+
+
+def _growth(file: str | None) -> Growth | None:
+    if file is None:
+        return None
+    from raysim.scenario.problems import ScenarioError
+    from raysim.scenario.ray_cluster import read_growth
+
+    try:
+        return read_growth(Path(file))
+    except ScenarioError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _node_id(text: str | None) -> str:
+    if text is not None and not re.fullmatch(f"[0-9a-f]{{{2 * UNIQUE_ID_BYTES}}}", text):
+        raise click.UsageError(f"--node-id: {text!r} is no id of {2 * UNIQUE_ID_BYTES} hex digits.")
+    return text or ""
+
+
+def _tls(asked: Mapping[str, Any]) -> TlsFiles | None:
+    given = [asked[name] for name in ("tls_cert", "tls_key", "tls_ca")]
+    if not any(given):
+        return None
+    if not all(given):
+        raise click.UsageError(
+            "--tls-cert, --tls-key and --tls-ca belong together: give all three."
+        )
+    return TlsFiles(*map(os.path.abspath, given))
 
 
 def _size(text: str | None) -> int | None:
@@ -173,4 +234,5 @@ def _json(option: str, text: str | None) -> dict[str, Any] | None:
 
 
 if __name__ == "__main__":
-    sys.exit(_serve(_options(json.loads(sys.argv[2])), int(sys.argv[1])))
+    _asked = json.loads(sys.argv[2])
+    sys.exit(_serve(_asked, _options(_asked), int(sys.argv[1])))

@@ -11,7 +11,6 @@ from typing import Any, Final
 
 import click
 
-import raysim
 from raysim.cli.connection import BadInputError, CommandFailedError, connected_to
 from raysim.cli.rows import DOCUMENTS, as_table, shown
 from raysim.spec.call_text import hint
@@ -20,6 +19,7 @@ from raysim.util.state.exception import RayStateApiException
 from raysim.util.state.filters import do_filter
 from raysim.util.state.options import (
     RAY_MAX_LIMIT_FROM_API_SERVER,
+    RAY_MAX_LIMIT_FROM_DATA_SOURCE,
     Filter,
     ListApiOptions,
     StateResource,
@@ -54,6 +54,11 @@ class Asked:
 
 
 def list_command(asked: Asked, address: str, watch_s: float | None) -> int:
+    if asked.offset + asked.limit > RAY_MAX_LIMIT_FROM_DATA_SOURCE:
+        raise BadInputError(
+            f"--offset {asked.offset} with --limit {asked.limit}: the first "
+            f"{RAY_MAX_LIMIT_FROM_DATA_SOURCE:,} rows can be had. Use --filter."
+        )
     filters = filters_of(asked.resource, asked.filters)
     columns = _columns(asked)
     with connected_to(address):
@@ -61,17 +66,23 @@ def list_command(asked: Asked, address: str, watch_s: float | None) -> int:
     return 0
 
 
-def get_command(resource: StateResource, identity: str, address: str, output: str) -> int:
+def get_command(
+    resource: StateResource, identity: str, address: str, output: str, watch_s: float | None
+) -> int:
     """`identity`: an id, or what only one begins with."""
     check_id(resource, identity)
     with connected_to(address):
-        found = find(resource, identity)
+        repeatedly(lambda: _get(resource, identity, output), watch_s)
+    return 0
+
+
+def _get(resource: StateResource, identity: str, output: str) -> None:
+    found = find(resource, identity)
     rows = [_humane(resource, row, output) for row in found]
     if output == "table" or len(rows) > 1:  # Attempts of a task, references to an object.
         click.echo(shown(rows, SCHEMAS[resource].list_columns(detail=True), output))
     else:
         click.echo(DOCUMENTS[output](rows[0]))
-    return 0
 
 
 def summary_command(
@@ -113,21 +124,11 @@ def filters_of(resource: StateResource, texts: Sequence[str]) -> list[Filter]:
 
 
 def _list(asked: Asked, filters: list[Filter], columns: Sequence[str]) -> None:
-    options = ListApiOptions(limit=asked.limit, detail=True, filters=[*filters, *_others(asked)])
+    options = ListApiOptions(limit=asked.limit, detail=True, filters=filters)
     page = StateApiClient().page(asked.resource, options, asked.offset)
     rows = [_humane(asked.resource, row, asked.output) for row in page.rows]
     click.echo(shown(rows, columns, asked.output))
     _tell_what_is_left(page, asked)
-
-
-def _others(asked: Asked) -> list[Filter]:
-    """Not this command's own program."""
-    context = raysim.get_runtime_context()
-    if asked.resource is StateResource.JOBS:
-        return [("job_id", "!=", context.get_job_id())]
-    if asked.resource is StateResource.WORKERS:
-        return [("worker_id", "!=", context.get_worker_id())]
-    return []
 
 
 def _tell_what_is_left(page: Page, asked: Asked) -> None:

@@ -94,18 +94,19 @@ def list_(resource: str, address: str, watch_s: float | None, **asked: Any) -> i
 @_resource(_WITH_ID)
 @click.argument("identity", metavar="ID")
 @output("yaml")
+@watch
 @address
-def get(resource: str, identity: str, output: str, address: str) -> int:
+def get(resource: str, identity: str, output: str, watch_s: float | None, address: str) -> int:
     """Show all of one RESOURCE: actor, job, node, object, placement-group, task or worker. ID: its beginning will do.
 
     \b
-    raysim get node 3f2a
+    raysim get node 3f2a --watch
     raysim get task 16310a0f0a45af5cffffffffffffffffffffffff01000000 --format json
     """
     from raysim.cli.state import get_command
     from raysim.util.state.options import StateResource
 
-    return get_command(StateResource(resource), identity, address, output)
+    return get_command(StateResource(resource), identity, address, output, watch_s)
 
 
 @click.command("summary")
@@ -142,17 +143,18 @@ def summary(resource: str, output: str, watch_s: float | None, address: str) -> 
 )
 @click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, metavar="N")
 @output("table")
+@watch
 @address
-def memory(address: str, group_by: str, sort_by: str, limit: int, output: str) -> int:
+def memory(address: str, watch_s: float | None, **asked: Any) -> int:
     """Show which references keep objects alive, who has them, and what the stores of nodes hold.
 
     \b
-    raysim memory
+    raysim memory --watch
     raysim memory --group-by reference --limit 100
     """
-    from raysim.cli.memory import memory_command
+    from raysim.cli.memory import MemoryAsked, memory_command
 
-    return memory_command(address, group_by, sort_by, limit, output)
+    return memory_command(MemoryAsked(**asked), address, watch_s)
 
 
 @click.command("logs")

@@ -11,6 +11,7 @@ import click
 
 import raysim
 from raysim.cli.connection import connected_to
+from raysim.cli.state import repeatedly
 from raysim.util.state import api
 
 _BYTES: Final = ("memory", "object_store_memory")
@@ -21,10 +22,13 @@ _MOST: Final = 10_000
 """Of each kind that waits."""
 
 
-def status_command(address: str, as_json: bool) -> int:
-    with connected_to(address):
+def status_command(address: str, as_json: bool, watch_s: float | None) -> int:
+    def show() -> None:
         found = _status()
-    click.echo(json.dumps(found) if as_json else _text(found))
+        click.echo(json.dumps(found) if as_json else _text(found))
+
+    with connected_to(address):
+        repeatedly(show, watch_s)
     return 0
 
 
@@ -37,6 +41,7 @@ def _status() -> dict[str, Any]:
                 "node_id": node.node_id,
                 "name": node.node_name,
                 "state": node.state,
+                "why": node.state_message or "",
                 "is_head": node.is_head_node,
                 "ip": node.node_ip,
                 "resources": _shown(node.resources_total or {}),
@@ -101,8 +106,9 @@ def _text(found: dict[str, Any]) -> str:
     for node in found["nodes"]:
         word = "head, " if node["is_head"] else ""
         has = ", ".join(f"{name} {_amount(name, n)}" for name, n in node["resources"].items())
+        about = has or node["why"]
         lines.append(
-            f"  {node['name']} ({node['node_id'][:12]}): {word}{node['state'].lower()}. {has}"
+            f"  {node['name']} ({node['node_id'][:12]}): {word}{node['state'].lower()}. {about}"
         )
     lines += ["", "Used"]
     for name, one in found["resources"].items():

@@ -35,6 +35,7 @@ from raysim.faults.order import Order, parse_order
 from raysim.faults.plan import PlannedFault, fault_of, plan_faults, read_faults, scaled
 from raysim.faults.processes import (
     CrashConstructor,
+    DrainNode,
     FailConstructor,
     KillActor,
     KillNode,
@@ -60,6 +61,7 @@ __all__ = [
     "CorruptSpilled",
     "CrashConstructor",
     "Delay",
+    "DrainNode",
     "Duplication",
     "FailConstructor",
     "FailRpc",

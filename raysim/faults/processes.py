@@ -32,6 +32,20 @@ class RestartNode(Fault, frozen=True, kw_only=True, tag="restart_node"):
     lasting: int = 5_000_000_000
 
 
+class DrainNode(Fault, frozen=True, kw_only=True, tag="drain_node"):
+    """Have a node leave in good order, as before maintenance: it takes on nothing new, calls there end, its actors with
+    restarts left and the objects that it keeps are moved, and then it goes.
+
+    What is left after `deadline` is lost with it. Never drains the head; never loses anything without a deadline,
+    but what an actor keeps for itself, which starts anew.
+    """
+
+    may_draw_head: ClassVar[bool] = False
+    spares_head: ClassVar[bool] = True
+    node: NodeName | None = None
+    deadline: int | None = None
+
+
 class PauseNode(Fault, frozen=True, kw_only=True, tag="pause_node"):
     """All processes of a node stand still for `lasting`, alive but silent, as a virtual machine that is moved.
 

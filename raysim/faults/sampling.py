@@ -101,6 +101,7 @@ def _of(names: tuple[str, ...], share: float) -> Callable[[Draws, int], str | No
 _SAMPLERS: Final[dict[str, Callable[[Draws, int], Any]]] = {
     "lasting": _lasting,
     "latency": _latency,
+    "deadline": lambda draws, nodes: draws.one_of((None, None, None, 10 * MS, SECOND)),
     "jitter": lambda draws, nodes: draws.one_of((0, MS, 100 * MS)),
     "nodes": _group,
     "factor": lambda draws, nodes: draws.one_of((2.0, 10.0, 100.0)),

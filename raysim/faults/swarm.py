@@ -51,6 +51,10 @@ class Swarm(msgspec.Struct, frozen=True, kw_only=True):
     """Share of the knobs that are not as shipped."""
     groups_changed: float = 0.0
     """Share of the groups of knobs that are changed together, as one alone makes no difference."""
+    words: Mapping[str, tuple[str, ...]] = {}
+    """Knobs that are words, such as `policy`, with what is drawn for them in some of the runs; empty: in none."""
+    words_changed: float = 0.25
+    """Share of these knobs that are not as shipped."""
     orders: tuple[tuple[str, int], ...] = ((FIFO, 4), (RANDOM, 3), (PCT, 2), (DELAYED, 1))
     """With their weights. The first is the simplest."""
     buggify: Buggified | None = Buggified()
@@ -74,7 +78,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     connection_resets: bool = False
     order: Order = Order()
     buggify: Buggified | None = None
-    knobs: dict[str, float] = {}
+    knobs: dict[str, float | str] = {}
     """Fields of raysim.config.Config that are not as shipped."""
     faults: tuple[Fault, ...] = ()
 
@@ -250,10 +254,10 @@ def _order(draws: Draws, swarm: Swarm) -> Order:
     return Order(kind, depth=depth, bound_ns=bound_ns)
 
 
-def _knobs(tape: Tape, swarm: Swarm) -> dict[str, float]:
+def _knobs(tape: Tape, swarm: Swarm) -> dict[str, float | str]:
     assert set(_KNOBS) <= set(Config.__struct_fields__), "a knob that Config does not have"
     draws = Draws(tape, "swarm: knobs")
-    knobs: dict[str, float] = {}
+    knobs: dict[str, float | str] = {}
     for name, values in _KNOBS.items():
         # Both in any case: each knob has its places on the tape.
         changed, value = draws.chance(swarm.knobs_changed), draws.one_of(values)
@@ -263,6 +267,10 @@ def _knobs(tape: Tape, swarm: Swarm) -> dict[str, float]:
     for group in _GROUPS:
         if groups.chance(swarm.groups_changed):
             knobs |= group
+    for name, texts in swarm.words.items():
+        words = Draws(tape, f"swarm: {name}")
+        if words.chance(swarm.words_changed):
+            knobs[name] = words.one_of(texts)
     return knobs
 
 
@@ -289,6 +297,7 @@ def sample_faults(tape: Tape, swarm: Swarm, nodes: int) -> tuple[Fault, ...]:
 LOSE_NODES: Final = (
     "kill_node",
     "restart_node",
+    "drain_node",
     "kill_raylet",
     "pause_node",
     "pause_raylet",

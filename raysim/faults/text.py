@@ -217,6 +217,7 @@ def _shown_duration(ns: int | None) -> str:
 _FORMS: Final[dict[str, _Form]] = {
     "at": _Form(parse_moment),
     "lasting": _Form(_duration, _shown_duration),
+    "deadline": _Form(_duration, _shown_duration),
     "node": _Form(parse_node),
     "nodes": _Form(parse_nodes),
     "others": _Form(parse_nodes),

@@ -1,8 +1,9 @@
 """Which nodes a cluster lacks for what waits. Never starts one: see gcs/autoscaler.
 
-Source: Ray's `resource_demand_scheduler.py`. What waits is packed into what is there and on its way, heavy
-demands first; for the rest, nodes of the type that it uses best are added, one by one. A group's bundles
-are demands like others, but STRICT_PACK is one demand, and STRICT_SPREAD takes a node for each bundle.
+Ray's way; for others see scaling. Source: Ray's `resource_demand_scheduler.py`. What waits is packed
+into what is there and on its way, heavy demands first; for the rest, nodes of the type that it uses best
+are added, one by one. A group's bundles are demands like others, but STRICT_PACK is one demand, and
+STRICT_SPREAD takes a node for each bundle.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -43,6 +44,12 @@ def nodes_to_launch(
     waiting += demands
     plan.pack(waiting)
     return plan.limited()
+
+
+def lacks_room(demands: Iterable[Demand], nodes: Sequence[Supply]) -> list[Demand]:
+    """Those of the demands that have no room on these nodes now, heavy ones first."""
+    free = [Supply(dict(one.available), one.labels) for one in nodes]
+    return _without_room(sorted(demands, key=_weight, reverse=True), free)
 
 
 def _demands_of(group: GroupSpec, missing: Sequence[int]) -> list[Demand]:

@@ -37,6 +37,14 @@ class Catalogue(msgspec.Struct, Generic[_Made], frozen=True):
         """Those that can be given by name alone: raysim's, then those that others have installed."""
         return list(dict.fromkeys([*self.own, *sorted(self._installed())]))
 
+    def knows(self, text: str) -> bool:
+        """Whether what the text names is one of these, whatever its arguments."""
+        try:
+            self._found(parse_call(text, self.kind, self.example).name)
+        except ValueError:
+            return False
+        return True
+
     def create(self, text: str, configured: Mapping[str, Configured[_Made]] = {}) -> _Made:
         """A new one, as written. `configured`: those that have other defaults here, by name.
 

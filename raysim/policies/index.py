@@ -1,6 +1,6 @@
 """Nodes by how many requests they could take, kept up to date with their views. Never a decision."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from heapq import heappop, heappush
 from typing import Final, NamedTuple
 
@@ -34,9 +34,10 @@ class _Place(NamedTuple):
 
 
 class Loads:
-    """What is placed counts until the next view of its node, which shows it."""
+    """What is placed counts until the next view of its node, which shows it. Nodes `without` are left alone."""
 
-    def __init__(self) -> None:
+    def __init__(self, without: Collection[NodeId] = ()) -> None:
+        self._without = without
         self._shapes: dict[tuple[tuple[str, int], ...], _Shape] = {}
 
     def take(self, need: Resources, count: int, nodes: Mapping[NodeId, NodeView]) -> list[NodeId]:
@@ -44,7 +45,7 @@ class Loads:
         key = tuple(need.items())
         shape = self._shapes.pop(key, None) if isinstance(nodes, Nodes) else None
         if shape is None:
-            shape = _Shape(dict(need))
+            shape = _Shape(dict(need), self._without)
         if len(self._shapes) == SHAPES:
             del self._shapes[next(iter(self._shapes))]
         self._shapes[key] = shape
@@ -53,8 +54,9 @@ class Loads:
 
 
 class _Shape:
-    def __init__(self, need: Resources) -> None:
+    def __init__(self, need: Resources, without: Collection[NodeId]) -> None:
         self._need = need
+        self._without = without
         self._seen = -1
         self._now: dict[NodeId, _Place] = {}
         self._heap: list[_Place] = []
@@ -78,7 +80,9 @@ class _Shape:
 
     def _look(self, node_id: NodeId, view: NodeView | None, order: int) -> None:
         self._now.pop(node_id, None)
-        if view is not None and fits(self._need, view.total):
+        if view is None or node_id in self._without:
+            return
+        if fits(self._need, view.total):
             self._put(_Place(load(self._need, view.queued, view.available), order, node_id))
 
     def _put(self, place: _Place) -> None:

@@ -15,6 +15,7 @@ from typing import Protocol, runtime_checkable
 
 from raysim.policies.base import Policy
 from raysim.policies.index import Loads
+from raysim.policies.queue import UNKNOWN
 from raysim.policies.scores import drawn, used, with_room
 from raysim.spec.ids import NodeId
 from raysim.spec.node import NodeView
@@ -25,6 +26,14 @@ TRIES = 4
 
 
 @runtime_checkable
+class ByLength(Protocol):
+    """What such a policy may have besides: long calls and short ones wait apart."""
+
+    cutoff_ns: int
+    """Nanoseconds from which on a call is long."""
+
+
+@runtime_checkable
 class Queueing(Policy, Protocol):
     """One object per raylet. It places calls that are submitted together, together."""
 
@@ -32,9 +41,15 @@ class Queueing(Policy, Protocol):
     """Whether the candidates are asked how long their queues are; else they are the answer."""
 
     def candidates(
-        self, need: Resources, count: int, nodes: Mapping[NodeId, NodeView], rng: Random
+        self,
+        need: Resources,
+        count: int,
+        nodes: Mapping[NodeId, NodeView],
+        rng: Random,
+        expected_ns: int = UNKNOWN,
     ) -> list[NodeId]:
-        """For `count` calls. Nodes that could ever run them, perhaps repeatedly; none: there is none."""
+        """For `count` calls, each expected to take so long. Nodes that could ever run them, perhaps repeatedly; none:
+        there is none."""
 
     def settle(self, count: int, loads: Sequence[tuple[NodeId, int]]) -> list[NodeId]:
         """Where lease requests wait, given the load of each candidate: see `QueueProbed`. At least `count`."""
@@ -53,7 +68,12 @@ class RandomQueue:
         return rng.choice(candidates) if candidates else None
 
     def candidates(
-        self, need: Resources, count: int, nodes: Mapping[NodeId, NodeView], rng: Random
+        self,
+        need: Resources,
+        count: int,
+        nodes: Mapping[NodeId, NodeView],
+        rng: Random,
+        expected_ns: int = UNKNOWN,
     ) -> list[NodeId]:
         draw = _Draw(need, nodes, rng)
         return [one for _ in range(count) for one in draw.some(1)]
@@ -76,10 +96,15 @@ class PowerOfD:
     def pick(
         self, need: Resources, nodes: Mapping[NodeId, NodeView], local: NodeId, rng: Random
     ) -> NodeId | None:
-        return _of_drawn(self._d, need, nodes, rng)
+        return of_drawn(self._d, need, nodes, rng)
 
     def candidates(
-        self, need: Resources, count: int, nodes: Mapping[NodeId, NodeView], rng: Random
+        self,
+        need: Resources,
+        count: int,
+        nodes: Mapping[NodeId, NodeView],
+        rng: Random,
+        expected_ns: int = UNKNOWN,
     ) -> list[NodeId]:
         draw = _Draw(need, nodes, rng)
         return [one for _ in range(count) for one in draw.some(self._d)]
@@ -104,10 +129,15 @@ class BatchSampling:
     def pick(
         self, need: Resources, nodes: Mapping[NodeId, NodeView], local: NodeId, rng: Random
     ) -> NodeId | None:
-        return _of_drawn(round(self._ratio), need, nodes, rng)
+        return of_drawn(round(self._ratio), need, nodes, rng)
 
     def candidates(
-        self, need: Resources, count: int, nodes: Mapping[NodeId, NodeView], rng: Random
+        self,
+        need: Resources,
+        count: int,
+        nodes: Mapping[NodeId, NodeView],
+        rng: Random,
+        expected_ns: int = UNKNOWN,
     ) -> list[NodeId]:
         return _Draw(need, nodes, rng).some(round(self._ratio * count), again=True)
 
@@ -145,10 +175,15 @@ class Omniscient:
     def pick(
         self, need: Resources, nodes: Mapping[NodeId, NodeView], local: NodeId, rng: Random
     ) -> NodeId | None:
-        return _of_drawn(len(nodes), need, nodes, rng)
+        return of_drawn(len(nodes), need, nodes, rng)
 
     def candidates(
-        self, need: Resources, count: int, nodes: Mapping[NodeId, NodeView], rng: Random
+        self,
+        need: Resources,
+        count: int,
+        nodes: Mapping[NodeId, NodeView],
+        rng: Random,
+        expected_ns: int = UNKNOWN,
     ) -> list[NodeId]:
         return self._loads.take(need, count, nodes)
 
@@ -193,7 +228,7 @@ def _load(one: tuple[NodeId, int]) -> int:
     return one[1]
 
 
-def _of_drawn(
+def of_drawn(
     count: int, need: Resources, nodes: Mapping[NodeId, NodeView], rng: Random
 ) -> NodeId | None:
     """For what does not queue where it is told to: of so many drawn with room, the quietest."""

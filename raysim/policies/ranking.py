@@ -60,21 +60,20 @@ Place: TypeAlias = tuple[float, int, NodeId]
 class Ranking:
     """Of the nodes for one shape."""
 
-    __slots__ = ("_need", "_places", "_score", "_seen", "ranked")
+    __slots__ = ("_judged", "_need", "_places", "_score", "_seen", "ranked")
 
     def __init__(self, need: Resources, score: Score) -> None:
         self._need = need
         self._score = score
         self._seen = -1
+        self._judged: dict[NodeId, NodeView] = {}
         self._places: dict[NodeId, Place] = {}
         self.ranked: list[Place] = []
 
     def follow(self, nodes: Nodes, local: NodeId) -> None:
         changed: Iterable[NodeId] | None = nodes.changed_since(self._seen)
         if changed is None:
-            self._places.clear()
-            self.ranked.clear()
-            changed = nodes
+            changed = self._unlike(nodes)
         elif not changed:
             return
         self._seen = nodes.now
@@ -82,6 +81,17 @@ class Ranking:
         for node_id in dict.fromkeys(changed):
             if node_id != local:
                 self.place(node_id, nodes.get(node_id), order[node_id])
+
+    def _unlike(self, nodes: Nodes) -> list[NodeId]:
+        """Those that are not as they were judged. Who forgot the others is mostly told of the same ones again."""
+        judged = self._judged
+        gone = [node_id for node_id in judged if node_id not in nodes]
+        return gone + [
+            node_id
+            for node_id, view in nodes.items()
+            if (before := judged.get(node_id)) is not view
+            and (before is None or not _alike(before, view))
+        ]
 
     def judge_again(self, node_id: NodeId, nodes: Nodes) -> None:
         if node_id in self._places:
@@ -92,6 +102,15 @@ class Ranking:
         before = self._places.pop(node_id, None)
         if before is not None:
             del ranked[bisect_left(ranked, before)]
-        if view is not None and has_room(self._need, view):
+        if view is None:
+            self._judged.pop(node_id, None)
+            return
+        self._judged[node_id] = view
+        if has_room(self._need, view):
             self._places[node_id] = place = (self._score(self._need, view), order, node_id)
             insort(ranked, place)
+
+
+def _alike(one: NodeView, other: NodeView) -> bool:
+    """Whether no score tells them apart."""
+    return one.available == other.available and one.gpus == other.gpus and one.total == other.total

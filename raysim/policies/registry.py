@@ -4,6 +4,7 @@ from types import MappingProxyType
 from typing import Final
 
 from raysim.config import Config
+from raysim.policies.asked import AskedOfOwners
 from raysim.policies.base import Policy
 from raysim.policies.catalogue import Catalogue
 from raysim.policies.fgd import Fgd
@@ -11,9 +12,11 @@ from raysim.policies.fit import BestFit, DotProduct, FirstFit, WorstFit
 from raysim.policies.gpus import GpuBestFit, GpuClustering, GpuDotProduct, GpuPacking
 from raysim.policies.hybrid import Hybrid
 from raysim.policies.load import LeastLoaded, RandomNode
+from raysim.policies.locality import Delay, Locality, NearData
 from raysim.policies.planning.planners import Cpop, CriticalPath, Heft, MaxMin, MinMin, Peft
 from raysim.policies.queueing import (
     BatchSampling,
+    ByLength,
     LateBinding,
     Omniscient,
     PowerOfD,
@@ -21,11 +24,22 @@ from raysim.policies.queueing import (
     RandomQueue,
 )
 from raysim.policies.spread import Spread
+from raysim.policies.stealing import Hawk, WorkStealing
 
 _OWN: Final = (
     *(Hybrid, Spread, RandomNode, FirstFit, BestFit, WorstFit),
-    *(DotProduct, LeastLoaded, Fgd, GpuBestFit, GpuDotProduct, GpuPacking, GpuClustering),
-    *(RandomQueue, PowerOfD, BatchSampling, LateBinding, Omniscient),
+    *(
+        DotProduct,
+        LeastLoaded,
+        Locality,
+        Delay,
+        Fgd,
+        GpuBestFit,
+        GpuDotProduct,
+        GpuPacking,
+        GpuClustering,
+    ),
+    *(RandomQueue, PowerOfD, BatchSampling, LateBinding, Omniscient, Hawk, WorkStealing),
     *(Heft, Cpop, Peft, MinMin, MaxMin, CriticalPath),
 )
 
@@ -53,6 +67,13 @@ def create(text: str, config: Config) -> Policy:
     return PLACEMENT.create(text, {Hybrid.name: (Hybrid, as_ray_has_it)})
 
 
+def asked_of_owners(config: Config) -> AskedOfOwners:
+    """What the policy has owners do."""
+    policy = create(config.policy, config)
+    cutoff_ns = policy.cutoff_ns if isinstance(policy, ByLength) else None
+    return AskedOfOwners(isinstance(policy, Queueing), cutoff_ns, isinstance(policy, NearData))
+
+
 def queues(config: Config) -> bool:
     """Whether the policy says where a call waits, though others have room: see queueing."""
-    return isinstance(create(config.policy, config), Queueing)
+    return asked_of_owners(config).queues

@@ -21,17 +21,15 @@ class Driver:
         host: Host,
         raylet: Address,
         gcs: Address,
-        entrypoint: str,
-        namespace: str,
+        job: RegisterJob,
         pid: int,
         joined: Callable[[JobId], None],
-        runtime_env: str = "",
     ) -> None:
         self._host = host
         self._raylet = raylet
         self._gcs = gcs
-        self._register_job = RegisterJob(entrypoint, namespace, runtime_env)
-        self._register_driver = RegisterDriver(pid)
+        self._register_job = job
+        self._register_driver = RegisterDriver(pid, job.observer)
         self._joined = joined
         self._at_raylet = False
         self._job: JobId | None = None

@@ -35,6 +35,8 @@ class Host(Protocol):
 
     address: Address
     config: Config
+    takes_notes: bool
+    """Whether anybody reads what is noted: what is made for `note` alone need not be made otherwise."""
 
     def now_ns(self) -> int:
         """Monotonic time; only differences mean something."""
@@ -170,7 +172,7 @@ class LocalArg(msgspec.Struct, gc=False):
     """The payload is a value that refers to nothing."""
 
 
-class RunnableTask(msgspec.Struct, gc=False):
+class RunnableTask(msgspec.Struct, gc=False, eq=False):
     """A call whose arguments are at hand and whose turn has come.
 
     `template` and `function` for a normal task; `actor` for a method call, and for the constructor,
@@ -184,7 +186,8 @@ class RunnableTask(msgspec.Struct, gc=False):
     function: bytes | None = None
     actor: ActorSpec | None = None
     incarnation: int = 0
-    start_ns: int = 0
+    start_ns: int = -1
+    """When it began; -1: it waits for those that the host was given before."""
     accelerators: Accelerators = {}
     cancelled: bool = False
     """Somebody cancelled it: set before it starts, or while it runs."""
@@ -220,6 +223,8 @@ class Outcome(msgspec.Struct, gc=False):
     """That a generator gave; set where it ends."""
     shown: str = ""
     """Of a constructor: what the actor says of itself, where its class has a `__repr__`."""
+    end_ns: int = 0
+    """When user code was done, of a call whose end is told later; 0: now."""
 
 
 class Waiter:
@@ -310,7 +315,13 @@ class ProcessHost(Host, Protocol):
 
     def run(self, task: RunnableTask) -> None:
         """Have user code run this soon, never from inside this call; the host then calls
-        `Executor.finished(task, outcome)` under the lock. Synthetic work (`task.call.work`) runs no Python."""
+        `Executor.finished(task, outcome)` under the lock. Synthetic work (`task.call.work`) runs no Python.
+
+        Of an actor with `one_at_a_time` several are given ahead. They run one after another, in this order, and
+        the ends of short ones may be told together."""
+
+    def take_back(self, task: RunnableTask) -> bool:
+        """It is not to run, and nothing is told of it. False: it has begun, or could not be stopped from it."""
 
     def interrupt(self, task: RunnableTask) -> None:
         """`task.cancelled` was set while it runs, or is about to: have its user code notice. A task gets

@@ -5,20 +5,28 @@ from typing import Any
 
 from raysim.protocol.host import Host, Timer
 from raysim.protocol.messages import (
+    DrainNode,
     GetNamedActor,
     GetNodes,
     GetPlacementGroups,
+    KvDelete,
+    KvDeleted,
+    KvFound,
+    KvGet,
+    KvPut,
+    KvStored,
     ListNamedActors,
     Message,
     NamedActor,
     NamedActors,
+    NodeDrains,
     Nodes,
     PlacementGroups,
 )
 from raysim.protocol.process import Handlers
 from raysim.spec.actor import ActorInfo
 from raysim.spec.address import Address
-from raysim.spec.ids import PlacementGroupId
+from raysim.spec.ids import NodeId, PlacementGroupId
 from raysim.spec.node import NodeState
 from raysim.spec.placement_group import GroupInfo
 
@@ -39,9 +47,13 @@ class Queries:
     def handlers() -> Handlers["Queries"]:
         return {
             Nodes: lambda queries: lambda _, m: queries._answered(m.number, m.nodes),
+            NodeDrains: lambda queries: lambda _, m: queries._answered(m.number, m.refusal),
             NamedActor: lambda queries: lambda _, m: queries._answered(m.number, m.info),
             NamedActors: lambda queries: lambda _, m: queries._answered(m.number, m.names),
             PlacementGroups: lambda queries: lambda _, m: queries._answered(m.number, m.groups),
+            KvStored: lambda queries: lambda _, m: queries._answered(m.number, m.value),
+            KvFound: lambda queries: lambda _, m: queries._answered(m.number, m.values),
+            KvDeleted: lambda queries: lambda _, m: queries._answered(m.number, m.count),
         }
 
     def peer_lost(self, peer: Address) -> None:
@@ -49,6 +61,12 @@ class Queries:
 
     def nodes(self, answer: Callable[[list[NodeState]], None]) -> None:
         self._ask(lambda number: GetNodes(number), answer)
+
+    def drain_node(
+        self, node_id: NodeId, reason: str, deadline_ns: int, answer: Callable[[str], None]
+    ) -> None:
+        """Answered with why it does not drain; empty: it does."""
+        self._ask(lambda number: DrainNode(number, node_id, reason, deadline_ns), answer)
 
     def named_actor(
         self, name: str, namespace: str, answer: Callable[[ActorInfo | None], None]
@@ -70,6 +88,28 @@ class Queries:
     ) -> None:
         """All of them, or one by id or by name."""
         self._ask(lambda number: GetPlacementGroups(number, group_id, name, namespace), answer)
+
+    def kv_put(
+        self,
+        namespace: str,
+        key: bytes,
+        value: bytes,
+        overwrite: bool,
+        answer: Callable[[bytes], None],
+    ) -> None:
+        """Answers with the value that is there then."""
+        self._ask(lambda number: KvPut(number, namespace, key, value, overwrite), answer)
+
+    def kv_get(
+        self, namespace: str, key: bytes, prefix: bool, answer: Callable[[dict[bytes, bytes]], None]
+    ) -> None:
+        self._ask(lambda number: KvGet(number, namespace, key, prefix), answer)
+
+    def kv_delete(
+        self, namespace: str, key: bytes, prefix: bool, answer: Callable[[int], None]
+    ) -> None:
+        """Answers with how many there were."""
+        self._ask(lambda number: KvDelete(number, namespace, key, prefix), answer)
 
     def _ask(self, make: Callable[[int], Message], answer: Callable[[Any], None]) -> None:
         self._number += 1

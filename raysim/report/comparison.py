@@ -25,10 +25,19 @@ _COLUMNS: Final = (
 
 _TOO_FEW: Final = "too few runs"
 
+SAME: Final = "~"
+
+GLANCE: Final = f"Differences from the baseline that the runs show; {SAME}: they show none. The intervals are below."
+
 
 def markdown(comparison: Comparison) -> str:
     """A table for each scenario and measure, and how it is to be read."""
     parts = [about(comparison)]
+    if len(glance := overview(comparison)) > 1:
+        heads = overview_heads(comparison)
+        rule = "|---" * 3 + "|---:" * (len(heads) - 3) + "|"
+        rows = [f"| {' | '.join(row)} |" for row in (heads, *glance)]
+        parts += [f"## All at a glance\n\n{GLANCE}", "\n".join([rows[0], rule, *rows[1:]])]
     for (scenario, measure), lines in tables(comparison):
         parts += [f"## {title(scenario)}: {measure}", _markdown_table(lines)]
     return "\n\n".join(parts) + "\n"
@@ -107,6 +116,21 @@ def tables(comparison: Comparison) -> Iterator[tuple[tuple[str, str], list[Line]
         yield key, list(lines)
 
 
+def overview_heads(comparison: Comparison) -> tuple[str, ...]:
+    baseline, *others = comparison.plan.policies
+    return ("scenario", "measure", f"mean of {baseline}", *others)
+
+
+def overview(comparison: Comparison) -> list[tuple[str, ...]]:
+    """Of each scenario and measure the baseline's mean, and what each other policy changes where runs show it."""
+    rows = []
+    for (scenario, measure), (baseline, *others) in tables(comparison):
+        mean = "none" if baseline.mean is None else _number(baseline.mean.mean)
+        changes = (row_of(line)[3] if line.shown else SAME for line in others)
+        rows.append((title(scenario), measure, mean, *changes))
+    return rows
+
+
 def title(scenario: str) -> str:
     """As readers know it."""
     return Path(scenario).stem
@@ -125,7 +149,7 @@ def row_of(line: Line) -> tuple[str, ...]:
     mean, spread = _number(line.mean.mean), _spread(line.mean)
     if line.difference is None:
         return (line.policy, mean, spread, "", "", "the baseline" if line.runs else "")
-    share = "" if line.relative is None else f"{line.relative:+.1%}"
+    share = "" if line.relative is None else _share(line.relative)
     moved = share or f"{line.difference.mean:+.4g}"
     return (line.policy, mean, spread, moved, _relative_spread(line), verdict(line))
 
@@ -145,7 +169,12 @@ def _relative_spread(line: Line) -> str:
         return _spread(found)
     scale = line.relative / found.mean
     low, high = sorted((found.low * scale, found.high * scale))
-    return f"{low:+.1%} to {high:+.1%}" if math.isfinite(low) else _TOO_FEW
+    return f"{_share(low)} to {_share(high)}" if math.isfinite(low) else _TOO_FEW
+
+
+def _share(value: float) -> str:
+    """In percent; what is small keeps a digit, as a difference that is shown is not zero."""
+    return f"{value * 100:+.1g}%" if 0 < abs(value) < 0.0005 else f"{value:+.1%}"
 
 
 def _spread(found: Interval) -> str:
@@ -155,7 +184,7 @@ def _spread(found: Interval) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:.4g}" if abs(value) < 1e5 else f"{value:,.0f}"
+    return f"{value:.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
 
 
 def _bounds(found: Interval | None) -> tuple[Any, ...]:

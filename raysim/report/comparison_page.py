@@ -7,9 +7,21 @@ from html import escape
 from pathlib import Path
 from typing import Final
 
-from raysim.report.comparison import about, as_csv, as_json, latex, markdown, row_of, tables, title
+from raysim.report.comparison import (
+    GLANCE,
+    about,
+    as_csv,
+    as_json,
+    latex,
+    markdown,
+    overview,
+    overview_heads,
+    row_of,
+    tables,
+    title,
+)
 from raysim.report.comparison import verdict as verdict_of
-from raysim.report.page import asset, filled
+from raysim.report.page import asset, filled, style
 from raysim.report.tables import table
 from raysim.scenario.comparison import Comparison, Line
 from raysim.scenario.expression import parse_measure
@@ -46,11 +58,16 @@ def write(comparison: Comparison, folder: Path) -> list[Path]:
 def page(comparison: Comparison) -> str:
     """One file that needs no network: the tables, and each difference as a picture."""
     sections = []
+    if len(glance := overview(comparison)) > 1:
+        rows = [tuple(map(escape, row)) for row in glance]
+        heads = overview_heads(comparison)
+        how = f'<p class="quiet">{escape(GLANCE)}</p>'
+        sections.append(f"<section><h2>All at a glance</h2>{how}{table(heads, rows)}</section>")
     for (scenario, measure), lines in tables(comparison):
         heading = f"<h2>{escape(title(scenario))}: <code>{escape(measure)}</code></h2>"
         sections.append(f"<section>{heading}{_meaning(measure)}{_table(lines)}</section>")
     how = about(comparison).partition("\n\n")[2].replace("**", "")
-    parts = {"css": asset("page.css"), "about": escape(how), "tables": "\n".join(sections)}
+    parts = {"css": style(), "about": escape(how), "tables": "\n".join(sections)}
     return filled(asset("comparison.html"), parts)
 
 

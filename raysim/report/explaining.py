@@ -12,6 +12,7 @@ import msgspec
 
 from raysim.report.occupancy import NodeWait, waits_of
 from raysim.report.text import count, seconds
+from raysim.report.turns import turn_of
 from raysim.report.view import Attempt, View
 from raysim.scenario.folder import KeptRun
 from raysim.scenario.problems import nearest
@@ -125,9 +126,14 @@ def _for_room(
     if waited_s < NOTICED_S:
         text = f"It found a worker at once: it needs {needs}, and was sent to {record.node} after {seconds(waited_s)}."
         return Explanation(reason=Reason.READY, text=text, for_s=waited_s)
-    text = f"It waited for {seconds(waited_s)} for a worker with {needs}:"
+    where = f" in the queue of {record.node}, where {run.queued_by} put it" if run.queued_by else ""
+    text = f"It waited for {seconds(waited_s)} for a worker with {needs}{where}:"
     nodes = [_node(wait, waited_s) for wait in waits_of(run, view, record, ready_s, until_s)]
-    return Explanation(reason=Reason.NO_ROOM, text=text, for_s=waited_s, nodes=nodes)
+    turn = turn_of(run, record, ready_s, until_s)
+    because = [] if turn is None else [turn]
+    return Explanation(
+        reason=Reason.NO_ROOM, text=text, for_s=waited_s, nodes=nodes, because=because
+    )
 
 
 def _node(wait: NodeWait, waited_s: float) -> NodeLack:

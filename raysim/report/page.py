@@ -28,15 +28,15 @@ def page(run: KeptRun, view: View) -> str:
     return filled(
         asset("page.html"),
         {
-            "css": asset("page.css") + asset("plot.css"),
+            "css": style() + asset("plot.css"),
             "js": asset("page.js"),
             "title": escape(summary.name or "run"),
             "subtitle": escape(_subtitle(summary)),
             "tiles": "".join(tables.tiles(summary)),
             "expectations": tables.expectations(summary),
-            "legend": tables.legend(data["names"], bool(data["odd"])),
-            "strips": strips(run, end_s),
-            "height": str(height(view)),
+            "timeline": timeline(
+                tables.legend(data["names"], bool(data["odd"])), strips(run, end_s), height(view)
+            ),
             "left-out": _left_out(run, view),
             "distributions": distributions(run),
             "graph": graph(run),
@@ -51,6 +51,12 @@ def page(run: KeptRun, view: View) -> str:
             "data": _script_data(data),
         },
     )
+
+
+def timeline(legend: str, strips: str, height: int) -> str:
+    """The place that the page's script draws the timeline in."""
+    parts = {"legend": legend, "strips": strips, "height": str(height)}
+    return filled(asset("timeline.html"), parts)
 
 
 def end_of(run: KeptRun, view: View) -> float:
@@ -84,6 +90,17 @@ def _subtitle(summary: Summary) -> str:
 def _script_data(data: object) -> str:
     """JSON that cannot end the script element that it stands in."""
     return msgspec.json.encode(data).decode().replace("<", "\\u003c")
+
+
+def style() -> str:
+    """Of every page: light or dark, as its reader has it, or as `data-theme` of the page says."""
+    light, dark = asset("light.css"), asset("dark.css")
+    return (
+        f":root {{ color-scheme: light dark;\n{light}}}\n"
+        f"@media (prefers-color-scheme: dark) {{ :root:not([data-theme=light]) {{\n{dark}}} }}\n"
+        f":root[data-theme=dark] {{ color-scheme: dark;\n{dark}}}\n"
+        f":root[data-theme=light] {{ color-scheme: light; }}\n"
+    ) + asset("page.css")
 
 
 def asset(name: str) -> str:

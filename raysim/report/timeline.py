@@ -25,8 +25,8 @@ ROW: Final = 18
 _COLUMNS: Final = ("start", "length", "cores", "node", "name")
 
 
-def chart_data(records: Records, view: View, end_s: float) -> dict[str, Any]:
-    """What the page's script reads."""
+def chart_data(records: Records | None, view: View, end_s: float) -> dict[str, Any]:
+    """What the page's script reads. Without records, what the view alone tells: then each execution counts."""
     bars = _Bars(records, view, end_s)
     return {
         "end": end_s,
@@ -63,7 +63,7 @@ def uncounted(view: View) -> Iterator[Attempt]:
 class _Bars:
     """The columns, in no order."""
 
-    def __init__(self, records: Records, view: View, end_s: float) -> None:
+    def __init__(self, records: Records | None, view: View, end_s: float) -> None:
         self.start = array("I")
         self.length = array("I")
         self.cores = array("f")
@@ -74,12 +74,15 @@ class _Bars:
         self.nodes = [
             {"name": node.name, "cpus": node.cpus, "lost": node.lost_s} for node in view.nodes
         ]
-        self.names = [found.name for found in figures.stages(records)]
+        self.names = [] if records is None else [found.name for found in figures.stages(records)]
         self._number = {name: number for number, name in enumerate(self.names)}
         self._ticks = TICKS / end_s if end_s else 0.0
         place = {node["name"]: at for at, node in enumerate(self.nodes)}
-        self._add_counted(records, place)
-        self._add_others(view)
+        if records is None:
+            self._add_all(view)
+        else:
+            self._add_counted(records, place)
+            self._add_others(view)
 
     def packed(self) -> str:
         """The columns one after another, deflated, in base64; little-endian, as browsers are."""
@@ -92,6 +95,13 @@ class _Bars:
         for start_s, end_s, cores, node, stage in zip(*columns, strict=True):
             if end_s == end_s and node in place:
                 self._add(start_s, end_s, cores, place[node], stages[stage])
+
+    def _add_all(self, view: View) -> None:
+        for one in view.attempts:
+            if one.node >= 0:
+                if one.status not in ("finished", "running"):
+                    self.odd[len(self.start)] = [one.status, one.reason]
+                self._add(one.start_s, one.end_s, 1.0, one.node, self._named(one.name))
 
     def _add_others(self, view: View) -> None:
         for one in uncounted(view):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -48,6 +48,9 @@ NO_ARGUMENTS = b""
 """Of a call without arguments, or with nothing but references, which are apart: there is nothing to pickle."""
 
 
+NOTHING: Final[tuple[bytes, Sequence[TaskArg], Sequence[ContainedRef]]] = (NO_ARGUMENTS, (), ())
+
+
 class Exported(msgspec.Struct):
     """A function or class as this process sends it. `classes`: by the identity of the options."""
 
@@ -62,6 +65,7 @@ class Calls:
         self._host = worker.host
         self._owner = worker.owner
         self._exports: dict[RemoteTarget, Exported] = {}
+        self._submit_call = self._owner.actor_calls.submit
         self._in_turn = worker.host.config.queue != "fifo"
 
     # Tasks
@@ -103,12 +107,14 @@ class Calls:
         if worker.kept:
             worker.kept = []  # The call counts what it carries.
         if count == 1:
-            return [ObjectRef(first_return(task_id), address, worker)]
+            return [ObjectRef(first_return(task_id), address, worker.holder)]
         if count == STREAMING:
-            end = ObjectRef(return_id(task_id, 0), address, worker)
+            end = ObjectRef(return_id(task_id, 0), address, worker.holder)
             return [ObjectRefGenerator(end, worker)]
         count = returns_of(count)
-        return [ObjectRef(return_id(task_id, index), address, worker) for index in range(count)]
+        return [
+            ObjectRef(return_id(task_id, index), address, worker.holder) for index in range(count)
+        ]
 
     def _class(self, target: RemoteTarget, options: TaskOptions) -> SchedulingClass:
         exported = self._exports.get(target) or self._export(target, options)
@@ -173,7 +179,7 @@ class Calls:
     ) -> tuple[bytes, Sequence[TaskArg], Sequence[ContainedRef]]:
         """Serialise arguments now; top-level references apart, values too large for a message put first."""
         if not args and not kwargs:
-            return NO_ARGUMENTS, (), ()
+            return NOTHING
         refs: list[TaskArg] = []
         values = [self._argument(i, value, refs) for i, value in enumerate(args)]
         named = {key: self._argument(key, value, refs) for key, value in kwargs.items()}
@@ -191,8 +197,9 @@ class Calls:
     def _argument(self, slot: int | str, value: Any, refs: list[TaskArg]) -> Any:
         if type(value) is not ObjectRef:
             return value
-        self._worker.values.entries_of([value])
-        refs.append(TaskArg(slot, value._id, value._owner))
+        self._worker.values.entries_of((value,))
+        owner = value._owner
+        refs.append(TaskArg(slot, value._id, None if owner is self._host.address else owner))
         return None
 
     def _put_large(self, slot: int | str, value: Any, refs: list[TaskArg], what: str) -> Any:
@@ -204,7 +211,7 @@ class Calls:
             return value
         ref = self._worker.values.put_serialized(serialized)
         self._worker.kept.append(ref)
-        refs.append(TaskArg(slot, ref._id, ref._owner))
+        refs.append(TaskArg(slot, ref._id, None))
         return None
 
     # Actors
@@ -273,7 +280,7 @@ class Calls:
             if not detached:
                 object_id = actor_handle_object(actor_id)
                 self._owner.objects.entries[object_id].local += 1
-                handle = ObjectRef(object_id, self._host.address, self._worker)
+                handle = ObjectRef(object_id, self._host.address, self._worker.holder)
         self._worker.retries_of[actor_id] = options.max_task_retries
         if options.name:
             self._worker.block(waiter, None)
@@ -294,8 +301,11 @@ class Calls:
         worker = self._worker
         if options.max_pending_calls > 0:
             self._check_pending(actor_id, method, options.max_pending_calls)
-        packed, refs, nested = self._pack(method, args, kwargs)
-        with self._host.lock:
+        packed, refs, nested = NOTHING
+        if args or kwargs:
+            packed, refs, nested = self._pack(method, args, kwargs)
+        host = self._host
+        with host.lock:
             if worker.released:
                 worker.drain()
             context = worker.context
@@ -321,11 +331,9 @@ class Calls:
                 options.name,
             )
             name, parent = options.name or method, context.task_id
-            self._owner.actor_calls.submit(
-                actor_id, call, nested, name, retries, parent, options.hidden
-            )
+            first = self._submit_call(actor_id, call, nested, name, retries, parent, options.hidden)
             if options.num_returns == 1 and not worker.kept:
-                return [ObjectRef(first_return(task_id), self._host.address, worker)]
+                return [ObjectRef(first, host.address, worker.holder)]
             return self._returns(task_id, options.num_returns)
 
     def _check_pending(self, actor_id: ActorId, method: str, limit: int) -> None:

@@ -4,7 +4,6 @@ Named after Ray's CoreWorker. The world gives it a host, routes messages into `p
 worker, runs `execute` in user context for each task that the executor hands out.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from functools import partial
@@ -29,7 +28,7 @@ from raysim.protocol.executor import Executor
 from raysim.protocol.explaining import Explaining
 from raysim.protocol.host import Outcome, ProcessHost, RunnableTask, Waiter
 from raysim.protocol.inspecting import Inspecting
-from raysim.protocol.messages import CancelOwned, ContainedRef, PrepareEnv
+from raysim.protocol.messages import CancelOwned, ContainedRef, PrepareEnv, RegisterJob
 from raysim.protocol.owner import Owner
 from raysim.protocol.process import Process, Role
 from raysim.protocol.queries import Queries
@@ -37,7 +36,7 @@ from raysim.protocol.uploads import Uploads
 from raysim.runtime.calls import Calls
 from raysim.runtime.execution import Execution
 from raysim.runtime.graphs import compile_graph
-from raysim.runtime.object_ref import ObjectRef
+from raysim.runtime.object_ref import Holder, ObjectRef
 from raysim.runtime.placement_groups import Groups
 from raysim.runtime.shown import (
     assigned,
@@ -58,6 +57,7 @@ from raysim.spec.ids import (
     ActorId,
     IdSource,
     JobId,
+    NodeId,
     ObjectId,
     PlacementGroupId,
     TaskId,
@@ -74,7 +74,7 @@ from raysim.spec.state import Inquiry, Listing
 Answer = TypeVar("Answer")
 
 
-class TaskContext(msgspec.Struct):
+class TaskContext(msgspec.Struct, gc=False):
     """What is running in this process, as far as ids and the runtime context need it."""
 
     task_id: TaskId
@@ -131,8 +131,8 @@ class CoreWorker:
         self._enter(driver_task(self._job))
         self._joined = Waiter()
         self.owner.objects.unhandled = partial(report, self)
-        self.released: deque[ObjectId] = deque()
-        """Python references that are gone and still counted."""
+        self.holder = Holder(self)
+        self.released = self.holder.released
         self.kept: list[ObjectRef] = []
         """Implicit puts: alive until the call that carries them counts them itself."""
         self._pinned: list[ObjectRef] = []
@@ -145,16 +145,14 @@ class CoreWorker:
         self.namespace = options.namespace
         self.runtime_env = options.runtime_env
         self._uploads = Uploads(host, gcs)
-        self._driver = Driver(
-            host,
-            raylet,
-            gcs,
+        job = RegisterJob(
             options.entrypoint,
             options.namespace,
-            host.pid,
-            self._on_joined,
             options.runtime_env,
+            options.metadata,
+            options.observer,
         )
+        self._driver = Driver(host, raylet, gcs, job, host.pid, self._on_joined)
         self.owner.object_states.is_driver = True
         self.process = self._process(self._driver, self._uploads)
         return self
@@ -195,6 +193,8 @@ class CoreWorker:
                 self._uploads.send(uri, data, stored.finish)
             self.block(stored, None)
         config = read_env(runtime_env).config
+        if not runtime_env:
+            return
         if config is None or config.eager_install:
             with self.host.lock:
                 self.host.send(self.raylet, PrepareEnv(runtime_env))
@@ -237,11 +237,13 @@ class CoreWorker:
 
     def _begin(self, task: RunnableTask) -> None:
         call = task.call
+        if task.start_ns < 0:
+            task.start_ns = self.host.now_ns()
         self._latest = context = TaskContext(call.task_id, call.attempt, task)
         _entered.set(context)
-        if task.actor is not None:
-            self.namespace = task.actor.home
-            self.runtime_env = task.actor.runtime_env
+        actor = task.actor
+        if actor is not None:
+            self.namespace, self.runtime_env = actor.home, actor.runtime_env
         elif task.template is not None:
             self.namespace = task.template.namespace
             self.runtime_env = task.template.runtime_env
@@ -306,6 +308,7 @@ class CoreWorker:
 
     def adopt(self, refs: Iterable[ObjectRef]) -> None:
         """Count references that came in a value."""
+        holder = self.holder
         with self.host.lock:
             objects = self.owner.objects
             entries = objects.entries
@@ -314,7 +317,7 @@ class CoreWorker:
                 if entry is None or (entry.epoch < 0 and entry.owner is not None):
                     entry = objects.borrow(ref._id, ref._owner)
                 entry.local += 1
-                ref._worker = self
+                ref._holder = holder
 
     def known_ref(self, object_id: ObjectId) -> ObjectRef | None:
         with self.host.lock:
@@ -322,7 +325,7 @@ class CoreWorker:
             if entry is None:
                 return None
             entry.local += 1
-            return ObjectRef(object_id, entry.owner or self.host.address, self)
+            return ObjectRef(object_id, entry.owner or self.host.address, self.holder)
 
     def pin_for_ever(self, ref: ObjectRef) -> None:
         with self.host.lock:
@@ -424,6 +427,18 @@ class CoreWorker:
         names: list[tuple[str, str]] = self.ask(partial(self.queries.actor_names, namespace))
         return names
 
+    def kv_put(self, namespace: str, key: bytes, value: bytes, overwrite: bool) -> bytes:
+        there: bytes = self.ask(partial(self.queries.kv_put, namespace, key, value, overwrite))
+        return there
+
+    def kv_get(self, namespace: str, key: bytes, prefix: bool = False) -> dict[bytes, bytes]:
+        found: dict[bytes, bytes] = self.ask(partial(self.queries.kv_get, namespace, key, prefix))
+        return found
+
+    def kv_delete(self, namespace: str, key: bytes, prefix: bool = False) -> int:
+        count: int = self.ask(partial(self.queries.kv_delete, namespace, key, prefix))
+        return count
+
     def inspect(self, inquiry: Inquiry) -> Listing:
         return inspect(self, inquiry)
 
@@ -444,6 +459,14 @@ class CoreWorker:
 
     def nodes(self) -> list[dict[str, Any]]:
         return [node_table(state) for state in self.node_states()]
+
+    def drain_node(self, node_id: bytes, reason: str, deadline_s: float | None) -> None:
+        deadline_ns = 0 if deadline_s is None else max(1, round(deadline_s * 1e9))
+        refusal: str = self.ask(
+            partial(self.queries.drain_node, NodeId(node_id), reason, deadline_ns)
+        )
+        if refusal:
+            raise ValueError(refusal)
 
     def cluster_resources(self) -> dict[str, float]:
         return cluster_resources(self.node_states())

@@ -40,7 +40,7 @@ class _ArgumentFailedError(Exception):
 
 def call_user_code(function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> Any:
     """Hosts find user code on the stack by this function: it alone may be interrupted."""
-    return function(*args, **kwargs)
+    return function(*args, **kwargs) if kwargs else function(*args)
 
 
 class Execution:
@@ -57,15 +57,19 @@ class Execution:
         """What the instance said of itself when it was made."""
 
     def run(self, task: RunnableTask) -> Outcome:
-        name = task.template.name if task.template is not None else task.call.method
+        call, template = task.call, task.template
+        name = call.method if template is None else template.name
         retried: tuple[type[BaseException], ...] | None = None
         try:
             if task.cancelled:
                 return _never_started(task, name)
             function, retried = self._function(task)
-            args, kwargs = self._arguments(task)
-            result = call_user_code(function, args, kwargs)
-            del args, kwargs
+            if call.args or task.args:
+                args, kwargs = self._arguments(task)
+                result = call_user_code(function, args, kwargs)
+                del args, kwargs
+            else:
+                result = call_user_code(function, [], {})
             outcome = _plain_outcome(task, result) or self.outcome_of(task, name, result, retried)
         except BaseException as error:  # noqa: BLE001  (whatever user code raises is its result)
             outcome = self.failed(task, name, error, retried)
@@ -211,14 +215,14 @@ class Execution:
         if not task.args:
             return args, kwargs
         refs = task.call.refs
-        ids = {arg.slot: arg.object_id for arg in refs} if refs else {}
         if refs and not task.call.args:
             args = [None for arg in refs if isinstance(arg.slot, int)]
         for arg in task.args:
             if arg.payload is not None:
                 data: bytes | memoryview = arg.payload
             else:
-                pin = self._worker.owner.fetches.pin_of(ids[arg.slot])
+                object_id = next(ref.object_id for ref in refs if ref.slot == arg.slot)
+                pin = self._worker.owner.fetches.pin_of(object_id)
                 assert pin is not None, f"argument {arg.slot} is not pinned while its call runs"
                 data = values.view(pin)
             value, is_error = values.load(data)
@@ -344,7 +348,9 @@ class Execution:
 
 def _plain_outcome(task: RunnableTask, result: Any) -> Outcome | None:
     """Of a call that returns one value that any pickler writes alike: most do. None: see `outcome_of`."""
-    if _count(task) != 1 or task.call.method == "__init__":
+    call, template = task.call, task.template
+    count = call.num_returns if template is None else template.num_returns
+    if count != 1 or call.method == "__init__":
         return None
     data = serialize_plain(result)
     return None if data is None else Outcome(OK, [ReturnValue((data,), len(data))])

@@ -1,9 +1,11 @@
 """References to objects, as programs hold them. Never the counting: see `raysim.protocol.owner.objects`."""
 
+from collections import deque
 from collections.abc import Generator
 from contextvars import ContextVar
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any
+from weakref import ref as weak
 
 import msgspec
 
@@ -35,22 +37,37 @@ class UnknownObjectError(ValueError):
     """A reference that no object stands behind."""
 
 
-class ObjectRef(RandomID):
+class Holder:
+    """The process that counts a reference, as the reference knows it.
+
+    Weakly: Python's garbage collector does not look into references, which takes a third off what a call costs, so that
+    it would never find a simulated process to be garbage that an actor's reference leads back to.
+    """
+
+    __slots__ = ("_worker", "released")
+
+    def __init__(self, worker: "CoreWorker") -> None:
+        self.released: deque[ObjectId] = deque()
+        """Python references that are gone and still counted."""
+        self._worker = weak(worker)
+
+    def worker(self) -> "CoreWorker | None":
+        """None once its session is over."""
+        return self._worker()
+
+
+class ObjectRef(RandomID, msgspec.Struct, gc=False, eq=False):
     """A value that exists, will exist, or has failed, somewhere in the cluster. Ray: `ray.ObjectRef`."""
 
-    __slots__ = ("__weakref__", "_owner", "_worker")
-
     bytes_long = OBJECT_ID_BYTES
-    _id: ObjectId
 
     out_of_band = True
     """Whether programs may pickle references by hand. Processes set it."""
 
-    def __init__(self, object_id: ObjectId, owner: Address, worker: "CoreWorker | None") -> None:
-        """`worker`: the process that counts this reference already, or None if none does yet."""
-        self._id = object_id
-        self._owner = owner
-        self._worker = worker
+    _id: ObjectId
+    _owner: Address
+    _holder: Holder | None
+    """Of the process that counts this reference already, or None if none does yet."""
 
     @classmethod
     def from_binary(cls, id_bytes: bytes) -> "ObjectRef":
@@ -114,9 +131,10 @@ class ObjectRef(RandomID):
         return value_of(self, self._counted()).__await__()
 
     def _counted(self) -> "CoreWorker":
-        if self._worker is None:
+        worker = None if self._holder is None else self._holder.worker()
+        if worker is None:
             raise ValueError(f"{self!r} is not known to this process.")
-        return self._worker
+        return worker
 
     def __hash__(self) -> int:
         return hash(self._id)
@@ -145,19 +163,30 @@ class ObjectRef(RandomID):
                 "is needed. Pass it in arguments, results or ray.put, or set "
                 "RAY_allow_out_of_band_object_ref_serialization=1 to have the object kept for ever."
             )
-        elif self._worker is not None:
+        elif self._holder is not None:
             # Pickled by somebody else's pickler: nobody can know how long it is needed (Ray pins it).
-            self._worker.pin_for_ever(self)
+            worker = self._holder.worker()
+            if worker is not None:
+                worker.pin_for_ever(self)
         return _rebuild, (self._id, self._owner)
 
+    def __copy__(self) -> "ObjectRef":
+        """Counted by itself."""
+        return _rebuild(self._id, self._owner)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "ObjectRef":
+        return _rebuild(self._id, self._owner)
+
     def __del__(self) -> None:
-        worker = self._worker
-        if worker is not None:
+        holder = self._holder
+        if holder is not None:
             # From any thread and from the garbage collector: only noted down.
-            released = worker.released
+            released = holder.released
             released.append(self._id)
             if len(released) == 1:
-                worker.host.soon(worker.drain)
+                worker = holder.worker()
+                if worker is not None:
+                    worker.host.soon(worker.drain)
 
 
 ObjectID = ObjectRef
@@ -165,28 +194,20 @@ ObjectID = ObjectRef
 
 
 _owners: dict[Address, Address] = {}
-"""Of references that came here: each address once, however many values name it."""
+"""Of references that came here."""
 
 _MOST_OWNERS = 1_000
 
-_latest = (NOWHERE, NOWHERE)
-"""The owner of the reference that was made here last, as it came and as it is kept: a value may hold ten thousand
-of one owner, which came with it once. A pair, as threads take turns here."""
 
-_new = object.__new__
+def one_of(owner: Address) -> Address:
+    """The same address, each once, however many values name it."""
+    if len(_owners) >= _MOST_OWNERS:
+        _owners.clear()
+    return _owners.setdefault(owner, owner)
 
 
 def _rebuild(object_id: ObjectId, owner: Address) -> ObjectRef:
-    global _latest
-    latest = _latest
-    if latest[0] is not owner:
-        if len(_owners) >= _MOST_OWNERS:
-            _owners.clear()
-        latest = _latest = owner, _owners.setdefault(owner, owner)
-    ref: ObjectRef = _new(ObjectRef)  # As its constructor does.
-    ref._id = object_id
-    ref._owner = latest[1]
-    ref._worker = None
+    ref = ObjectRef(object_id, one_of(owner), None)
     met = deserialised.get()
     if met is not None:
         met.append(ref)

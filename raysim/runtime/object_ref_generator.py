@@ -87,7 +87,7 @@ class ObjectRefGenerator:
             streams = worker.owner.streams
             object_id = streams.next(self._task_id)
             if object_id is not None:
-                return ObjectRef(object_id, worker.host.address, worker)
+                return ObjectRef(object_id, worker.host.address, worker.holder)
             if not streams.exhausted(self._task_id):
                 return None
             if self._failed or not self._has_failed():

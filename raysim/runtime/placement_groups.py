@@ -121,7 +121,7 @@ class Groups:
                     objects.set_failed(entry, Failure(kind, text))
 
             self.role.when_settled(group_id, settled)
-        return ObjectRef(object_id, self._host.address, worker)
+        return ObjectRef(object_id, self._host.address, worker.holder)
 
     def wait(self, group_id: PlacementGroupId, timeout: float) -> bool:
         """Whether the group is created within `timeout` seconds. Raises RaySystemError if it is removed."""

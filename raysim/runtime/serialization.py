@@ -1,10 +1,11 @@
 """Values to bytes and back: pickle 5 with buffers out of band. Never where the bytes go.
 
 Layout of a serialised value: one byte that says what follows.
-`V`/`E`: a pickle, of a value or of an exception. `B`: a pickle with buffers: the number of buffers,
-the pickle's length, each buffer's length (8 bytes each), the pickle, and each buffer at the next
-multiple of 64, so that arrays can lie where they are. Anything else, or nothing: what a synthetic
-task returned, which has a size and no value.
+`V`/`E`: a pickle, of a value or of an exception. `R`: bytes, as they are. `B`: a pickle with buffers: the number of
+buffers, the pickle's length, each buffer's length (8 bytes each), the pickle, and each buffer at the next
+multiple of 64, so that arrays can lie where they are. `T`: as `B`, with a last buffer that is the table of the
+references inside (`references.py`). Anything else, or nothing: what a synthetic task returned, which has a size and no
+value.
 """
 
 import pickle
@@ -20,13 +21,16 @@ import msgspec
 from raysim.protocol.messages import ContainedRef
 from raysim.runtime.current import current
 from raysim.runtime.object_ref import ObjectRef, deserialised, serialised
-from raysim.runtime.pickler import Pickler, dumps
+from raysim.runtime.pickler import dumps
+from raysim.runtime.references import ReferencePickler, load, read_table, table_of
 
 ALIGNMENT = 64
 """Bytes; a cache line, and what numpy's vector code likes best."""
 
-_VALUE, _ERROR, _BUFFERS = b"V", b"E", b"B"
-_KINDS = b"VEB"
+_VALUE, _ERROR, _BUFFERS, _RAW, _REFERENCES = b"V", b"E", b"B", b"R", b"T"
+_KINDS = b"VEBRT"
+_IS_VALUE, _IS_ERROR, _IS_BUFFERS, _IS_RAW, _IS_REFERENCES = _KINDS
+_NONE = _VALUE + pickle.dumps(None, 5)
 _PLAIN = frozenset({int, float, str, bytes, bool, type(None), complex})
 
 _ATOMS = _PLAIN - {complex}
@@ -68,8 +72,8 @@ class Custom:
 
     def __init__(self) -> None:
         self.reducers: dict[type, Callable[[Any], tuple[Any, ...]]] = {}
-        table = ChainMap(self.reducers, Pickler.dispatch_table)
-        self.pickler: type[Any] = type("Pickler", (Pickler,), {"dispatch_table": table})
+        table = ChainMap(self.reducers, ReferencePickler.dispatch_table)
+        self.pickler: type[Any] = type("Pickler", (ReferencePickler,), {"dispatch_table": table})
 
 
 _custom: WeakKeyDictionary[object, Custom] = WeakKeyDictionary()
@@ -141,7 +145,7 @@ def serialize(value: object) -> Serialized:
     if type(value) is bytes:
         return Serialized.of(_with_buffers(_LARGE_BYTES, [pickle.PickleBuffer(value)]))
     if _is_simple(value):
-        return _in_band(pickle.dumps(value, 5), [])
+        return _in_band(pickle.dumps(value, 5))
     buffers: list[pickle.PickleBuffer] = []
     contained: list[ContainedRef] = []
     own = _registered() if _of_drivers.reducers or _custom else None
@@ -151,29 +155,32 @@ def serialize(value: object) -> Serialized:
             data = pickle.dumps(value, 5, buffer_callback=buffers.append)
         else:
             file = BytesIO()
-            kind = Pickler if own is None else own.pickler
+            kind = ReferencePickler if own is None else own.pickler
             pickler = kind(file, protocol=5, buffer_callback=buffers.append)
             pickler.dump(value)
             data = file.getvalue()
     finally:
         serialised.reset(token)
-    if not buffers:
-        return _in_band(data, contained)
-    return Serialized.of(_with_buffers(data, buffers), contained)
+    if contained:
+        buffers.append(pickle.PickleBuffer(table_of(contained)))
+        return Serialized.of(_with_buffers(data, buffers, _REFERENCES), contained)
+    return Serialized.of(_with_buffers(data, buffers)) if buffers else _in_band(data)
 
 
-def _in_band(pickled: bytes, contained: list[ContainedRef]) -> Serialized:
+def _in_band(pickled: bytes) -> Serialized:
     parts: list[bytes | memoryview] = [_VALUE + pickled]
     if len(pickled) >= _LARGE:
         parts = [_VALUE, pickled]
-    return Serialized(parts, contained, len(pickled) + 1)
+    return Serialized(parts, [], len(pickled) + 1)
 
 
 def serialize_plain(value: object) -> bytes | None:
     """What `serialize` makes of the values that come most often; None: it is another one."""
-    if type(value) not in _PLAIN or (type(value) is bytes and len(value) >= _LARGE):
-        return None
-    return _VALUE + pickle.dumps(value, 5)
+    if value is None:
+        return _NONE
+    if type(value) is bytes:
+        return _RAW + value if len(value) < _LARGE else None
+    return _VALUE + pickle.dumps(value, 5) if type(value) in _PLAIN else None
 
 
 def serialize_error(error: BaseException) -> Serialized:
@@ -185,9 +192,11 @@ def _is_plain_array(value: Any) -> bool:
     return kind.__name__ == "ndarray" and kind.__module__ == "numpy" and not value.dtype.hasobject
 
 
-def _with_buffers(data: bytes, buffers: Sequence[pickle.PickleBuffer]) -> list[bytes | memoryview]:
+def _with_buffers(
+    data: bytes, buffers: Sequence[pickle.PickleBuffer], kind: bytes = _BUFFERS
+) -> list[bytes | memoryview]:
     views = [_raw(buffer) for buffer in buffers]
-    head = _BUFFERS + struct.pack(
+    head = kind + struct.pack(
         f"<QQ{len(views)}Q", len(views), len(data), *(view.nbytes for view in views)
     )
     parts: list[bytes | memoryview] = [head + data]
@@ -221,25 +230,44 @@ def deserialize(data: bytes | memoryview) -> tuple[Any, bool, list[ObjectRef]]:
     kind = view[0] if len(view) else 0
     if kind not in _KINDS:
         return None, False, []
+    if kind == _IS_RAW:
+        return bytes(view[1:]), False, []
     refs: list[ObjectRef] = []
     token = deserialised.set(refs)
     try:
-        value = _load_with_buffers(view) if kind == _KINDS[2] else pickle.loads(view[1:])
+        value = _load(kind, view, refs)
     finally:
         deserialised.reset(token)
-    return value, kind == _KINDS[1], refs
+    return value, kind == _IS_ERROR, refs
+
+
+def _load(kind: int, view: memoryview, refs: list[ObjectRef]) -> Any:
+    """`refs`: to which those of its table are added."""
+    if kind == _IS_REFERENCES:
+        pickled, (*buffers, table) = _taken_apart(view)
+        made = read_table(table)
+        refs += made
+        return load(pickled, buffers, made)
+    return _load_with_buffers(view) if kind == _IS_BUFFERS else pickle.loads(view[1:])
 
 
 def load_plain(data: bytes | memoryview) -> Any:
     """A value, not an exception, that refers to nothing: as `deserialize`, without looking for references."""
     kind = data[0]
-    if kind == _KINDS[0]:
+    if kind == _IS_RAW:
+        return bytes(data[1:])
+    if kind == _IS_VALUE:
         return pickle.loads(data[1:] if len(data) < _SHORT else memoryview(data)[1:])
-    assert kind == _KINDS[2], f"kind {kind} is no plain value"
+    assert kind == _IS_BUFFERS, f"kind {kind} is no plain value"
     return _load_with_buffers(memoryview(data))
 
 
 def _load_with_buffers(view: memoryview) -> Any:
+    pickled, buffers = _taken_apart(view)
+    return pickle.loads(pickled, buffers=buffers)
+
+
+def _taken_apart(view: memoryview) -> tuple[memoryview, list[memoryview]]:
     count, length = struct.unpack_from("<QQ", view, 1)
     sizes = struct.unpack_from(f"<{count}Q", view, 17)
     start = 17 + 8 * count
@@ -250,4 +278,4 @@ def _load_with_buffers(view: memoryview) -> Any:
         position += -position % ALIGNMENT
         buffers.append(view[position : position + size].toreadonly())
         position += size
-    return pickle.loads(pickled, buffers=buffers)
+    return pickled, buffers

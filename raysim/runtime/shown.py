@@ -38,7 +38,8 @@ def cluster_resources(states: Iterable[NodeState]) -> dict[str, float]:
 
 def available_resources(states: Iterable[NodeState]) -> dict[str, float]:
     """What the live nodes have free."""
-    return floats(total(state.available for state in states if state.alive))
+    usable = [state for state in states if state.alive and state.drain is None]
+    return floats(total(state.available for state in usable))
 
 
 def task_name(task: RunnableTask | None) -> str | None:

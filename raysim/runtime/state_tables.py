@@ -20,6 +20,7 @@ from raysim.runtime.shown import node_table
 from raysim.spec.address import NOWHERE, Address
 from raysim.spec.ids import JOB_ID_BYTES, NIL_NODE, NodeId, WorkerId
 from raysim.spec.labels import Selector, as_given
+from raysim.spec.node import NodeState
 from raysim.spec.placement_group import base_name, plain
 from raysim.spec.resources import Resources, floats
 from raysim.spec.runtime_env import shown
@@ -82,7 +83,8 @@ class Tables:
         if noun not in makers:
             return []
         kind, make = makers[noun]
-        return [make(row) for row in of_kind(self._rows, kind)]
+        rows = of_kind(self._rows, kind)
+        return [make(row) for row in rows if not getattr(row, "observer", False)]
 
     def ms(self, time_ns: int) -> int | None:
         """Unix time; None for what has not happened."""
@@ -101,8 +103,8 @@ class Tables:
             "node_id": info.address.node_id.hex(),
             "node_ip": _ip(row),
             "is_head_node": info.is_head,
-            "state": "ALIVE" if state.alive else "DEAD",
-            "state_message": state.death_reason or None,
+            "state": _state_of(state),
+            "state_message": state.death_reason or (state.drain.reason if state.drain else None),
             "node_name": info.name,
             "resources_total": _own(info.total) if state.alive else {},
             "labels": dict(info.labels),
@@ -129,7 +131,7 @@ class Tables:
             "error_type": None,
             "start_time": self.ms(row.start_ns),
             "end_time": self.ms(row.end_ns) or 0,
-            "metadata": {},
+            "metadata": dict(row.metadata),
             "runtime_env": json.loads(shown(row.runtime_env)),
             "driver_agent_http_address": None,
             "driver_node_id": row.driver.node_id.hex(),
@@ -252,6 +254,12 @@ class Tables:
 def _own(total: Resources) -> dict[str, float]:
     """Without what the node offers for placement groups besides."""
     return {name: value for name, value in floats(total).items() if base_name(name)[0] == name}
+
+
+def _state_of(state: NodeState) -> str:
+    if not state.alive:
+        return "DEAD"
+    return "ALIVE" if state.drain is None else "DRAINING"
 
 
 def _ip(row: NodeSeen) -> str:

@@ -1,13 +1,12 @@
 """What the API asks of the cluster's state: asks, waits, shows the rows in Ray's words. Never who knows them."""
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from raysim.exceptions import RaySystemError
 from raysim.protocol.host import Waiter
 from raysim.protocol.inspecting import Findings
 from raysim.runtime.state_tables import Tables
-from raysim.runtime.task_tables import object_rows, task_rows
+from raysim.runtime.task_tables import counted_rows, object_rows, task_rows
 from raysim.spec.state import Inquiry, Listing, Noun
 
 if TYPE_CHECKING:
@@ -25,6 +24,10 @@ def inspect(worker: "CoreWorker", inquiry: Inquiry) -> Listing:
         rows = task_rows(found.rows, tables, worker.values.load)
     elif inquiry.noun is Noun.OBJECTS:
         rows = object_rows(found.rows, tables)
+    if inquiry.wanted is not None and inquiry.noun is Noun.TASKS:
+        if inquiry.wanted.counted:
+            return Listing(rows, len(rows), found.asked, found.silent, 0, counted_rows(found.rows))
+        return Listing(rows, len(rows), found.asked, found.silent, found.left_out)
     return Listing(rows, len(rows) + found.left_out, found.asked, found.silent)
 
 
@@ -39,8 +42,7 @@ def survey(worker: "CoreWorker", inquiry: Inquiry) -> Findings:
 
     with worker.host.lock:
         worker.drain()
-        begin = partial(worker.inspecting.survey, inquiry.noun, inquiry.limit)
-        begin(bytes.fromhex(inquiry.only), int(inquiry.timeout * NS), done)
+        worker.inspecting.survey(inquiry, int(inquiry.timeout * NS), done)
     worker.block(waiter, None)
     [found] = answers
     if found.silent and found.asked == 1:

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from raysim.protocol.messages.state import AnyRow, CallStage, ObjectSeen, TaskSeen
+from raysim.protocol.messages.state import AnyRow, CallStage, ObjectSeen, TaskCount, TaskSeen
+from raysim.protocol.sieve import kind_of
 from raysim.runtime.state_tables import Shown, Tables, fallbacks, job_of, needed, of_kind, selector
 from raysim.spec.address import NOWHERE
-from raysim.spec.ids import TaskId, actor_of_task, is_actor_creation, job_of_task, nil_actor
+from raysim.spec.ids import TaskId, actor_of_task
 from raysim.spec.runtime_env import read_env, shown
 
 Load = Callable[[bytes], tuple[Any, bool]]
@@ -41,12 +42,18 @@ def task_rows(rows: Iterable[AnyRow], tables: Tables, load: Load) -> list[Shown]
     return [_task(row, tables, load) for row in merged_tasks(rows)]
 
 
-def kind_of(task_id: TaskId) -> str:
-    """Ray's `TaskType`."""
-    if is_actor_creation(task_id):
-        return "ACTOR_CREATION_TASK"
-    is_normal = actor_of_task(task_id) == nil_actor(job_of_task(task_id))
-    return "NORMAL_TASK" if is_normal else "ACTOR_TASK"
+def counted_rows(rows: Iterable[AnyRow]) -> list[Shown]:
+    """As `task_rows` has them, as far as they are counted by it."""
+    return [
+        {
+            "name": row.name,
+            "func_or_class_name": row.name,
+            "type": row.kind,
+            "state": row.state,
+            "count": row.count,
+        }
+        for row in of_kind(rows, TaskCount)
+    ]
 
 
 def _task(row: TaskSeen, tables: Tables, load: Load) -> Shown:

@@ -27,8 +27,31 @@ def timeline(worker: "CoreWorker") -> list[dict[str, Any]]:
 
 
 def events(tasks: Iterable[TaskSeen]) -> list[dict[str, Any]]:
-    """One complete event for each attempt that ran."""
-    return [_event(row) for row in tasks if row.state in ENDED and row.start_ns]
+    """One complete event for each attempt that ran, and an arrow to it from the call that submitted it."""
+    rows = [row for row in tasks if row.state in ENDED and row.start_ns]
+    ran = {row.task_id: row for row in rows}
+    found = [_event(row) for row in rows]
+    for row in rows:
+        parent = ran.get(row.parent)
+        if parent is not None and parent.start_ns <= row.submitted_ns <= parent.end_ns:
+            found += _arrow(parent, row)
+    return found
+
+
+def _arrow(parent: TaskSeen, row: TaskSeen) -> list[dict[str, Any]]:
+    """From where it was submitted to where it began."""
+    same = {"cat": "submit", "name": "submit", "id": f"{row.task_id.hex()}:{row.attempt}"}
+    return [
+        {**same, **_place(parent), "ph": "s", "ts": row.submitted_ns / 1e3},
+        {**same, **_place(row), "ph": "f", "bp": "e", "ts": row.start_ns / 1e3},
+    ]
+
+
+def _place(row: TaskSeen) -> dict[str, str]:
+    return {
+        "pid": f"node:{row.worker.node_id.hex()}",
+        "tid": f"worker:{row.worker.worker_id.hex()}",
+    }
 
 
 def _event(row: TaskSeen) -> dict[str, Any]:
@@ -43,8 +66,7 @@ def _event(row: TaskSeen) -> dict[str, Any]:
     return {
         "cat": f"task::{row.name}",
         "name": row.name,
-        "pid": f"node:{row.worker.node_id.hex()}",
-        "tid": f"worker:{row.worker.worker_id.hex()}",
+        **_place(row),
         "ts": row.start_ns / 1e3,
         "dur": (row.end_ns - row.start_ns) / 1e3,
         "ph": "X",

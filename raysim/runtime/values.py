@@ -59,8 +59,8 @@ class Values:
             self._owner.objects.hold(serialized.contained)
             if serialized.size <= self._host.config.max_inline_bytes:
                 self._owner.objects.set_inline(entry, serialized.join(), is_error=False)
-                return ObjectRef(object_id, self._host.address, self._worker)
-        ref = ObjectRef(object_id, self._host.address, self._worker)
+                return ObjectRef(object_id, self._host.address, self._worker.holder)
+        ref = ObjectRef(object_id, self._host.address, self._worker.holder)
         self._store(entry, serialized)
         return ref
 
@@ -179,10 +179,10 @@ class Values:
         return entry.ready
 
     def entries_of(self, refs: Sequence[ObjectRef]) -> list[Entry]:
-        table = self._owner.objects.entries
+        table, holder = self._owner.objects.entries, self._worker.holder
         found: list[Entry] = []
         for ref in refs:
-            entry = table.get(ref._id) if ref._worker is self._worker else None
+            entry = table.get(ref._id) if ref._holder is holder else None
             if entry is None:
                 raise ValueError(
                     f"{ref!r} is not known to this process: it belongs to a session that has ended, or "

@@ -64,11 +64,12 @@ class Waiting:
         """Places of the first that are ready now, no more than are wanted."""
         found: list[int] = []
         entries, worker = self._objects.entries, self._worker
+        holder = worker.holder
         for index, ref in enumerate(self._refs):
             if isinstance(ref, ObjectRefGenerator):
                 is_here = self._has_next(task_of_object(ref.completed()._id))
             else:
-                entry = entries.get(ref._id) if ref._worker is worker else None
+                entry = entries.get(ref._id) if ref._holder is holder else None
                 if entry is None:
                     (entry,) = worker.values.entries_of([ref])
                 is_here = entry.state is ObjectState.INLINE or self._is_here(entry)

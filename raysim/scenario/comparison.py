@@ -1,7 +1,8 @@
 """Policies over the same scenarios and seeds: who does better, and how surely. Never prints: see report.comparison.
 
 Every policy runs every seed, and a seed draws the same tasks at the same moments for all (common random numbers), so
-that policies are compared run by run, with paired differences from the first one, the baseline.
+that policies are compared run by run, with paired differences from the first one, the baseline. A policy is here
+whatever contends: where tasks go, whose turn it is, or one of each (contenders).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Final
 import msgspec
 
 from raysim.journal import Journal, Level
+from raysim.scenario.contenders import fields_of
 from raysim.scenario.expression import Figure, Measure
 from raysim.scenario.figures import SAMPLES
 from raysim.scenario.loading import load_experiment
@@ -39,6 +41,7 @@ class Plan(msgspec.Struct, frozen=True):
     scenarios: tuple[str, ...]
     """Files."""
     policies: tuple[str, ...]
+    """What is compared, as `contenders` reads it: `best_fit`, `sjf`, `best_fit + sjf`."""
     seeds: int = 20
     first: int = 0
     """Seed."""
@@ -120,7 +123,9 @@ def check(plan: Plan) -> None:
     for scenario in plan.scenarios:
         for policy in plan.policies:
             try:
-                experiment = load_experiment(Path(scenario), policy=policy)
+                experiment = load_experiment(Path(scenario), **fields_of(policy))
+            except ValueError as error:
+                problems.append(Problem("--policy", None, str(error)))
             except ScenarioError as error:
                 problems += [one for one in error.problems if one not in problems]
             else:
@@ -150,7 +155,7 @@ def compare(
 
 def run_cell(plan: Plan, cell: Cell) -> Outcome:
     """One run on the simulator."""
-    experiment = load_experiment(Path(cell.scenario), policy=cell.policy, seed=cell.seed)
+    experiment = load_experiment(Path(cell.scenario), seed=cell.seed, **fields_of(cell.policy))
     run = run_workflow(experiment, RunOptions(journal=Journal(Level.NOTES)))
     measures = [Measure(text) for text in plan.measures]
     figures: dict[str, Figure] = msgspec.structs.asdict(run.summary)

@@ -93,13 +93,13 @@ def parse_measure(text: str) -> Measure:
     return Measure(text)
 
 
-def parse(text: str) -> ast.expr:
-    """Its tree, unchecked. Raises ValueError for what is no expression at all."""
+def parse(text: str, noun: str = "an expectation") -> ast.expr:
+    """Its tree, unchecked. `noun`: what it should be. Raises ValueError for what is no expression at all."""
     try:
         return ast.parse(_QUANTITY.sub(_in_base_unit, text).strip(), mode="eval").body
     except (SyntaxError, ValueError) as error:
         reason = _reason(text) or (error.msg if isinstance(error, SyntaxError) else str(error))
-        raise ValueError(f"{text!r} is not an expectation: {reason}") from None
+        raise ValueError(f"{text!r} is not {noun}: {reason}") from None
 
 
 def _reason(text: str) -> str | None:

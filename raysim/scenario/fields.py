@@ -17,12 +17,16 @@ from raysim.faults.kinds import BY_NAME as FAULTS
 from raysim.faults.model import Fault
 from raysim.faults.text import fault_from, parse_fault
 from raysim.policies import create, names
+from raysim.policies.eviction import EVICTIONS, create_eviction
 from raysim.policies.orders import create_order, order_names
+from raysim.policies.scaling import SCALINGS, create_scaling
 from raysim.scenario.arrivals import KINDS as ARRIVALS
 from raysim.scenario.arrivals import Arrivals, parse_arrivals
 from raysim.scenario.distributions import KINDS as DISTRIBUTIONS
 from raysim.scenario.distributions import Distribution, parse_distribution
 from raysim.scenario.expectation import Expectation, parse_expectation
+from raysim.scenario.shapes import KINDS as SHAPES
+from raysim.scenario.shapes import Shape, parse_shape
 from raysim.spec.units import BYTES, NANOSECONDS, parse_bandwidth, parse_duration, parse_size
 
 _LONGEST_NS: Final = 100 * 365 * NANOSECONDS["d"]
@@ -62,6 +66,20 @@ def _read_order(value: object) -> object:
     """The same."""
     if isinstance(value, str) and ":" not in value:
         create_order(value)
+    return value
+
+
+def _read_eviction(value: object) -> object:
+    """The same."""
+    if isinstance(value, str) and ":" not in value:
+        create_eviction(value)
+    return value
+
+
+def _read_scaling(value: object) -> object:
+    """The same."""
+    if isinstance(value, str) and ":" not in value:
+        create_scaling(value)
     return value
 
 
@@ -108,6 +126,12 @@ def _read_arrivals(value: object) -> Arrivals:
     return parse_arrivals(_text(value))
 
 
+def _read_shape(value: object) -> Shape:
+    if not isinstance(value, str):
+        raise ValueError(f"a shape is a text such as `fork_join(width=8)`, not {_kind(value)}")
+    return parse_shape(value)
+
+
 def _read_expectation(value: object) -> Expectation:
     if not isinstance(value, str):
         raise ValueError(f"an expectation is a text such as 'failed == 0', not {_kind(value)}")
@@ -133,6 +157,12 @@ def _call(kinds: Iterable[str], *examples: str) -> dict[str, Any]:
     return {"type": "string", "pattern": pattern, "examples": list(examples)}
 
 
+def _named(known: Iterable[str], example: str) -> dict[str, Any]:
+    """One of these, or any with arguments or a place."""
+    other = {"type": "string", "pattern": r"[:(]", "examples": [example, "mine.py:Mine"]}
+    return {"anyOf": [{"enum": list(known)}, other]}
+
+
 _TIME: Final = _quantity([*NANOSECONDS, "µs", "μs", "min"], "500ms", "2s", "1m30s", bare=False)
 _BYTES: Final = _quantity([*BYTES, "KB", "bytes"], "64KiB", "2GB", bare=True)
 _RATE: Final = {
@@ -153,22 +183,10 @@ _FAULT: Final = {
     ]
 }
 _ASSERT: Final = {"type": "string", "examples": ["failed == 0", "p95(task_wait) < 500ms"]}
-_POLICY: Final = {
-    "anyOf": [
-        {"enum": names()},
-        {"type": "string", "pattern": r"[:(]", "examples": ["power_of_d(d=3)", "mine.py:Mine"]},
-    ]
-}
-_ORDER: Final = {
-    "anyOf": [
-        {"enum": order_names()},
-        {
-            "type": "string",
-            "pattern": r"[:(]",
-            "examples": ["priority(preempt=true)", "mine.py:Mine"],
-        },
-    ]
-}
+_POLICY: Final = _named(names(), "power_of_d(d=3)")
+_ORDER: Final = _named(order_names(), "priority(preempt=true)")
+_EVICTION: Final = _named(EVICTIONS.names(), "gdsf(by_bytes=true)")
+_SCALING: Final = _named(SCALINGS.names(), "target_utilization(target=0.7)")
 _TASK_TIME: Final = {"anyOf": [_call(DISTRIBUTIONS, "exponential(mean=2s)"), _TIME]}
 _TASK_CPUS: Final = {
     "anyOf": [
@@ -206,8 +224,15 @@ ReadArrivals: TypeAlias = Annotated[
     BeforeValidator(_read_arrivals),
     WithJsonSchema(_call(ARRIVALS, "poisson(rate=10/s)")),
 ]
+ReadShape: TypeAlias = Annotated[
+    InstanceOf[Shape],
+    BeforeValidator(_read_shape),
+    WithJsonSchema(_call(SHAPES, "fork_join(width=8)", "layered(layers=5, width=20)")),
+]
 ReadPolicy: TypeAlias = Annotated[str, BeforeValidator(_read_policy), WithJsonSchema(_POLICY)]
 ReadOrder: TypeAlias = Annotated[str, BeforeValidator(_read_order), WithJsonSchema(_ORDER)]
+ReadEviction: TypeAlias = Annotated[str, BeforeValidator(_read_eviction), WithJsonSchema(_EVICTION)]
+ReadScaling: TypeAlias = Annotated[str, BeforeValidator(_read_scaling), WithJsonSchema(_SCALING)]
 ReadFault: TypeAlias = Annotated[
     InstanceOf[Fault], BeforeValidator(_read_fault), WithJsonSchema(_FAULT)
 ]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import Final
 
 from raysim.config import Config
 from raysim.faults import plan_faults
 from raysim.policies import create
+from raysim.policies.eviction import create_eviction
 from raysim.policies.orders import create_order
+from raysim.policies.scaling import create_scaling
 from raysim.scenario.document import Path
-from raysim.scenario.model import Cluster, Scenario, WorkflowWorkload
+from raysim.scenario.model import Cluster, GraphWorkload, Scenario, WorkflowWorkload
 from raysim.scenario.planned import plans
 from raysim.scenario.replay import Replay
 from raysim.scenario.workflow import Workflow
@@ -35,14 +37,7 @@ def expected_makespan_ns(scenario: Scenario, workflow: Workflow | None) -> int |
 
 def misfits(scenario: Scenario, workflow: Workflow | None) -> Iterator[tuple[Path, str]]:
     """What each part says that another part cannot have."""
-    try:
-        create(scenario.policy, Config())
-    except ValueError as error:
-        yield ("policy",), str(error)
-    try:
-        create_order(scenario.queue)
-    except ValueError as error:
-        yield ("queue",), str(error)
+    yield from _unknown_policies(scenario)
     groups = scenario.cluster.node_groups()
     yield from _unplanned(scenario, workflow)
     if workflow is not None:
@@ -60,6 +55,22 @@ def misfits(scenario: Scenario, workflow: Workflow | None) -> Iterator[tuple[Pat
             yield ("faults", index), str(error)
 
 
+def _unknown_policies(scenario: Scenario) -> Iterator[tuple[Path, str]]:
+    named: list[tuple[Path, str, Callable[[str], object]]] = [
+        (("policy",), scenario.policy, lambda text: create(text, Config())),
+        (("queue",), scenario.queue, create_order),
+        (("eviction",), scenario.eviction, create_eviction),
+    ]
+    growing = scenario.cluster.autoscaler
+    if growing is not None:
+        named.append((("cluster", "autoscaler", "policy"), growing.policy, create_scaling))
+    for at, text, make in named:
+        try:
+            make(text)
+        except ValueError as error:
+            yield at, str(error)
+
+
 def _unplanned(scenario: Scenario, workflow: Workflow | None) -> Iterator[tuple[Path, str]]:
     """What there is to plan, and the nodes that its runtimes are of."""
     nodes = len(scenario.cluster.node_groups())
@@ -74,7 +85,7 @@ def _unplanned(scenario: Scenario, workflow: Workflow | None) -> Iterator[tuple[
         planned = plans(scenario.policy)
     except ValueError:
         return  # It was told.
-    if planned and not isinstance(scenario.workload, WorkflowWorkload):
+    if planned and not isinstance(scenario.workload, WorkflowWorkload | GraphWorkload):
         what = f"policy {scenario.policy!r} plans workflows, and the workload is none (kind: {scenario.workload.kind})"
         yield ("policy",), f"{what}; give it another policy, such as least_loaded"
 

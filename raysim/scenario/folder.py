@@ -13,7 +13,9 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from raysim.config import Config
 from raysim.journal import Journal
+from raysim.policies.registry import queues
 from raysim.scenario.journal_lines import read_journal, write_journal
 from raysim.scenario.problems import Problem, ScenarioError
 from raysim.scenario.running import Run
@@ -46,6 +48,10 @@ class KeptRun:
     """The journal's times are divided by it, as those of the records are already."""
     start_ns: int | None = None
     """Zero of the records, on the journal's clock; None: the first submission."""
+    queue: str = "fifo"
+    """Whose turn it was where tasks waited for room."""
+    queued_by: str = ""
+    """The policy, where it said where a task waits, whoever has room."""
 
 
 def kept(run: Run, time_scale: float = 1.0) -> KeptRun:
@@ -54,7 +60,12 @@ def kept(run: Run, time_scale: float = 1.0) -> KeptRun:
     parents = None
     if workflow is not None and workflow.edges:
         parents = {task.id: task.parents for task in workflow.order}
-    return KeptRun(run.summary, run.records, run.journal, parents, time_scale, run.start_ns)
+    scenario = run.experiment.scenario
+    queued_by = scenario.policy if queues(Config(policy=scenario.policy)) else ""
+    return KeptRun(
+        *(run.summary, run.records, run.journal, parents, time_scale, run.start_ns),
+        *(scenario.queue, queued_by),
+    )
 
 
 class _Workload(msgspec.Struct, frozen=True):
@@ -63,6 +74,8 @@ class _Workload(msgspec.Struct, frozen=True):
     parents: Mapping[str, Sequence[str]] | None
     time_scale: float
     start_ns: int | None
+    queue: str
+    queued_by: str
 
 
 def write_run(run: KeptRun, folder: Path) -> None:
@@ -70,7 +83,7 @@ def write_run(run: KeptRun, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     summary = msgspec.json.format(msgspec.json.encode(run.summary), indent=2)
     (folder / SUMMARY).write_bytes(summary + b"\n")
-    workload = _Workload(run.parents, run.time_scale, run.start_ns)
+    workload = _Workload(run.parents, run.time_scale, run.start_ns, run.queue, run.queued_by)
     (folder / WORKLOAD).write_bytes(msgspec.json.encode(workload) + b"\n")
     with (folder / TASKS).open("w", newline="", encoding="utf-8") as stream:
         rows = csv.writer(stream)
@@ -92,8 +105,7 @@ def read_run(folder: Path) -> KeptRun:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _unreadable(folder, error) from error
     journal.attempts = max(journal.attempts, summary.tasks + summary.retried)
-    told = (workload.parents, workload.time_scale, workload.start_ns)
-    return KeptRun(summary, records, journal, *told)
+    return KeptRun(summary, records, journal, **msgspec.structs.asdict(workload))
 
 
 def _decoded(file: Path, kind: type[_Kind]) -> _Kind:

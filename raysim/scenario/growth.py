@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from raysim.scenario.fields import Amount, Duration, NodeCount, Size
+from raysim.scenario.fields import Amount, Duration, NodeCount, ReadScaling, Size
 from raysim.scenario.part import Part
 from raysim.spec.autoscaling import AutoscalingSpec, NodeMarket, NodeType
 from raysim.spec.resources import fixed
@@ -51,6 +51,9 @@ class Autoscaler(Part):
     """How long a node may be idle. Ray: `idle_timeout_minutes`."""
     period: Annotated[Duration, Field(gt=0)] = 5 * _SECOND
     """Between two looks at what waits. Ray: `AUTOSCALER_UPDATE_INTERVAL_S`."""
+    policy: ReadScaling = "bin_packing"
+    """Which nodes are started, and which idle ones go: `bin_packing` as Ray's, `target_utilization(target=0.7)`, or a
+    class of your own, named as for the scenario's `policy`. See docs/autoscaling.md."""
     speed: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     """Nodes of a kind on their way at once, as a share of those that run. Ray: `upscaling_speed`."""
 
@@ -77,6 +80,7 @@ class Autoscaler(Part):
             idle_timeout_ns=self.idle,
             period_ns=self.period,
             upscaling_speed=self.speed,
+            policy=self.policy,
         )
         capacity = {name: kind.capacity for name, kind in self.kinds.items() if kind.capacity}
         return NodeMarket(spec, self.startup, capacity)

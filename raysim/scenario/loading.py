@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from raysim.faults import Fault, parse_fault
 from raysim.policies import located
@@ -18,27 +18,41 @@ from raysim.scenario.jsontext import parse_json
 from raysim.scenario.machines import beside, with_machines
 from raysim.scenario.matrix import is_matrix, read_matrix
 from raysim.scenario.model import (
+    GraphWorkload,
     ProgramWorkload,
     Scenario,
     ServiceWorkload,
     TasksWorkload,
     WorkflowWorkload,
 )
+from raysim.scenario.part import Part
 from raysim.scenario.problems import Problem, ScenarioError, nearest
 from raysim.scenario.reading import nearest_beside, nearest_file, read_text
 from raysim.scenario.replay import Replay
 from raysim.scenario.service import Requests
+from raysim.scenario.shaped import Shaped
 from raysim.scenario.sweeping import KEY as SWEEP
 from raysim.scenario.sweeping import Case, cases_of
 from raysim.scenario.trace_model import TraceWorkload
 from raysim.scenario.traces.reading import read_trace
+from raysim.scenario.traces.requests import TracedRequest, read_requests
 from raysim.scenario.traces.task import TraceTask
 from raysim.scenario.validation import validate
 from raysim.scenario.wfformat import read_wfformat
 from raysim.scenario.workflow import Workflow
 
+_Part = TypeVar("_Part", bound=Part)
+
 SCENARIOS: Final = (".yaml", ".yml")
 """How the names of scenario files end."""
+
+OWN_CLASSES: Final = (
+    ("policy",),
+    ("queue",),
+    ("eviction",),
+    ("cluster", "autoscaler", "policy"),
+)
+"""Where a scenario may name a class of one's own."""
 
 
 @dataclass(frozen=True)
@@ -191,8 +205,8 @@ def case_names(file: Path, args: Sequence[str] = ()) -> list[str]:
 def _experiment(case: Case, file: Path) -> Experiment:
     document = case.document
     scenario = validate(Scenario, document)
-    for key in ("policy", "queue"):
-        scenario = _with_own(scenario, key, document)
+    for at in OWN_CLASSES:
+        scenario = _with_own(scenario, at, document)
     scenario = with_machines(scenario, document)
     workflow, program = _open_workload(scenario, document)
     problems = [document.problem(at, what) for at, what in misfits(scenario, workflow)]
@@ -217,33 +231,56 @@ def experiment_of_program(file: Path, args: Sequence[str], **changes: Any) -> Ex
     return Experiment(Scenario(workload=workload), file, program=file).varied(**changes)
 
 
-def _with_own(scenario: Scenario, key: str, document: Document) -> Scenario:
+def _with_own(scenario: Scenario, path: Sequence[str], document: Document) -> Scenario:
     """A policy or an order of one's own is found from everywhere, though its file is named by what it lies beside.
 
     Raises ScenarioError where there is no such file.
     """
-    named: str = getattr(scenario, key)
+    return _replaced(scenario, path, lambda named: _own(named, tuple(path), document))
+
+
+def _replaced(whole: _Part, path: Sequence[str], change: Callable[[str], str]) -> _Part:
+    """The same with another text at that place, if there is such a place."""
+    key, *deeper = path
+    value = getattr(whole, key)
+    if value is None:
+        return whole
+    changed = _replaced(value, deeper, change) if deeper else change(value)
+    return whole.model_copy(update={key: changed})
+
+
+def _own(named: str, at: DocumentPath, document: Document) -> str:
     name, colon, _ = named.partition(":")
     if not colon or not name.endswith(".py"):
-        return scenario
-    at: DocumentPath = (key,)
+        return named
     beside = Path(document.file_of(at))
     if not (beside.parent / name).is_file():
         what = f"there is no file {name!r} beside this one"
         raise ScenarioError([document.problem(at, what, nearest_beside(beside, name))])
-    return scenario.model_copy(update={key: located(named, beside.parent)})
+    return located(named, beside.parent)
 
 
 def _open_workload(scenario: Scenario, document: Document) -> tuple[Workflow | None, Path | None]:
     workload = scenario.workload
-    if isinstance(workload, TasksWorkload | ServiceWorkload):
-        return _drawn(workload, scenario.seed), None
+    if isinstance(workload, TasksWorkload):
+        return Bag(workload, scenario.seed), None
+    if isinstance(workload, GraphWorkload):
+        return Shaped(workload, scenario.seed), None
+    if isinstance(workload, ServiceWorkload):
+        return Requests(workload, scenario.seed, _traced(workload, document)), None
     inner = beside(workload.file, document, ("workload", "file"))
     if isinstance(workload, WorkflowWorkload):
         return _load_workflow(inner), None
     if isinstance(workload, TraceWorkload):
         return _replay(scenario, workload, read_trace(inner, workload)), None
     return None, inner
+
+
+def _traced(workload: ServiceWorkload, document: Document) -> Sequence[TracedRequest]:
+    trace = workload.trace
+    if trace is None:
+        return ()
+    return read_requests(beside(trace.file, document, ("workload", "trace", "file")), trace)
 
 
 def _load_workflow(file: Path) -> Workflow:
@@ -255,15 +292,16 @@ def _load_workflow(file: Path) -> Workflow:
 
 def _redrawn(scenario: Scenario, workflow: Workflow | None) -> Workflow | None:
     """The same workload for another seed, on other nodes."""
-    if isinstance(scenario.workload, TasksWorkload | ServiceWorkload):
-        return _drawn(scenario.workload, scenario.seed)
+    if isinstance(scenario.workload, TasksWorkload):
+        return Bag(scenario.workload, scenario.seed)
+    if isinstance(scenario.workload, GraphWorkload):
+        return Shaped(scenario.workload, scenario.seed)
+    if isinstance(scenario.workload, ServiceWorkload):
+        traced = workflow.traced if isinstance(workflow, Requests) else ()
+        return Requests(scenario.workload, scenario.seed, traced)
     if isinstance(workflow, Replay):
         return _replay(scenario, workflow.workload, workflow.traced)
     return workflow
-
-
-def _drawn(workload: TasksWorkload | ServiceWorkload, seed: int) -> Bag:
-    return Bag(workload, seed) if isinstance(workload, TasksWorkload) else Requests(workload, seed)
 
 
 def _replay(scenario: Scenario, workload: TraceWorkload, traced: Sequence[TraceTask]) -> Replay:

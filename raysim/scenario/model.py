@@ -18,17 +18,19 @@ from raysim.scenario.fields import (
     Duration,
     NodeCount,
     ReadArrivals,
+    ReadEviction,
     ReadExpectation,
     ReadFault,
     ReadOrder,
     ReadPolicy,
+    ReadShape,
     Size,
     TaskCpus,
     TaskDuration,
 )
 from raysim.scenario.growth import Autoscaler
 from raysim.scenario.part import Part
-from raysim.scenario.trace_model import TraceWorkload
+from raysim.scenario.trace_model import RequestTrace, TraceWorkload
 
 
 class Network(Part):
@@ -200,8 +202,24 @@ class TasksWorkload(Part):
     """How long after its submission each task is to have ended; the figure `deadline_misses` counts the others."""
 
 
+class GraphWorkload(Part):
+    """Tasks that wait for each other, in a shape; each reads the results of those that it waits for."""
+
+    kind: Literal["graph"]
+    shape: ReadShape
+    """`chain(length)`, `fork_join(width, stages)`, `map_reduce(maps, reduces)`, `tree(depth, branching)`,
+    `reduction(leaves, branching)`, or `layered(layers, width, density)`, which is random."""
+    duration: TaskDuration
+    """Of each task, such as `2s` or `exponential(mean=2s)`."""
+    cpus: TaskCpus = 1
+    """Of each task."""
+    result_size: Size = 0
+    """Of each task's result."""
+
+
 class ServiceWorkload(Part):
-    """Requests to replicas of a service. Their latency is `task_time`, their wait at a replica `task_wait`."""
+    """Requests to replicas of a service, drawn or of a trace. Their latency is `task_time`, their wait at a replica
+    `task_wait`."""
 
     kind: Literal["service"]
     replicas: Annotated[int, Field(ge=1, le=10_000)] = 1
@@ -213,18 +231,35 @@ class ServiceWorkload(Part):
     router: Literal["power_of_two", "least_outstanding", "round_robin", "random"] = "power_of_two"
     """Which replica gets a request: of two drawn ones, or of all, the one with fewer requests under way; each in turn;
     any. The first is Ray Serve's."""
-    count: Count
-    """Of requests."""
-    duration: TaskDuration
+    count: Count | None = None
+    """Of requests. This, `duration` and `arrivals` are needed where there is no `trace`."""
+    duration: TaskDuration | None = None
     """That a replica takes for each, such as `exponential(mean=200ms)`."""
-    arrivals: ReadArrivals
+    arrivals: ReadArrivals | None = None
     """When they come, such as `poisson(rate=10/s)`, from when all replicas answer."""
+    trace: RequestTrace | None = None
+    """In place of these three: requests that were recorded."""
     deadline: TaskDuration | None = None
     """How long after it came each is to be answered; the figure `deadline_misses` counts the others."""
 
+    @model_validator(mode="after")
+    def _says_which_requests(self) -> ServiceWorkload:
+        drawn = {name: getattr(self, name) for name in ("count", "duration", "arrivals")}
+        for name, value in drawn.items():
+            if value is None and self.trace is None:
+                raise ValueError(f"{name!r} is missing; give it, or the `trace` of requests")
+            if value is not None and self.trace is not None:
+                raise ValueError(f"{name!r} stands beside 'trace', which says it; leave it out")
+        return self
+
 
 Workload: TypeAlias = Annotated[
-    WorkflowWorkload | ProgramWorkload | TasksWorkload | TraceWorkload | ServiceWorkload,
+    WorkflowWorkload
+    | ProgramWorkload
+    | TasksWorkload
+    | GraphWorkload
+    | TraceWorkload
+    | ServiceWorkload,
     Field(discriminator="kind"),
 ]
 
@@ -255,8 +290,11 @@ class Scenario(Part):
     queue: ReadOrder = "fifo"
     """Whose turn it is where tasks wait for room: `sjf`, `easy`, `priority(preempt=true)`, or a class of your own,
     named as for `policy`. See docs/policies.md."""
+    eviction: ReadEviction = "lru"
+    """Which object leaves a full store first: `lru`, `gdsf`, `largest_first`, or a class of your own, named as for
+    `policy`. See docs/policies.md."""
     workload: Workload
-    """What runs: `tasks`, a `workflow`, a `trace`, a `service` under requests, or a `program`."""
+    """What runs: `tasks`, a `graph` of them, a `workflow`, a `trace`, a `service` under requests, or a `program`."""
     faults: list[ReadFault] = Field(default=[])
     """Such as `kill_node(at=33%)`: a share is of the expected makespan, which is the lower bound
     max(critical path, work / cores) on the whole cluster; a program has none, so give a time."""

@@ -123,6 +123,7 @@ def _preset(experiment: Experiment, options: RunOptions) -> Iterator[None]:
             seed=wanted.seed if "seed" in said else None,
             policy=wanted.config.policy if "policy" in said else None,
             queue=wanted.config.queue if "queue" in said else None,
+            eviction=wanted.config.eviction if "eviction" in said else None,
             world={**wanted.world, **_faults(experiment, options)},
             journal=options.journal,
             entrypoint=options.command,

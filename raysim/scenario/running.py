@@ -172,7 +172,7 @@ def init_options(experiment: Experiment, options: RunOptions) -> InitOptions:
 
 def _config(scenario: Scenario, options: RunOptions) -> Config:
     """The protocol's short delays shrink with the tasks, or they would count as seconds."""
-    config = Config(policy=scenario.policy, queue=scenario.queue)
+    config = Config(policy=scenario.policy, queue=scenario.queue, eviction=scenario.eviction)
     if (
         options.backend in SIMULATED
         and isinstance(scenario.workload, TraceWorkload)

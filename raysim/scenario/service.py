@@ -6,6 +6,7 @@ those that it is compared with.
 
 from __future__ import annotations
 
+from array import array
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
@@ -15,24 +16,42 @@ from raysim.backend import ActorOptions, ActorRecord, Backend, CallOptions, Remo
 from raysim.runtime.current import current
 from raysim.scenario.bag import Bag
 from raysim.scenario.model import ServiceWorkload, TasksWorkload
+from raysim.scenario.traces.requests import TracedRequest
 from raysim.scenario.workflow import Need
+from raysim.spec.units import NANOSECONDS
 
 _RETRIES: Final = 3
 """Of a request whose replica dies, as of a task. Ray: `max_retries`."""
 
 
 class Requests(Bag):
-    """What is asked of a service, as tasks that come and take their share of a replica's cores."""
+    """What is asked of a service, as tasks that come and take their share of a replica's cores.
 
-    def __init__(self, service: ServiceWorkload, seed: int = 0) -> None:
+    `traced`: those of its trace, where it has one; else they are drawn.
+    """
+
+    def __init__(
+        self, service: ServiceWorkload, seed: int = 0, traced: Sequence[TracedRequest] = ()
+    ) -> None:
         share = service.cpus / service.concurrency
         asked = {
             name: getattr(service, name) for name in ("count", "duration", "arrivals", "deadline")
         }
+        if traced:
+            asked.update(count=len(traced), duration=0)
         super().__init__(TasksWorkload.model_construct(kind="tasks", cpus=share, **asked), seed)
+        self.traced = traced
+        if traced:
+            self.alike = False
+            self.arrivals_s = array("d", (one.submit_s for one in traced))
         self.name = "requests"
         self.service = service
         self.routing = Random(f"{seed}/workload/routing")
+
+    def _duration_ns(self, index: int) -> float:
+        if self.traced:
+            return self.traced[index].duration_s * NANOSECONDS["s"]
+        return super()._duration_ns(index)
 
     def _name(self, index: int) -> str:
         return f"request_{index:0{self._width}d}"

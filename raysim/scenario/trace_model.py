@@ -8,8 +8,9 @@ from pydantic import BeforeValidator, Field, InstanceOf, WithJsonSchema, model_v
 
 from raysim.scenario.part import Part
 from raysim.scenario.traces.conditions import Condition, parse_condition
+from raysim.scenario.traces.formula import Formula, parse_formula
 
-Format: TypeAlias = Literal["csv", "openb", "parquet", "philly", "swf"]
+Format: TypeAlias = Literal["csv", "openb", "parquet", "philly", "swf", "timeline"]
 
 TABLES: Final = ("csv", "parquet")
 """Formats whose columns the scenario names."""
@@ -24,6 +25,18 @@ def _read_condition(value: object) -> Condition:
 _CONDITION: dict[str, Any] = {"type": "string", "examples": ["gpus <= 8", "duration > 0s"]}
 ReadCondition: TypeAlias = Annotated[
     InstanceOf[Condition], BeforeValidator(_read_condition), WithJsonSchema(_CONDITION)
+]
+
+
+def _read_formula(value: object) -> Formula:
+    if not isinstance(value, str):
+        raise ValueError(f"a formula is a text such as `50ms + 25ms * tokens`, not {value!r}")
+    return parse_formula(value)
+
+
+_FORMULA: dict[str, Any] = {"type": "string", "examples": ["50ms + 25ms * tokens", "runtime"]}
+ReadFormula: TypeAlias = Annotated[
+    InstanceOf[Formula], BeforeValidator(_read_formula), WithJsonSchema(_FORMULA)
 ]
 Factor: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 ColumnName: TypeAlias = Annotated[str, Field(min_length=1)]
@@ -97,13 +110,31 @@ class Columns(Part):
         return self
 
 
+class RequestTrace(Part):
+    """Requests as they were recorded: each comes at its time, and takes as long as its columns say."""
+
+    file: str
+    """Beside the scenario file, or absolute; `.gz` is read as well."""
+    format: Literal["csv", "parquet"] = "csv"
+    """Of the table."""
+    submit: ColumnName | TimeColumn
+    """The column that says when a request came: a number, or a date as in ISO 8601."""
+    duration: ReadFormula
+    """That a replica takes for it: of its columns, such as `50ms + 25ms * GeneratedTokens`."""
+    count: Annotated[int, Field(ge=1)] | None = None
+    """Only so many of them, the first ones that came."""
+    speedup: Factor = 1
+    """Arrivals are compressed by this factor; durations stay."""
+
+
 class TraceWorkload(Part):
     """Tasks as they were recorded: each comes at its time, runs as long as it did, and needs what it had."""
 
     kind: Literal["trace"]
     format: Format
     """`csv`, `parquet`: any table, with `columns`; `openb`: Alibaba's pods that share GPUs; `philly`: Microsoft's trace
-    of deep learning jobs; `swf`: a log of a parallel machine, whose jobs are tasks of several cores."""
+    of deep learning jobs; `swf`: a log of a parallel machine, whose jobs are tasks of several cores; `timeline`: what
+    `ray timeline` wrote."""
     file: str
     """Beside the scenario file, or absolute; `.gz` is read as well."""
     columns: Columns | None = None

@@ -69,6 +69,11 @@ class ActorSpec(msgspec.Struct, frozen=True, gc=False):
     home: str = ""
     """The namespace of its job, which is that of what it makes and looks up, wherever its own name is."""
 
+    @property
+    def one_at_a_time(self) -> bool:
+        """Its methods run one after another."""
+        return not (self.is_async or self.max_concurrency > 1 or self.concurrency_groups)
+
 
 class ActorInfo(msgspec.Struct, frozen=True, gc=False):
     """An actor as the GCS publishes it. `incarnation` counts its starts, from 0; `version` its changes."""
@@ -89,3 +94,5 @@ class ActorInfo(msgspec.Struct, frozen=True, gc=False):
     hidden: bool = False
     shown: str = ""
     """What it says of itself, where its class has a `__repr__`."""
+    moving: bool = False
+    """Its node drains: it runs the calls that it has, and others wait for it to start elsewhere."""

@@ -16,9 +16,13 @@ class NodeType(msgspec.Struct, frozen=True):
     name: str
     resources: Resources
     """Units of 1e-4."""
-    labels: dict[str, str] = {}
+    labels: dict[str, str] = msgspec.field(default_factory=dict)
+    """Of its nodes, which have NODE_GROUP besides."""
     min_workers: int = 0
     max_workers: int = 0
+
+    def __post_init__(self) -> None:
+        self.labels[NODE_GROUP] = self.name
 
 
 class AutoscalingSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +37,10 @@ class AutoscalingSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Nodes of a type on their way at once, as a share of those that run. Ray: `upscaling_speed`."""
     unavailable_ns: int = 60_000 * MS
     """Nanoseconds for which a type that could not be had is not asked for again. Ours (Ray: 30 min)."""
+
+    policy: str = "bin_packing"
+    """Which nodes are started and which idle ones go, as written: `target_utilization(target=0.7)`, `module:Class`
+    (`raysim.policies.scaling`)."""
 
     def type_of(self, name: str) -> NodeType | None:
         return next((one for one in self.node_types if one.name == name), None)
@@ -63,3 +71,5 @@ class Supply(msgspec.Struct):
     labels: dict[str, str]
     node_type: str = ""
     """Empty: the head, or another one that nobody started for a type."""
+    total: Resources = {}
+    """All that it has."""

@@ -17,6 +17,8 @@ class Reason(StrEnum):
     """Of the same caller or actor, in their order."""
     NO_ROOM = "no room"
     """Some node could run it, and has nothing free."""
+    NOT_ITS_TURN = "not its turn"
+    """There is room, which the order of the queue has not given it."""
     INFEASIBLE = "infeasible"
     """No node could ever run it."""
     PLACEMENT_GROUP = "placement group pending"

@@ -111,7 +111,7 @@ class IdSource:
     the living one's.
     """
 
-    __slots__ = ("_actor", "_base", "_job", "_next", "_puts", "_task", "_tasks")
+    __slots__ = ("_actor", "_base", "_job", "_latest", "_puts", "_task", "_tasks")
 
     def __init__(self, task: TaskId, attempt: int = 0) -> None:
         digest = blake2b(task, digest_size=8, salt=attempt.to_bytes(4, "little")).digest()
@@ -119,19 +119,18 @@ class IdSource:
         self._base = int.from_bytes(digest, "little")
         self._job = job_of_task(task)
         self._actor: bytes = nil_actor(self._job)
-        self._next = 0
+        self._latest = self._base
         self._puts = (attempt & 0xF) << _PUT_ATTEMPT_SHIFT | _PUT_BIT
         self._tasks = 0
 
     def _unique(self) -> bytes:
-        self._next = index = self._next + 1
-        return ((self._base + index * _STEP) & _MASK).to_bytes(8, "little")
+        self._latest = latest = (self._latest + _STEP) & _MASK
+        return latest.to_bytes(8, "little")
 
     def task(self) -> TaskId:
         """The id of the next normal task."""
-        self._next = index = self._next + 1
-        unique = ((self._base + index * _STEP) & _MASK).to_bytes(8, "little")
-        return unique + self._actor  # type: ignore[return-value] # see `return_id`
+        self._latest = latest = (self._latest + _STEP) & _MASK
+        return latest.to_bytes(8, "little") + self._actor  # type: ignore[return-value] # see `return_id`
 
     def actor(self) -> ActorId:
         """The id of the next actor."""
@@ -148,9 +147,8 @@ class IdSource:
 
     def actor_task(self, actor: ActorId) -> TaskId:
         """The id of the next call of this actor."""
-        self._next = index = self._next + 1
-        unique = ((self._base + index * _STEP) & _MASK).to_bytes(8, "little")
-        return unique + actor  # type: ignore[return-value] # see `return_id`
+        self._latest = latest = (self._latest + _STEP) & _MASK
+        return latest.to_bytes(8, "little") + actor  # type: ignore[return-value] # see `return_id`
 
     def put(self) -> ObjectId:
         """The id of the next `put`. Raises OverflowError after 2**27 puts of one task."""

@@ -93,6 +93,16 @@ def gpus_fit(units: int, free: Sequence[int]) -> bool:
     return not share or any(share <= one < UNITS for one in free)
 
 
+class Drain(msgspec.Struct, frozen=True, gc=False):
+    """That a node is to go, and why."""
+
+    reason: str
+    deadline_ns: int = 0
+    """From when it was asked for; 0: none."""
+    until_ns: int = 0
+    """The same on the clock of the GCS."""
+
+
 class NodeState(msgspec.Struct, frozen=True, gc=False):
     """A node as `nodes()` shows it, dead ones included."""
 
@@ -105,3 +115,5 @@ class NodeState(msgspec.Struct, frozen=True, gc=False):
     """When it joined, on the clock of the GCS."""
     end_ns: int = 0
     """When it was lost; 0: it was not."""
+    drain: Drain | None = None
+    """It is to go, or was."""

@@ -20,6 +20,23 @@ class Noun(StrEnum):
     CLUSTER_EVENTS = "cluster_events"
 
 
+class Condition(msgspec.Struct, frozen=True):
+    """Of one column, by Ray's name; text without regard to case."""
+
+    column: str
+    value: str | int
+    equal: bool = True
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """The first so many rows by their ids, of those that pass all tests."""
+
+    first: int
+    tests: list[Condition] = []
+    counted: bool = False
+    """Not the rows, but how many there are of each name, kind and state."""
+
+
 class Inquiry(msgspec.Struct, frozen=True):
     """What somebody wants to know. `timeout` in seconds."""
 
@@ -31,6 +48,8 @@ class Inquiry(msgspec.Struct, frozen=True):
     """From the world's clock to Unix time, in ns."""
     only: str = ""
     """What the ids begin with, in hex."""
+    wanted: Wanted | None = None
+    """Of tasks: these, instead of the newest. Those under way may be more than wanted, and not pass."""
 
 
 class Listing(msgspec.Struct):
@@ -42,3 +61,7 @@ class Listing(msgspec.Struct):
     asked: int = 0
     silent: list[str] = []
     """Who did not answer in time, of so many that were asked."""
+    beyond: int = 0
+    """Rows that pass what was wanted, and come after it."""
+    counted: list[dict[str, Any]] = []
+    """Instead of rows: `count` of them, with `name`, `type` and `state`."""

@@ -157,7 +157,8 @@ class TaskArg(msgspec.Struct, gc=False, array_like=True):
     slot: int | str
     """Position, or keyword."""
     object_id: ObjectId
-    owner: Address
+    owner: Address | None
+    """None: whoever makes the call, as of most."""
     payload: bytes | None = None
     holders: list[Address] = []
     size: int = 0

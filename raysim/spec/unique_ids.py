@@ -37,19 +37,20 @@ def no_chance(count: int) -> NoReturn:
 class BaseID:
     """What all ids have in common."""
 
-    __slots__ = ("_id",)
+    __slots__ = ()
+
+    _id: bytes
 
     bytes_long: ClassVar[int] = UNIQUE_ID_BYTES
     entropy: ClassVar[Callable[[int], bytes]] = staticmethod(no_chance)
     """Bytes that nobody can foresee (in `sim`: nobody but the seed)."""
 
-    def __init__(self, id: bytes) -> None:
-        self._id: bytes = checked(id, self.bytes_long)
-
     @classmethod
     def from_binary(cls, id_bytes: bytes) -> Self:
         """Raises ValueError for a wrong number of bytes, TypeError for what is not bytes."""
-        return cls(id_bytes)
+        raise NotImplementedError(
+            f"{cls.__name__} is what ids have in common; make one of its kinds."
+        )
 
     @classmethod
     def from_hex(cls, hex_id: str | bytes) -> Self:
@@ -103,6 +104,19 @@ class BaseID:
         return type(self), (self._id,)
 
 
+class OnlyID(BaseID):
+    """Those that are their bytes, and nothing else."""
+
+    __slots__ = ("_id",)
+
+    def __init__(self, id: bytes) -> None:
+        self._id = checked(id, self.bytes_long)
+
+    @classmethod
+    def from_binary(cls, id_bytes: bytes) -> Self:
+        return cls(id_bytes)
+
+
 class RandomID(BaseID):
     """Ids that programs may draw."""
 
@@ -113,7 +127,7 @@ class RandomID(BaseID):
         return cls.from_binary(cls.entropy(cls.bytes_long))
 
 
-class UniqueID(RandomID):
+class UniqueID(OnlyID, RandomID):
     """28 bytes. The base of those that say of themselves only what they are."""
 
     __slots__ = ()
@@ -143,7 +157,7 @@ class ActorClassID(UniqueID):
     __slots__ = ()
 
 
-class JobID(BaseID):
+class JobID(OnlyID):
     """4 bytes: the number of a job of the cluster, from 1."""
 
     __slots__ = ()
@@ -159,7 +173,7 @@ class JobID(BaseID):
         return builtins.int.from_bytes(self._id, "little")
 
 
-class ActorID(RandomID):
+class ActorID(OnlyID, RandomID):
     """16 bytes, the last 4 of them the job's id."""
 
     __slots__ = ()
@@ -171,7 +185,7 @@ class ActorID(RandomID):
         return JobID(self._id[-JOB_ID_BYTES:])
 
 
-class TaskID(BaseID):
+class TaskID(OnlyID):
     """24 bytes, the last 16 of them the actor's id (of a task of none: nil, and the job's id)."""
 
     __slots__ = ()
@@ -190,7 +204,7 @@ class TaskID(BaseID):
         return JobID(job_of_task(TaskId(self._id)))
 
 
-class PlacementGroupID(RandomID):
+class PlacementGroupID(OnlyID, RandomID):
     """18 bytes, the last 4 of them the job's id."""
 
     __slots__ = ()

@@ -14,8 +14,10 @@ import raysim
 from raysim.config import Config
 from raysim.policies import Policy, create
 from raysim.policies.devices import PicksDevices, pieces
+from raysim.policies.locality import NearData
 from raysim.policies.queueing import Queueing
 from raysim.policies.registry import queues
+from raysim.policies.stealing import Stealable, Stealing
 from raysim.spec.address import Address
 from raysim.spec.ids import NodeId, named_node_id, named_worker_id
 from raysim.spec.node import NodeView, has_room
@@ -51,6 +53,10 @@ def policy_suite(policy: str, *, examples: int = 200) -> None:
     _try_decisions(policy, examples)
     if queues(Config(policy=policy)):
         _try_queues(policy, examples)
+    if isinstance(create(policy, Config()), NearData):
+        _try_near(policy, examples)
+    if isinstance(create(policy, Config()), Stealing):
+        _try_stealing(policy, examples)
     _try_a_run(policy)
 
 
@@ -199,6 +205,60 @@ def _places(
         what = f"{len(chosen)} places of {len(found)} that were drawn"
         raise PolicyError(f"{policy} settles for {what}, for {count} times {_case(need, nodes)}")
     return chosen
+
+
+def _try_near(policy: str, examples: int) -> None:
+    """It may name a node without room only to wait at the arguments, or where nobody has room."""
+    for number in range(examples):
+        rng, nodes = random.Random(number), 1 + number * _NODES // examples
+        cluster, need, local = _cluster(rng, nodes), _request(rng), named_node_id("node-0")
+        if not cluster:
+            continue
+        near = rng.sample(list(cluster), rng.randint(1, min(3, len(cluster))))
+        made = create(policy, Config())
+        assert isinstance(made, NearData), f"{policy} does not ask where arguments are"
+        waited_ns = rng.choice((0, made.wait_ns))
+        before = deepcopy((need, cluster, near))
+        picked = made.pick_near(need, cluster, local, rng, near, waited_ns)
+        if (need, cluster, near) != before:
+            raise PolicyError(f"{policy} changes what it is shown, for {_case(*before[:2])}")
+        if picked not in near or not fits(need, cluster[picked].total):
+            _check(policy, need, cluster, picked)
+
+
+def _try_stealing(policy: str, examples: int) -> None:
+    for number in range(examples):
+        rng, nodes = random.Random(number), 1 + number * _NODES // examples
+        cluster, free = _cluster(rng, nodes), _request(rng)
+        some = [Stealable(at, _request(rng), rng.randint(-1, 10**11)) for at in range(1, 9)]
+        waiting = [one for one in some if fits(one.need, free)]
+        running = [rng.randint(-1, 10**11) for _ in range(rng.randint(0, 3))]
+        first, second = (_theft(policy, cluster, waiting, running, free, number) for _ in range(2))
+        if first != second:
+            raise PolicyError(f"{policy} steals otherwise the second time: {_case(free, cluster)}")
+
+
+def _theft(
+    policy: str,
+    nodes: dict[NodeId, NodeView],
+    waiting: list[Stealable],
+    running: list[int],
+    free: Resources,
+    seed: int,
+) -> tuple[list[NodeId], list[int]]:
+    """Whom a node with so much room asks, and what it would be given of what waits."""
+    made, local = create(policy, Config()), named_node_id("node-0")
+    assert isinstance(made, Stealing), f"{policy} does not steal"
+    before = deepcopy((nodes, waiting, running, free))
+    victims = made.victims(nodes, local, random.Random(seed))
+    loot = made.loot(waiting, running, free)
+    if (nodes, waiting, running, free) != before:
+        raise PolicyError(f"{policy} changes what it is shown, for {_case(before[3], before[0])}")
+    if len(set(victims)) < len(victims) or not set(victims) <= set(nodes) - {local}:
+        raise PolicyError(f"{policy} has a node ask itself, or one that is not there, or twice")
+    if len(set(loot)) < len(loot) or not set(loot) <= {one.number for one in waiting}:
+        raise PolicyError(f"{policy} gives {loot}, of {[one.number for one in waiting]} that wait")
+    return victims, loot
 
 
 def _try_a_run(policy: str) -> None:

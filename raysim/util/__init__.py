@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from raysim.util.helpers import as_completed as as_completed
     from raysim.util.helpers import map_unordered as map_unordered
     from raysim.util.named_actors import list_named_actors as list_named_actors
+    from raysim.util.node import drain_node as drain_node
     from raysim.util.node import get_node_instance_id as get_node_instance_id
     from raysim.util.node import get_node_ip_address as get_node_ip_address
     from raysim.util.serialization import deregister_serializer as deregister_serializer
@@ -33,6 +34,7 @@ _HOMES = {
     "deregister_serializer": "raysim.util.serialization",
     "disable_log_once_globally": "raysim.util.debug",
     "enable_periodic_logging": "raysim.util.debug",
+    "drain_node": "raysim.util.node",
     "explain": "raysim.util.explanation",
     "get_node_instance_id": "raysim.util.node",
     "get_node_ip_address": "raysim.util.node",

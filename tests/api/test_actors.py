@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 
@@ -372,6 +374,28 @@ def test_detached_actor_stays_without_handles(ray, counter_class):
 def test_kill_of_no_handle_is_a_value_error(ray):
     with pytest.raises(ValueError, match="only"):
         ray.kill("handle")
+
+
+def test_a_result_does_not_wait_for_the_call_behind_it(ray, tmp_path):
+    """Though the calls were sent together, and the second keeps the actor's thread."""
+    seen = tmp_path / "seen"
+
+    @ray.remote
+    class Actor:
+        def short(self):
+            return "short"
+
+        def long(self):
+            while not seen.exists():
+                time.sleep(0.001)
+
+    actor = Actor.remote()
+    ray.get(actor.short.remote())
+    refs = [actor.short.remote() for _ in range(20)]
+    last = actor.long.remote()
+    assert ray.get(refs, timeout=60) == ["short"] * 20
+    seen.touch()
+    ray.get(last, timeout=60)
 
 
 # --- resources ---

@@ -85,6 +85,19 @@ def test_the_values_of_all_contenders_stand_below():
     assert text.splitlines()[-1] == "| calls | 2 /s | 1,234 /s |"
 
 
+def test_the_bars_are_told_in_short():
+    values = {
+        "cluster": {"calls": rounds(8.0), "start": rounds(0.2)},
+        "ray": {"calls": rounds(2.0)},
+    }
+    text = table.told_in_short(table.rows([RATE, START], values))
+    assert text == "Of 3 bars 1 are met, 1 were not measured. Not met: start (0.2 s of ≤ 0.15 s)."
+    assert table.told_in_short(table.rows([RATE], values)) == (
+        "Of 2 bars 1 are met, 1 were not measured."
+    )
+    assert table.told_in_short([]) == ""
+
+
 def test_what_sizes_cost_is_a_table_of_its_own():
     sized = Line("tasks: 10", "tasks", size=10)
     text = table.markdown(

@@ -115,12 +115,15 @@ class Browser:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
 
-    def open(self, page: Path, ready: str = "document.readyState === 'complete'") -> None:
-        """Until the expression holds of it."""
+    def open(self, page: Path | str, ready: str = "document.readyState === 'complete'") -> None:
+        """A file, or what an address leads to; until the expression holds of it."""
+        # Or another fragment of the page that is shown would be no new page.
+        self.call("Page.navigate", url="about:blank")
         self.events.clear()
-        self.call("Page.navigate", url=page.resolve().as_uri())
+        url = page if isinstance(page, str) else page.resolve().as_uri()
+        self.call("Page.navigate", url=url)
         deadline = time.monotonic() + PATIENCE_S
-        here = f"location.protocol === 'file:' && !!document.documentElement && {ready}"
+        here = f"location.protocol !== 'about:' && !!document.documentElement && {ready}"
         while not self.value(here):
             assert time.monotonic() < deadline, f"{page}: {ready} never held; {self.complaints()}"
             time.sleep(0.02)

@@ -41,6 +41,7 @@ class Machine:
             "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         }
         self.address = ""
+        self.dashboard_port = 0
 
     def __enter__(self) -> "Machine":
         return self
@@ -74,6 +75,8 @@ class Machine:
         found = re.search(r"runs at (\S+:\d+)\.", started.stdout)
         assert found, started.stdout
         self.address = found[1]
+        if shown := re.search(r"http://127\.0\.0\.1:(\d+)", started.stdout):
+            self.dashboard_port = int(shown[1])
         return self.address
 
     def join(self, address: str, *more: str) -> None:
@@ -81,6 +84,19 @@ class Machine:
         started = self.raysim("start", "--address", address, *size, *more)
         assert started.returncode == 0, started.stderr
         assert f"has joined the cluster at {address}" in started.stdout
+
+    def run_node(self, *args: str) -> "subprocess.Popen[str]":
+        """`raysim start --block`, once its node has joined."""
+        size = ("--object-store-memory", "64MiB")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "raysim", "start", "--block", *size, *args],
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        assert "has joined the cluster" in process.stdout.readline()
+        return process
 
     def status(self) -> dict[str, Any]:
         shown = self.raysim("status", "--json")

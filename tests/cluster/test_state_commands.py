@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,12 @@ def work(number):
     print("working on", number)
     return number
 kept = Keeper.options(name="kept", num_cpus=0).remote()
+victim = Keeper.options(name="victim", num_cpus=0, max_restarts=1).remote()
+@ray.remote(num_cpus=0)
+def inner(): pass
+@ray.remote(num_cpus=0)
+def outer(): ray.get(inner.remote())
+ray.get([outer.remote(), victim.call.remote()])
 ray.get([kept.call.remote(), *(work.remote(i) for i in range(5))])
 large = ray.put(bytes(1 << 20))
 tell([ray.get(kept.call.remote())[1], kept._ray_actor_id.hex(), large.hex(), os.getpid()])
@@ -58,15 +65,20 @@ def test_lists_are_filtered_before_they_are_cut(machine: Machine, program: Progr
     ]
     past = machine.raysim(*where, "--offset", "9")
     assert (past.returncode, past.stderr) == (0, "Row 9 is past the last of 5.\n")
+    far = machine.raysim(*where, "--offset", "10000")
+    assert (far.returncode, far.stdout) == (2, "")
+    assert "the first 10,000 rows can be had" in far.stderr
 
 
-def test_a_command_does_not_show_itself(machine: Machine, program: Program) -> None:
-    jobs = asked(machine, "list", "jobs", "--filter", "status=RUNNING")
+def test_a_command_is_no_job(machine: Machine, program: Program) -> None:
+    """Nor were those before it."""
+    assert machine.raysim("status").returncode == 0
+    jobs = asked(machine, "list", "jobs")
     assert [job["driver_info"]["pid"] for job in jobs] == [str(program.process.pid)]
-    alive = ("--filter", "is_alive=true", "--filter", "worker_type=DRIVER")
-    assert [one["pid"] for one in asked(machine, "list", "workers", *alive)] == [
-        program.process.pid
-    ]
+    drivers = asked(machine, "list", "workers", "--filter", "worker_type=DRIVER")
+    assert [one["pid"] for one in drivers] == [program.process.pid]
+    events = asked(machine, "list", "cluster-events", "--columns", "message")
+    assert not [one for one in events if "Job" in one["message"]]
 
 
 def test_one_thing_is_found_by_what_its_id_begins_with(machine: Machine, program: Program) -> None:
@@ -88,8 +100,8 @@ def test_counts(machine: Machine, program: Program) -> None:
     shown = machine.raysim("summary", "actors").stdout.splitlines()
     assert [line.split() for line in shown] == [
         ["CLASS_NAME", "STATE_COUNTS"],
-        ["Keeper", "ALIVE:", "1"],
-        ["total_actors:", "1"],
+        ["Keeper", "ALIVE:", "2"],
+        ["total_actors:", "2"],
     ]
 
 
@@ -104,7 +116,7 @@ def test_memory_is_by_who_keeps_it(machine: Machine, program: Program) -> None:
     assert (large["reference_type"], large["node_id"]) == ("LOCAL_REFERENCE", store["node_id"])
     shown = machine.raysim("memory", "--limit", "1")
     assert "1.000 MiB" in shown.stdout
-    assert "1 of 2 references. More: --limit N\n" in shown.stderr
+    assert "1 of 3 references. More: --limit N\n" in shown.stderr
 
 
 def test_logs_are_listed_and_printed(machine: Machine, program: Program) -> None:
@@ -126,6 +138,51 @@ def test_logs_are_listed_and_printed(machine: Machine, program: Program) -> None
     none = machine.raysim("logs", "nothing.out")
     assert (none.returncode, none.stdout) == (1, "")
     assert "No log file is called 'nothing.out'" in none.stderr
+
+
+def test_the_timeline_has_an_arrow_from_who_submitted(
+    machine: Machine, program: Program, tmp_path: Path
+) -> None:
+    file = tmp_path / "cluster.json"
+    assert machine.raysim("timeline", "-o", str(file)).stdout == f"{file}\n"
+    events = json.loads(file.read_text())
+    [outer] = [one for one in events if one["name"] == "outer"]
+    [inner] = [one for one in events if one["name"] == "inner"]
+    [begin, end] = [one for one in events if one["cat"] == "submit"]
+    assert (begin["ph"], end["ph"], begin["id"]) == ("s", "f", end["id"])
+    assert begin["tid"] == outer["tid"]
+    assert outer["ts"] <= begin["ts"] <= outer["ts"] + outer["dur"]
+    assert (end["tid"], end["ts"]) == (inner["tid"], inner["ts"])
+
+
+def test_workers_show_their_stacks_and_drivers_are_left_alone(
+    machine: Machine, program: Program
+) -> None:
+    pid, *_, driver = program.ids
+    without_spy = {"PATH": "/nonexistent"}
+    shown = machine.raysim("stack", **without_spy).stdout
+    parts = {part.split()[3]: part for part in shown.split("== ")[1:]}
+    assert "most recent call first" in parts[str(pid)]
+    assert "worker.py" in parts[str(pid)]
+    assert "pip install py-spy" in parts[str(driver)]
+    program.process.poll()
+    assert program.process.returncode is None
+
+
+def test_an_actor_is_killed_by_its_name_or_its_id(machine: Machine, program: Program) -> None:
+    wrong = machine.raysim("kill-actor", "victm")
+    assert wrong.returncode == 1
+    assert "No living actor is called 'victm'. Did you mean victim?" in wrong.stderr
+    other = machine.raysim("kill-actor", "victim", "--namespace", "there")
+    assert other.returncode == 1
+    again = machine.raysim("kill-actor", "victim")
+    assert again.returncode == 0, again.stderr
+    [victim] = asked(machine, "list", "actors", "--filter", "name=victim", "--detail")
+    assert victim["state"] in ("RESTARTING", "ALIVE")
+    gone = machine.raysim("kill-actor", victim["actor_id"][:10], "--no-restart")
+    assert gone.stdout == f"Actor victim ({victim['actor_id'][:12]}): DEAD\n"
+    dead = machine.raysim("kill-actor", victim["actor_id"])
+    assert (dead.returncode, "is dead already" in dead.stderr) == (1, True)
 
 
 def test_doctor_finds_the_node_and_a_token_that_others_may_read(machine: Machine) -> None:

@@ -209,9 +209,9 @@ MUTANTS = (
     ),
     Mutant(
         "lost_return_waits_its_turn",
-        "executor.actor_queue:ActorQueue._enqueue",
-        "alone = self.spec.out_of_order or call.out_of_turn",
-        "alone = self.spec.out_of_order",
+        "executor.actor_queue:ActorQueue._line",
+        "if self.spec.out_of_order or call.out_of_turn:",
+        "if self.spec.out_of_order:",
         "a call that is made again may be waited for by one ahead of it; found by this campaign",
     ),
     Mutant(
@@ -258,7 +258,7 @@ MUTANTS = (
     ),
     Mutant(
         "silent_node_is_not_told",
-        "gcs.nodes:NodeTable._end",
+        "gcs.nodes:NodeTable.end",
         "self._outbox.send(info.address, NodeRefused(reason))",
         "pass",
         "a node that was declared dead may live, and be too idle to speak; found by this campaign",

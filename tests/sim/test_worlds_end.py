@@ -10,6 +10,7 @@ import raysim as ray
 from raysim.api.session import current_world
 from raysim.exceptions import LocalRayletDiedError
 from raysim.faults import Order, parse_fault
+from raysim.runtime.core_worker import CoreWorker
 from raysim.tape import SeededTape
 from raysim.testing.campaign import CAMPAIGN
 from raysim.testing.case import Case
@@ -54,6 +55,34 @@ def test_a_world_whose_gcs_is_a_process_of_its_own_is_given_back(worlds):
     ray.shutdown()
     assert len(worlds) == 1
     assert still_there(worlds) == []
+
+
+@ray.remote
+class Keeper:
+    def __init__(self):
+        self.kept = ray.put("mine")
+
+    def keep(self, refs):
+        self.others = refs
+
+
+def test_processes_whose_actors_keep_references_are_given_back(monkeypatch):
+    """The collector does not see into a reference, so that none may lead back to its process."""
+    processes = []
+    make = CoreWorker.__init__
+
+    def note(self, *args, **kwargs):
+        make(self, *args, **kwargs)
+        processes.append(weakref.ref(self))
+
+    monkeypatch.setattr(CoreWorker, "__init__", note)
+    ray.init(backend="sim", nodes=2)
+    keepers = [Keeper.remote() for _ in range(2)]
+    ray.get([keeper.keep.remote([ray.put("theirs")]) for keeper in keepers])
+    ray.shutdown()
+    del keepers
+    assert len(processes) == 3
+    assert still_there(processes) == []
 
 
 @pytest.mark.parametrize("kind", ["fifo", "random", "pct"])

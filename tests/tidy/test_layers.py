@@ -22,6 +22,7 @@ PLANTED = {
     "a backend in the API": ("raysim/api/planted.py", "import raysim_sim"),
     "a backend in another": ("backends/raysim_sim/planted.py", "import raysim_cluster"),
     "the command line in a backend": ("backends/raysim_cluster/planted.py", "import raysim.cli"),
+    "the dashboard in a backend": ("backends/raysim_cluster/planted.py", "import raysim.dashboard"),
     "scenarios in a backend": ("backends/raysim_sim/planted.py", "import raysim.scenario"),
 }
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from raysim.faults import Fault, PlannedFault
 from raysim.faults.processes import (
+    DrainNode,
     KillActor,
     KillNode,
     KillRaylet,
@@ -15,7 +16,7 @@ from raysim.faults.processes import (
     PauseWorker,
     RestartNode,
 )
-from raysim_cluster.control import Done, FindActors, GoOn, SignalWorker, StopWorkers
+from raysim_cluster.control import Done, Drain, FindActors, GoOn, SignalWorker, StopWorkers
 from raysim_cluster.faults.effect import Effect, Perform, Told
 
 if TYPE_CHECKING:
@@ -39,6 +40,15 @@ def restart_node(faults: "Faults", planned: PlannedFault, fault: RestartNode, to
         # Not what `heal` ends: the machine comes back in any case.
         faults.expect(fault.lasting, lambda: faults.come_back(node))
     kill_node(faults, planned, fault, told)
+
+
+def drain_node(faults: "Faults", planned: PlannedFault, fault: DrainNode, told: Told) -> None:
+    node = faults.nodes[planned.node]
+
+    def asked(done: Done) -> None:
+        told(Effect(node.name) if done.target else _dead(node))
+
+    faults.order(node, Drain(fault.deadline or 0), asked)
 
 
 def pause_node(faults: "Faults", planned: PlannedFault, fault: PauseNode, told: Told) -> None:
@@ -116,6 +126,7 @@ def _dead(node: "Node") -> Effect:
 PERFORMED: Final[dict[type[Fault], Perform]] = {
     KillNode: kill_node,
     RestartNode: restart_node,
+    DrainNode: drain_node,
     PauseNode: pause_node,
     KillRaylet: kill_node,
     PauseRaylet: pause_raylet,

@@ -4,12 +4,14 @@ import signal
 from typing import TYPE_CHECKING, Final
 
 from raysim.protocol.gcs import Gcs
+from raysim.protocol.messages import DrainNode
 from raysim.protocol.raylet import Raylet
 from raysim.protocol.raylet.workers import Worker
 from raysim.spec.address import Address
 from raysim_cluster.arena import ArenaStore
 from raysim_cluster.control import (
     Done,
+    Drain,
     EndGcs,
     FindActors,
     GoOn,
@@ -71,6 +73,8 @@ class Stricken:
                 return self._signal_worker(strike)
             case StopWorkers():
                 return self._stop_workers()
+            case Drain(deadline_ns=deadline_ns):
+                return self._drain(deadline_ns)
             case GoOn(tokens=tokens):
                 self._launcher.signal(tokens, signal.SIGCONT)
                 return Done()
@@ -90,6 +94,11 @@ class Stricken:
                 return self._limit_store(fault, room)
             case SetPressure(on=on):
                 return self._press(on)
+
+    def _drain(self, deadline_ns: int) -> Done:
+        drain = DrainNode(0, self._host.address.node_id, "a fault", deadline_ns)
+        self._host.send(self._raylet.gcs, drain)
+        return Done(target="it")
 
     # --- workers ----------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 from raysim.faults import Fault, PlannedFault
 from raysim.faults.processes import (
     CrashConstructor,
+    DrainNode,
     FailConstructor,
     KillActor,
     KillNode,
@@ -20,6 +21,7 @@ from raysim.faults.processes import (
     RestartNode,
     SlowNode,
 )
+from raysim.protocol import messages
 from raysim_sim.disturbance import slow
 from raysim_sim.faults.effect import Effect, Perform, both
 from raysim_sim.hosts import SimHost, UserHost
@@ -44,6 +46,16 @@ def restart_node(world: "SimWorld", planned: PlannedFault, fault: RestartNode) -
     node.lose_power(world.options.connection_resets, world.faults.origin())
     # Not what `heal` ends, nor what is left out once it did: the machine comes back in any case.
     world.faults.expect(fault.lasting, lambda: world.come_back(node))
+    return Effect(node.name)
+
+
+def drain_node(world: "SimWorld", planned: PlannedFault, fault: DrainNode) -> Effect:
+    """As if somebody on that node had asked for it: lost where the GCS does not hear it."""
+    node = world.nodes[planned.node]
+    if not node.host.alive:
+        return Effect(f"{node.name}, which was dead already")
+    asked = messages.DrainNode(0, node.host.address.node_id, "a fault", fault.deadline or 0)
+    node.host.send(node.gcs, asked)
     return Effect(node.name)
 
 
@@ -173,6 +185,7 @@ def _actor(world: "SimWorld", name: str | None) -> UserHost | None:
 PERFORMED: Final[dict[type[Fault], Perform]] = {
     KillNode: kill_node,
     RestartNode: restart_node,
+    DrainNode: drain_node,
     PauseNode: pause_node,
     SlowNode: slow_node,
     KillRaylet: kill_raylet,

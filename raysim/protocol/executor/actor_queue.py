@@ -22,6 +22,10 @@ from raysim.spec.task import TaskCall
 
 CONSTRUCTOR = "__init__"
 
+AHEAD = 1024
+"""Calls that the host of an actor is given at most that runs one at a time: to go to the executor and back
+between two short ones takes longer than they do. Ours."""
+
 
 class Line(msgspec.Struct):
     """Calls of one caller to one concurrency group, in the order of their numbers."""
@@ -45,6 +49,7 @@ class Group(msgspec.Struct):
     """A concurrency group; the nameless one is the default."""
 
     limit: int
+    """Of calls that the host has at once."""
     running: int = 0
     turns: deque[Line] = msgspec.field(default_factory=deque)
     """One for each call that arrived, in the order of arrival over all callers."""
@@ -66,6 +71,8 @@ class ActorQueue:
         self._run = run
         self.spec: ActorSpec | None = None
         self.incarnation = 0
+        self.one_at_a_time = False
+        """Of the actor, once it is here."""
         self._start: StartActor | None = None
         self._gcs: Address | None = None
         self._constructed = False
@@ -73,9 +80,13 @@ class ActorQueue:
         self._callers: dict[WorkerId, Caller] = {}
         self._addresses: dict[WorkerId, Address] = {}
         self._groups: dict[str, Group] = {}
+        self._default = Group(0)
+        """That of calls that name none."""
         self._queued: dict[TaskId, tuple[Line, QueuedCall]] = {}
         """Calls whose turn has not come, in the order of their arrival."""
         self._closed = False
+        self._held = 0
+        """Calls that ended, and before whose returns are copied no other may begin."""
 
     def start(self, sender: Address, start: StartActor) -> None:
         spec = start.spec
@@ -86,7 +97,9 @@ class ActorQueue:
             return
         self.spec, self.incarnation, self._gcs = spec, start.incarnation, sender
         self._start = start
-        self._groups[""] = Group(1)  # Until the constructor has returned, nothing runs beside it.
+        self.one_at_a_time = spec.one_at_a_time
+        self._default = Group(1)  # Until the constructor has returned, nothing runs beside it.
+        self._groups[""] = self._default
         call = TaskCall(
             actor_creation_task(spec.actor_id),
             start.incarnation,
@@ -105,7 +118,8 @@ class ActorQueue:
         failure = _constructor_failure(spec, outcome)
         self._constructed = failure is None
         if self._constructed:
-            self._groups = {"": Group(spec.max_concurrency)}
+            self._default = Group(AHEAD if spec.one_at_a_time else spec.max_concurrency)
+            self._groups = {"": self._default}
             for name, limit in spec.concurrency_groups.items():
                 self._groups[name] = Group(limit)
         self._shown = outcome.shown
@@ -124,11 +138,20 @@ class ActorQueue:
             caller = self._callers[sender.worker_id] = Caller()
             self._addresses[sender.worker_id] = sender
         touched: dict[str, None] = {}
-        early = caller.early
+        early, default, line = caller.early, self._default, caller.lines.get("")
+        nothing_ahead = not (
+            caller.unwanted or default.turns or self._held or (line and line.calls)
+        )
         for call in push.calls:
             sequence = call.sequence
             if sequence == caller.expected and not early:
                 caller.expected = sequence + 1
+                if nothing_ahead and not (call.group or call.out_of_turn):
+                    queued = QueuedCall(call, sender)
+                    if default.running < default.limit and self._arguments.came(queued):
+                        self._begin(queued, default)
+                        continue
+                nothing_ahead = False
                 touched[self._enqueue(caller, sender, call)] = None
                 continue
             if sequence < caller.expected or sequence in early:
@@ -141,20 +164,12 @@ class ActorQueue:
             self._serve(self._groups[name])
 
     def _enqueue(self, caller: Caller, sender: Address, call: TaskCall) -> str:
-        assert self.spec is not None
-        name = call.group
-        if name and name not in self._groups:
-            name = ""
-        alone = self.spec.out_of_order or call.out_of_turn
-        line = None if alone else caller.lines.get(name)
-        if line is None:
-            line = Line(name)
-            if not alone:
-                caller.lines[name] = line
+        line = self._line(call, caller)
+        name = line.group
         queued = QueuedCall(call, sender)
         if caller.unwanted and call.task_id in caller.unwanted:
             del caller.unwanted[call.task_id]
-            self._answer_cancelled(queued)
+            self.answer_cancelled(queued)
             return name
         line.calls.append(queued)
         self._queued[call.task_id] = (line, queued)
@@ -162,6 +177,19 @@ class ActorQueue:
         if not self._arguments.came(queued):
             self._arguments.bring(queued, lambda _: self._arrived(line), may_give_up=False)
         return name
+
+    def _line(self, call: TaskCall, caller: Caller) -> Line:
+        """Where it waits for its turn."""
+        assert self.spec is not None
+        name = call.group
+        if name and name not in self._groups:
+            name = ""
+        if self.spec.out_of_order or call.out_of_turn:
+            return Line(name)
+        line = caller.lines.get(name)
+        if line is None:
+            line = caller.lines[name] = Line(name)
+        return line
 
     def _arrived(self, line: Line) -> None:
         """The head may be ready now: the turns that were put aside for it come first."""
@@ -176,6 +204,8 @@ class ActorQueue:
 
     def _serve(self, group: Group) -> None:
         """Start as many as may run, each the head of the line whose turn came first among those ready."""
+        if self._held:
+            return
         turns, limit = group.turns, group.limit
         while turns and group.running < limit:
             line = turns.popleft()
@@ -199,15 +229,38 @@ class ActorQueue:
         start = self._start
         assert start is not None
         return RunnableTask(
-            call, caller, args, None, None, self.spec, self.incarnation, 0, start.accelerators
+            call, caller, args, None, None, self.spec, self.incarnation, -1, start.accelerators
         )
 
     def finished(self, queued: QueuedCall) -> None:
         call = queued.call
-        group = self._groups.get(call.group) or self._groups[""]
+        group = (self._groups.get(call.group) if call.group else None) or self._default
         if call.method != CONSTRUCTOR:
             group.running -= 1
         if group.turns:
+            self._serve(group)
+
+    def hold(self, given: list[QueuedCall]) -> None:
+        """Begin no call until `let_go`; these, which were begun last, are the next ones then."""
+        self._held += 1
+        self._default.limit = (
+            1  # It may return what is large again: to take calls back each time is worse.
+        )
+        waiting, self._queued = self._queued, {}
+        for queued in given:
+            line = self._line(queued.call, self._callers[queued.caller.worker_id])
+            self._queued[queued.call.task_id] = (line, queued)
+        self._queued.update(waiting)
+        for queued in reversed(given):
+            line, _ = self._queued[queued.call.task_id]
+            group = self._groups[line.group]
+            line.calls.appendleft(queued)
+            group.turns.appendleft(line)
+            group.running -= 1
+
+    def let_go(self) -> None:
+        self._held -= 1
+        for group in self._groups.values():
             self._serve(group)
 
     def waiting(self) -> bool:
@@ -224,7 +277,7 @@ class ActorQueue:
         if found is not None:
             line, queued = found
             self._take_out([(line, queued)])
-            self._answer_cancelled(queued)
+            self.answer_cancelled(queued)
             self._arrived(line)
             return
         for caller in self._callers.values():
@@ -239,7 +292,7 @@ class ActorQueue:
         for line in {id(line): line for line, _ in unwanted}.values():
             line.calls = deque(queued for queued in line.calls if not queued.dropped)
 
-    def _answer_cancelled(self, queued: QueuedCall) -> None:
+    def answer_cancelled(self, queued: QueuedCall) -> None:
         call = queued.call
         text = f"Call {call.method} ({call.task_id.hex()[:8]}) was cancelled before it started."
         outcome = Outcome(TaskStatus.FAILED, failure=Failure(FailureKind.TASK_CANCELLED, text))

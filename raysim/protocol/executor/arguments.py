@@ -93,7 +93,7 @@ class Arguments:
             if arg.payload is not None:
                 args.append(LocalArg(arg.slot, arg.payload))
                 continue
-            entry = objects.find(arg.object_id, arg.owner)
+            entry = objects.find(arg.object_id, arg.owner or queued.caller)
             objects.use(entry)
             if entry.owner is not None and not entry.ready:
                 objects.set_stored(entry, arg.size, arg.holders)

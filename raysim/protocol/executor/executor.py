@@ -67,6 +67,8 @@ class Executor:
         self._block_number = 0
         self._lent = False
         self._exit_reason = ""
+        self._moves = False
+        """It is an actor that is to start elsewhere when it has ended."""
         self.leaves = False
         """The process ends in good order: what user code wants to do at its end may be done."""
         self.before_leaving: Callable[[], None] = lambda: None
@@ -118,8 +120,8 @@ class Executor:
         self._tasks.caller_lost(peer)
         self._actor.caller_lost(peer)
         self._compiled.driver_lost(peer)
-        for running in self._running.values():
-            if running.caller.worker_id == peer.worker_id:
+        for running in list(self._running.values()):
+            if running.caller.worker_id == peer.worker_id and not self._withdraw(running):
                 running.dropped = True
         if peer.worker_id == self._raylet.worker_id:
             self._host.exit("the node's raylet is gone")
@@ -136,8 +138,12 @@ class Executor:
         self._exit_when_idle(exit_.reason)
 
     def _on_terminate(self, sender: Address, terminate: TerminateActor) -> None:
-        if self._actor.spec is not None and terminate.incarnation == self._actor.incarnation:
-            self._exit_when_idle("no handle refers to the actor any more")
+        if self._actor.spec is None or terminate.incarnation != self._actor.incarnation:
+            return
+        self._moves = terminate.moves
+        self._exit_when_idle(
+            "its node drains" if terminate.moves else "no handle refers to the actor any more"
+        )
 
     def _exit_when_idle(self, reason: str) -> None:
         self._exit_reason = reason
@@ -162,7 +168,7 @@ class Executor:
         self.leaves = True
         self.before_leaving()
         self._owner.leave()
-        self._host.send(self._raylet, WorkerExiting(reason, intended=True))
+        self._host.send(self._raylet, WorkerExiting(reason, intended=not self._moves))
         self._host.exit(reason)
 
     # Calls
@@ -177,9 +183,12 @@ class Executor:
         for task_id in cancel.task_ids:
             running = self._running.get(task_id)
             task = None if running is None else running.task
-            if task is None:
+            if running is None or task is None:
                 self._tasks.cancel(task_id)
                 self._actor.cancel(task_id)
+                continue
+            if self._withdraw(running):
+                self._actor.answer_cancelled(running)
                 continue
             if cancel.recursive:
                 self._owner.cancel_children(task.call, cancel.force)
@@ -225,7 +234,8 @@ class Executor:
     @property
     def running(self) -> list[RunnableTask]:
         """What user code works on now."""
-        tasks = [one.task for one in self._running.values() if one.task is not None]
+        given = [one.task for one in self._running.values()]
+        tasks = [task for task in given if task is not None and task.start_ns >= 0]
         in_turn = self._compiled.in_turn
         return tasks if in_turn is None else [*tasks, in_turn]
 
@@ -237,7 +247,8 @@ class Executor:
             for queued in self._tasks.queued()
             if not queued.ready
         ]
-        for queued in self._actor.queued():
+        given = [queued for queued in self._running.values() if not _has_begun(queued)]
+        for queued in [*given, *self._actor.queued()]:
             state = FETCHING_OF_ACTOR if not queued.ready else IN_LINE
             found.append(CallStage(queued.call.task_id, queued.call.attempt, state, worker=here))
         waits = self._waits()
@@ -248,7 +259,7 @@ class Executor:
 
     def _waits(self) -> str:
         """Of user code; of several calls at once nobody knows which of them waits."""
-        if not self._blocked or len(self._running) != 1:
+        if not self._blocked or len(self.running) != 1:
             return RUNNING
         return IN_WAIT if self._owner.fetches.only_waits() else IN_GET
 
@@ -258,13 +269,41 @@ class Executor:
     def _run(self, queued: QueuedCall, task: RunnableTask) -> None:
         self._running[queued.call.task_id] = queued
         queued.task = task
-        task.start_ns = self._host.now_ns()
+        if queued.failure is not None or not self._actor.one_at_a_time:
+            task.start_ns = self._host.now_ns()
         if queued.failure is not None:
             # An argument cannot be had: the call does not run.
             outcome = Outcome(TaskStatus.FAILED, failure=queued.failure)
             self._host.call_later(0, lambda: self.finished(task, outcome))
             return
         self._host.run(task)
+
+    def _hold_actor(self) -> None:
+        """What an actor returned is to be copied before its next call, which may change it. Of one that runs several
+        at once anybody may at any time."""
+        if not self._actor.one_at_a_time:
+            return
+        self._actor.hold([one for one in list(self._running.values()) if self._take_from_host(one)])
+
+    def _take_from_host(self, queued: QueuedCall) -> bool:
+        """Take a call back that the host was given ahead. False: it has begun, or is a step of a graph."""
+        task = queued.task
+        if task is None or task.start_ns >= 0 or self._compiled.runs(queued):
+            return False
+        if not self._host.take_back(task):
+            return False
+        del self._running[queued.call.task_id]
+        queued.task = None
+        return True
+
+    def _withdraw(self, queued: QueuedCall) -> bool:
+        """It is not to run any more. False: it does."""
+        if not self._take_from_host(queued):
+            return False
+        queued.dropped = True
+        self._arguments.release(queued)
+        self._actor.finished(queued)
+        return True
 
     def give(self, task: RunnableTask, value: ReturnValue) -> Production | None:
         """The generator that this call is has yielded a value; None: nobody is left to take it."""
@@ -284,7 +323,7 @@ class Executor:
         queued = self._running.pop(call.task_id, None)
         assert queued is not None, f"{call.task_id.hex()} was not running"
         assert queued.task is task, f"{call.task_id.hex()} ran twice"
-        if self._blocked and not self._running:
+        if self._blocked and not any(map(_has_begun, self._running.values())):
             self._end_block()
         if queued.pins:
             self._arguments.release(queued)
@@ -298,16 +337,18 @@ class Executor:
         copied = True
         of_graph = bool(self._compiled.running) and self._compiled.runs(queued)
         if of_graph:
-            self._compiled.finished(queued, outcome, self._host.now_ns() - task.start_ns)
+            now = outcome.end_ns or self._host.now_ns()
+            self._compiled.finished(queued, outcome, now - task.start_ns)
         elif template is None and call.method == CONSTRUCTOR:
             self._actor.started(task, outcome)
         elif queued.dropped:
             self._results.nobody_waits(outcome)
         else:
-            now = self._host.now_ns()
+            now = outcome.end_ns or self._host.now_ns()
             copied = self._results.finish(task, outcome, now)
             if not copied:
                 self._writing += 1
+                self._hold_actor()
                 written = partial(self._written, queued)
                 self._results.finish_stored(task, outcome, now, written)
         if outcome.exits:
@@ -320,14 +361,21 @@ class Executor:
 
     def _crash(self) -> None:
         """Nobody is told how the call ended: its caller hears of the actor, and may have a retry left."""
-        self._actor.drop_all()
+        self._drop_all()
         self._results.flush()
         self._host.exit("user code ended the process")
 
     def _take_no_more(self) -> None:
         self._exit_reason = self._exit_reason or "the task ended its worker"
+        self._moves = False  # It has chosen its own end.
         self._tasks.hand_back()
+        self._drop_all()
+
+    def _drop_all(self) -> None:
+        """The actor's calls: their callers learn of its end from the GCS."""
         self._actor.drop_all()
+        for queued in list(self._running.values()):
+            self._withdraw(queued)
 
     def _turn_ended(self, outcome: Outcome) -> None:
         """A method of a compiled graph ended, and the process may be about to."""
@@ -342,6 +390,8 @@ class Executor:
     def _written(self, queued: QueuedCall) -> None:
         """The call's returns are copied: what runs next may change what they were made of."""
         self._writing -= 1
+        if self._actor.one_at_a_time:
+            self._actor.let_go()
         self._next(queued)
         self._results.settle(bool(self._running))
 
@@ -360,6 +410,9 @@ class Executor:
         An actor keeps what it holds, as in Ray: it holds it for its life, not for a call.
         """
         self._blocked += 1
+        if self._actor.one_at_a_time:
+            self._results.flush()
+            return
         if self._lent or self._blocked < len(self._running):
             return
         if self._actor.spec is not None:
@@ -386,3 +439,7 @@ class Executor:
         if self._lent and self._blocked < max(1, len(self._running)):
             self._lent = False
             self._host.send(self._raylet, WorkerUnblocked(self._block_number))
+
+
+def _has_begun(queued: QueuedCall) -> bool:
+    return queued.task is not None and queued.task.start_ns >= 0

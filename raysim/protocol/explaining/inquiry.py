@@ -12,6 +12,7 @@ import msgspec
 
 from raysim.protocol.explaining.wording import (
     arguments,
+    behind,
     cycle,
     infeasible,
     needs,
@@ -19,6 +20,7 @@ from raysim.protocol.explaining.wording import (
     of_group,
     process_id,
     short,
+    why_queued,
 )
 from raysim.protocol.messages import (
     ActorStory,
@@ -227,10 +229,9 @@ class Inquiry:
         match story.stage:
             case LeaseStage.QUEUED:
                 holders, because = yield from self._holders(story.holders, path)
-                ahead = f", behind {story.ahead} like it" if story.ahead else ""
-                text = f"{call} has waited at {where} for {needs(story)} for {for_s:.3g} s{ahead}."
+                text = f"{call} has waited at {where} for {needs(story)} for {for_s:.3g} s{behind(story)}."
                 return Explanation(
-                    reason=Reason.NO_ROOM,
+                    reason=why_queued(story),
                     text=text,
                     node_id=node_id,
                     for_s=for_s,

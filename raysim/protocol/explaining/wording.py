@@ -68,6 +68,25 @@ def nobody(story: LeaseStory | ActorStory) -> str:
     return "no node could ever run it"
 
 
+def behind(story: LeaseStory) -> str:
+    """Whom a request that waits is behind, and who had it wait just there."""
+    put = f", where the policy {story.queued_by} had it wait" if story.queued_by else ""
+    turn = story.turn
+    if turn is None:
+        return put + (f", behind {story.ahead} like it" if story.ahead else "")
+    room = "; there is room, but" if turn.has_room else ";"
+    under = f"{put}{room} under the order of the queue, {turn.order},"
+    if not turn.before:
+        return f"{under} {'it is to wait' if turn.has_room else 'nobody is before it'}"
+    come = "come first" if turn.ranked else "came before it"
+    first = f"{describe(turn.need)} of {turn.user}, which has waited for {turn.for_ns / 1e9:.3g} s"
+    return f"{under} {turn.before} {come}, the first of them {first}"
+
+
+def why_queued(story: LeaseStory) -> Reason:
+    return Reason.NOT_ITS_TURN if story.turn and story.turn.has_room else Reason.NO_ROOM
+
+
 def infeasible(story: LeaseStory | ActorStory) -> Reason:
     return Reason.INFEASIBLE if story.group_id is None else Reason.PLACEMENT_GROUP
 

@@ -8,8 +8,8 @@ from raysim.spec.actor import ActorInfo, ActorSpec, ActorState
 from raysim.spec.failure import FailureKind
 from raysim.spec.ids import ActorId, WorkerId
 
-REMEMBERED = 100_000
-"""Dead actors that are known, the latest. Ray: `maximum_gcs_destroyed_actor_cached_count`."""
+REMEMBERED = 10_000
+"""Dead actors that are known, the latest: 8 KB each. Ray: 100,000, `maximum_gcs_destroyed_actor_cached_count`."""
 
 
 class ActorDirectory:

@@ -36,6 +36,7 @@ class Actor:
         "ending",
         "incarnation",
         "last",
+        "moving",
         "number",
         "process",
         "restarts",
@@ -59,6 +60,8 @@ class Actor:
         """The process that it is, or was."""
         self.shown = ""
         """What it says of itself."""
+        self.moving = False
+        """Its node drains, and it is to start elsewhere."""
         self.ending: Failure | None = None
         """Out of scope: what it dies of when its process ends."""
 
@@ -86,6 +89,7 @@ class Actor:
             spec.out_of_order,
             spec.hidden,
             self.shown,
+            self.moving,
         )
 
     def row(self, info: ActorInfo) -> ActorRow:

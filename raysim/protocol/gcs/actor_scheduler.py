@@ -117,7 +117,7 @@ class ActorScheduler:
         self._waiting.pop(actor_id, None)
         raylet, lease_id = placement.raylet, placement.lease_id
         self._leave(placement)
-        if raylet is not None and raylet.node_id in self._views.live:
+        if raylet is not None and self._views.raylet(raylet.node_id) is not None:
             self._outbox.send(raylet, CancelWorkerLease(lease_id))
 
     def hold(self, lease_id: int, worker: Address) -> None:
@@ -160,6 +160,11 @@ class ActorScheduler:
             if self._held.get(lease_id) != worker.worker_id:
                 # Cancelled, or spilled and then granted to a repeated request: nobody needs it.
                 self._outbox.send(raylet, ReturnWorkerLease(lease_id))
+            return
+        if raylet.node_id not in self._views.live:
+            self._outbox.send(raylet, ReturnWorkerLease(lease_id))  # It drains by now.
+            self._leave(placement)
+            self._choose(placement)
             return
         spec = placement.spec
         self._leave(placement, granted=True)

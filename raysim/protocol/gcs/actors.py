@@ -15,6 +15,7 @@ from raysim.journal import ActorNoted
 from raysim.policies.base import Policy
 from raysim.protocol.gcs import deaths
 from raysim.protocol.gcs.actor_directory import ActorDirectory
+from raysim.protocol.gcs.actor_moves import ActorMoves
 from raysim.protocol.gcs.actor_records import Actor, Process
 from raysim.protocol.gcs.actor_scheduler import ActorScheduler
 from raysim.protocol.gcs.jobs import JobTable
@@ -45,7 +46,7 @@ from raysim.spec.address import NOWHERE, Address
 from raysim.spec.failure import Failure, FailureKind
 from raysim.spec.ids import ActorId, JobId, NodeId, WorkerId
 
-REMEMBERED = 100_000
+REMEMBERED = 10_000
 """Ended processes that are known, the latest. Ours."""
 
 
@@ -56,10 +57,12 @@ class ActorTable:
         self._outbox = outbox
         self._tables = tables
         self._dead_nodes = nodes.dead
+        self._drains = nodes.drains
         self._ended_jobs = jobs.ended
         self._kills = Kills(outbox)
         self._grace_ns = outbox.host.config.actor_exit_grace_ns
         self._subscriptions = Subscriptions(outbox)
+        self.moves = ActorMoves(outbox, self._kill, self._change, self._terminate)
         self.scheduler = ActorScheduler(outbox, nodes.views, policy, self._granted, self._refused)
         self.died: Callable[[ActorId], None] = lambda actor_id: None
         """Set by whoever has to know that an actor is dead for good."""
@@ -229,6 +232,8 @@ class ActorTable:
         if started.failure is not None:
             self._die(actor, started.failure)
             return
+        if actor.moving:
+            return  # It is being ended, to start on a node that stays.
         actor.state = ActorState.ALIVE
         actor.shown = started.shown
         self._change(actor)
@@ -267,6 +272,14 @@ class ActorTable:
         actor = self._forget(process)
         if actor is not None:
             self._without_process(actor, reason, intended, out_of_memory)
+
+    def node_drains(self, node_id: NodeId, reason: str) -> None:
+        """Its actors that may restart do so elsewhere; the others stay for as long as the node does."""
+        text = f"node {node_id.hex()[:8]} drains: {reason}"
+        for process in list(self._processes.values()):
+            actor = self._live.get(process.actor_id)
+            if process.raylet.node_id == node_id and actor and actor.process is process:
+                self.moves.begin(actor, process, text)
 
     def node_gone(self, node_id: NodeId, reason: str) -> None:
         self._subscriptions.node_gone(node_id)
@@ -319,6 +332,8 @@ class ActorTable:
         self, actor: Actor, reason: str, intended: bool, out_of_memory: bool = False
     ) -> None:
         spec = actor.spec
+        # Ray: an end with a node that was drained is none of its `max_restarts`.
+        drained = actor.moving or actor.last.node_id in self._drains
         if actor.ending is not None:
             self._die(actor, actor.ending)
         elif intended:
@@ -326,14 +341,16 @@ class ActorTable:
         elif not actor.may_restart():
             self._die(actor, deaths.process_lost(spec, reason, actor.restarts, out_of_memory))
         else:
-            actor.restarts += 1
+            actor.restarts += not drained
             actor.incarnation += 1
             actor.state = ActorState.RESTARTING
             self._change(actor)
+            actor.moving = False
             self.scheduler.place(spec)
 
-    def _terminate(self, actor: Actor, process: Process) -> None:
-        self._outbox.send(process.worker, TerminateActor(actor.spec.actor_id, actor.incarnation))
+    def _terminate(self, actor: Actor, process: Process, moves: bool = False) -> None:
+        terminate = TerminateActor(actor.spec.actor_id, actor.incarnation, moves)
+        self._outbox.send(process.worker, terminate)
         self._kills.request(
             process.worker,
             process.raylet,

@@ -1,4 +1,4 @@
-"""Has nodes started for what waits, and idle ones ended. Never decides which: see policies/autoscaling.
+"""Has nodes started for what waits, and idle ones ended. Never decides which: see policies/scaling.
 
 A node leaves in two steps: its raylet is asked, and says yes only if it has nothing to do, and takes on
 nothing from then on. So no call is lost because its node was taken for idle.
@@ -8,13 +8,13 @@ from collections.abc import Sequence
 
 import msgspec
 
-from raysim.policies.autoscaling import nodes_to_launch
+from raysim.policies.scaling import Situation, create_scaling, new_supply
 from raysim.protocol.gcs.actor_scheduler import ActorScheduler
 from raysim.protocol.gcs.bundle_placer import BundlePlacer
 from raysim.protocol.gcs.nodes import NodeTable
 from raysim.protocol.gcs.outbox import Outbox
 from raysim.protocol.host import NodeProvider
-from raysim.protocol.messages import NodeRetires, ReportResources, RetireNode
+from raysim.protocol.messages import DrainRaylet, ReportResources
 from raysim.spec.address import Address
 from raysim.spec.autoscaling import NODE_GROUP, AutoscalingSpec, Demand, Supply
 from raysim.spec.ids import NodeId
@@ -40,6 +40,7 @@ class Autoscaler:
         self._outbox = outbox
         self._host = outbox.host
         self._spec = spec
+        self._policy = create_scaling(spec.policy)
         self._provider = provider
         self._nodes = nodes
         self._scheduler = scheduler
@@ -71,6 +72,8 @@ class Autoscaler:
             node.idle_since_ns = self._host.now_ns()
 
     def node_gone(self, node_id: NodeId) -> None:
+        if node_id in self._nodes.drains and self._said.pop(node_id, None) is not None:
+            self._provider.terminate(node_id)  # It may live on where nobody needs it.
         self._said.pop(node_id, None)
         self._launching.pop(self._joining.pop(node_id, -1), None)
 
@@ -83,6 +86,14 @@ class Autoscaler:
         else:
             self._joining[node_id] = number
 
+    def found(self, node_id: NodeId, node_type: str) -> int:
+        """A machine of this type is there that an earlier life of the GCS has asked for, and its node has not joined:
+        its number, as of one that was asked for now."""
+        self._launches = number = self._launches + 1
+        self._launching[number] = node_type
+        self._joining[node_id] = number
+        return number
+
     def launch_failed(self, number: int) -> None:
         """Such a node cannot be had now: others may do instead."""
         kind = self._launching.pop(number, None)
@@ -90,9 +101,9 @@ class Autoscaler:
             self._unavailable[kind] = self._host.now_ns() + self._spec.unavailable_ns
             self._outbox.call_later(0, self._launch)
 
-    def on_retires(self, raylet: Address, answer: NodeRetires) -> None:
+    def on_idle(self, raylet: Address, leaves: bool) -> None:
         node_id = raylet.node_id
-        if not answer.leaves:
+        if not leaves:
             node = self._said.get(node_id)
             if node is not None:
                 node.idle_since_ns = None  # Its report is under way.
@@ -113,12 +124,12 @@ class Autoscaler:
     def _launch(self) -> None:
         now = self._host.now_ns()
         unavailable = [name for name, until in self._unavailable.items() if until > now]
-        running = [self._supply(node_id) for node_id in self._nodes.live]
         launching = [self._supply_of(name) for name in self._launching.values()]
-        groups = self._placer.waiting()
-        wanted = nodes_to_launch(
-            self._demand(), groups, running, launching, self._spec, unavailable
+        groups = list(self._placer.waiting())
+        situation = Situation(
+            self._demand(), groups, self._running(), launching, self._spec, unavailable
         )
+        wanted = self._policy.launch(situation)
         for name, count in wanted.items():
             for _ in range(count):
                 self._launches = number = self._launches + 1
@@ -132,22 +143,26 @@ class Autoscaler:
         ]
         return demands
 
+    def _running(self) -> list[Supply]:
+        return [self._supply(node_id) for node_id in self._nodes.views.live]
+
     def _supply(self, node_id: NodeId) -> Supply:
         info = self._nodes.live[node_id]
         view = self._nodes.views.live[node_id]
         name = info.labels.get(NODE_GROUP, "")
         if self._spec.type_of(name) is None:
             name = ""
-        return Supply(dict(view.available), view.labels, name)
+        return Supply(dict(view.available), view.labels, name, view.total)
 
     def _supply_of(self, name: str) -> Supply:
         kind = self._spec.type_of(name)
         assert kind is not None, f"node type {name} is not known"
-        return Supply(dict(kind.resources), kind.labels, name)
+        return new_supply(kind)
 
     def _retire(self) -> None:
         left = self._counts()
         now = self._host.now_ns()
+        running = self._running()
         for node_id in self._longest_idle():
             info = self._nodes.live[node_id]
             kind = self._spec.type_of(info.labels.get(NODE_GROUP, ""))
@@ -156,15 +171,17 @@ class Autoscaler:
             if kind is None or left[kind.name] <= kind.min_workers:
                 continue
             idle_ns = now - since_ns
-            if idle_ns >= self._spec.idle_timeout_ns:
+            node = self._supply(node_id)
+            if idle_ns >= self._spec.idle_timeout_ns and self._policy.may_leave(node, running):
                 left[kind.name] -= 1
+                running.remove(node)
                 reason = f"idle for {idle_ns / 1e9:g} s"
-                self._outbox.send(info.address, RetireNode(reason))
+                self._outbox.send(info.address, DrainRaylet(reason, only_if_idle=True))
 
     def _counts(self) -> dict[str, int]:
         counts: dict[str, int] = {}
-        for info in self._nodes.live.values():
-            name = info.labels.get(NODE_GROUP, "")
+        for view in self._nodes.views.live.values():
+            name = view.labels.get(NODE_GROUP, "")
             counts[name] = counts.get(name, 0) + 1
         return counts
 
@@ -172,6 +189,6 @@ class Autoscaler:
         since = {
             node_id: node.idle_since_ns
             for node_id, node in self._said.items()
-            if node.idle_since_ns is not None and node_id in self._nodes.live
+            if node.idle_since_ns is not None and node_id in self._nodes.views.live
         }
         return sorted(since, key=lambda node_id: since[node_id])

@@ -112,10 +112,9 @@ class BundlePlacer:
 
     def give_back(self, group_id: PlacementGroupId, node_id: NodeId, epoch: int = 0) -> None:
         """What the attempt `epoch` reserved there; 0: everything, and end those who use it."""
-        view = self._views.live.get(node_id)
-        if view is not None and (group_id, epoch, node_id) not in self._returns:
-            message = ReturnBundles(group_id, epoch, removed=epoch == 0)
-            self._return(view.address, message)
+        raylet = self._views.raylet(node_id)
+        if raylet is not None and (group_id, epoch, node_id) not in self._returns:
+            self._return(raylet, ReturnBundles(group_id, epoch, removed=epoch == 0))
 
     def waiting(self) -> list[tuple[GroupSpec, list[int]]]:
         """Groups that do not fit now, and their bundles that have no place."""
@@ -145,6 +144,10 @@ class BundlePlacer:
     def node_gone(self, node_id: NodeId) -> None:
         for key in [key for key in self._returns if key[2] == node_id]:
             self._returns.pop(key).cancel()  # What it reserved died with it.
+        self.withdraw_node(node_id)
+
+    def withdraw_node(self, node_id: NodeId) -> None:
+        """What is under way there comes to nothing."""
         for wanted in [*self._urgent.values(), *self._queue.values()]:
             attempt = wanted.attempt
             if attempt is None or node_id not in attempt.where.values():

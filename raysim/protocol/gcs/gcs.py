@@ -10,9 +10,11 @@ from typing import Any
 from raysim.policies.base import Policy
 from raysim.protocol.gcs.actors import ActorTable
 from raysim.protocol.gcs.autoscaler import Autoscaler
+from raysim.protocol.gcs.drains import Drains
 from raysim.protocol.gcs.explanations import Explanations
 from raysim.protocol.gcs.inspections import Inspections
 from raysim.protocol.gcs.jobs import JobTable
+from raysim.protocol.gcs.kv import KeyValueTable
 from raysim.protocol.gcs.nodes import NodeTable
 from raysim.protocol.gcs.outbox import Outbox
 from raysim.protocol.gcs.packages import PackageTable
@@ -40,11 +42,15 @@ from raysim.protocol.messages import (
     InspectGcs,
     KeepTasks,
     KillActor,
+    KvDelete,
+    KvGet,
+    KvPut,
     LeaseLost,
     ListNamedActors,
     NodeRemoved,
-    NodeRetires,
     PutPackage,
+    RayletDrained,
+    RayletDrains,
     RegisterJob,
     RegisterNode,
     RemovePlacementGroup,
@@ -96,7 +102,9 @@ class Gcs:
                 self.groups.placer,
             )
             self.nodes.autoscales = True
+        self.drains = Drains(outbox, self.nodes, self._node_drains)
         self.packages = PackageTable(outbox)
+        self.kv = KeyValueTable(outbox)
         self.explanations = Explanations(outbox, self.actors, self.groups, self.nodes.views)
         self.inspections = Inspections(outbox, self.nodes, self.jobs, self.actors, self.groups)
 
@@ -108,7 +116,9 @@ class Gcs:
             Healthy: lambda gcs: gcs.nodes.health.on_healthy,
             WatchNodes: lambda gcs: gcs.nodes.on_watch,
             GetNodes: lambda gcs: gcs.nodes.on_get,
-            DrainNode: lambda gcs: gcs.nodes.on_drain,
+            DrainNode: lambda gcs: gcs.drains.on_drain,
+            RayletDrains: lambda gcs: gcs.on_raylet_drains,
+            RayletDrained: lambda gcs: gcs.drains.on_drained,
             WorkerDied: lambda gcs: gcs.on_worker_died,
             RegisterJob: lambda gcs: gcs.jobs.on_register,
             FinishJob: lambda gcs: gcs.jobs.on_finish,
@@ -130,9 +140,11 @@ class Gcs:
             BundlesPrepared: lambda gcs: gcs.groups.placer.on_prepared,
             BundlesCommitted: lambda gcs: gcs.groups.placer.on_committed,
             BundlesReturned: lambda gcs: gcs.groups.placer.on_returned,
-            NodeRetires: lambda gcs: gcs.on_retires,
             PutPackage: lambda gcs: gcs.packages.on_put,
             GetPackage: lambda gcs: gcs.packages.on_get,
+            KvPut: lambda gcs: gcs.kv.on_put,
+            KvGet: lambda gcs: gcs.kv.on_get,
+            KvDelete: lambda gcs: gcs.kv.on_delete,
             WorkerLeaseGranted: lambda gcs: gcs.actors.scheduler.on_granted,
             WorkerLeaseSpilled: lambda gcs: gcs.actors.scheduler.on_spilled,
             WorkerLeaseRefused: lambda gcs: gcs.actors.scheduler.on_refused,
@@ -146,11 +158,13 @@ class Gcs:
         self.actors.scheduler.begin(epoch)
         self.groups.placer.begin(epoch)
         self.packages.load()
+        self.kv.load()
         self.jobs.load()
         self.nodes.load()
         self.groups.load()
         self.actors.load()
         self._finish_what_was_begun()
+        self.drains.load()
         if self.autoscaler is not None:
             self.autoscaler.start()
         self._outbox.settle()
@@ -172,13 +186,15 @@ class Gcs:
     def on_register_node(self, raylet: Address, register: RegisterNode) -> None:
         known = raylet.node_id in self.nodes.live
         self.nodes.on_register(raylet, register)
+        self.drains.registered(raylet)
         if not known and raylet.node_id in self.nodes.live:
             self.inspections.node_joined(raylet, register.info.name)
         if known:
             # It may have missed all that was said while the GCS was away, or about to be.
             for node_id, state in self.nodes.dead.items():
                 self._outbox.send(raylet, NodeRemoved(node_id, state.death_reason))
-            self.groups.keep(raylet)
+            if not self.nodes.is_draining(raylet.node_id):
+                self.groups.keep(raylet)  # What runs in bundles there that were moved may end.
             there = self.actors.workers_at(raylet) + self.jobs.drivers_at(raylet.node_id)
             if there:
                 self._outbox.send(raylet, CheckProcesses(there))
@@ -189,9 +205,10 @@ class Gcs:
             self.autoscaler.on_report(raylet, report)
         self.groups.placer.room_changed()
 
-    def on_retires(self, raylet: Address, answer: NodeRetires) -> None:
-        if self.autoscaler is not None:
-            self.autoscaler.on_retires(raylet, answer)
+    def on_raylet_drains(self, raylet: Address, answer: RayletDrains) -> None:
+        self.drains.on_accepted(raylet, answer)
+        if answer.idle and self.autoscaler is not None:
+            self.autoscaler.on_idle(raylet, answer.accepted)
 
     def on_worker_died(self, raylet: Address, died: WorkerDied) -> None:
         worker = died.worker.worker_id
@@ -215,7 +232,13 @@ class Gcs:
         self.actors.scheduler.nodes_joined()
         self.groups.placer.room_changed()
 
+    def _node_drains(self, node_id: NodeId, reason: str) -> None:
+        self.inspections.node_drains(node_id, reason)
+        self.groups.node_drains(node_id)
+        self.actors.node_drains(node_id, reason)
+
     def _node_lost(self, node_id: NodeId, reason: str) -> None:
+        self.drains.node_gone(node_id)
         self.inspections.node_lost(node_id, reason)
         self.actors.node_gone(node_id, f"node {node_id.hex()[:8]} died: {reason}")
         self.groups.node_gone(node_id)
@@ -223,8 +246,9 @@ class Gcs:
             self.autoscaler.node_gone(node_id)
         self.jobs.node_gone(node_id)
 
-    def _job_finished(self, job: JobId) -> None:
-        self.inspections.job_finished(job)
+    def _job_finished(self, job: JobId, observer: bool = False) -> None:
+        if not observer:
+            self.inspections.job_finished(job)
         self.actors.job_finished(job)
         self.groups.job_finished(job)
 

@@ -23,13 +23,15 @@ from raysim.protocol.messages.state import (
     Ending,
     NodeSeen,
     ProcessSeen,
+    TaskCount,
     TaskSeen,
 )
+from raysim.protocol.sieve import Sieve, count, first_of
 from raysim.spec.actor import ActorInfo
 from raysim.spec.address import Address
 from raysim.spec.failure import Failure
 from raysim.spec.ids import ActorId, JobId, NodeId, WorkerId
-from raysim.spec.state import Noun
+from raysim.spec.state import Noun, Wanted
 from raysim.spec.task import group_of
 
 KEPT = 10_000
@@ -60,10 +62,21 @@ class Inspections:
         rows: list[AnyRow] = []
         total = 0
         for noun in asked.nouns:
+            if noun is Noun.TASKS and asked.wanted is not None:
+                wanted, number = self._wanted(asked.wanted)
+                rows, total = [*rows, *wanted], total + number
+                continue
             found = self._rows(noun, asked.only)
             total += len(found)
             rows += found[max(0, len(found) - asked.limit) :]
         self._outbox.send(sender, Inspected(asked.number, rows, total))
+
+    def _wanted(self, wanted: Wanted) -> tuple[Sequence[AnyRow], int]:
+        passing = filter(Sieve(wanted.tests).passes, self._tasks)
+        if not wanted.counted:
+            return first_of(passing, wanted.first)
+        counts = [TaskCount(*key, number) for key, number in count(passing).items()]
+        return counts, len(counts)
 
     def on_keep(self, owner: Address, keep: KeepTasks) -> None:
         self._tasks.extend(keep.tasks)
@@ -91,6 +104,10 @@ class Inspections:
 
     def node_joined(self, node: Address, name: str) -> None:
         self._events.add(INFO, "GCS", f"Node {name} joined.", node_id=node.node_id.hex())
+
+    def node_drains(self, node_id: NodeId, reason: str) -> None:
+        text = f"Node {node_id.hex()[:8]} drains: {reason}."
+        self._events.add(INFO, "GCS", text, node_id=node_id.hex())
 
     def node_lost(self, node_id: NodeId, reason: str) -> None:
         text = f"Node {node_id.hex()[:8]} was lost: {reason}."

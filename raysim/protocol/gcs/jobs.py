@@ -1,6 +1,7 @@
 """Which programs run on the cluster. Never what they submit."""
 
 from collections.abc import Callable, Iterable
+from typing import Final
 
 import msgspec
 
@@ -11,16 +12,19 @@ from raysim.protocol.messages.state import JobSeen
 from raysim.spec.address import Address
 from raysim.spec.ids import JobId, NodeId, WorkerId, job_id
 
+_REMEMBERED: Final = 1_000
+"""Observers that have ended, the latest ones."""
+
 
 class JobTable:
-    """`finished(job)` is called once for each job that ended, by its word or by its driver's end."""
+    """`finished(job, observer)` is called once for each job that ended, by its word or by its driver's end."""
 
     def __init__(
         self,
         outbox: Outbox,
         tables: Tables,
         raylets: Callable[[], Iterable[Address]],
-        finished: Callable[[JobId], None],
+        finished: Callable[[JobId, bool], None],
     ) -> None:
         self._outbox = outbox
         self._tables = tables
@@ -29,10 +33,16 @@ class JobTable:
         self._by_driver: dict[WorkerId, JobRow] = {}
         """Ended ones too: a late copy of RegisterJob must not begin a job that nobody ends."""
         self._running: dict[WorkerId, JobRow] = {}
+        self._observers: dict[WorkerId, JobRow] = {}
+        """Those that have ended: for late copies, too."""
         self.ended: dict[JobId, None] = {}
+        self._last = 0
+        """The number of the latest one."""
 
     def load(self) -> None:
+        self._last = self._tables.last_observer()
         for row in self._tables.jobs():
+            self._last = max(self._last, int.from_bytes(row.job_id, "little"))
             self._by_driver[row.driver.worker_id] = row
             if row.finished:
                 self.ended[row.job_id] = None
@@ -51,6 +61,8 @@ class JobTable:
                 row.start_ns,
                 row.end_ns,
                 row.runtime_env,
+                row.metadata,
+                row.observer,
             )
             for row in self._by_driver.values()
         ]
@@ -62,17 +74,21 @@ class JobTable:
         return [driver for driver in self.drivers() if driver.node_id == node_id]
 
     def on_register(self, driver: Address, register: RegisterJob) -> None:
-        row = self._by_driver.get(driver.worker_id)
+        row = self._by_driver.get(driver.worker_id) or self._observers.get(driver.worker_id)
         if row is None:
-            number = len(self._by_driver) + 1
+            self._last += 1
+            if register.observer:
+                self._tables.save_observer(self._last)
             now = max(1, self._outbox.host.now_ns())
             row = JobRow(
-                job_id(number),
+                job_id(self._last),
                 driver,
                 register.entrypoint,
                 register.namespace,
                 start_ns=now,
                 runtime_env=register.runtime_env,
+                metadata=register.metadata,
+                observer=register.observer,
             )
             self._by_driver[driver.worker_id] = row
             self._running[driver.worker_id] = row
@@ -91,10 +107,20 @@ class JobTable:
         self._by_driver[process] = ended
         self.ended[row.job_id] = None
         self._tables.save_job(ended)
+        if row.observer:
+            self._forget(process)
         message = JobFinished(row.job_id, row.driver)
         for raylet in self._raylets():
             self._outbox.send(raylet, message)
-        self._finished(row.job_id)
+        self._finished(row.job_id, row.observer)
+
+    def _forget(self, process: WorkerId) -> None:
+        """Or whoever looks often fills the table."""
+        row = self._observers[process] = self._by_driver.pop(process)
+        self._tables.forget_job(row.job_id)
+        if len(self._observers) > _REMEMBERED:
+            oldest = self._observers.pop(next(iter(self._observers)))
+            del self.ended[oldest.job_id]
 
     def node_gone(self, node_id: NodeId) -> None:
         gone = [p for p, row in self._running.items() if row.driver.node_id == node_id]

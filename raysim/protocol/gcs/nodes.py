@@ -13,7 +13,6 @@ from raysim.protocol.gcs.outbox import Outbox
 from raysim.protocol.gcs.tables import NodeRow, Tables
 from raysim.protocol.gcs.views import Views
 from raysim.protocol.messages import (
-    DrainNode,
     GetNodes,
     NodeRefused,
     NodeRegistered,
@@ -24,7 +23,7 @@ from raysim.protocol.messages import (
 )
 from raysim.spec.address import Address
 from raysim.spec.ids import NodeId
-from raysim.spec.node import NodeInfo, NodeState, StoreStats
+from raysim.spec.node import Drain, NodeInfo, NodeState, StoreStats
 from raysim.spec.resources import CPU, from_units
 
 TOLD_DEAD = 1_000
@@ -51,8 +50,10 @@ class NodeTable:
         self._lost = lost
         self.live: dict[NodeId, NodeInfo] = {}
         self.dead: dict[NodeId, NodeState] = {}
+        self.drains: dict[NodeId, Drain] = {}
+        """Nodes that are to go: the living are seen by no placement; what the dead take along counts for less."""
         self.views = Views(outbox)
-        self.health = Health(outbox, self._end)
+        self.health = Health(outbox, self.end)
         self._since_ns: dict[NodeId, int] = {}
         self._joining: list[Address] = []
         self.autoscales = False
@@ -60,10 +61,15 @@ class NodeTable:
 
     def load(self) -> None:
         for row in self._tables.nodes():
+            node_id = row.info.address.node_id
+            if row.drain is not None:
+                self.drains[node_id] = row.drain
             if row.death_reason:
                 self._bury(row.info, row.death_reason, StoreStats())
             else:
                 self._admit(row.info)
+                if row.drain is not None:
+                    self.views.withdraw(node_id)
 
     def raylets(self) -> list[Address]:
         return [info.address for info in self.live.values()]
@@ -80,6 +86,8 @@ class NodeTable:
         info = register.info
         known = self.live.get(raylet.node_id)
         if known is None:
+            if info.is_head:
+                self._replace_head()
             self._admit(info)
             self._tables.save_node(NodeRow(info))
             cpus = from_units(info.total.get(CPU, 0))
@@ -108,15 +116,22 @@ class NodeTable:
             # With what it offers for placement groups besides.
             shown = msgspec.structs.replace(info, total=view.total)
             since_ns = self._since_ns[node_id]
-            states.append(NodeState(shown, True, view.available, stats, start_ns=since_ns))
+            drain = self.drains.get(node_id)
+            states.append(
+                NodeState(shown, True, view.available, stats, start_ns=since_ns, drain=drain)
+            )
         return [*states, *self.dead.values()]
 
-    def on_drain(self, sender: Address, drain: DrainNode) -> None:
-        if drain.node_id == self._host.address.node_id:
-            return  # The head goes with the cluster: the API refuses this before it is sent.
-        self._end(drain.node_id, drain.reason)
+    def is_draining(self, node_id: NodeId) -> bool:
+        return node_id in self.drains and node_id in self.live
 
-    def _end(self, node_id: NodeId, reason: str) -> None:
+    def drain(self, node_id: NodeId, drain: Drain) -> None:
+        """Nothing is placed there any more."""
+        self.drains[node_id] = drain
+        self._tables.save_node(NodeRow(self.live[node_id], drain=drain))
+        self.views.withdraw(node_id)
+
+    def end(self, node_id: NodeId, reason: str) -> None:
         """It may live all the same, and be so idle that it would never speak: it is told now."""
         info = self.live.get(node_id)
         self.declare_dead(node_id, reason)
@@ -139,7 +154,8 @@ class NodeTable:
         self.views.remove(node_id)
         self.health.remove(node_id)
         self._bury(info, reason, stats)
-        self._tables.save_node(NodeRow(info, reason or "no reason given"))
+        drain = self.drains.get(node_id)
+        self._tables.save_node(NodeRow(info, reason or "no reason given", drain))
         self._host.note(NodeLost(node_id, info.name, reason))
         removed = NodeRemoved(node_id, reason)
         for raylet in self.raylets():
@@ -148,16 +164,23 @@ class NodeTable:
             self._outbox.send(driver, removed)
         self._lost(node_id, reason)
 
+    def _replace_head(self) -> None:
+        """One that was killed with the GCS that would have noticed."""
+        for node_id in [one for one, info in self.live.items() if info.is_head]:
+            self.declare_dead(node_id, "another head has taken its place")
+
     def _admit(self, info: NodeInfo) -> None:
         self.live[info.address.node_id] = info
         self._since_ns[info.address.node_id] = max(1, self._host.now_ns())
         self.views.add(info)
-        self.health.add(info.address)
+        if not info.is_head:
+            self.health.add(info.address)
 
     def _bury(self, info: NodeInfo, reason: str, stats: StoreStats) -> None:
         now, node_id = self._host.now_ns(), info.address.node_id
         since_ns = self._since_ns.pop(node_id, 0)
-        self.dead[node_id] = NodeState(info, False, {}, stats, reason, since_ns, now)
+        drain = self.drains.get(node_id)
+        self.dead[node_id] = NodeState(info, False, {}, stats, reason, since_ns, now, drain)
 
     def _welcome(self) -> None:
         """Answer those that register. Those that watch learn of them from the next ResourceView."""

@@ -106,6 +106,7 @@ class PlacementGroupTable:
         self._outbox = outbox
         self._host = outbox.host
         self._tables = tables
+        self._nodes = nodes
         self._views = nodes.views
         self._ended_jobs = jobs.ended
         self.placer = BundlePlacer(outbox, nodes.views, self._decided, self._placed)
@@ -154,6 +155,7 @@ class PlacementGroupTable:
         self._created += 1
         group = _Group(spec, self._created, self._host.now_ns())
         self._register(group)
+        group.subscribers[creator.worker_id] = creator
         group.job_ended = group.job_ended or _job(spec.group_id) in self._ended_jobs
         self._change(group)
         self._outbox.send(creator, PlacementGroupRegistered(spec.group_id))
@@ -170,7 +172,8 @@ class PlacementGroupTable:
         group = self._groups.get(remove.group_id)
         if group is not None:
             self._remove(group)
-        self._outbox.send(sender, PlacementGroupChanged(self._known(remove.group_id)))
+        if group is None or sender.worker_id not in group.subscribers:
+            self._outbox.send(sender, PlacementGroupChanged(self._known(remove.group_id)))
 
     def on_get(self, sender: Address, get: GetPlacementGroups) -> None:
         self._outbox.send(sender, PlacementGroups(get.number, list(self._wanted(get))))
@@ -235,13 +238,22 @@ class PlacementGroupTable:
                 for worker_id, process in group.subscribers.items()
                 if process.node_id != node_id
             }
-            if node_id not in group.nodes:
-                continue
-            group.nodes = [NIL_NODE if node == node_id else node for node in group.nodes]
-            if group.state is not GroupState.PREPARED:  # That ends in `_placed`, which sees them.
-                self.placer.withdraw(group.spec.group_id)
-                self._reschedule(group)
+            self._lose_bundles(group, node_id)
         self.placer.node_gone(node_id)
+
+    def node_drains(self, node_id: NodeId) -> None:
+        """Its bundles are placed elsewhere. What runs in them there may end; the node goes with them."""
+        for group in self._groups.values():
+            self._lose_bundles(group, node_id)
+        self.placer.withdraw_node(node_id)
+
+    def _lose_bundles(self, group: _Group, node_id: NodeId) -> None:
+        if node_id not in group.nodes:
+            return
+        group.nodes = [NIL_NODE if node == node_id else node for node in group.nodes]
+        if group.state is not GroupState.PREPARED:  # That ends in `_placed`, which sees them.
+            self.placer.withdraw(group.spec.group_id)
+            self._reschedule(group)
 
     def _reschedule(self, group: _Group) -> None:
         group.state = GroupState.RESCHEDULING
@@ -279,6 +291,7 @@ class PlacementGroupTable:
         spec = group.spec
         nodes = [node for node in group.nodes if node != NIL_NODE]
         nodes += self.placer.cancel(spec.group_id)
+        nodes += [node for node in self._nodes.drains if self._nodes.is_draining(node)]
         for node_id in dict.fromkeys(nodes):
             self.placer.give_back(spec.group_id, node_id)
         del self._groups[spec.group_id]

@@ -10,7 +10,7 @@ from raysim.spec.actor import ActorInfo, ActorSpec
 from raysim.spec.address import NOWHERE, Address
 from raysim.spec.failure import Failure
 from raysim.spec.ids import ActorId, JobId, PlacementGroupId
-from raysim.spec.node import NodeInfo
+from raysim.spec.node import Drain, NodeInfo
 from raysim.spec.placement_group import GroupInfo, GroupSpec
 from raysim.spec.resources import Accelerators
 
@@ -23,6 +23,7 @@ ACTOR_SPECS = "actor_specs"
 """Apart from the states, which change often and are small."""
 
 _EPOCH = b"epoch"
+_OBSERVER = b"observer"
 
 _Row = TypeVar("_Row")
 
@@ -32,6 +33,7 @@ class NodeRow(msgspec.Struct, frozen=True, gc=False):
 
     info: NodeInfo
     death_reason: str = ""
+    drain: Drain | None = None
 
 
 class JobRow(msgspec.Struct, frozen=True, gc=False):
@@ -44,6 +46,8 @@ class JobRow(msgspec.Struct, frozen=True, gc=False):
     end_ns: int = 0
     """On the clock of the GCS."""
     runtime_env: str = ""
+    metadata: dict[str, str] = {}
+    observer: bool = False
 
 
 class ActorRow(msgspec.Struct, frozen=True, gc=False):
@@ -86,6 +90,13 @@ class Tables:
         self._outbox.put(META, _EPOCH, epoch.to_bytes(4, "big"))
         return epoch
 
+    def last_observer(self) -> int:
+        """The number of its job: rows of observers go."""
+        return int.from_bytes(self._outbox.host.storage.load(META).get(_OBSERVER, b""), "big")
+
+    def save_observer(self, number: int) -> None:
+        self._outbox.put(META, _OBSERVER, number.to_bytes(4, "big"))
+
     def save_node(self, row: NodeRow) -> None:
         self._outbox.put(NODES, row.info.address.node_id, self._encode(row))
 
@@ -94,6 +105,9 @@ class Tables:
 
     def save_job(self, row: JobRow) -> None:
         self._outbox.put(JOBS, row.job_id, self._encode(row))
+
+    def forget_job(self, job_id: JobId) -> None:
+        self._outbox.delete(JOBS, job_id)
 
     def jobs(self) -> Iterator[JobRow]:
         return self._load(JOBS, JobRow)

@@ -46,7 +46,7 @@ class Views:
         self._period_ns = outbox.host.config.resource_report_period_ns
         self._nodes: dict[NodeId, _Node] = {}
         self.live: dict[NodeId, NodeView] = {}
-        """What placement sees, in the order in which the nodes joined."""
+        """What placement sees, in the order in which the nodes joined: without those that drain."""
         self.membership = 0
         """Grows whenever `live` has other nodes than before."""
         self._changed: dict[NodeId, NodeView] = {}
@@ -63,10 +63,20 @@ class Views:
         self._change(node_id, node, self._period_ns // JOIN_HASTE)
 
     def remove(self, node_id: NodeId) -> None:
-        del self._nodes[node_id], self.live[node_id]
-        self.membership += 1
-        self._changed.pop(node_id, None)
+        self.withdraw(node_id)
+        del self._nodes[node_id]
         self._watching.pop(node_id, None)
+
+    def withdraw(self, node_id: NodeId) -> None:
+        """It lives, and placement does not see it any more."""
+        if self.live.pop(node_id, None) is not None:
+            self.membership += 1
+            self._changed.pop(node_id, None)
+
+    def raylet(self, node_id: NodeId) -> Address | None:
+        """Of a node that lives, whether placement sees it or not."""
+        node = self._nodes.get(node_id)
+        return None if node is None else node.reported.address
 
     def watch(self, raylet: Address, on: bool) -> None:
         """Tell it of all nodes, and of every change from now on; or of none any more."""
@@ -74,7 +84,7 @@ class Views:
             self._watching.pop(raylet.node_id, None)
             return
         self._watching[raylet.node_id] = raylet
-        reported = [node.reported for node in self._nodes.values()]
+        reported = [self._nodes[node_id].reported for node_id in self.live]
         self._outbox.send(raylet, ResourceView(reported, whole=True))
 
     def reported(self, node_id: NodeId) -> tuple[NodeView, StoreStats]:
@@ -137,7 +147,7 @@ class Views:
 
     def _change(self, node_id: NodeId, node: _Node, spacing_ns: int) -> None:
         """Tell of it, at least `spacing_ns` after what was last told."""
-        if not self._watching:
+        if not self._watching or node_id not in self.live:
             return
         self._changed[node_id] = node.reported
         now = self._host.now_ns()

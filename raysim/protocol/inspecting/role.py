@@ -1,6 +1,6 @@
 """Shows the state of the cluster: asks on behalf of its user, tells others what it knows. Never waits."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import msgspec
@@ -9,13 +9,13 @@ from raysim.protocol.executor import Executor
 from raysim.protocol.host import Host, Timer
 from raysim.protocol.inspecting.survey import Findings, Make, Survey
 from raysim.protocol.messages import Inspected, InspectProcess, KeepTasks
-from raysim.protocol.messages.state import AnyRow, TaskSeen
+from raysim.protocol.messages.state import AnyRow, TaskCount, TaskSeen
 from raysim.protocol.owner import Owner
 from raysim.protocol.process import Handlers
 from raysim.spec.actor import ActorSpec
 from raysim.spec.address import Address
 from raysim.spec.ids import actor_creation_task
-from raysim.spec.state import Noun
+from raysim.spec.state import Inquiry, Noun
 
 HANDED_OVER = 1_000
 """Ended tasks of a process that ends which the GCS is told, the latest. Ours: a message of 200 KB."""
@@ -81,7 +81,14 @@ class Inspecting:
         rows: list[AnyRow] = []
         total = 0
         if asked.noun is Noun.TASKS:
-            tasks, total = self._owner.task_states.rows(asked.limit, asked.only)
+            states = self._owner.task_states
+            tasks: Sequence[TaskSeen | TaskCount]
+            if asked.wanted is None:
+                tasks, total = states.rows(asked.limit, asked.only)
+            elif asked.wanted.counted:
+                tasks, total = states.counted(asked.wanted)
+            else:
+                tasks, total = states.wanted(asked.wanted)
             self._name_parents(tasks)
             rows += tasks
             if self.executor is not None:
@@ -97,39 +104,41 @@ class Inspecting:
             total = len(rows)
         self._host.send(sender, Inspected(asked.number, rows, total))
 
-    def _name_parents(self, tasks: list[TaskSeen]) -> None:
+    def _name_parents(self, tasks: Sequence[TaskSeen | TaskCount]) -> None:
         """What an actor that runs several calls at once submits counts to its constructor (Ray)."""
         actor = None if self.executor is None else self.executor.actor
         if actor is not None and runs_several(actor):
             for task in tasks:
-                task.parent = actor_creation_task(actor.actor_id)
+                if isinstance(task, TaskSeen):
+                    task.parent = actor_creation_task(actor.actor_id)
 
     # What our user asks
 
     def survey(
         self,
-        noun: Noun,
-        limit: int,
-        only: bytes,
+        inquiry: Inquiry,
         timeout_ns: int,
         done: Callable[[Findings], None],
     ) -> None:
         """`done` hears what everybody knows who answers within this time."""
         ask = partial(self._ask, self._host.now_ns() + timeout_ns)
-        Survey(ask, self._gcs, noun, limit, only, done).begin()
+        Survey(ask, self._gcs, inquiry, done).begin()
 
     def _ask(self, until_ns: int, to: Address, make: Make, answer: Answer) -> None:
         self._number += 1
-        self._send(self._number, to, make, answer, until_ns)
+        self._send(self._number, to, make, answer, until_ns, self._host.config.request_retry_ns)
 
-    def _send(self, number: int, to: Address, make: Make, answer: Answer, until_ns: int) -> None:
+    def _send(
+        self, number: int, to: Address, make: Make, answer: Answer, until_ns: int, wait_ns: int
+    ) -> None:
+        """Each time it waits twice as long: whoever has much to tell would otherwise have to tell it ever again."""
         left_ns = until_ns - self._host.now_ns()
         if left_ns <= 0:
             self._open.pop(number, None)
             answer(None, False)
             return
-        again = partial(self._send, number, to, make, answer, until_ns)
-        timer = self._host.call_later(min(left_ns, self._host.config.request_retry_ns), again)
+        again = partial(self._send, number, to, make, answer, until_ns, 2 * wait_ns)
+        timer = self._host.call_later(min(left_ns, wait_ns), again)
         self._open[number] = _Question(to, make, answer, until_ns, timer)
         self._host.send(to, make(number))
 

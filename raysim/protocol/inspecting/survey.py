@@ -14,7 +14,7 @@ import msgspec
 from raysim.protocol.messages import Inspected, InspectGcs, InspectNode, InspectProcess, Message
 from raysim.protocol.messages.state import AnyRow, NodeSeen, ProcessSeen
 from raysim.spec.address import Address
-from raysim.spec.state import Noun
+from raysim.spec.state import Inquiry, Noun
 
 OWN_BY_GCS = (Noun.RUNTIME_ENVS, Noun.OBJECTS)
 """Nouns of which the GCS knows nothing."""
@@ -52,16 +52,15 @@ class Survey:
         self,
         ask: Ask,
         gcs: Address,
-        noun: Noun,
-        limit: int,
-        only: bytes,
+        inquiry: Inquiry,
         done: Callable[[Findings], None],
     ) -> None:
         self._ask = ask
         self._gcs = gcs
-        self._noun = noun
-        self._limit = limit
-        self._only = only
+        self._noun = inquiry.noun
+        self._limit = inquiry.limit
+        self._only = bytes.fromhex(inquiry.only)
+        self._wanted = inquiry.wanted
         self._done = done
         self._found = Findings()
         self._open = 0
@@ -73,7 +72,7 @@ class Survey:
             nouns.append(noun)
         if noun in WITH_PIDS and noun is not Noun.WORKERS:
             nouns.append(Noun.WORKERS)
-        make = partial(InspectGcs, nouns=nouns, limit=limit, only=self._only)
+        make = partial(InspectGcs, nouns=nouns, limit=limit, only=self._only, wanted=self._wanted)
         self._put([(self._gcs, "the GCS", lambda number: make(number))], self._ask_nodes)
 
     def _ask_nodes(self) -> None:
@@ -96,13 +95,13 @@ class Survey:
         if self._noun in WITH_PROCESSES:
             rows = (row for row in self._found.rows if isinstance(row, ProcessSeen))
             processes = [row for row in rows if not row.end_ns]
-        noun, limit, only = self._noun, self._limit, self._only
+        noun, limit, only, wanted = self._noun, self._limit, self._only, self._wanted
         self._put(
             [
                 (
                     row.process,
                     f"process {row.process.worker_id.hex()[:12]}",
-                    lambda number: InspectProcess(number, noun, limit, only),
+                    lambda number: InspectProcess(number, noun, limit, only, wanted),
                 )
                 for row in processes
             ],

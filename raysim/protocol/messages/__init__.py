@@ -17,7 +17,6 @@ from raysim.protocol.messages.actors import (
     SubscribeActor,
     TerminateActor,
 )
-from raysim.protocol.messages.autoscaling import NodeRetires, RetireNode
 from raysim.protocol.messages.base import (
     Message,
 )
@@ -30,6 +29,17 @@ from raysim.protocol.messages.channels import (
     GraphOpened,
     GraphStep,
     OpenGraph,
+)
+from raysim.protocol.messages.draining import (
+    AdoptionsFailed,
+    AdoptObjects,
+    CopyMoved,
+    DrainNode,
+    DrainRaylet,
+    NodeDraining,
+    NodeDrains,
+    RayletDrained,
+    RayletDrains,
 )
 from raysim.protocol.messages.explain import (
     ActorExplained,
@@ -52,6 +62,7 @@ from raysim.protocol.messages.explain import (
     ObjectStory,
     ProcessExplained,
     ProcessStory,
+    QueueTurn,
 )
 from raysim.protocol.messages.generators import (
     NO_LIMIT,
@@ -66,6 +77,7 @@ from raysim.protocol.messages.jobs import (
     JobRegistered,
     RegisterJob,
 )
+from raysim.protocol.messages.kv import KvDelete, KvDeleted, KvFound, KvGet, KvPut, KvStored
 from raysim.protocol.messages.leases import (
     CancelWorkerLease,
     LeaseLost,
@@ -82,7 +94,6 @@ from raysim.protocol.messages.leases import (
 from raysim.protocol.messages.nodes import (
     CheckHealth,
     CheckProcesses,
-    DrainNode,
     GetNodes,
     Healthy,
     NodeRefused,
@@ -145,7 +156,14 @@ from raysim.protocol.messages.placement_groups import (
     ReturnBundles,
     SubscribePlacementGroup,
 )
-from raysim.protocol.messages.probes import CallsPlaced, PlaceCalls, ProbeQueue, QueueProbed
+from raysim.protocol.messages.probes import (
+    CallsPlaced,
+    PlaceCalls,
+    ProbeQueue,
+    QueueProbed,
+    RequestsStolen,
+    StealRequests,
+)
 from raysim.protocol.messages.state import (
     Inspected,
     InspectGcs,
@@ -236,6 +254,12 @@ MESSAGES: tuple[type[Message], ...] = (
     NamedActor,
     ListNamedActors,
     NamedActors,
+    KvPut,
+    KvStored,
+    KvGet,
+    KvFound,
+    KvDelete,
+    KvDeleted,
     ResolveObjects,
     ObjectsResolved,
     AddBorrowers,
@@ -293,8 +317,14 @@ MESSAGES: tuple[type[Message], ...] = (
     GetPackage,
     PackagePart,
     PrepareEnv,
-    RetireNode,
-    NodeRetires,
+    NodeDrains,
+    DrainRaylet,
+    RayletDrains,
+    RayletDrained,
+    NodeDraining,
+    AdoptObjects,
+    AdoptionsFailed,
+    CopyMoved,
     InspectGcs,
     InspectNode,
     InspectProcess,
@@ -304,6 +334,8 @@ MESSAGES: tuple[type[Message], ...] = (
     CallsPlaced,
     ProbeQueue,
     QueueProbed,
+    StealRequests,
+    RequestsStolen,
 )
 """Every message there is; their union is what a connection decodes."""
 
@@ -318,6 +350,8 @@ __all__ = [
     "ActorStarted",
     "ActorStory",
     "AddBorrowers",
+    "AdoptObjects",
+    "AdoptionsFailed",
     "BorrowEpoch",
     "BorrowersAdded",
     "BundlesCommitted",
@@ -341,10 +375,12 @@ __all__ = [
     "Consumed",
     "ContainedRef",
     "CopyAdded",
+    "CopyMoved",
     "CopyRemoved",
     "CreateActor",
     "CreatePlacementGroup",
     "DrainNode",
+    "DrainRaylet",
     "ExitWorker",
     "ExplainActor",
     "ExplainGroup",
@@ -381,6 +417,12 @@ __all__ = [
     "KeepTasks",
     "KillActor",
     "KillWorker",
+    "KvDelete",
+    "KvDeleted",
+    "KvFound",
+    "KvGet",
+    "KvPut",
+    "KvStored",
     "LeaseExplained",
     "LeaseHolder",
     "LeaseLost",
@@ -390,10 +432,11 @@ __all__ = [
     "Message",
     "NamedActor",
     "NamedActors",
+    "NodeDraining",
+    "NodeDrains",
     "NodeRefused",
     "NodeRegistered",
     "NodeRemoved",
-    "NodeRetires",
     "NodeRoom",
     "Nodes",
     "ObjectChunk",
@@ -423,6 +466,9 @@ __all__ = [
     "PushTasks",
     "PutPackage",
     "QueueProbed",
+    "QueueTurn",
+    "RayletDrained",
+    "RayletDrains",
     "RegisterDriver",
     "RegisterJob",
     "RegisterNode",
@@ -434,15 +480,16 @@ __all__ = [
     "ReportResources",
     "RequestExtent",
     "RequestWorkerLease",
+    "RequestsStolen",
     "ResolveObjects",
     "ResourceView",
-    "RetireNode",
     "Return",
     "ReturnBundles",
     "ReturnWorkerLease",
     "RevokeIdleLeases",
     "SealObject",
     "StartActor",
+    "StealRequests",
     "SubscribeActor",
     "SubscribePlacementGroup",
     "TaskResult",

@@ -127,6 +127,8 @@ class TerminateActor(Message):
 
     actor_id: ActorId
     incarnation: int
+    moves: bool = False
+    """It starts elsewhere: its end is none of its own will."""
 
 
 class GetNamedActor(Message):

@@ -103,6 +103,21 @@ class LeaseHolder(msgspec.Struct, array_like=True):
     actor_id: ActorId | None = None
 
 
+class QueueTurn(msgspec.Struct, array_like=True):
+    """Of a request that waits for its turn: those before it, and the first of them."""
+
+    order: str
+    """Of the queue, as configured."""
+    ranked: bool
+    """`before` come first in this order; else they only came before, and the order chooses when there is room."""
+    before: int
+    has_room: bool
+    """On the node where it waits."""
+    need: Resources = {}
+    user: str = ""
+    for_ns: int = 0
+
+
 class LeaseStory(msgspec.Struct, array_like=True):
     """What a raylet knows of a request for a lease, and what its decision was made of."""
 
@@ -118,6 +133,10 @@ class LeaseStory(msgspec.Struct, array_like=True):
     worker: Address = NOWHERE
     runtime_env: str = ""
     """What is being set up."""
+    turn: QueueTurn | None = None
+    """Under an order of the queue that is not Ray's."""
+    queued_by: str = ""
+    """The policy, where it said that the request waits at this node."""
 
 
 class ExplainLease(Message):

@@ -15,6 +15,10 @@ class RegisterJob(Message):
     namespace: str
     runtime_env: str = ""
     """For people who ask."""
+    metadata: dict[str, str] = {}
+    """For people who ask. Ray: `JobConfig.metadata`."""
+    observer: bool = False
+    """It only looks, or acts for others: people are not shown it, and it is forgotten once it has ended."""
 
 
 class JobRegistered(Message):

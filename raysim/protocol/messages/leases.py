@@ -43,6 +43,10 @@ class RequestWorkerLease(Message):
     """Numbers of the GPUs that were chosen for it there; taken if they still have room."""
     claim: Claim | None = None
     """Of the one call that the lease is for: it waits for its turn. None: it is served as soon as there is room."""
+    expected_ns: int = -1
+    """How long its call will run, under a policy that asks for it; -1: nobody knows."""
+    near: tuple[NodeId, ...] = ()
+    """Nodes that hold most bytes of its calls' arguments, most first, under a policy that asks for it."""
 
 
 class WorkerLeaseGranted(Message):
@@ -118,11 +122,13 @@ class RevokeIdleLeases(Message):
     """Raylet to owner: others wait; return the leases of this node that have nothing to do, and keep none idle
     for `for_ns`.
 
+    `drains`: push nothing more on any of them, as the node is to go.
     Reply: ReturnWorkerLease for each. Lost: idle leases return by their own timer.
     """
 
     node_id: NodeId
     for_ns: int
+    drains: bool = False
 
 
 class PreemptLease(Message):

@@ -127,16 +127,6 @@ class Nodes(Message):
     nodes: list[NodeState]
 
 
-class DrainNode(Message):
-    """Driver to GCS: take this node out of the cluster now, as if it had died (cluster_utils.remove_node).
-
-    Reply: none; NodeRemoved follows. Lost: asked again by the caller, who waits for `nodes()` to show it.
-    """
-
-    node_id: NodeId
-    reason: str
-
-
 class CheckProcesses(Message):
     """GCS to a raylet that registers again: which of these processes of your node are gone?
 

@@ -17,7 +17,7 @@ class CreatePlacementGroup(Message):
 
 
 class PlacementGroupRegistered(Message):
-    """GCS to creator: places will be looked for, for as long as it takes.
+    """GCS to creator: places will be looked for, for as long as it takes. It hears of every change, unasked.
 
     Lost: the creator asks again.
     """

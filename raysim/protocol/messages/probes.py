@@ -15,6 +15,8 @@ class PlaceCalls(Message):
     """Unique for its owner."""
     count: int
     resources: Wanted
+    expected_ns: int = -1
+    """How long each will run, as far as is known; -1: nobody knows."""
 
 
 class CallsPlaced(Message):
@@ -48,3 +50,25 @@ class QueueProbed(Message):
     number: int
     load: int
     """Requests that wait; where none does, minus those for which there is room."""
+
+
+class StealRequests(Message):
+    """Raylet to raylet: nothing waits here, and so much is free. Only under a policy that steals.
+
+    Reply: RequestsStolen; and for each of them WorkerLeaseSpilled to its owner. Lost: the sender asks the next one,
+    or this one again when something changes.
+    """
+
+    number: int
+    """Unique for its sender."""
+    free: Wanted
+
+
+class RequestsStolen(Message):
+    """Raylet to raylet: so many requests that waited here are on their way to you, by way of their owners.
+
+    Lost: the thief asks the next one, or this one again.
+    """
+
+    number: int
+    count: int

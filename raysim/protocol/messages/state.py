@@ -16,7 +16,7 @@ from raysim.spec.labels import Selector
 from raysim.spec.node import NodeState
 from raysim.spec.placement_group import GroupInfo
 from raysim.spec.resources import Resources
-from raysim.spec.state import Noun
+from raysim.spec.state import Noun, Wanted
 
 
 class Row(msgspec.Struct, array_like=True, tag=True, gc=False):
@@ -36,6 +36,8 @@ class JobSeen(Row):
     start_ns: int = 0
     end_ns: int = 0
     runtime_env: str = ""
+    metadata: dict[str, str] = {}
+    observer: bool = False
 
 
 class ActorSeen(Row):
@@ -115,6 +117,15 @@ class TaskSeen(Row):
     payload: bytes = b""
 
 
+class TaskCount(Row):
+    """So many attempts that have this name, are of this kind and in this state."""
+
+    name: str
+    kind: str
+    state: str
+    count: int
+
+
 class CallStage(Row):
     """Where a call is that was sent to the process which tells this."""
 
@@ -166,6 +177,7 @@ AnyRow: TypeAlias = (
     | GroupSeen
     | ProcessSeen
     | TaskSeen
+    | TaskCount
     | CallStage
     | ObjectSeen
     | EnvSeen
@@ -176,14 +188,15 @@ AnyRow: TypeAlias = (
 class InspectGcs(Message):
     """Anyone to GCS: what do you know of these?
 
-    `limit`: the newest so many of each. `only`: those whose id begins with this. Reply: Inspected.
-    Lost: asked again until the asker's time is up.
+    `limit`: the newest so many of each. `only`: those whose id begins with this. `wanted`: of tasks, these instead.
+    Reply: Inspected. Lost: asked again until the asker's time is up.
     """
 
     number: int
     nouns: list[Noun]
     limit: int
     only: bytes = b""
+    wanted: Wanted | None = None
 
 
 class InspectNode(Message):
@@ -199,13 +212,14 @@ class InspectNode(Message):
 class InspectProcess(Message):
     """Anyone to worker or driver: what do you know of these?
 
-    Reply: Inspected. Lost: asked again until the asker's time is up.
+    `wanted`: of tasks, these instead of the newest. Reply: Inspected. Lost: asked again until the asker's time is up.
     """
 
     number: int
     noun: Noun
     limit: int
     only: bytes = b""
+    wanted: Wanted | None = None
 
 
 class Inspected(Message):

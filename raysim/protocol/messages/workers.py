@@ -31,6 +31,8 @@ class RegisterDriver(Message):
     """
 
     pid: int
+    observer: bool = False
+    """As in RegisterJob."""
 
 
 class ExitWorker(Message):

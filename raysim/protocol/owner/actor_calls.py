@@ -88,6 +88,8 @@ class ActorCalls:
         if info.state == ActorState.ALIVE and info.incarnation == actor.lost_incarnation:
             # The GCS has not noticed yet what this caller saw: the process is gone.
             self.clients.subscribe_later(actor)
+        elif info.state == ActorState.ALIVE and info.moving:
+            actor.connected = False  # What was sent is answered yet; the rest waits.
         elif info.state == ActorState.ALIVE:
             self._connect(actor)
         elif info.state == ActorState.DEAD:
@@ -118,7 +120,8 @@ class ActorCalls:
         retries: int,
         parent: TaskId = NIL_TASK,
         hidden: bool | None = None,
-    ) -> None:
+    ) -> ObjectId:
+        """Take a call over. The id of its first return, if it has any."""
         actor = self.clients.of(actor_id)
         task_id, count, refs = call.task_id, call.num_returns, call.refs
         now = self._host.now_ns()
@@ -134,14 +137,15 @@ class ActorCalls:
             parent=parent,
             hidden=hidden,
         )
+        first = first_return(task_id)
+        self.records[task_id] = record
         if count == 1:
-            self._objects.create(first_return(task_id), 1)
+            self._objects.create(first, 1)
         else:
             for index in range(returns_of(count)):
                 self._objects.create(return_id(task_id, index), 1)
-        self.records[task_id] = record
-        if count < 0:
-            self._streams.open(record)
+            if count < 0:
+                self._streams.open(record)
         if refs or nested:
             self._arguments.hold(record)
         if (
@@ -158,6 +162,7 @@ class ActorCalls:
                 self._arguments.wait(record, partial(self._drain, actor))
             else:
                 self._drain(actor)
+        return first
 
     def _refused(self, actor: ActorClient, record: TaskRecord) -> bool:
         """Whether it has failed at once, for there is no actor to call now."""
@@ -167,7 +172,8 @@ class ActorCalls:
         if info.state == ActorState.DEAD:
             self._fail(record, died(info))
             return True
-        if info.state == ActorState.RESTARTING and record.retries_left == 0:
+        unavailable_now = info.state == ActorState.RESTARTING and not info.moving
+        if unavailable_now and record.retries_left == 0:
             self._fail(record, unavailable(info, "is restarting"))
             return True
         return False
@@ -207,13 +213,17 @@ class ActorCalls:
     # Results
 
     def on_done(self, worker: Address, done: TasksDone) -> None:
-        if not self.records:
+        records = self.records
+        if not records:
             return
         actor: ActorClient | None = None
         for result in done.results:
             task_id = result.task_id
-            record = self.records.get(task_id)
-            if record is None or not record.running or record.call.attempt != result.attempt:
+            record = records.get(task_id)
+            if record is None or not record.running:
+                continue
+            call = record.call
+            if call.attempt != result.attempt:
                 continue
             actor_id = record.actor_id
             if actor is None or actor.actor_id != actor_id:
@@ -221,21 +231,29 @@ class ActorCalls:
                 actor = self.clients.of(actor_id)
             del actor.in_flight[task_id]
             record.running = False
-            value = plain_value(result)
-            if value is None or record.retained or record.call.num_returns != 1:
+            value = plain_value(result) if call.num_returns == 1 else None
+            if value is None or record.retained:
                 self._result(actor, record, worker, done.raylet, result)
                 continue
             self._note_finished(actor, record, worker, result)
             self._objects.set_returned(first_return(task_id), value)
-            self._forget(record, actor)
+            # As `_forget`, of a call that is no generator's.
+            del records[task_id]
+            if call.refs or record.nested:
+                self._arguments.release(record)
+            if actor.when_idle is not None:
+                self._look_idle(actor)
 
     def _note_finished(
         self, actor: ActorClient, record: TaskRecord, worker: Address, result: TaskResult
     ) -> None:
-        note = finished(record, worker, result)
-        self._host.note(note)
-        if record.hidden is False or not self.is_hidden(record):
-            self._history.add_called(record, note, actor.info)
+        if self._host.takes_notes:
+            self._host.note(finished(record, worker, result))
+        hidden, info = record.hidden, actor.info
+        if hidden is None:
+            hidden = info is not None and info.hidden
+        if not hidden:
+            self._history.add_finished(record, worker, result.start_ns, result.end_ns, info)
 
     def _result(
         self,

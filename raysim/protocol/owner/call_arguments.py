@@ -21,9 +21,10 @@ class Arguments:
             if entry is not None and (entry.owner is None or entry.epoch >= 0):
                 entry.uses += 1
             elif arg.payload is None:
-                objects.borrow(arg.object_id, arg.owner).uses += 1
+                objects.borrow(arg.object_id, arg.owner or objects.address).uses += 1
             else:
-                objects.recall(arg.object_id, arg.owner, arg.payload).uses += 1
+                owner = arg.owner or objects.address
+                objects.recall(arg.object_id, owner, arg.payload).uses += 1
         for ref in record.nested:
             self._objects.borrow(ref.object_id, ref.owner).uses += 1
 

@@ -18,12 +18,12 @@ from raysim.spec.address import Address
 from raysim.spec.ids import JobId, NodeId, job_of_task
 from raysim.spec.node import NodeView
 
-LONGEST_RETRY = 30
+LONGEST_RETRY = 3_600
 """Times `request_retry_ns` that an unanswered request waits at most until it is asked again. Ours."""
 
 
-LONGEST_RETRY_OF_TURN = 3_600
-"""The same of one that waits for its turn: as many may do so for as long as there are calls. Ours."""
+LONGEST_RETRY_OF_MANY = 30
+"""The same where more calls may wait behind a class's requests: only so does the raylet learn how many. Ours."""
 
 
 class LeaseRequest(msgspec.Struct):
@@ -115,6 +115,8 @@ class LeaseRequests:
                 retriable=template.max_retries != 0,
                 gpus=request.gpus,
                 claim=cls.claim,
+                expected_ns=cls.expected_ns,
+                near=cls.near,
             ),
         )
         wait_ns = 0 if self._host.buggify("owner.ask_again_early") else request.wait_ns
@@ -124,18 +126,16 @@ class LeaseRequests:
         """The request, or its answer, may be lost; or all is busy, for which ever longer waits are right.
 
         The whole cluster is, if as many as there ever were wait for long: a few of them hold the place
-        of all, and each that is granted lets one more be asked for.
+        of all, and each that is granted lets one more be asked for. One that waits at a raylet that lives waits
+        there: it is asked seldom, as hundreds may do so for days.
         """
         if request.lease_id not in self._open:
             return
         cls = request.cls
-        longest = LONGEST_RETRY if cls.claim is None else LONGEST_RETRY_OF_TURN
+        least = self._config.max_pending_lease_requests
+        longest = LONGEST_RETRY if len(cls.asked) < least else LONGEST_RETRY_OF_MANY
         longest_ns = longest * self._config.request_retry_ns
-        if (
-            request.wait_ns == longest_ns
-            and len(cls.asked) > self._config.max_pending_lease_requests
-            and not cls.queues
-        ):
+        if request.wait_ns >= longest_ns and len(cls.asked) > least and not cls.queues:
             self._give_up(request)
             cls.most_asked = len(cls.asked)
             return

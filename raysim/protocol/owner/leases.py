@@ -5,12 +5,14 @@ from functools import partial
 from typing import Final
 
 from raysim.config import Config
+from raysim.policies.asked import AskedOfOwners
 from raysim.protocol.host import Host
 from raysim.protocol.messages import PreemptTasks, PushTasks, ReturnWorkerLease
 from raysim.protocol.owner.lease_requests import LeaseRequests
 from raysim.protocol.owner.records import OutOfMemory, TaskRecord
 from raysim.protocol.owner.scheduling_class import Lease, SchedulingClass
 from raysim.protocol.owner.turns import Turns
+from raysim.protocol.owner.variants import Variants
 from raysim.protocol.process import LAST_WORDS_NS
 from raysim.spec.address import Address
 from raysim.spec.failure import Failure
@@ -22,7 +24,8 @@ SEND_AT = 64
 """Calls gathered for a busy worker before they are sent. Measured: performance of batches levels off."""
 
 SEND_AFTER_NS = 200_000
-"""Nanoseconds that a gathered call may wait for company. Measured: submit-to-start stays under 1 ms."""
+"""Nanoseconds that a gathered call may wait for company; one that comes as long after those before it has none to wait
+for. Measured: submit-to-start stays under 1 ms."""
 
 BURST: Final = 16
 """Calls of a class within that time that are pushed one by one, each as it comes; those that follow are gathered. A
@@ -46,7 +49,11 @@ class Leases:
     ) -> None:
         self._host = host
         self._config = host.config
-        self._policy_queues = _policy_queues(host.config)
+        asked = _asked_of_owners(host.config)
+        self._policy_queues = asked.queues
+        self._variants = Variants(asked)
+        self._apart = asked.near or asked.cutoff_ns is not None
+        """Whether the policy tells calls of one template apart."""
         self.requests = LeaseRequests(host, raylet, prefer)
         self.turns = Turns()
         self._refused = refused
@@ -58,6 +65,8 @@ class Leases:
         self._reported: dict[WorkerId, tuple[str, OutOfMemory | None]] = {}
         """Workers whose end their raylets have seen, and how they ended; their last words are waited for."""
         self._contended: dict[NodeId, int] = {}
+        self.draining: dict[NodeId, None] = {}
+        """Nodes that are to go: nothing more is pushed there."""
         self._dirty: dict[int, Lease] = {}
         self._gathering: dict[SchedulingClass, None] = {}
         """Those whose queues wait for company."""
@@ -80,9 +89,13 @@ class Leases:
         """A call is ready to run: pushed now, or with those that follow it."""
         if record.claim is not None:
             cls = self.turns.class_of(cls, record)
+            if self._apart:
+                cls.near = self._variants.near(record)
             cls.queue.append(record)
             self.dispatch(cls)
             return
+        if self._apart and cls.template.strategy == DEFAULT:
+            cls = self._variants.of(cls, record)
         queue = cls.queue
         queue.append(record)
         cls.burst += 1
@@ -111,7 +124,10 @@ class Leases:
             if self._host.buggify("owner.push_one"):
                 window = 1
             while cls.queue and roomy:
-                lease_id = next(iter(roomy))
+                # The one that was answered last: of calls one after another each finds a worker that is not asleep yet.
+                lease_id = next(reversed(roomy))
+                if roomy[lease_id].in_flight:
+                    lease_id = next(iter(roomy))
                 share = -(-len(cls.queue) // len(roomy))
                 lease = roomy.pop(lease_id)
                 self._fill(cls, lease, min(window, len(lease.in_flight) + share))
@@ -137,7 +153,7 @@ class Leases:
             return  # Whatever was queued had been cancelled.
         lease.idle_since_ns = -1
         self._idle_leases.pop(lease.lease_id, None)
-        if idle or len(lease.outbox) >= SEND_AT:
+        if idle or len(lease.outbox) >= SEND_AT or now - lease.sent_ns >= SEND_AFTER_NS:
             self._send(cls, lease)
         else:
             self._dirty[lease.lease_id] = lease
@@ -146,6 +162,7 @@ class Leases:
     def _send(self, cls: SchedulingClass, lease: Lease) -> None:
         calls = [record.call for record in lease.outbox]
         lease.outbox = []
+        lease.sent_ns = self._host.now_ns()
         sent = self._sent_functions.get(lease.worker.worker_id)
         if sent is None:
             sent = self._sent_functions[lease.worker.worker_id] = set()
@@ -205,6 +222,10 @@ class Leases:
                 # The cancellation crossed the grant, or a raylet that was asked before grants as well.
                 self._host.send(raylet, ReturnWorkerLease(lease_id))
             return
+        if raylet.node_id in self.draining:
+            self._host.send(raylet, ReturnWorkerLease(lease_id))  # It crossed the word of that.
+            self.dispatch(cls)
+            return
         cls.most_asked += 1
         if cls.awaited:
             cls.awaited -= 1
@@ -248,10 +269,9 @@ class Leases:
             cls = self._of_lease[lease.lease_id]
             window = cls.window(self._config.push_window_ns, self._config.push_window_max)
             self._fill(cls, lease, window)
+            cls.roomy.pop(lease.lease_id, None)
             if lease.open and len(lease.in_flight) < window:
                 cls.roomy[lease.lease_id] = lease
-            else:
-                cls.roomy.pop(lease.lease_id, None)
             if not cls.queue and cls.asked:
                 self.requests.cancel(cls)
             if not lease.in_flight:
@@ -294,11 +314,27 @@ class Leases:
             if not lease.in_flight:
                 self._return(cls, lease)
 
-    def on_revoke(self, node_id: NodeId, for_ns: int) -> None:
+    def on_revoke(self, node_id: NodeId, for_ns: int, drains: bool = False) -> None:
         self._contended[node_id] = self._host.now_ns() + for_ns
+        if drains:
+            self._leave_node(node_id)
         for cls, lease in list(self._idle_leases.values()):
             if lease.raylet.node_id == node_id:
                 self._return(cls, lease)
+
+    def _leave_node(self, node_id: NodeId) -> None:
+        """What was pushed there runs to its end; the rest goes elsewhere."""
+        self.draining[node_id] = None
+        classes: dict[SchedulingClass, None] = {}
+        for lease_id, cls in self._of_lease.items():
+            lease = cls.leases[lease_id]
+            if lease.raylet.node_id == node_id:
+                lease.retires = True
+                lease.open = False
+                cls.roomy.pop(lease_id, None)
+                classes[cls] = None
+        for cls in classes:
+            self.dispatch(cls)
 
     def on_preempt(self, lease_id: int) -> None:
         """Something that comes first waits for its place."""
@@ -364,10 +400,10 @@ class Leases:
         return None
 
 
-def _policy_queues(config: Config) -> bool:
-    """Whether calls wait where the policy says, though others have room."""
+def _asked_of_owners(config: Config) -> AskedOfOwners:
     if config.policy == Config().policy:
-        return False
-    from raysim.policies.registry import queues  # The start of every worker would pay for it.
+        return AskedOfOwners()
+    # The start of every worker would pay for it.
+    from raysim.policies.registry import asked_of_owners
 
-    return queues(config)
+    return asked_of_owners(config)

@@ -20,6 +20,7 @@ from raysim.protocol.messages import (
     BorrowersAdded,
     ContainedRef,
     CopyAdded,
+    CopyMoved,
     CopyRemoved,
     FreeObjects,
     ObjectsResolved,
@@ -44,6 +45,8 @@ class ObjectTable:
 
     def __init__(self, host: Host) -> None:
         self._host = host
+        self.address = host.address
+        """Of this process, which owns what has no other owner."""
         self.entries: dict[ObjectId, Entry] = {}
         self.rebuild: Callable[[Entry], bool] = lambda entry: False
         """Set by the task table: run again what made this object. False where that is impossible."""
@@ -469,6 +472,18 @@ class ObjectTable:
         else:
             # Gone already, or being made again, with other references inside perhaps.
             self._free.add(added.raylet, added.object_id)
+
+    def on_copy_moved(self, sender: Address, moved: CopyMoved) -> None:
+        """The copy at `source` goes once this one counts."""
+        entry = self.entries.get(moved.object_id)
+        if entry is not None and entry.owner is None and entry.state == ObjectState.STORED:
+            self._add_holder(entry, moved.raylet)
+            self._copy_lost(entry, moved.source.node_id)
+            self._free.add(moved.source, moved.object_id)
+            return
+        self._free.add(moved.raylet, moved.object_id)
+        if entry is None or entry.ready:
+            self._free.add(moved.source, moved.object_id)
 
     def on_copy_removed(self, sender: Address, removed: CopyRemoved) -> None:
         entry = self.entries.get(removed.object_id)

@@ -15,6 +15,7 @@ from raysim.protocol.messages import (
     ChannelRead,
     ChannelWrite,
     CopyAdded,
+    CopyMoved,
     CopyRemoved,
     ExtentLent,
     ExtentRefused,
@@ -92,7 +93,7 @@ class Owner:
                 lambda _, m: owner.tasks.leases.on_refused(m.lease_id, m.failure)
             ),
             RevokeIdleLeases: lambda owner: (
-                lambda _, m: owner.tasks.leases.on_revoke(m.node_id, m.for_ns)
+                lambda _, m: owner.tasks.leases.on_revoke(m.node_id, m.for_ns, m.drains)
             ),
             PreemptLease: lambda owner: lambda _, m: owner.tasks.leases.on_preempt(m.lease_id),
             LeaseLost: lambda owner: owner._on_lease_lost,
@@ -112,6 +113,7 @@ class Owner:
             BorrowersAdded: lambda owner: owner.objects.on_borrowers_added,
             RemoveBorrowers: lambda owner: owner.objects.on_remove_borrowers,
             CopyAdded: lambda owner: owner.objects.on_copy_added,
+            CopyMoved: lambda owner: owner.objects.on_copy_moved,
             CopyRemoved: lambda owner: owner.objects.on_copy_removed,
             ObjectLocal: lambda owner: owner.fetches.on_local,
             FetchFailed: lambda owner: owner.fetches.on_failed,

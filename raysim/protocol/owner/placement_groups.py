@@ -40,6 +40,8 @@ class PlacementGroups:
         self._removing: dict[PlacementGroupId, Callable[[], None]] = {}
         self._waiting: dict[PlacementGroupId, list[Settled]] = {}
         self._timers: dict[tuple[str, PlacementGroupId], Timer] = {}
+        self._fresh: dict[PlacementGroupId, GroupInfo | None] = {}
+        """Groups made here that nobody here has asked about yet, and what the GCS said of those that are created."""
 
     def start(self) -> None:
         """Nothing to do before the first group."""
@@ -56,19 +58,28 @@ class PlacementGroups:
 
     def peer_lost(self, peer: Address) -> None:
         """What waits for an answer is asked again by its timer."""
+        if peer.worker_id == self._gcs.worker_id:
+            self._fresh.clear()  # The next one tells nobody of changes who does not ask.
 
     def create(self, spec: GroupSpec, answer: Callable[[str | None], None]) -> None:
         """`answer(refusal)` once the GCS knows it; None: it will be placed."""
         self._made[spec.group_id] = answer
+        self._fresh[spec.group_id] = None
         self._ask("create", spec.group_id, CreatePlacementGroup(spec))
 
     def remove(self, group_id: PlacementGroupId, answer: Callable[[], None]) -> None:
         """`answer()` once the GCS has removed it; its users end a little later."""
         self._removing[group_id] = answer
+        self._fresh.pop(group_id, None)
         self._ask("remove", group_id, RemovePlacementGroup(group_id))
 
     def when_settled(self, group_id: PlacementGroupId, action: Settled) -> None:
-        """Once it is CREATED, or REMOVED; each time that is asked for, the GCS says how it is now."""
+        """Once it is CREATED, or REMOVED; each time that is asked for, the GCS says how it is now. The first time
+        it may have said so already."""
+        created = self._fresh.pop(group_id, None)
+        if created is not None:
+            action(created)
+            return
         self._waiting.setdefault(group_id, []).append(action)
         self._ask("subscribe", group_id, SubscribePlacementGroup(group_id))
 
@@ -97,6 +108,7 @@ class PlacementGroups:
             timer.cancel()
 
     def _on_refused(self, sender: Address, refused: PlacementGroupRefused) -> None:
+        self._fresh.pop(refused.group_id, None)
         self._answered(refused.group_id, refused.reason)
 
     def _answered(self, group_id: PlacementGroupId, refusal: str | None) -> None:
@@ -107,6 +119,8 @@ class PlacementGroups:
 
     def _on_changed(self, sender: Address, changed: PlacementGroupChanged) -> None:
         info = changed.info
+        if info.group_id in self._fresh:
+            self._look_at_fresh(info)
         if info.state is GroupState.REMOVED and info.group_id in self._removing:
             self._stop("remove", info.group_id)
             self._removing.pop(info.group_id)()
@@ -114,3 +128,10 @@ class PlacementGroups:
             self._stop("subscribe", info.group_id)
             for action in self._waiting.pop(info.group_id):
                 action(info)
+
+    def _look_at_fresh(self, info: GroupInfo) -> None:
+        if info.state is GroupState.CREATED:
+            self._fresh[info.group_id] = info
+        else:
+            # A late copy of what was said before means nothing from here on.
+            del self._fresh[info.group_id]

@@ -38,7 +38,7 @@ class Reservations:
             return
         cls.awaited += count
         self._next_number += 1
-        place = PlaceCalls(self._next_number, count, cls.template.resources)
+        place = PlaceCalls(self._next_number, count, cls.template.resources, cls.expected_ns)
         self._open[place.number] = question = _Question(cls, place)
         self._ask(question)
 

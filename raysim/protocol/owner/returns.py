@@ -25,9 +25,10 @@ def take_returns(
 
 def plain_value(result: TaskResult) -> bytes | None:
     """What the call returned, if it ended well and this is one value in a message, with nothing inside."""
-    if result.status is not OK or len(result.returns) != 1:
+    returns = result.returns
+    if result.status is not OK or len(returns) != 1:
         return None
-    value = result.returns[0]
+    value = returns[0]
     return None if value.contained or value.is_error else value.payload
 
 

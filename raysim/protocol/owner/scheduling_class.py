@@ -9,7 +9,7 @@ import msgspec
 
 from raysim.protocol.owner.records import TaskRecord
 from raysim.spec.address import Address
-from raysim.spec.ids import TaskId
+from raysim.spec.ids import NodeId, TaskId
 from raysim.spec.resources import Accelerators
 from raysim.spec.task import Claim, TaskTemplate
 
@@ -32,6 +32,8 @@ class Lease(msgspec.Struct):
     """False while the worker hands calls back: its user code blocks, or it retires."""
     retires: bool = False
     """The worker has run its `max_calls`: it exits once this lease was returned."""
+    sent_ns: int = -(1 << 62)
+    """When calls were last pushed on it."""
     idle_since_ns: int = -1
 
 
@@ -54,6 +56,10 @@ class SchedulingClass:
         """Calls of the queue for which leases, or places to ask for them, were asked. Of a class that queues."""
         self.claim = claim
         """Of the one call that it is for; None: it is for all of the template."""
+        self.expected_ns = -1
+        """How long its calls will run, by the latest of them, under a policy that asks for it; -1: nobody knows."""
+        self.near: tuple[NodeId, ...] = ()
+        """Nodes that hold most of its calls' arguments, most first, under a policy that asks for it."""
         self._shared = shared
         """That of the template, which learns from it."""
         self.queue: deque[TaskRecord] = deque()

@@ -4,19 +4,25 @@ A call is shown as far as its owner knows: that it runs is known where it runs, 
 """
 
 from collections.abc import Iterator
+from operator import itemgetter
 
-from raysim.protocol.messages.state import ActorSeen, TaskSeen
+from raysim.protocol.messages.state import ActorSeen, TaskCount, TaskSeen
 from raysim.protocol.owner.actor_calls import ActorCalls
 from raysim.protocol.owner.actor_creation import ActorCreation, Creation, constructor_row
 from raysim.protocol.owner.history import History, describe
 from raysim.protocol.owner.records import TaskRecord
 from raysim.protocol.owner.tasks import Tasks
+from raysim.protocol.sieve import Sieve, count, first_of
 from raysim.spec.ids import TaskId
+from raysim.spec.state import Wanted
 from raysim.spec.task import group_of
 
 ARGUMENTS = "PENDING_ARGS_AVAIL"
 UNPLACED = "PENDING_NODE_ASSIGNMENT"
 SENT = "SUBMITTED_TO_WORKER"
+
+MOST_SENT = 10_000
+"""Of those on their way that are shown beyond what is wanted. Ray: `RAY_MAX_LIMIT_FROM_DATA_SOURCE`."""
 
 
 class TaskStates:
@@ -33,6 +39,40 @@ class TaskStates:
         living = [row for row in self._living() if row.task_id.startswith(only)]
         ended, total = self._history.rows(max(0, limit - len(living)), only)
         return [*ended, *living[:limit]], total + len(living)
+
+    def wanted(self, wanted: Wanted) -> tuple[list[TaskSeen], int]:
+        """The first that pass, and all those on their way that may; and how many there are."""
+        sieve = Sieve(wanted.tests)
+        sent: list[TaskSeen] = []
+        found, total = first_of(self._candidates(sieve, sent), wanted.first, itemgetter(0, 1))
+        rows = [self._history.row(one) if isinstance(one, int) else one for _, _, one in found]
+        return [*rows, *sent], total + len(sent)
+
+    def counted(self, wanted: Wanted) -> tuple[list[TaskSeen | TaskCount], int]:
+        """How many pass, by name, kind and state; and those on their way that may pass."""
+        sieve = Sieve(wanted.tests)
+        sent: list[TaskSeen] = []
+        counts = count(filter(sieve.passes, self._history.attempts()))
+        for key, number in count(self._waiting(sieve, sent)).items():
+            counts[key] = counts.get(key, 0) + number
+        rows = [TaskCount(*key, number) for key, number in counts.items()]
+        return [*rows, *sent], len(rows) + len(sent)
+
+    def _candidates(
+        self, sieve: Sieve, sent: list[TaskSeen]
+    ) -> Iterator[tuple[bytes, int, int | TaskSeen]]:
+        """Task, attempt, and where its row is. `sent`: gets those whose state somebody else knows."""
+        yield from self._history.passing(sieve)
+        for row in self._waiting(sieve, sent):
+            yield row.task_id, row.attempt, row
+
+    def _waiting(self, sieve: Sieve, sent: list[TaskSeen]) -> Iterator[TaskSeen]:
+        for row in self._living():
+            if row.state == SENT:
+                if len(sent) < MOST_SENT and sieve.may_pass(row):
+                    sent.append(row)
+            elif sieve.passes(row):
+                yield row
 
     def state_of(self, record: TaskRecord) -> str:
         if record.running:

@@ -33,6 +33,7 @@ from raysim.protocol.owner.returns import (
 from raysim.protocol.owner.scheduling_class import SchedulingClass
 from raysim.protocol.owner.streams import Streams
 from raysim.protocol.owner.turns import preempted, restored
+from raysim.protocol.owner.variants import bytes_held
 from raysim.spec.address import NOWHERE, Address
 from raysim.spec.failure import Failure, FailureKind
 from raysim.spec.ids import NIL_TASK, NodeId, ObjectId, TaskId, first_return, return_id
@@ -130,15 +131,8 @@ class Tasks:
             return None
         if not isinstance(record.template.strategy, Default):
             return None
-        bytes_at: dict[bytes, int] = {}
-        raylets: dict[bytes, Address] = {}
-        for arg in record.call.refs:
-            for holder in arg.holders:
-                bytes_at[holder.worker_id] = bytes_at.get(holder.worker_id, 0) + arg.size
-                raylets[holder.worker_id] = holder
-        if not bytes_at:
-            return None
-        return raylets[max(bytes_at, key=lambda worker_id: bytes_at[worker_id])]
+        bytes_at = bytes_held(record)
+        return max(bytes_at, key=lambda raylet: bytes_at[raylet], default=None)
 
     # Results
 
@@ -199,10 +193,10 @@ class Tasks:
         result: TaskResult,
     ) -> None:
         if result.status is OK:
-            note = finished(record, worker, result)
-            self._host.note(note)
+            if self._host.takes_notes:
+                self._host.note(finished(record, worker, result))
             if not record.hidden:
-                self._history.add_finished(record, note)
+                self._history.add_finished(record, worker, result.start_ns, result.end_ns)
             value = plain_value(result)
             if value is None or record.retained or record.num_returns != 1:
                 self._complete(record, worker, raylet, result)
@@ -285,7 +279,9 @@ class Tasks:
         if memory is not None:
             self._out_of_memory(record, worker, reason, memory)
             return
-        retried = self._take_retry(record)
+        # Ray: an end with a node that was drained is none of its retries.
+        retried = record.retries_left != 0 and worker.node_id in self.leases.draining
+        retried = retried or self._take_retry(record)
         self._note(record, "retried" if retried else "failed", worker, reason=reason)
         if retried:
             self._run_again(record)

@@ -98,7 +98,7 @@ class Testimony:
         entries = self._objects.entries
         refs = [(arg.object_id, arg.owner) for arg in record.call.refs]
         return [
-            ContainedRef(object_id, owner)
+            ContainedRef(object_id, owner or self._objects.address)
             for object_id, owner in refs
             if (entry := entries.get(object_id)) is not None and not entry.ready
         ]

@@ -19,13 +19,13 @@ from raysim.protocol.messages import (
     PrepareBundles,
     ReturnBundles,
 )
+from raysim.protocol.raylet.cluster_view import ClusterView
 from raysim.protocol.raylet.groups import Groups
 from raysim.protocol.raylet.instances import Assigned
 from raysim.protocol.raylet.leases import Leases
 from raysim.protocol.raylet.reports import Reports
 from raysim.spec.address import Address
 from raysim.spec.ids import PlacementGroupId
-from raysim.spec.node import NodeView
 from raysim.spec.placement_group import GroupState, offered
 from raysim.spec.resources import Resources, add, fits, subtract, total
 
@@ -46,10 +46,11 @@ class _Bundle(msgspec.Struct, gc=False):
 
 class Bundles:
     def __init__(
-        self, host: RayletHost, local: NodeView, leases: Leases, groups: Groups, reports: Reports
+        self, host: RayletHost, view: ClusterView, leases: Leases, groups: Groups, reports: Reports
     ) -> None:
         self._host = host
-        self._local = local
+        self._view = view
+        self._local = view.local
         self._leases = leases
         self._groups = groups
         self._reports = reports
@@ -73,7 +74,11 @@ class Bundles:
         # An attempt before this one was given up, whether or not its ReturnBundles has arrived.
         self._give_back(group_id, lambda _, bundle: not bundle.committed)
         need = total(prepare.bundles.values())
-        if not fits(need, self._local.available) or not self._leases.instances.fits(need):
+        if (
+            self._view.drains
+            or not fits(need, self._local.available)
+            or not self._leases.instances.fits(need)
+        ):
             return False
         held = self._held.setdefault(group_id, {})
         for index, resources in prepare.bundles.items():

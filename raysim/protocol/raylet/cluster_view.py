@@ -51,6 +51,10 @@ class ClusterView:
         """The others are known. If the GCS does not answer, they are not, and this node does what it can."""
         self.told = False
         """The GCS has told of all nodes: one that is not among them is not in the cluster."""
+        self.drains = False
+        """This node is to go: it is none to choose any more, though `local` says what it has."""
+        self.draining: dict[NodeId, str] = {}
+        """Other nodes that are to go, and why."""
         self._watching = False
         self._used_ns = 0
         self._removed: dict[NodeId, None] = {}
@@ -104,6 +108,8 @@ class ClusterView:
             return
         self._watching = self.ready = self.told = False
         self.nodes.forget_others()
+        if self.drains:
+            self.nodes.drop(self.local_id)
         self._deducted.clear()
         self._host.send(self._gcs, WatchNodes(False))
 
@@ -111,7 +117,8 @@ class ClusterView:
 
     def snapshot(self) -> NodeView:
         """This node, to be shown to others."""
-        return msgspec.structs.replace(self.local, available=dict(self.local.available))
+        available = {} if self.drains else dict(self.local.available)
+        return msgspec.structs.replace(self.local, available=available)
 
     def saw(self, view: NodeView) -> None:
         """What another node showed of itself."""
@@ -125,6 +132,16 @@ class ClusterView:
             self._deducted.pop(node_id, None)
             self.nodes.drop(node_id)
 
+    def leave(self) -> None:
+        """This node is to go."""
+        self.drains = True
+        self.nodes.drop(self.local_id)
+
+    def drain(self, node_id: NodeId, reason: str) -> None:
+        """Another one is."""
+        self.draining[node_id] = reason
+        self.remove(node_id)
+
     def _update(self, views: Iterable[NodeView]) -> list[NodeView]:
         """Take over what is newer; returns that. A view may be shared with other raylets: never written to."""
         nodes = self.nodes
@@ -132,7 +149,7 @@ class ClusterView:
         for view in views:
             node_id = view.address.node_id
             known = nodes.get(node_id)
-            if known is self.local or node_id in self._removed:
+            if node_id == self.local_id or node_id in self._removed:
                 continue
             if known is not None and view.version < known.version:
                 continue

@@ -1,6 +1,7 @@
 """Why a lease request is not granted yet, for people who ask. From what the decision is made of; changes nothing."""
 
 from raysim.policies.choice import Wish
+from raysim.policies.registry import queues
 from raysim.protocol.host import Host
 from raysim.protocol.messages import (
     ExplainLease,
@@ -8,15 +9,17 @@ from raysim.protocol.messages import (
     LeaseHolder,
     LeaseStage,
     LeaseStory,
+    QueueTurn,
 )
 from raysim.protocol.raylet.cluster_view import ClusterView
 from raysim.protocol.raylet.envs import Envs
 from raysim.protocol.raylet.lease import Lease, LeaseState
 from raysim.protocol.raylet.leases import Leases
+from raysim.protocol.raylet.turns import Turns
 from raysim.protocol.rooms import rooms, without_group
 from raysim.spec.address import NOWHERE, Address
 from raysim.spec.placement_group import plain
-from raysim.spec.resources import floats, shortfall
+from raysim.spec.resources import fits, floats, shortfall
 from raysim.spec.runtime_env import shown
 from raysim.spec.task import InBundle
 
@@ -30,6 +33,7 @@ class Explanations:
         self._view = view
         self._leases = leases
         self._envs = envs
+        self._queues = queues(host.config)
 
     def on_explain(self, sender: Address, asked: ExplainLease) -> None:
         lease = self._leases.book.find(asked.owner, asked.lease_id)
@@ -58,8 +62,26 @@ class Explanations:
             else:
                 story.stage = LeaseStage.QUEUED
                 story.ahead = self._leases.book.ahead_of(lease)
+                story.turn = self._turn(lease)
+                if request.hops >= self._host.config.max_spillback_hops and self._queues:
+                    story.queued_by = self._host.config.policy
                 self._explain_room(lease, story)
         return story
+
+    def _turn(self, lease: Lease) -> QueueTurn | None:
+        queue = self._leases.book.queue
+        before = queue.before(lease)
+        if before is None:
+            return None
+        available = self._view.local.available
+        has_room = fits(lease.held, available) and self._leases.instances.fits(lease.held)
+        ranked = isinstance(queue, Turns) and queue.ranked
+        turn = QueueTurn(self._host.config.queue, ranked, len(before), has_room)
+        if before:
+            first = before[0]
+            turn.need, turn.user = first.need, first.user
+            turn.for_ns = self._host.now_ns() - first.since_ns
+        return turn
 
     def _explain_room(self, lease: Lease, story: LeaseStory) -> None:
         here = next(room for room in story.nodes if room.node_id == self._view.local_id)

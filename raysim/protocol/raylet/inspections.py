@@ -1,7 +1,7 @@
 """What a raylet shows of its node's processes and environments when somebody asks for their state. Changes nothing."""
 
 from raysim.protocol.host import RayletHost
-from raysim.protocol.messages import Inspected, InspectNode
+from raysim.protocol.messages import Inspected, InspectNode, RegisterDriver
 from raysim.protocol.messages.state import AnyRow, Ending, EnvSeen, ProcessSeen
 from raysim.protocol.raylet.envs import Envs
 from raysim.protocol.raylet.workers import Worker, WorkerPool
@@ -17,9 +17,10 @@ class Inspections:
         self._envs = envs
         self._drivers: dict[WorkerId, ProcessSeen] = {}
 
-    def driver_joined(self, driver: Address, pid: int) -> None:
-        if driver.worker_id not in self._drivers:
-            self._drivers[driver.worker_id] = ProcessSeen(driver, pid, True, self._host.now_ns())
+    def driver_joined(self, driver: Address, register: RegisterDriver) -> None:
+        if driver.worker_id not in self._drivers and not register.observer:
+            now = self._host.now_ns()
+            self._drivers[driver.worker_id] = ProcessSeen(driver, register.pid, True, now)
 
     def driver_left(self, driver: Address) -> ProcessSeen | None:
         seen = self._drivers.pop(driver.worker_id, None)

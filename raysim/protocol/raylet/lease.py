@@ -8,9 +8,11 @@ from typing import TypeAlias
 
 import msgspec
 
+from raysim.policies.queue import Waiting
 from raysim.protocol.messages import RequestWorkerLease, WorkerLeaseSpilled
 from raysim.protocol.raylet.instances import Assigned, Instances
 from raysim.spec.address import Address
+from raysim.spec.ids import NodeId
 from raysim.spec.labels import Selector
 from raysim.spec.resources import Resources, fits
 from raysim.spec.task import Strategy
@@ -69,8 +71,11 @@ def taken(request: RequestWorkerLease) -> Resources:
     return request.resources if request.lifetime is None else request.lifetime
 
 
-Shape: TypeAlias = tuple[tuple[tuple[str, int], ...], Strategy, tuple[Selector, ...], bool, bool]
-"""Resources, strategy, labels, whether the request may still be sent on, and whether it waits for its turn."""
+Shape: TypeAlias = tuple[
+    tuple[tuple[str, int], ...], Strategy, tuple[Selector, ...], bool, bool, tuple[NodeId, ...]
+]
+"""Resources, strategy, labels, whether the request may still be sent on, whether it waits for its turn, and the nodes
+that it had rather run on."""
 
 
 class LeaseQueue:
@@ -89,7 +94,8 @@ class LeaseQueue:
     def shape(self, request: RequestWorkerLease) -> Shape:
         may_go = request.hops < self._max_hops
         resources = tuple(taken(request).items())
-        return resources, request.strategy, request.selectors, may_go, request.claim is not None
+        claimed = request.claim is not None
+        return resources, request.strategy, request.selectors, may_go, claimed, request.near
 
     def add(self, lease: Lease) -> None:
         self._arrivals = lease.order = self._arrivals + 1
@@ -113,6 +119,10 @@ class LeaseQueue:
     def head(self, waiting: dict[int, Lease]) -> Lease:
         """The first of one shape."""
         return next(iter(waiting.values()))
+
+    def before(self, lease: Lease) -> list[Waiting] | None:
+        """Of one that waits for its turn, those whose turn comes first. None: it waits for no turn."""
+        return None
 
     def victim(self) -> Lease | None:
         """One that has to make room for what waits."""

@@ -4,7 +4,7 @@ Work-conserving: whenever resources come free, requests that fit get them in the
 holds resources waits at most for a worker to start, and takes the first one that is ready.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 import msgspec
@@ -70,12 +70,35 @@ class Leases:
         """By runtime environment, those that hold resources and wait for a worker, in order."""
         period_ns = host.config.infeasible_warning_period_ns
         self._infeasible = InfeasibleWatch(host, period_ns, view.nodes, book.hopeless)
+        self.freed: Callable[[], None] | None = None
+        """Told when something has ended here, where anybody wants to know."""
         self._closed = False
         self._revocation = Revocation(host, self._owners, pool, self._queue)
 
     def close(self) -> None:
         """The node leaves: nothing is granted any more. Whoever asks hears of its end from the GCS."""
         self._closed = True
+
+    def drain(self) -> None:
+        """The node is to go: what waits is sent on, and what has a worker comes to its end.
+
+        The view of the nodes does not have this one any more.
+        """
+        waiting = [
+            lease
+            for owner in self._owners.values()
+            for lease in owner.leases.values()
+            if lease.state is not LeaseState.GRANTED
+        ]
+        # Those that wait first, or they would be granted what the others give back.
+        for lease in sorted(waiting, key=lambda lease: lease.state):
+            owner = self._owners[lease.owner.worker_id]
+            del owner.leases[lease.request.lease_id]
+            self._end(lease, None)
+        for lease in waiting:
+            again = Lease(lease.owner, lease.request, lease.held, since_ns=self._host.now_ns())
+            self._place(self._owners[lease.owner.worker_id], again)
+        self._revocation.node_drains()
 
     # --- what owners say --------------------------------------------------------------------------
 
@@ -183,6 +206,8 @@ class Leases:
                 self._host.send(lease.owner, lost)
         self._release(lease, worker)
         self._grant_queued()
+        if self.freed is not None:
+            self.freed()
 
     def worker_blocked(self, worker: Worker, number: int) -> None:
         if number <= worker.last_block:
@@ -269,7 +294,8 @@ class Leases:
     def _spill_queued(self, waiting: dict[int, Lease]) -> None:
         while waiting:
             lease = self._queue.head(waiting)
-            to = self._placement.elsewhere(lease.request)
+            waited_ns = self._host.now_ns() - lease.since_ns
+            to = self._placement.elsewhere(lease.request, waited_ns)
             if to is None:
                 return
             self._queue.remove(lease)
@@ -320,7 +346,8 @@ class Leases:
             return
         if request.rejected_by is not None:
             self._view.saw(request.rejected_by)
-        if request.grant_or_reject and not has_room(taken(request), self._local):
+        no_room = self._view.drains or not has_room(taken(request), self._local)
+        if request.grant_or_reject and no_room:
             rejected = WorkerLeaseRejected(request.lease_id, self._view.snapshot())
             self._host.send(owner.address, rejected)
         elif self._placement.needs_view(request):
@@ -359,6 +386,15 @@ class Leases:
                 return
         self._count_queued()
         self._revocation.request_waits(owner)
+        patience_ns = self._placement.patience_ns(lease.request)
+        if patience_ns:
+            self._host.call_later(patience_ns, partial(self._patience_over, lease))
+
+    def _patience_over(self, lease: Lease) -> None:
+        """It waits where its arguments are, and may go elsewhere from now on."""
+        if lease.state is LeaseState.QUEUED and not self.book.is_homeless(lease):
+            self._spill_queued(self._queue.shapes[self._queue.shape(lease.request)])
+            self._count_queued()
 
     def _wait_for_node(self, owner: LeaseOwner, lease: Lease) -> None:
         """None that is known could run it."""
@@ -387,6 +423,19 @@ class Leases:
         answer = WorkerLeaseSpilled(request.lease_id, view.address, hops, room, gpus)
         owner.remember(request.lease_id, answer)
         self._host.send(owner.address, answer)
+
+    def hand_over(self, lease: Lease, raylet: Address) -> None:
+        """To a node that has nothing to do: it waits there from now on."""
+        request, owner = lease.request, self._owners[lease.owner.worker_id]
+        self._queue.remove(lease)
+        lease.state = LeaseState.ENDED
+        del owner.leases[request.lease_id]
+        answer = WorkerLeaseSpilled(
+            request.lease_id, raylet, max(request.hops + 1, self._host.config.max_spillback_hops)
+        )
+        owner.remember(request.lease_id, answer)
+        self._host.send(owner.address, answer)
+        self._count_queued()
 
     def _start(self, lease: Lease) -> None:
         """Its resources are there: take them, and a worker as soon as there is one."""
@@ -474,6 +523,8 @@ class Leases:
             if not (worker.exiting or worker.ended):
                 self.worker_ready(worker)
             self._grant_queued()
+            if self.freed is not None:
+                self.freed()
         elif state is LeaseState.STARTING:
             env = lease.request.runtime_env
             awaiting = self._awaiting[env]

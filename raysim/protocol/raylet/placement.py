@@ -2,6 +2,7 @@
 
 from raysim.policies.base import Policy
 from raysim.policies.choice import Chooser, Unschedulable, Wish, named_node
+from raysim.policies.locality import NearData
 from raysim.protocol.host import Host
 from raysim.protocol.messages import RequestWorkerLease
 from raysim.protocol.raylet.cluster_view import ClusterView
@@ -23,6 +24,7 @@ class Placement:
         self._rng = host.rng("placement")
         self._view = view
         self._chooser = Chooser(policy)
+        self._near = policy if isinstance(policy, NearData) else None
         self._fence = fence
         self._groups = groups
 
@@ -36,8 +38,8 @@ class Placement:
         self._view.watch()
         return not self._view.ready
 
-    def decide(self, request: RequestWorkerLease) -> NodeId | Failure | None:
-        """The node to be granted or queued at; None: no node that is known could ever run it."""
+    def decide(self, request: RequestWorkerLease, waited_ns: int = 0) -> NodeId | Failure | None:
+        """The node to be granted or queued at; None: no node that is known could ever run it. `waited_ns`: here."""
         view = self._view
         need = request.resources
         wish = Wish(need, request.strategy, request.selectors)
@@ -49,6 +51,10 @@ class Placement:
             return view.local_id
         if self._stays(request):
             return view.local_id
+        if self._near is not None and request.near and not request.selectors:
+            return self._near.pick_near(
+                need, view.nodes, view.local_id, self._rng, request.near, waited_ns
+            )
         found = self._chooser.pick(wish, view.nodes, view.local_id, self._rng)
         if found is None and isinstance(request.strategy, InBundle):
             return self._groups.where(request)
@@ -60,20 +66,24 @@ class Placement:
         Judging again would send it round. A request that was rejected elsewhere was not chosen for
         here: it came back.
         """
-        return request.hops > 0 and request.rejected_by is None
+        return request.hops > 0 and request.rejected_by is None and not self._view.drains
 
     def _stays(self, request: RequestWorkerLease) -> bool:
         """Whether it waits here, if it could ever run here: it came far, or its policy says where to queue."""
-        if request.hops < self._max_hops:
+        if request.hops < self._max_hops or self._view.drains:
             return False
         wish = Wish(request.resources, request.strategy, request.selectors)
         return wish.possible(self._view.local)
 
-    def elsewhere(self, request: RequestWorkerLease) -> NodeId | None:
-        """Another node that has room now for a request that waits here."""
+    def patience_ns(self, request: RequestWorkerLease) -> int:
+        """How long it waits here for the sake of its arguments, before it may go elsewhere."""
+        return self._near.wait_ns if self._near is not None and request.near else 0
+
+    def elsewhere(self, request: RequestWorkerLease, waited_ns: int) -> NodeId | None:
+        """Another node that has room now for a request that waits here, for so long."""
         if request.hops >= self._max_hops:
             return None
-        found = self.decide(request)
+        found = self.decide(request, waited_ns)
         if found is None or isinstance(found, Failure) or found == self._view.local_id:
             return None
         return found if has_room(request.resources, self._view.nodes[found]) else None
@@ -96,6 +106,12 @@ class Placement:
         node = request.strategy.node_id.hex()
         return _failure(request, f"needs node {node}, but no such node is in the cluster.")
 
+    def _drains(self, node_id: NodeId) -> str | None:
+        view = self._view
+        if node_id == view.local_id:
+            return "nothing starts on it any more" if view.drains else None
+        return None if self._fence.has_node(node_id) else view.draining.get(node_id)
+
     def _named(self, request: RequestWorkerLease, wish: Wish) -> NodeId | Failure | None:
         assert isinstance(request.strategy, NodeAffinity)
         node_id = request.strategy.node_id
@@ -110,6 +126,9 @@ class Placement:
             has = f"Of these it has {describe(total)} in all, {describe(free)} free."
             what = f"needs {describe(wish.need)} on node {node_id.hex()}, {found.why}. {has}"
             return _failure(request, what)
+        drains = self._drains(node_id)
+        if drains is not None:
+            return _failure(request, f"needs node {node_id.hex()}, which drains: {drains}.")
         if not self._fence.has_node(node_id):
             return None  # Word of it may be under way.
         return _failure(request, f"needs node {node_id.hex()}, which is dead.")

@@ -92,7 +92,7 @@ class Probing:
     def _begin(self, policy: Queueing, key: _Key, begun: _Round) -> None:
         place, nodes = begun.place, self._view.nodes
         need = place.resources
-        begun.candidates = policy.candidates(need, place.count, nodes, self._rng)
+        begun.candidates = policy.candidates(need, place.count, nodes, self._rng, place.expected_ns)
         if not policy.probes:
             self._answer(key, begun, begun.candidates)
             return

@@ -16,6 +16,7 @@ class Pull(Wanted):
         "handle",
         "holder",
         "holders",
+        "keep_for",
         "missing_on",
         "object_id",
         "owner",
@@ -44,12 +45,18 @@ class Pull(Wanted):
         """Offsets of the parts to ask for, the next one last."""
         self.asked: dict[int, None] = {}
         """Offsets of the parts under way."""
+        self.keep_for: Address | None = None
+        """A raylet that is to go: the copy is to be kept in place of its own."""
         self.waiting: Waiting | None = None
         """For room in the store."""
         self.timer: Timer | None = None
         """For a seal that the request may have overtaken."""
         self.waited = False
         """Such a wait is over, or was needless."""
+
+    @property
+    def unwanted(self) -> bool:
+        return not self.wanted_by and self.keep_for is None
 
     def plan(self, handle: int, chunk_bytes: int) -> None:
         """There is room: all parts are to be asked for."""

@@ -10,9 +10,11 @@ from functools import partial
 from raysim.journal import ObjectMoved
 from raysim.protocol.host import RayletHost
 from raysim.protocol.messages import (
+    AdoptionsFailed,
     CancelFetches,
     ChunkMissing,
     CopyAdded,
+    CopyMoved,
     FetchFailed,
     FetchObject,
     FetchObjects,
@@ -65,7 +67,7 @@ class Pulls:
             pull = self._pulls.get(object_id)
             if pull is not None:
                 pull.unwant(sender)
-                if not pull.wanted_by:
+                if pull.unwanted:
                     self._drop(pull)
             else:
                 self._restores.cancel(sender, object_id)
@@ -89,6 +91,31 @@ class Pulls:
         pull.want(process)
         self._add_holders(pull, wanted.holders)
         self._next_holder(pull)
+
+    def adopt(self, source: Address, wanted: FetchObject) -> None:
+        """Keep a copy in place of `source`, which is to go, and tell the owner."""
+        entry = self._store.get(wanted.object_id)
+        if entry is not None:
+            self._keep(entry, source)
+            return
+        if self._fence.has(wanted.owner):
+            return  # It goes there as well.
+        pull = self._pulls.get(wanted.object_id)
+        if pull is not None and pull.keep_for == source:
+            return  # A second copy.
+        is_new = pull is None
+        if pull is None:
+            pull = Pull(wanted, FetchReason.ARGUMENT, self._host.now_ns())
+            self._pulls[wanted.object_id] = pull
+        pull.keep_for = source
+        self._add_holders(pull, wanted.holders)
+        if is_new or (pull.timer is not None and pull.holders):
+            self._next_holder(pull)
+
+    def _keep(self, entry: StoredObject, source: Address) -> None:
+        self._store.keep(entry)
+        here = self._host.address
+        self._host.send(entry.owner, CopyMoved(entry.object_id, here, source))
 
     def _add_holders(self, pull: Pull, holders: list[Address]) -> None:
         own = self._host.address.node_id
@@ -208,12 +235,15 @@ class Pulls:
         self.bytes_pulled += pull.size
         self._store.add_pulled(pull.object_id, pull.handle, pull.size, pull.owner)
         self._hand_out(pull)
-        host.send(pull.owner, CopyAdded(pull.object_id, host.address))
+        if pull.keep_for is None:
+            host.send(pull.owner, CopyAdded(pull.object_id, host.address))
         own = host.address.node_id
         host.note(ObjectMoved(pull.object_id, holder.node_id, own, pull.size, pull.start_ns))
 
     def _hand_out(self, pull: Pull) -> None:
         entry = self._store.objects[pull.object_id]
+        if pull.keep_for is not None:
+            self._keep(entry, pull.keep_for)
         for process, count in pull.wanted_by.values():
             for _ in range(count):
                 self._store.pin(process, entry)
@@ -233,6 +263,8 @@ class Pulls:
 
     def _fail(self, pull: Pull, failure: Failure | None, store_bytes: int = 0) -> None:
         self._drop(pull)
+        if pull.keep_for is not None:
+            self._host.send(pull.keep_for, AdoptionsFailed([pull.object_id]))
         for process, count in pull.wanted_by.values():
             for _ in range(count):
                 failed = FetchFailed(pull.object_id, list(pull.missing_on), failure, store_bytes)
@@ -275,7 +307,12 @@ class Pulls:
                 continue
             if process.worker_id in pull.wanted_by:
                 del pull.wanted_by[process.worker_id]
-                if not pull.wanted_by:
+                if pull.unwanted:
+                    self._drop(pull)
+                    continue
+            if pull.keep_for == process:
+                pull.keep_for = None
+                if pull.unwanted:
                     self._drop(pull)
                     continue
             if pull.owner == process:

@@ -11,12 +11,15 @@ from raysim.journal import WorkerLost
 from raysim.policies.base import Policy
 from raysim.protocol.host import RayletHost
 from raysim.protocol.messages import (
+    AdoptionsFailed,
+    AdoptObjects,
     CancelFetches,
     CancelWorkerLease,
     CheckHealth,
     CheckProcesses,
     ChunkMissing,
     CommitBundles,
+    DrainRaylet,
     ExitWorker,
     ExplainLease,
     FetchObjects,
@@ -26,10 +29,10 @@ from raysim.protocol.messages import (
     JobFinished,
     KeepBundles,
     KillWorker,
+    NodeDraining,
     NodeRefused,
     NodeRegistered,
     NodeRemoved,
-    NodeRetires,
     ObjectChunk,
     PackagePart,
     PlaceCalls,
@@ -39,17 +42,19 @@ from raysim.protocol.messages import (
     ProbeQueue,
     PullChunk,
     QueueProbed,
+    RayletDrains,
     RegisterDriver,
     RegisterNode,
     RegisterWorker,
     ReleasePins,
     RequestExtent,
+    RequestsStolen,
     RequestWorkerLease,
     ResourceView,
-    RetireNode,
     ReturnBundles,
     ReturnWorkerLease,
     SealObject,
+    StealRequests,
     WorkerBlocked,
     WorkerDied,
     WorkerExiting,
@@ -60,6 +65,7 @@ from raysim.protocol.messages.state import Ending
 from raysim.protocol.process import LAST_WORDS_NS, Handlers
 from raysim.protocol.raylet.bundles import Bundles
 from raysim.protocol.raylet.cluster_view import ClusterView
+from raysim.protocol.raylet.drain import RayletDrain
 from raysim.protocol.raylet.envs import Envs
 from raysim.protocol.raylet.explanations import Explanations
 from raysim.protocol.raylet.fence import Fence
@@ -72,6 +78,7 @@ from raysim.protocol.raylet.probing import Probing
 from raysim.protocol.raylet.pulls import Pulls
 from raysim.protocol.raylet.reports import Reports
 from raysim.protocol.raylet.restores import Restores
+from raysim.protocol.raylet.stealing import Stealing
 from raysim.protocol.raylet.store import Store
 from raysim.protocol.raylet.workers import Worker, WorkerPool
 from raysim.spec.address import Address
@@ -86,7 +93,7 @@ class Raylet:
         self._host = host
         labels = labels_of_node(info.address.node_id, info.labels)
         self._info = info = msgspec.structs.replace(info, labels=labels, total=offered(info))
-        self._gcs = gcs
+        self._gcs = self.gcs = gcs
         self._registered = False
         self._registering = False
         self._drivers: dict[WorkerId, Address] = {}
@@ -102,11 +109,15 @@ class Raylet:
         placement = Placement(host, self.view, policy, self._fence, self.groups)
         self.leases = Leases(host, self.view, placement, self.pool, self.reports, self._fence)
         self.probing = Probing(host, self.view, policy, self.leases.book.queue, self._fence)
+        self.stealing = Stealing(host, self.view, policy, self.leases, self._fence)
         self.reports.busy = self._busy
         self.memory = MemoryMonitor(host, self.pool)
+        self.drain = RayletDrain(
+            host, gcs, self.view, self.leases, self.pool, self.store, lambda: bool(self._drivers)
+        )
         self.explanations = Explanations(host, self.view, self.leases, self.envs)
         self.inspections = Inspections(host, self.pool, self.envs)
-        self.bundles = Bundles(host, self.view.local, self.leases, self.groups, self.reports)
+        self.bundles = Bundles(host, self.view, self.leases, self.groups, self.reports)
 
     @staticmethod
     def handlers() -> Handlers["Raylet"]:
@@ -120,7 +131,8 @@ class Raylet:
             CheckHealth: lambda raylet: raylet._on_check,
             CheckProcesses: lambda raylet: raylet._on_check_processes,
             JobFinished: lambda raylet: raylet._on_job_finished,
-            RetireNode: lambda raylet: raylet._on_retire,
+            DrainRaylet: lambda raylet: raylet._on_drain,
+            NodeDraining: lambda raylet: raylet._on_node_draining,
             RegisterWorker: lambda raylet: raylet._on_register_worker,
             RegisterDriver: lambda raylet: raylet._on_register_driver,
             WorkerExiting: lambda raylet: raylet._on_exiting,
@@ -132,6 +144,8 @@ class Raylet:
             PlaceCalls: lambda raylet: raylet.probing.on_place,
             ProbeQueue: lambda raylet: raylet.probing.on_probe,
             QueueProbed: lambda raylet: raylet.probing.on_probed,
+            StealRequests: lambda raylet: raylet.stealing.on_steal,
+            RequestsStolen: lambda raylet: raylet.stealing.on_stolen,
             CancelWorkerLease: lambda raylet: raylet.leases.on_cancel,
             PrepareBundles: lambda raylet: raylet.bundles.on_prepare,
             CommitBundles: lambda raylet: raylet.bundles.on_commit,
@@ -149,6 +163,8 @@ class Raylet:
             PullChunk: lambda raylet: raylet.pulls.on_pull,
             ObjectChunk: lambda raylet: raylet.pulls.on_chunk,
             ChunkMissing: lambda raylet: raylet.pulls.on_missing,
+            AdoptObjects: lambda raylet: raylet._on_adopt,
+            AdoptionsFailed: lambda raylet: raylet.drain.evacuation.on_failed,
         }
 
     def start(self) -> None:
@@ -180,6 +196,7 @@ class Raylet:
             self.reports.begin()
             self.groups.ask_again()
             self.view.gcs_returned()
+            self.stealing.begin()
 
     def _on_refused(self, sender: Address, refused: NodeRefused) -> None:
         self._host.stop_node(f"the GCS refused this node: {refused.reason}")
@@ -201,9 +218,11 @@ class Raylet:
     def _nodes_changed(self, changed: list[NodeView]) -> None:
         self.leases.nodes_changed(changed)
         self.probing.nodes_changed()
+        self.stealing.nodes_changed(changed)
 
     def _needs_others(self) -> bool:
-        return self.leases.book.queued() > 0 or self.probing.waits()
+        waits = self.leases.book.queued() > 0 or self.probing.waits()
+        return waits or self.stealing.watches()
 
     def _on_node_removed(self, sender: Address, removed: NodeRemoved) -> None:
         node_id = removed.node_id
@@ -222,6 +241,7 @@ class Raylet:
     def _node_lost(self, node_id: NodeId, reason: str) -> None:
         self.leases.node_lost(node_id, reason)
         self.probing.node_lost(node_id)
+        self.stealing.node_lost(node_id)
         self.store.node_lost(node_id)
         self.pulls.node_lost(node_id)
         self.leases.nodes_changed([])
@@ -240,11 +260,20 @@ class Raylet:
             return True
         return self.leases.book.holds_any()  # One that holds nothing, an actor say.
 
-    def _on_retire(self, sender: Address, retire: RetireNode) -> None:
-        leaves = not self._busy() and not self.leases.book.queued() and not self._drivers
-        if leaves:
+    def _on_drain(self, sender: Address, drain: DrainRaylet) -> None:
+        accepted = True
+        if drain.only_if_idle:
+            accepted = not (self._busy() or self.leases.book.queued() or self._drivers)
+        if not drain.only_if_idle:
+            self.drain.begin(drain.reason)
+        elif accepted:
             self.leases.close()
-        self._host.send(sender, NodeRetires(leaves))
+        self._host.send(sender, RayletDrains(accepted, drain.only_if_idle))
+
+    def _on_node_draining(self, sender: Address, draining: NodeDraining) -> None:
+        if not self._fence.has_node(draining.node_id):
+            self.view.drain(draining.node_id, draining.reason)
+            self.leases.nodes_changed([])
 
     # --- processes of this node -------------------------------------------------------------------
 
@@ -265,7 +294,7 @@ class Raylet:
         if self._fence.has(sender):
             return
         self._drivers[sender.worker_id] = sender
-        self.inspections.driver_joined(sender, register.pid)
+        self.inspections.driver_joined(sender, register)
         if self._registered:
             self._welcome(sender)
 
@@ -330,6 +359,16 @@ class Raylet:
             self.store.free(object_id)
             self.pulls.freed(object_id)
         self.store.room.serve()
+
+    def _on_adopt(self, sender: Address, adopt: AdoptObjects) -> None:
+        if self._fence.has(sender):
+            return
+        if self.view.drains:
+            refused = [wanted.object_id for wanted in adopt.objects]
+            self._host.send(sender, AdoptionsFailed(refused))
+            return
+        for wanted in adopt.objects:
+            self.pulls.adopt(sender, wanted)
 
     # --- losses -----------------------------------------------------------------------------------
 

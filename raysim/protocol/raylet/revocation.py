@@ -30,19 +30,27 @@ class Revocation:
 
     def request_waits(self, starved: LeaseOwner) -> None:
         """A request waits for resources: nobody shall keep them idle, the one who asks neither."""
+        due = {worker_id: one for worker_id, one in self._owners.items() if self._due(one)}
         judged: Lease | None = None
         for worker in self._pool.workers.values():  # Far fewer than requests.
+            if not due:
+                return  # As mostly: many wait for long, and are asked again and again.
             lease = worker.lease
             if lease is None or not _may_idle(lease):
                 continue
             if judged is not None and _alike(lease, judged):
                 continue  # The rule: one owner has most of a node.
             judged = lease
-            owner = self._owners.get(lease.owner.worker_id)
-            if owner is None or not self._due(owner):
-                continue
-            if owner is not starved or self._others_wait(lease):
+            owner = due.get(lease.owner.worker_id)
+            if owner is not None and (owner is not starved or self._others_wait(lease)):
+                del due[lease.owner.worker_id]
                 self._revoke(owner)
+
+    def node_drains(self) -> None:
+        """Nothing more is to be pushed on what is lent."""
+        node_id = self._host.address.node_id
+        for owner in self._owners.values():
+            self._host.send(owner.address, RevokeIdleLeases(node_id, self._for_ns, drains=True))
 
     def granted(self, lease: Lease) -> None:
         """Whoever gets a lease while others wait shall not keep it idle."""

@@ -1,6 +1,6 @@
 """Which objects are written to disk, when, and in which files. Never reads them back: see restores.
 
-Objects that nobody uses are written, the one used longest ago first, several to a file: when somebody
+Objects that nobody uses are written, in the order of eviction (see cold), several to a file: when somebody
 waits for room, and ahead of that when the store is nearly full. One that is on disk stays in memory
 until its room is needed. A file is deleted with the last object of which it is the copy.
 """
@@ -64,7 +64,7 @@ class Spilling:
     def _wanted(self) -> int:
         """Bytes to write besides those that are being written."""
         store, cold = self._host.store, self._cold
-        used = store.used() - cold.evictable_bytes
+        used = store.used() - cold.evictable.bytes
         waiting = self._room.wanted()
         if waiting:
             # If there is enough room, it is in pieces: the next object may join two of them.
@@ -74,9 +74,9 @@ class Spilling:
 
     def _is_worth_a_file(self) -> bool:
         cold = self._cold
-        if cold.spillable_bytes >= self._least():
-            return bool(cold.spillable)
-        return bool(cold.spillable and self._room.wanted() and not self.writing)
+        if cold.spillable.bytes >= self._least():
+            return bool(cold.spillable.objects)
+        return bool(cold.spillable.objects and self._room.wanted() and not self.writing)
 
     def _least(self) -> int:
         """Bytes of a file, where there are as many to write."""
@@ -97,7 +97,7 @@ class Spilling:
         least = self._least()
         batch: list[StoredObject] = []
         size = 0
-        for entry in self._cold.spillable.values():
+        for entry in self._cold.spillable.in_turn():
             if quota and size + entry.size > left:
                 break
             batch.append(entry)
@@ -114,6 +114,7 @@ class Spilling:
         file = self.writing[self._count] = SpillFile(self._count, size, self._host.now_ns())
         self._under_way += size
         for entry in batch:
+            self._cold.spillable.went(entry)
             self._cold.remove(entry)
             entry.writing = True
         places = [(entry.handle, entry.size) for entry in batch]
@@ -129,7 +130,7 @@ class Spilling:
             entry.writing = False
         if written.problem:
             kept = [entry for entry, is_left in zip(batch, left, strict=True) if is_left]
-            self._cold.add_first([entry for entry in kept if not entry.pins])
+            self._cold.spillable.put_back([entry for entry in kept if not entry.pins])
             self._try_later(written.problem)
             return
         self.problem = ""

@@ -1,8 +1,8 @@
 """Which objects are on this node, who pins them, what goes when room is needed. Never moves bytes between nodes.
 
 A primary copy stays, in memory or on disk (see spilling), until its owner frees it or is lost. Another
-copy may be evicted while nobody pins it, the one that was unpinned longest ago first. Extents are lent
-to a process by its own number.
+copy may be evicted while nobody pins it: which one first, `Config.eviction` says. Extents are lent to a
+process by its own number.
 """
 
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from functools import partial
 
 import msgspec
 
+from raysim.policies.eviction import create_eviction
 from raysim.protocol.host import RayletHost
 from raysim.protocol.messages import (
     CopyAdded,
@@ -63,7 +64,7 @@ class Store:
         self._holders: dict[WorkerId, Holder] = {}
         self._owners: dict[WorkerId, OwnedObjects] = {}
         self._spill_above = host.config.object_spilling_threshold
-        self._cold = Cold()
+        self._cold = Cold(create_eviction(host.config.eviction))
         self._denied: dict[ObjectId, None] = {}
         self._lent = 0
         self.objects: dict[ObjectId, StoredObject] = {}
@@ -168,6 +169,14 @@ class Store:
         self._changed()
         return entry
 
+    def keep(self, entry: StoredObject) -> None:
+        """As the primary copy, from now on."""
+        if not entry.primary:
+            self._cold.remove(entry)
+            entry.primary = True
+            if not entry.pins:
+                self.let_go(entry)
+
     # --- pins -------------------------------------------------------------------------------------
 
     def pin(self, process: Address, entry: StoredObject) -> None:
@@ -176,6 +185,7 @@ class Store:
         if not entry.pins:
             self._cold.remove(entry)
         entry.pins += 1
+        entry.uses += 1
         pins = self._holder(process).pins
         pins[entry.object_id] = pins.get(entry.object_id, 0) + 1
         self._host.send(process, ObjectLocal(entry.object_id, entry.handle, entry.size))
@@ -205,6 +215,7 @@ class Store:
 
     def used_now(self, entry: StoredObject) -> None:
         """By another node."""
+        entry.uses += 1
         if not entry.pins:
             self._cold.touch(entry)
 
@@ -251,9 +262,11 @@ class Store:
 
     def _evict_one(self, size: int) -> bool:
         store, cold = self._host.store, self._cold
-        if store.capacity - store.used() + cold.evictable_bytes < size or not cold.evictable:
+        evictable = cold.evictable
+        if store.capacity - store.used() + evictable.bytes < size or not evictable.objects:
             return False
-        entry = next(iter(cold.evictable.values()))
+        entry = evictable.first()
+        evictable.went(entry)
         if entry.on_disk is None:
             self._delete(entry)
             self._host.send(entry.owner, CopyRemoved(entry.object_id, self._host.address))
@@ -329,7 +342,7 @@ class Store:
         for worker_id, holder in self._holders.items():
             for object_id in holder.pins:
                 pinned_by.setdefault(object_id, []).append(worker_id)
-        objects, spillable = self.objects.values(), self._cold.spillable_bytes
+        objects, spillable = self.objects.values(), self._cold.spillable.bytes
         return fullness.full(self._host, size, objects, pinned_by, self.spilling, spillable)
 
     def _holder(self, process: Address) -> Holder:

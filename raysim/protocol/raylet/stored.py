@@ -52,3 +52,5 @@ class StoredObject(msgspec.Struct, gc=False):
     on_disk: OnDisk | None = None
     writing: bool = False
     """It is on its way to the disk, and still in memory."""
+    uses: int = 0
+    """How often it was handed out or sent from here."""

@@ -99,6 +99,23 @@ class Turns(LeaseQueue):
         heap = self._heaps.get(self.shape(lease.request))
         return lease if heap is None else self._leases[self._top(heap)[1]]
 
+    @property
+    def ranked(self) -> bool:
+        """Each has its place from its arrival on."""
+        return self._order is None
+
+    def before(self, lease: Lease) -> list[Waiting] | None:
+        """By their ranks; where the order has none, in the order of arrival: it is not asked, as it may remember."""
+        if lease.order not in self._waiting:
+            return None
+        if not self.ranked:
+            return [one for number, one in self._waiting.items() if number < lease.order]
+        places = sorted(
+            place for heap in self._heaps.values() for place in heap if place[1] in self._waiting
+        )
+        numbers = [number for _, number in places]
+        return [self._waiting[number] for number in numbers[: numbers.index(lease.order)]]
+
     def next(self, available: Resources, instances: Instances) -> Lease | None:
         unclaimed: list[tuple[Shape, Lease]] = []
         claimed: list[tuple[Shape, Lease]] = []

@@ -182,6 +182,15 @@ class WorkerPool:
         for worker in [one for one in self._idle.values() if one.job == job]:
             self.retire(worker, "its job finished")
 
+    def retire_idle(self, reason: str) -> None:
+        for worker in list(self._idle.values()):
+            self.retire(worker, reason)
+
+    @property
+    def empty(self) -> bool:
+        """No process lives, and none is on its way."""
+        return not (self.workers or self._starting)
+
     def put_back(self, worker: Worker) -> None:
         worker.idle_ns = self._host.now_ns()
         self._idle[worker.address.worker_id] = worker
@@ -214,8 +223,9 @@ class WorkerPool:
     def leaving(self, worker: Worker, reason: str, intended: bool) -> None:
         """It said that it ends."""
         worker.intended = intended
-        if intended and worker.ending is Ending.SYSTEM_ERROR:
-            worker.ending = Ending.INTENDED_USER_EXIT
+        if worker.ending is Ending.SYSTEM_ERROR:
+            ours = Ending.INTENDED_SYSTEM_EXIT
+            worker.ending = Ending.INTENDED_USER_EXIT if intended else ours
         self._leave(worker, reason)
 
     def retire(self, worker: Worker, reason: str) -> None:

@@ -1,7 +1,7 @@
 "use strict";
-(async () => {
+// Draws what raysim/report/timeline.py tells into the place of timeline.html; until `signal` is aborted, if one is given.
+async function drawTimeline(data, signal) {
   const $ = (id) => document.getElementById(id);
-  const data = JSON.parse($("data").textContent);
   const gantt = $("gantt"), scroll = $("scroll"), tip = $("tip"), chart = $("chart");
   const HEAD = 22, GAP = 8, RIGHT = 12, MANY = 20000, MOST_ROWS = 2000;
   const bars = await unpack(data.packed, data.count);
@@ -347,12 +347,12 @@
     event.preventDefault();
   });
   scroll.addEventListener("scroll", draw);
-  window.addEventListener("resize", () => { readInk(); draw(); });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { readInk(); draw(); });
+  window.addEventListener("resize", () => { readInk(); draw(); }, { signal });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { readInk(); draw(); }, { signal });
 
   if (!matchMedia("(hover: hover)").matches) $("hint").textContent = "Touch a task to see what it is.";
   readInk();
   show(0, end);
   choose(byNode);
   document.documentElement.dataset.drawn = "yes";
-})();
+}

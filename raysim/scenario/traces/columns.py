@@ -33,7 +33,7 @@ def read_columns(file: Path, workload: TraceWorkload) -> Iterator[TraceTask]:
 
 
 def _task(row: Row, columns: Columns) -> TraceTask:
-    submit_s = _moment_s(row, columns.submit)
+    submit_s = moment_s(row, columns.submit)
     return TraceTask(
         id=_text(row, columns.id) or f"line_{row.line}",
         submit_s=submit_s,
@@ -53,17 +53,16 @@ def _duration_s(row: Row, columns: Columns, submit_s: float) -> float:
     if columns.duration is not None:
         return _amount(row, columns.duration) or 0
     assert columns.end is not None, "a table without durations was refused"
-    start_s = submit_s if columns.start is None else _moment_s(row, columns.start)
-    duration_s = _moment_s(row, columns.end) - start_s
+    start_s = submit_s if columns.start is None else moment_s(row, columns.start)
+    duration_s = moment_s(row, columns.end) - start_s
     if duration_s < 0:
         row.fail(f"the task ends {-duration_s:g} s before it starts")
     return duration_s
 
 
-def _moment_s(row: Row, column: str | TimeColumn) -> float:
-    """Of a number in its unit, or of a date."""
-    name = _name(column)
-    assert name is not None
+def moment_s(row: Row, column: str | TimeColumn) -> float:
+    """Of a number in its unit, or of a date. Raises ScenarioError."""
+    name = name_of(column)
     if "-" in row.text(name)[1:]:
         return row.moment_s(name)
     return row.number(name) * _factor(column)
@@ -82,7 +81,12 @@ def _text(row: Row, column: str | None) -> str:
 
 
 def _name(column: str | _Column | None) -> str | None:
-    return column if column is None or isinstance(column, str) else column.column
+    return None if column is None else name_of(column)
+
+
+def name_of(column: str | _Column) -> str:
+    """Of a column, with or without a unit."""
+    return column if isinstance(column, str) else column.column
 
 
 def _factor(column: str | _Column) -> float:

@@ -16,6 +16,7 @@ from raysim.scenario.traces.openb import read_openb
 from raysim.scenario.traces.philly import read_philly
 from raysim.scenario.traces.swf import read_swf
 from raysim.scenario.traces.task import TraceTask
+from raysim.scenario.traces.timeline import read_timeline
 
 Reader: TypeAlias = Callable[[Path, TraceWorkload], Iterator[TraceTask]]
 
@@ -25,6 +26,7 @@ READERS: Final[Mapping[str, Reader]] = {
     "parquet": read_columns,
     "philly": read_philly,
     "swf": read_swf,
+    "timeline": read_timeline,
 }
 """By format. A reader gives all tasks of a file in any order; ScenarioError where it is not of the format."""
 

@@ -8,8 +8,10 @@ from typing import Any, NamedTuple, TypeAlias
 
 from raysim.backend import Backend
 from raysim.exceptions import RaySystemError
+from raysim.protocol.sieve import COLUMNS
 from raysim.runtime.current import current
-from raysim.spec.state import Inquiry, Listing, Noun
+from raysim.spec.call_text import hint
+from raysim.spec.state import Condition, Inquiry, Listing, Noun, Wanted
 from raysim.util.state.exception import RayStateApiException, ServerUnavailable
 from raysim.util.state.filters import do_filter
 from raysim.util.state.options import (
@@ -35,6 +37,7 @@ from raysim.util.state.states import (
     TaskState,
     WorkerState,
 )
+from raysim.util.state.submitted import with_submissions
 from raysim.util.state.summaries import ActorSummaries, ObjectSummaries, StateSummary, TaskSummaries
 
 Rows: TypeAlias = list[dict[str, Any]]
@@ -138,23 +141,42 @@ class StateApiClient:
         filters = options.filters or []
         if options.has_conflicting_filters():
             return []
-        rows, listing = self._rows(resource, filters, options.timeout)
+        rows, listing = self._rows(resource, filters, options.timeout, options.limit)
         if raise_on_missing_output:
             _raise_on_missing(resource, listing)
         shown = rows[: options.limit]
         if _explain:
-            _warn(resource, listing, len(rows), len(shown))
+            _warn(resource, listing, len(rows) + listing.beyond, len(shown))
         return [_state(resource, row, options.detail) for row in shown]
 
-    def page(self, resource: StateResource, options: ListApiOptions, offset: int = 0) -> Page:
-        """As `list`, from a row on, with how many there are. Raises RayStateApiException."""
+    def page(
+        self, resource: StateResource, options: ListApiOptions, offset: int = 0, order: str = ""
+    ) -> Page:
+        """As `list`, from a row on, with how many there are. Raises RayStateApiException.
+
+        `order`: a column, with `-` in front for the largest first; what has no value there comes last.
+        """
         _check_limit(options.limit)
         if options.has_conflicting_filters():
             return Page([], 0, "")
-        rows, listing = self._rows(resource, options.filters or [], options.timeout)
-        shown = rows[offset : offset + options.limit]
+        first = offset + options.limit
+        if first > RAY_MAX_LIMIT_FROM_DATA_SOURCE:
+            raise RayStateApiException(
+                f"Rows {offset + 1} to {first} are asked for, and the first {RAY_MAX_LIMIT_FROM_DATA_SOURCE:,} can be "
+                "had. Use filters."
+            )
+        filters = options.filters or []
+        asked: int | None = first
+        if order:
+            # Whoever knows them sorts by id alone: so all that pass a filter, or else the newest.
+            asked = RAY_MAX_LIMIT_FROM_DATA_SOURCE if filters else None
+        rows, listing = self._rows(resource, filters, options.timeout, asked)
+        if order:
+            put_in_order(rows, order, SCHEMAS[resource])
+        shown = rows[offset:first]
         missing = " ".join(_missing(resource, listing))
-        return Page([_state(resource, row, options.detail) for row in shown], len(rows), missing)
+        states = [_state(resource, row, options.detail) for row in shown]
+        return Page(states, len(rows) + listing.beyond, missing)
 
     def summary(
         self,
@@ -170,14 +192,14 @@ class StateApiClient:
                 f"summary_by={options.summary_by!r} is not supported. Leave it out."
             )
         kind = StateResource(resource.value)
-        rows, listing = self._rows(kind, options.filters or [], options.timeout)
+        rows, listing = self._rows(kind, options.filters or [], options.timeout, 0, counted=True)
         if raise_on_missing_output:
             _raise_on_missing(kind, listing)
         if _explain:
             _warn(kind, listing, len(rows), len(rows))
         found: TaskSummaries | ActorSummaries | ObjectSummaries
         if resource is SummaryResource.TASKS:
-            found = TaskSummaries.to_summary_by_func_name(tasks=rows)
+            found = TaskSummaries.to_summary_by_func_name(tasks=[*rows, *listing.counted])
         elif resource is SummaryResource.ACTORS:
             found = ActorSummaries.to_summary(actors=rows)
         else:
@@ -186,9 +208,14 @@ class StateApiClient:
         return summary
 
     def _rows(
-        self, resource: StateResource, filters: Filters, timeout: float
+        self,
+        resource: StateResource,
+        filters: Filters,
+        timeout: float,
+        first: int | None = None,
+        counted: bool = False,
     ) -> tuple[Rows, Listing]:
-        """In the order of their ids."""
+        """In the order of their ids; of tasks, where those who know them can filter, only the first so many."""
         backend, schema = self._backend, SCHEMAS[resource]
         do_filter([], filters, schema)  # What is wrong with them is said before anybody is asked.
         inquiry = Inquiry(
@@ -197,14 +224,34 @@ class StateApiClient:
             timeout,
             time.time_ns() - round(backend.now() * 1e9),
             _prefix(resource, filters),
+            None if first is None else _wanted(resource, filters, first, counted),
         )
         try:
             listing = backend.inspect(inquiry)
+            if resource is StateResource.JOBS:
+                listing.rows = with_submissions(backend, listing.rows)
         except RaySystemError as error:
             raise ServerUnavailable(str(error)) from error
         column = _ORDER.get(resource) or _IDS[resource][0]
         listing.rows.sort(key=lambda row: (row[column] is None, row[column]))
         return do_filter(listing.rows, filters, schema), listing
+
+
+def put_in_order(rows: Rows, order: str, schema: type[StateSchema]) -> None:
+    """By a column. Raises RayStateApiException for one that there is not."""
+    column, down = order.removeprefix("-"), order.startswith("-")
+    known = sorted(schema.columns())
+    if column not in known:
+        raise RayStateApiException(f"There is no column {column!r} to sort by{hint(column, known)}")
+    without = [row for row in rows if row.get(column) is None]
+    rows[:] = [row for row in rows if row.get(column) is not None]
+    rows.sort(key=lambda row: _sortable(row[column]), reverse=down)
+    rows += without
+
+
+def _sortable(value: Any) -> Any:
+    """What cannot be compared goes by its text."""
+    return value if isinstance(value, str | int | float) else str(value)
 
 
 def connected(address: str | None) -> Backend:
@@ -252,6 +299,22 @@ def _prefix(resource: StateResource, filters: list[Filter]) -> str:
             except ValueError:
                 return ""
     return ""
+
+
+def _wanted(
+    resource: StateResource, filters: list[Filter], first: int, counted: bool
+) -> Wanted | None:
+    """None where only who asks can tell what passes."""
+    if resource is not StateResource.TASKS or _prefix(resource, filters):
+        return None
+    tests: list[Condition] = []
+    for column, predicate, value in filters:
+        if column.lower() not in COLUMNS or isinstance(value, bool | float):
+            return None
+        if column.lower() == "attempt_number":
+            value = int(value)
+        tests.append(Condition(column.lower(), value, predicate == "="))
+    return Wanted(first, tests, counted)
 
 
 def _state(resource: StateResource, row: dict[str, Any], detail: bool) -> StateSchema:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import PurePath
-from typing import Any
+from typing import Any, NamedTuple
 
 from raysim.backend import Backend, Logs
 from raysim.util.state.api import get_actor, get_task, list_nodes, list_workers
@@ -18,6 +18,30 @@ FOLLOW_INTERVAL = 0.5
 
 _KINDS = (("worker*.out", "worker_out"), ("worker*.err", "worker_err"), ("node*", "raylet"))
 _ANSI = re.compile(rb"\x1b\[[0-9;]*[A-Za-z]")
+
+
+class LogFile(NamedTuple):
+    """One file of one node."""
+
+    backend: Backend
+    node_id: str
+    name: str
+
+    def read(self, offset: int) -> bytes:
+        """From there on. Raises RayStateApiException."""
+        try:
+            return self.backend.logs().read(self.node_id, self.name, offset)
+        except FileNotFoundError as error:
+            raise RayStateApiException(str(error)) from error
+
+
+def find_log(options: GetLogOptions, address: str | None = None) -> LogFile:
+    """The file that is meant. Raises ValueError, RayStateApiException."""
+    backend = connected(address)
+    try:
+        return LogFile(backend, *_find(_logs(backend), options, address))
+    except FileNotFoundError as error:
+        raise RayStateApiException(str(error)) from error
 
 
 def list_logs(
@@ -81,23 +105,18 @@ def get_log(
         submission_id=submission_id,
         attempt_number=attempt_number,
     )
-    backend = connected(address)
-    logs = _logs(backend)
-    try:
-        node, name = _find(logs, options, address)
-        content = logs.read(node, name, 0)
-    except FileNotFoundError as error:
-        raise RayStateApiException(str(error)) from error
+    log = find_log(options, address)
+    content = log.read(0)
 
     def decoded(part: bytes) -> str | bytes:
-        clean = _ANSI.sub(b"", part) if filter_ansi_code else part
+        clean = shown(part, filter_ansi_code)
         return clean if encoding is None else clean.decode(encoding, errors or "strict")
 
     offset = len(content)
-    yield decoded(_last_lines(content, tail))
+    yield decoded(last_lines(content, tail))
     while follow:
-        backend.sleep(FOLLOW_INTERVAL if _interval is None else _interval)
-        content = logs.read(node, name, offset)
+        log.backend.sleep(FOLLOW_INTERVAL if _interval is None else _interval)
+        content = log.read(offset)
         offset += len(content)
         if content:
             yield decoded(content)
@@ -174,7 +193,13 @@ def _attempt(options: GetLogOptions, address: str | None) -> TaskState:
     )
 
 
-def _last_lines(content: bytes, count: int) -> bytes:
+def shown(part: bytes, clean: bool) -> bytes:
+    """`clean`: without the sequences that colour a terminal's text."""
+    return _ANSI.sub(b"", part) if clean else part
+
+
+def last_lines(content: bytes, count: int) -> bytes:
+    """-1: all."""
     if count < 0:
         return content
     return b"".join(content.splitlines(keepends=True)[-count:]) if count else b""

@@ -31,8 +31,9 @@ class TaskSummaries:
         for task in tasks:
             key = task["name"] or task["func_or_class_name"]
             group = summary.setdefault(key, TaskSummaryPerFuncOrClassName(key, task["type"]))
-            _count(group.state_counts, task["state"])
-            _count(kinds, task["type"])
+            number = task.get("count", 1)
+            _count(group.state_counts, task["state"], number)
+            _count(kinds, task["type"], number)
         return cls(
             summary,
             kinds.get("NORMAL_TASK", 0),
@@ -112,5 +113,5 @@ class StateSummary:
     node_id_to_summary: dict[str, TaskSummaries | ActorSummaries | ObjectSummaries]
 
 
-def _count(counts: dict[str, int], key: str) -> None:
-    counts[key] = counts.get(key, 0) + 1
+def _count(counts: dict[str, int], key: str, number: int = 1) -> None:
+    counts[key] = counts.get(key, 0) + number

@@ -22,12 +22,30 @@ def test_a_table_is_printed_and_left(raysim):
     assert Path("here/comparison.md").read_text() in ended.out + "\n"
 
 
+def test_every_order_of_the_queue_goes_with_every_policy(raysim):
+    ended = raysim(
+        *("bench", "policies", "bag.yaml", "--policy", "hybrid", "--policy", "spread"),
+        *("--queue", "fifo", "--queue", "sjf", "--seeds", "5", "--measure", "mean(task_wait)"),
+    )
+    assert ended.code == 0, ended.err
+    compared = [line.split("|")[1].strip() for line in ended.out.splitlines() if " to " in line]
+    assert compared == ["hybrid + fifo", "hybrid + sjf", "spread + fifo", "spread + sjf"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
         (["--policy", "hybrid"], "give two or more, each once"),
         (["--policy", "hybrid", "--policy", "hybrid"], "give two or more, each once"),
+        ([], "give two or more, each once"),
         (["--policy", "hybrid", "--policy", "bestfit"], "did you mean best_fit?"),
+        (["--queue", "sjf", "--queue", "esy"], "no queue order 'esy'; did you mean easy?"),
+        (["--queue", "sjf", "--queue", "hybrid"], "it is a policy: give it as --policy"),
+        (["--policy", "best_fit + sjf", "--queue", "easy"], "so does --queue; name it once"),
+        (
+            ["--policy", "best_fit+sjf", "--policy", "hybrid"],
+            "write one of each as 'best_fit + sjf'",
+        ),
         (
             ["--policy", "hybrid", "--policy", "spread", "--measure", "p95(task_wit)"],
             "did you mean task_wait?",

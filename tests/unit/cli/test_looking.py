@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from raysim.report.png import by_day
+
 
 @pytest.fixture
 def folder(raysim):
@@ -30,6 +32,36 @@ def test_each_picture_is_a_file_of_its_own_where_asked_for(raysim, folder):
     drawn = {file.name for file in (folder / "figures").iterdir()}
     curves = {"cores-in-use.svg", "tasks-waiting.svg"}
     assert drawn == curves | {"gantt.svg", "wait.svg", "turnaround.svg", "slowdown.svg"}
+
+
+def test_each_picture_is_a_png_as_well_where_asked_for(raysim, folder):
+    ended = raysim("report", str(folder), "--png")
+    assert ended.code == 0
+    drawn = {file.name for file in (folder / "figures").iterdir()}
+    assert len(drawn) == 12
+    assert {f"{name[:-4]}.png" for name in drawn} == {name for name in drawn if ".png" in name}
+    assert all(str(folder / "figures" / name) in ended.out for name in drawn)
+    image = (folder / "figures" / "gantt.png").read_bytes()
+    svg = (folder / "figures" / "gantt.svg").read_text()
+    size = [int(image[at : at + 4].hex(), 16) for at in (16, 20)]
+    assert f'viewBox="0 0 {size[0] // 2} {size[1] // 2}"' in svg
+
+
+def test_a_png_has_the_colours_that_only_browsers_know_by_name(raysim, folder):
+    assert raysim("report", str(folder), "--figures").code == 0
+    for file in (folder / "figures").iterdir():
+        drawn = by_day(file.read_text())
+        assert "--" not in drawn
+        assert "@media" not in drawn
+        assert drawn.count("{") == drawn.count("}")
+
+
+def test_a_missing_resvg_is_told_with_what_to_install(raysim, folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "resvg_py", None)
+    ended = raysim("report", str(folder), "--png")
+    assert ended.code == 2
+    assert "--png: needs resvg_py" in ended.err
+    assert "pip install 'raysim-core[png]'" in ended.err
 
 
 def test_a_missing_pyarrow_is_told_with_what_to_install(raysim, folder, monkeypatch):

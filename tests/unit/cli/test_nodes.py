@@ -11,7 +11,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[ServiceOptions]:
     """What would be started."""
     found: list[ServiceOptions] = []
 
-    def serve(options: ServiceOptions, report_fd: int) -> int:
+    def serve(_asked: object, options: ServiceOptions, report_fd: int) -> int:
         found.append(options)
         return 0
 
@@ -46,7 +46,8 @@ def test_ray_s_port_is_the_head_s_unless_told(raysim, asked: list[ServiceOptions
     [
         ((), "Give --head to start a cluster, or --address"),
         (("--head", "--address", "h:1"), "Give --head to start a cluster, or --address"),
-        (("--address", "h:1", "--port", "7"), "--port and --system-config are the head's"),
+        (("--address", "h:1", "--port", "7"), "are the head's"),
+        (("--address", "h:1", "--dashboard-port", "7"), "are the head's"),
         (("--head", "--resources", "disk=1"), "'disk=1' is no JSON"),
         (("--head", "--resources", '{"disk": "1"}'), "disk is '1', and no number"),
         (("--head", "--labels", "kind"), "'kind' is not written as key=value"),

@@ -23,6 +23,9 @@ class Cable:
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self.is_closed = False
         """Whoever connects meanwhile is cut off at once."""
+        self.damages = False
+        """The next bytes are to be others."""
+        self.damaged = 0
         self.carried = 0
         self.end = Address(
             to.node_id, to.worker_id, "{}:{}".format(*self._listener.getsockname()[:2])
@@ -52,6 +55,10 @@ class Cable:
             data = source.recv(self._chance.choice([1, 100, 5_000, 300_000]))
             if not data:
                 raise ConnectionAbortedError("the end")
+            if self.damages:
+                data = data[:-1] + bytes([data[-1] ^ 1])
+                self.damages = False
+                self.damaged += 1
             sink.sendall(data)
             self.carried += len(data)
         except ConnectionError:

@@ -15,7 +15,7 @@ from msgspec import inspect
 from raysim.protocol.messages import Message
 from raysim.spec.address import Address
 from raysim_cluster import handshake, wire
-from raysim_cluster.transport import Session
+from raysim_cluster.session import Session
 
 EXAMPLES = int(os.environ.get("RAYSIM_FUZZ", "25"))
 """Of each kind."""

@@ -11,10 +11,11 @@ from raysim.protocol.messages import MESSAGES, Message, ObjectChunk
 from raysim.protocol.process import Handlers, Process, Role
 from raysim.spec.address import Address
 from raysim.spec.ids import NodeId, WorkerId, named_node_id
+from raysim.spec.tls import TlsFiles
 from raysim_cluster.arena import Arena, ArenaAccess
 from raysim_cluster.driver import DriverHost
 from raysim_cluster.host import LoopHost
-from raysim_cluster.transport import Session
+from raysim_cluster.session import Session
 
 
 class Recorder:
@@ -52,8 +53,8 @@ class Recorder:
 class Peers:
     """Makes hosts of one session and turns their loops."""
 
-    def __init__(self) -> None:
-        self.session = Session(os.urandom(8).hex(), os.urandom(32))
+    def __init__(self, tls: TlsFiles | None = None) -> None:
+        self.session = Session(os.urandom(8).hex(), os.urandom(32), tls=tls)
         self.hosts: list[LoopHost] = []
 
     def host(

@@ -1,10 +1,12 @@
 """Who connects and proves nothing: is let go in the end, and keeps nobody else out."""
 
+import logging
 import os
 import resource
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
@@ -157,3 +159,43 @@ def test_an_address_that_is_none_is_a_lost_peer(peers: Peers, endpoint: str) -> 
     one.send(nobody, CheckHealth(1))
     peers.turn(lambda: bool(left.lost))
     assert left.lost == [nobody]
+
+
+def test_a_flood_of_refusals_is_a_few_lines_of_the_log(
+    peers: Peers, caplog: pytest.LogCaptureFixture
+) -> None:
+    role = Recorder(CheckHealth)
+    host = peers.host(role)
+    for number in range(3 * entrance.TOLD_EACH):
+        with connect(host, peers, ("tcp", "unix")[number % 2]) as sock:
+            sock.sendall(b"x" * 200)
+            peers.turn(lambda sock=sock: is_closed(sock))
+    told = [line for line in caplog.messages if "does not speak raysim's protocol" in line]
+    assert len(told) == entrance.TOLD_EACH
+    speaks(peers, host, role)
+
+
+def test_refusals_that_the_log_was_not_told_are_counted_there(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Later:
+        def __init__(self) -> None:
+            self.due: list[Callable[[], None]] = []
+
+        def add(self, _when_ns: int, callback: Callable[[], None]) -> None:
+            self.due.append(callback)
+
+    later: Any = Later()
+    refusals = entrance.Refusals(later)
+    for number in range(1_000):
+        refusals.tell(logging.WARNING, f"no {number}")
+    assert caplog.messages == [f"no {number}" for number in range(entrance.TOLD_EACH)]
+    (end,) = later.due
+    caplog.clear()
+    end()
+    assert caplog.messages == [f"refused {1_000 - entrance.TOLD_EACH} more within 60 s: see above"]
+    refusals.tell(logging.WARNING, "once more")
+    assert caplog.messages[-1] == "once more"
+    assert len(later.due) == 2
+    later.due[1]()
+    assert caplog.messages[-1] == "once more", "None were left out."

@@ -4,14 +4,19 @@ import os
 import resource
 import socket
 import stat
+import time
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 
+from raysim.services import Finding
+from raysim.spec.tls import TlsFiles
 from raysim_cluster import examination as doctor
 from raysim_cluster.door import Entry
+from raysim_cluster.tls_files import VARIABLES
+from tests.unit.cluster.authority import Authority
 
 GIB = 1 << 30
 REQUIRED = [
@@ -142,3 +147,35 @@ def test_only_folders_of_sessions_that_ended_are_left_over(tmp_path: Path) -> No
     left = [tmp_path / names[0], tmp_path / names[2]]
     assert [one.remedy for one in found] == [f"rm -r {folder}" for folder in left]
     assert {one.verdict for one in found} == {"note"}
+
+
+def findings_of(files: TlsFiles, monkeypatch: pytest.MonkeyPatch) -> list[Finding]:
+    for name, path in zip(VARIABLES, (files.cert, files.key, files.ca), strict=True):
+        monkeypatch.setenv(name, path)
+    return list(doctor.of_certificates(time.time()))
+
+
+def test_certificates_are_looked_at_as_a_peer_would(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert list(doctor.of_certificates(time.time())) == []
+    (soon,) = findings_of(authority.files("10.0.0.9"), monkeypatch)
+    assert (soon.verdict, soon.check) == ("note", "certificates")
+    assert "is for 10.0.0.9, and for 30 more days" in soon.found
+    (over,) = findings_of(authority.files(over=True), monkeypatch)
+    assert (over.verdict, "has expired" in over.found) == ("wrong", True)
+    half = authority.files()
+    (other,) = findings_of(TlsFiles(half.cert, authority.files().key, half.ca), monkeypatch)
+    assert (other.verdict, "key values mismatch" in other.found) == ("wrong", True)
+    monkeypatch.delenv(VARIABLES[1])
+    (some,) = doctor.of_certificates(time.time())
+    assert (some.verdict, some.remedy) == ("wrong", f"Set {VARIABLES[1]}.")
+
+
+def test_a_key_that_others_may_read_is_wrong(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = authority.files()
+    os.chmod(files.key, 0o640)
+    *_, found = findings_of(files, monkeypatch)
+    assert (found.verdict, found.remedy) == ("wrong", f"chmod 600 {files.key}")

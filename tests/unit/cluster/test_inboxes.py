@@ -255,7 +255,7 @@ def test_value_wakes_a_thread_that_another_one_polls_for(
     other, heard = Waiter(), []
     pumping = threading.Thread(target=lambda: host.block(other, None))
     pumping.start()
-    while not (host.pump._pumping.locked() and not host.pump._helping):
+    while not (host.pump._pumping.locked() and not host.pump.helping):
         pass
     waiting = threading.Thread(target=lambda: heard.append(inbox.block(Waiter(), 30 * SECOND)))
     waiting.start()

@@ -13,6 +13,8 @@ from raysim_cluster import line
 from tests.unit.cluster.cable import Cable
 from tests.unit.cluster.peers import Peers, Recorder
 
+OVER = pytest.mark.parametrize("peers", ["plain", "tls"], indirect=True)
+
 
 class Two:
     """Two processes with a cable between them; the left one connects."""
@@ -67,7 +69,8 @@ def two(peers: Peers) -> Iterator[Two]:
     made.cable.close()
 
 
-@pytest.mark.parametrize("seed", range(8))
+@OVER
+@pytest.mark.parametrize("seed", range(6))
 def test_whatever_is_cut_whenever_everything_comes_once_and_in_order(
     peers: Peers, seed: int
 ) -> None:
@@ -91,6 +94,7 @@ def test_whatever_is_cut_whenever_everything_comes_once_and_in_order(
     two.cable.close()
 
 
+@OVER
 def test_what_is_said_during_a_cut_comes_after_it(two: Two) -> None:
     two.begin()
     two.cable.is_closed = True
@@ -117,6 +121,7 @@ def test_a_cut_that_lasts_too_long_is_the_loss_of_the_peer(
     assert two.right.lost == [two.one.address]
 
 
+@OVER
 def test_the_end_of_a_process_is_no_cut(two: Two, peers: Peers) -> None:
     """Its port is closed, and nobody waits for it."""
     two.begin()
@@ -128,6 +133,7 @@ def test_the_end_of_a_process_is_no_cut(two: Two, peers: Peers) -> None:
     assert two.right.lost == [two.one.address]
 
 
+@OVER
 @pytest.mark.parametrize("which", ["connector", "listener"])
 def test_a_side_that_lets_go_is_lost_to_the_other_at_once(two: Two, which: str) -> None:
     two.begin()
@@ -183,3 +189,14 @@ def test_a_peer_of_one_session_cannot_go_on_with_what_another_has_begun(
     two.turn(lambda: stolen._closed)
     two.say(CheckHealth(3))
     two.assert_all_came()
+
+
+@pytest.mark.parametrize("peers", ["tls"], indirect=True)
+def test_what_was_changed_on_the_way_is_a_cut_where_it_is_encrypted(two: Two) -> None:
+    two.begin()
+    for number in range(20):
+        two.say(CheckHealth(number))
+        two.answer(Healthy(number))
+        two.cable.damages = number % 5 == 3
+        two.assert_all_came()
+    assert two.cable.damaged == 4

@@ -57,7 +57,7 @@ class Reader:
         self.helper_pumps()
 
     def helper_pumps(self) -> None:
-        while not (self.host.pump._helping and self.host.asleep):
+        while not (self.host.pump.helping and self.host.asleep):
             pass
 
 
@@ -186,7 +186,7 @@ def test_knock_at_a_full_inbox_is_not_needed(reader: Reader) -> None:
 def test_calls_in_a_row_take_the_pump_from_the_helper(reader: Reader) -> None:
     """As for any thread that is busy; it waits beside the sockets after that."""
     reader.be_alone()
-    while reader.host.pump._helping:
+    while reader.host.pump.helping:
         with reader.host.lock:
             pass
     reader.passes(1)

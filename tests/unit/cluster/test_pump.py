@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 import time
 
@@ -11,6 +12,7 @@ from raysim.config import MS
 from raysim.protocol.host import Waiter
 from raysim.protocol.messages import CheckHealth, Healthy
 from raysim_cluster.driver import DriverHost
+from raysim_cluster.pump import SWITCH_SECONDS
 from tests.cluster.inspection import interrupt_when_blocked
 from tests.unit.cluster.peers import Peers, Recorder
 
@@ -208,6 +210,14 @@ def test_a_handler_of_the_program_is_given_back(pair: tuple[Caller, Caller]) -> 
     assert signal.getsignal(signal.SIGINT) != before
     one.host.release_interrupts()
     assert signal.getsignal(signal.SIGINT) == before
+
+
+def test_the_interpreter_switches_threads_as_before_once_the_pump_is_closed(peers: Peers) -> None:
+    before = sys.getswitchinterval()
+    caller = Caller(peers)
+    assert sys.getswitchinterval() == pytest.approx(SWITCH_SECONDS) != before
+    caller.host.pump.close()
+    assert sys.getswitchinterval() == before
 
 
 def test_an_idle_process_costs_nothing(pair: tuple[Caller, Caller]) -> None:

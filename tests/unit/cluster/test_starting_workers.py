@@ -1,11 +1,11 @@
-"""How workers are started that are no forks: commands, and where they find modules. Nothing is started here."""
+"""How workers are started that are no forks: commands, where they find modules, and what they are told."""
 
 import json
 import os
 import select
 import socket
+import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from raysim_cluster.boot import joined
 from raysim_cluster.containers import NoRuntimeError, probe_command, run_command
 from raysim_cluster.control import SetUp, StartNode
 from raysim_cluster.inheritance import Inheritance, inherit
-from raysim_cluster.transport import Session
+from raysim_cluster.session import Session
 
 
 @pytest.fixture
@@ -156,17 +156,35 @@ def inheritance() -> Iterator[Inheritance]:
     arena.close()
 
 
+HEIR = """
+import sys
+from raysim_cluster.inheritance import inherit
+settings, set_up, token, arena = inherit(sys.argv[1])
+assert (settings.session.token, set_up.raylet.endpoint, token) == (b"secret", "127.0.0.1:1", 7)
+arena.bytes[0] = 5
+arena.close()
+"""
+
+
 def test_a_worker_is_told_what_a_fork_would_know(inheritance: Inheritance) -> None:
-    told: list[tuple[StartNode, SetUp, int, Arena]] = []
-    heir = threading.Thread(target=lambda: told.append(inherit(inheritance.name)))
-    heir.start()
-    select.select([inheritance], [], [])
-    assert inheritance.hand_over() == os.getpid()
-    heir.join()
-    settings, set_up, token, arena = told[0]
-    assert (settings.session.token, set_up.raylet.endpoint, token) == (b"secret", "127.0.0.1:1", 7)
-    arena.bytes[0] = 5
-    arena.close()
+    """By its command line it is known as the one that was started for this."""
+    with subprocess.Popen([sys.executable, "-c", HEIR, inheritance.name]) as heir:
+        select.select([inheritance], [], [])
+        assert inheritance.hand_over() == heir.pid
+    assert heir.returncode == 0
+    assert inheritance._arena.bytes[0] == 5
+
+
+def test_who_was_not_started_as_that_worker_is_told_nothing(inheritance: Inheritance) -> None:
+    """A process of this user that connects to whatever listens: the worker comes after it."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as scan:
+        scan.connect(f"\0{inheritance.name}")
+        assert inheritance.hand_over() is None
+        assert scan.recv(100) == b""
+    with subprocess.Popen([sys.executable, "-c", HEIR, inheritance.name]) as heir:
+        select.select([inheritance], [], [])
+        assert inheritance.hand_over() == heir.pid
+    assert heir.returncode == 0
 
 
 def test_only_processes_of_this_user_are_told_anything(

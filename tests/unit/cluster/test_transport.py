@@ -8,11 +8,16 @@ import pytest
 from raysim.protocol.messages import CheckHealth, Healthy, ObjectChunk, PullChunk
 from raysim.spec.address import Address
 from raysim.spec.ids import ObjectId, WorkerId, named_node_id
-from raysim_cluster.transport import Session
+from raysim_cluster.session import Session
 from tests.unit.cluster.peers import Peers, Recorder
 
 OBJECT = ObjectId(b"o" * 28)
-NODES = pytest.mark.parametrize("node", ["node-0", "node-1"], ids=["unix", "tcp"])
+NODES = pytest.mark.parametrize(
+    ("peers", "node"),
+    [("plain", "node-0"), ("plain", "node-1"), ("tls", "node-1")],
+    ids=["unix", "tcp", "tls"],
+    indirect=["peers"],
+)
 
 
 def chunk(data: bytes) -> ObjectChunk:
@@ -141,7 +146,7 @@ def test_a_peer_without_the_token_is_refused_and_nothing_of_it_is_read(
     peers: Peers, node: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     left, right = Recorder(), Recorder(CheckHealth)
-    stranger = Session(peers.session.session_id, os.urandom(32))
+    stranger = Session(peers.session.session_id, os.urandom(32), tls=peers.session.tls)
     one, other = peers.host(left, session=stranger), peers.host(right, node=node)
     one.send(other.address, CheckHealth(1))
     peers.turn(lambda: bool(left.lost))

@@ -98,6 +98,17 @@ def test_every_order_and_every_knob_has_its_turn():
         assert all(getattr(shipped, name) != value for name, value in profile.knobs.items())
 
 
+def test_policies_have_their_turn_where_a_swarm_names_some():
+    words = {"policy": ("hawk", "spread"), "eviction": ("gdsf",)}
+    profiles = [sample(SeededTape(seed), Swarm(words=words)) for seed in SEEDS]
+    assert {one.knobs.get("policy") for one in profiles} == {None, "hawk", "spread"}
+    assert {one.knobs.get("eviction") for one in profiles} == {None, "gdsf"}
+    plain = [sample(SeededTape(seed)) for seed in SEEDS]
+    without = [{k: v for k, v in one.knobs.items() if k not in words} for one in profiles]
+    assert without == [one.knobs for one in plain]
+    assert profile_from_json(profiles[0].to_json()) == profiles[0]
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_no_profile_exceeds_its_budget(seed):
     budget = Budget(faults=6, node_losses=1, worker_losses=2)

@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 
 from raysim.policies.base import REMEMBERED, Nodes
 from raysim.policies.hybrid import Hybrid
+from raysim.policies.ranking import Rankings
 from raysim.spec.address import Address
 from raysim.spec.ids import NodeId, WorkerId
 from raysim.spec.node import NodeView
+from raysim.spec.resources import Resources
 
 LOCAL = 0
 
@@ -70,3 +72,21 @@ def test_who_looks_seldom_is_told_to_look_at_all() -> None:
         nodes.put(key(1), view(1, 8))
     assert nodes.changed_since(then) is None
     assert nodes.changed_since(nodes.now) == []
+
+
+def test_nodes_that_are_told_of_again_as_they_were_are_not_judged_again() -> None:
+    """A raylet forgets the others when it has not chosen among them for a while."""
+    nodes = Nodes(view(LOCAL, 8))
+    judged: list[NodeId] = []
+
+    def score(need: Resources, one: NodeView) -> float:
+        judged.append(one.address.node_id)
+        return 0.0
+
+    rankings = Rankings(score)
+    for free, count in ((8, 5), (8, 5), (3, 4)):
+        nodes.forget_others()
+        for number in range(1, count + 1):
+            nodes.put(key(number), view(number, free if number == 2 else 8))
+        assert len(rankings.others({"CPU": 1}, nodes, key(LOCAL))) == count
+    assert judged == [*map(key, range(1, 6)), key(2)]

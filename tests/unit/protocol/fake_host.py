@@ -219,6 +219,8 @@ class FakeEnvironments:
 class FakeHost:
     """A `GcsHost` and a `RayletHost` in one."""
 
+    takes_notes = True
+
     def __init__(
         self, own: Address, config: Config | None = None, storage: FakeStorage | None = None
     ) -> None:

@@ -3,6 +3,7 @@
 `owned_by(process)` words for owners are in `owner/rig.py`, those for workers in `executor/rig.py`.
 """
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
@@ -102,6 +103,8 @@ class FakeProcessHost(FakeHost):
         self.lock: AbstractContextManager[object] = nullcontext()
         self.guard: AbstractContextManager[object] = nullcontext()
         self.ran: list[RunnableTask] = []
+        self.row: deque[RunnableTask] = deque()
+        """Calls of an actor that runs one at a time; the first has begun."""
         self.exited: list[str] = []
         self.interrupted: list[RunnableTask] = []
         self.preempted: list[RunnableTask] = []
@@ -120,7 +123,29 @@ class FakeProcessHost(FakeHost):
         return waiter.done
 
     def run(self, task: RunnableTask) -> None:
+        if task.actor is not None and task.actor.one_at_a_time:
+            self.row.append(task)
+            if len(self.row) > 1:
+                return
+        self._begin(task)
+
+    def _begin(self, task: RunnableTask) -> None:
+        if task.start_ns < 0:
+            task.start_ns = self.now_ns()
         self.ran.append(task)
+
+    def ended(self, task: RunnableTask) -> None:
+        """User code is done with it: the next in the row begins."""
+        if self.row and self.row[0] is task:
+            self.row.popleft()
+            if self.row:
+                self._begin(self.row[0])
+
+    def take_back(self, task: RunnableTask) -> bool:
+        if task not in self.row or self.row[0] is task:
+            return False
+        self.row.remove(task)
+        return True
 
     def interrupt(self, task: RunnableTask) -> None:
         self.interrupted.append(task)

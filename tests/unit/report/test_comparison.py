@@ -2,10 +2,12 @@ import csv
 import json
 from html.parser import HTMLParser
 
+import msgspec
 import pytest
 
 from raysim.report.comparison import as_csv, as_json, latex, markdown
 from raysim.report.comparison_page import page, write
+from raysim.scenario.comparison import Cell, Comparison, Outcome
 from tests.unit.scenario.test_comparison import made
 
 BETTER = made(
@@ -76,3 +78,29 @@ def test_a_folder_has_all_forms(tmp_path):
     written = write(BETTER, tmp_path / "deep" / "down")
     assert sorted(path.suffix for path in written) == [".csv", ".html", ".json", ".md", ".tex"]
     assert all(path.read_text("utf-8") for path in written)
+
+
+def test_many_tables_begin_with_one_of_all():
+    scenarios = ("some.yaml", "other.yaml")
+    plan = msgspec.structs.replace(BETTER.plan, scenarios=scenarios)
+    again = (
+        Outcome(Cell("other.yaml", *msgspec.structs.astuple(one.cell)[1:]), (25_640.0,))
+        for one in BETTER.outcomes
+    )
+    both = Comparison(plan, (*BETTER.outcomes, *again))
+    assert [line for line in markdown(both).splitlines() if line.startswith("| ")][:3] == [
+        "| scenario | measure | mean of hybrid | best_fit | mine.py:Own_<b> |",
+        "| some | makespan_s | 30 | -10.3% | ~ |",
+        "| other | makespan_s | 25,640 | ~ | ~ |",
+    ]
+    found = page(both)
+    assert found.count("<table") == 3
+    assert "mine.py:Own_&lt;b&gt;</th>" in found
+    assert "All at a glance" not in markdown(BETTER) + page(BETTER)
+
+
+def test_a_small_difference_that_is_shown_is_not_called_zero():
+    text = markdown(
+        made([[1e5, 2e5, 3e5, 4e5, 5e5], [1e5 + 3, 2e5 + 6, 3e5 + 9, 4e5 + 12, 5e5 + 15]])
+    )
+    assert "| +0.003% |" in text

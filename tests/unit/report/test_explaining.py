@@ -8,7 +8,9 @@ import pytest
 from raysim.journal import NodeJoined, NodeLost, ObjectMoved
 from raysim.report.explaining import UnknownTaskError, as_json, explain
 from raysim.report.view import view_of
-from raysim.scenario.folder import KeptRun, kept
+from raysim.scenario.folder import KeptRun, kept, read_run, write_run
+from raysim.scenario.loading import parse_scenario
+from raysim.scenario.running import RunOptions, run_workflow
 from raysim.scenario.task_records import Records
 from raysim.spec.explanation import Reason
 from tests.unit.report.conftest import NODES, SECOND, START, ended, journal_of
@@ -119,3 +121,45 @@ def test_it_is_one_object_for_programs(run):
     task = run.records.ids[1]
     found = json.loads(as_json(explain(done, view_of(done.journal, 1.0, START), task)))
     assert found["text"].startswith(f"Task {task} waited for 2 s")
+
+
+@pytest.fixture
+def queued(run):
+    """One core: the second task came first, the third last."""
+    journal = journal_of((-1, NodeJoined(NODES[0], "node-0", 1.0)))
+    records = Records(list(NAMES), list(NAMES))
+    records.add(2.0, 9.0, 12.0, node="node-0", stage="task", pushed_s=9.0)
+    records.add(1.0, 3.0, 6.0, node="node-0", stage="task", pushed_s=3.0)
+    records.add(4.0, 6.0, 9.0, node="node-0", stage="task", pushed_s=6.0)
+    records.ready_s = [2.0, 1.0, 4.0]
+    return KeptRun(run.summary, records, journal, None, 1.0, START)
+
+
+def test_an_order_of_the_queue_is_named_with_those_that_it_served_before(queued):
+    found = explained(dataclasses.replace(queued, queue="sjf"), "first")
+    (turn,) = found.because[0].because
+    assert turn.text == (
+        "Whose turn it was said the order of the queue, sjf. Before it node-0 served 1 task that came before it, "
+        "the last second (1 CPU, came at 1 s, served at 3 s), and 1 task that came after it, the first third "
+        "(1 CPU, came at 4 s, served at 6 s)."
+    )
+
+
+def test_nobody_is_said_to_be_served_before_where_there_is_no_order(queued):
+    assert not explained(queued, "first").because[0].because
+    alone = explained(dataclasses.replace(queued, queue="sjf"), "second")
+    assert not alone.because[0].because
+
+
+def test_a_policy_that_says_where_a_task_waits_is_named(queued):
+    found = explained(dataclasses.replace(queued, queued_by="late_binding(ratio=2)"), "first")
+    told = "for a worker with 1 CPU in the queue of node-0, where late_binding(ratio=2) put it:"
+    assert told in str(found)
+
+
+def test_a_folder_keeps_who_said_whose_turn_it_was(tmp_path):
+    text = "policy: power_of_d(d=2)\nqueue: sjf\nworkload: {kind: tasks, count: 3, duration: 1s}\n"
+    experiment = parse_scenario(text, tmp_path / "some.yaml")
+    write_run(kept(run_workflow(experiment, RunOptions())), tmp_path)
+    found = read_run(tmp_path)
+    assert (found.queue, found.queued_by) == ("sjf", "power_of_d(d=2)")

@@ -122,6 +122,7 @@ class Session:
         task = self.host.ran.pop()
         outcome = self.core.execute(task)
         self.core.executor.finished(task, outcome)
+        self.host.ended(task)
         self.host.advance(0)
         results = [r for _, done in self.host.of(TasksDone) for r in done.results]
         return results[-1] if results else None

@@ -243,6 +243,7 @@ def start_actor(worker, start):
     task = worker.host.ran.pop()
     outcome = worker.core.execute(task)
     worker.core.executor.finished(task, outcome)
+    worker.host.ended(task)
     return spec, outcome
 
 

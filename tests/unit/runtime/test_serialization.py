@@ -1,5 +1,6 @@
 """Values to bytes and back: what is copied, what is not, what is found inside."""
 
+import pickle
 import threading
 from dataclasses import dataclass, field
 
@@ -22,6 +23,7 @@ from raysim.spec.ids import IdSource, driver_task, job_id
 from tests.unit.protocol.fake_host import address
 
 OWNER = address("driver", "near")
+OTHER = address("other", "far")
 IDS = IdSource(driver_task(job_id(1)))
 
 plain = (
@@ -109,7 +111,8 @@ def test_unusual_arrays_survive(array):
 @given(values)
 def test_a_value_is_the_same_bytes_whichever_pickler_writes_it(value):
     """Small containers of plain values take a faster one."""
-    assert serialize(value).join() == b"V" + dumps(value)
+    expected = b"R" + value if type(value) is bytes else b"V" + dumps(value)
+    assert serialize(value).join() == expected
 
 
 def test_a_reference_in_a_dictionary_of_a_small_container_is_found():
@@ -128,7 +131,55 @@ def test_references_inside_are_found_in_both_directions():
     value, _, refs = deserialize(serialized.join())
     assert value["one"] == first
     assert {ref._id for ref in refs} == {first._id, second._id}
-    assert all(ref._worker is None and ref._owner == OWNER for ref in refs)
+    assert all(ref._holder is None and ref._owner == OWNER for ref in refs)
+
+
+def test_references_of_several_owners_keep_their_owners():
+    owners = [OWNER, OWNER, OTHER, OWNER]
+    refs = [ObjectRef(IDS.put(), owner, None) for owner in owners]
+    value, _, found = deserialize(serialize(refs).join())
+    assert value == refs
+    assert [ref._owner for ref in value] == owners
+    assert len(found) == len(refs)
+
+
+def test_a_reference_that_a_value_holds_twice_is_one():
+    ref = ObjectRef(IDS.put(), OWNER, None)
+    (one, two), _, found = deserialize(serialize([ref, ref]).join())
+    assert one is two
+    assert len(found) == 1
+
+
+class Wrapped:
+    """Pickles what it holds by itself, as some libraries do; opened when somebody looks."""
+
+    def __init__(self, held):
+        self.held = held
+
+    def __reduce__(self):
+        return Opened, (pickle.dumps(self.held),)
+
+
+class Opened:
+    def __init__(self, pickled):
+        self.pickled = pickled
+
+
+def test_a_reference_in_a_pickle_inside_a_value_stands_there_in_full():
+    """It may be read when the value, and its table, is long gone."""
+    first, second = (ObjectRef(IDS.put(), OWNER, None) for _ in range(2))
+    serialized = serialize([first, Wrapped([first, second]), second])
+    assert {ref.object_id for ref in serialized.contained} == {first._id, second._id}
+    (one, inner, two), _, _ = deserialize(serialized.join())
+    assert (one, two) == (first, second)
+    assert pickle.loads(inner.pickled) == [first, second]
+
+
+def test_a_pickle_of_a_value_that_is_read_without_its_table_says_so():
+    ref = ObjectRef(IDS.put(), OWNER, None)
+    (head, *_) = serialize([ref]).parts
+    with pytest.raises(pickle.UnpicklingError, match=r"use ray\.get"):
+        pickle.loads(bytes(head)[1 + 8 + 8 + 8 :])
 
 
 def test_reference_beside_an_array_is_found():

@@ -4,8 +4,9 @@ import pytest
 
 from raysim.exceptions import RaySystemError
 from raysim.protocol.messages.state import CallStage, NodeSeen, ProcessSeen, TaskSeen
+from raysim.protocol.sieve import kind_of
 from raysim.runtime.state_tables import Tables
-from raysim.runtime.task_tables import kind_of, merged_tasks, task_rows
+from raysim.runtime.task_tables import merged_tasks, task_rows
 from raysim.spec.address import Address
 from raysim.spec.ids import NIL_TASK, IdSource, TaskId, actor_creation_task, driver_task, job_id
 from raysim.spec.node import NodeInfo, NodeState, StoreStats

@@ -1,5 +1,6 @@
 """put, get, wait and references of a driver: what they cost in messages, and that they leave nothing."""
 
+import copy
 import pickle
 import threading
 
@@ -112,6 +113,18 @@ def test_reference_that_a_stranger_pickles_is_kept_for_ever(driver):
     del ref
     driver.drain()
     assert driver.core.get([pickle.loads(data)], None) == ["value"]
+
+
+@pytest.mark.parametrize("another", [copy.copy, copy.deepcopy])
+def test_a_copy_of_a_reference_keeps_the_object(driver, another):
+    """It is counted by itself, and lets go by itself."""
+    ref = driver.core.put("value")
+    same = another(ref)
+    del ref
+    driver.drain()
+    assert driver.core.get([same], None) == ["value"]
+    del same
+    driver.assert_nothing_left()
 
 
 def test_reference_of_another_session_is_refused(driver):

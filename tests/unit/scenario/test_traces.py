@@ -1,12 +1,16 @@
 """Recorded workloads: what their files say, what of it is replayed, and what is wrong with a file."""
 
 import gzip
+import json
 import sys
+import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import get_args
 
 import pytest
 
+import raysim
 from raysim.scenario.loading import load_scenario
 from raysim.scenario.problems import ScenarioError
 from raysim.scenario.running import RunOptions, run_workflow
@@ -195,3 +199,55 @@ def test_parquet_is_read_by_its_columns(scenario, tmp_path):
     ]
     (tmp_path / "trace.csv").write_text(TABLE)
     assert "this is not Parquet" in problem(file)
+
+
+def timeline_of(tmp_path, text):
+    (tmp_path / "timeline.json").write_text(text)
+    scenario = "workload: {kind: trace, format: timeline, file: timeline.json}\n"
+    (tmp_path / "again.yaml").write_text(scenario)
+    return load_scenario(tmp_path / "again.yaml").workflow.traced
+
+
+def test_a_timeline_of_ray_becomes_its_tasks(tmp_path):
+    events = [
+        {"cat": "task::g", "ph": "X", "ts": 3e6, "dur": 5e5, "args": {"task_id": "b"}},
+        {"cat": "task::f", "ph": "X", "ts": 1e6, "dur": 2e5, "args": {"task_id": "a"}},
+        {"cat": "task:execute", "ph": "X", "ts": 1e6, "dur": 1e5, "args": {}},
+        {"ph": "M", "name": "process_name", "args": {"name": "Node 10.0.0.1"}},
+        {"cat": "task::f", "ph": "X", "ts": 2e6, "dur": 4e5, "args": {"task_id": "a"}},
+    ]
+    for text in (json.dumps(events), json.dumps({"traceEvents": events})):
+        tasks = [(one.id, one.submit_s, one.duration_s) for one in timeline_of(tmp_path, text)]
+        assert tasks == [("f_a", 0, 0.4), ("g_b", 2, 0.5)]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{", "this is no timeline as Ray writes it"),
+        ('{"a": 1}', "this is no timeline as Ray writes it: 'traceEvents'"),
+        ('[{"cat": "task::f", "ph": "X", "ts": "x", "dur": 1}]', "Expected `float`, got `str`"),
+        ("[]", "there is no task in this trace"),
+    ],
+)
+def test_what_is_no_timeline_is_told(tmp_path, text, told):
+    with pytest.raises(ScenarioError) as caught:
+        timeline_of(tmp_path, text)
+    assert told in str(caught.value)
+
+
+def test_what_a_program_s_own_timeline_says_is_run_again(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    raysim.init(backend="sim")
+    try:
+
+        @raysim.remote
+        def work(seconds):
+            time.sleep(seconds)
+
+        raysim.get([work.remote(seconds) for seconds in (1, 2, 3)])
+        raysim.timeline("timeline.json")
+    finally:
+        raysim.shutdown()
+    tasks = timeline_of(tmp_path, Path("timeline.json").read_text())
+    assert sorted(round(one.duration_s) for one in tasks) == [1, 2, 3]

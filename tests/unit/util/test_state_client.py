@@ -8,6 +8,7 @@ from raysim.exceptions import RaySystemError
 from raysim.runtime.current import current, set_current
 from raysim.spec.state import Listing
 from raysim.util import state
+from raysim.util.state.client import StateApiClient
 from raysim.util.state.exception import RayStateApiException, ServerUnavailable
 from raysim.util.state.options import ListApiOptions, StateResource
 
@@ -140,6 +141,44 @@ def test_the_time_is_that_of_the_question_less_a_fifth(nodes):
 def test_a_single_task_is_looked_for_where_it_is_known(backend, filters, only):
     state.list_tasks(filters=filters)
     assert backend.asked[0].only == only
+
+
+@pytest.mark.parametrize(
+    ("filters", "conditions"),
+    [
+        ([("NAME", "=", "f"), ("attempt_number", "!=", "1")], ["name=f", "attempt_number!=1"]),
+        ([("worker_pid", "=", 7)], None),
+        ([("task_id", "=", "abcd")], None),
+    ],
+)
+def test_those_who_know_tasks_filter_them_where_they_can(backend, filters, conditions):
+    options = ListApiOptions(limit=20, filters=filters)
+    StateApiClient().page(StateResource.TASKS, options, 30)
+    wanted = backend.asked[-1].wanted
+    if conditions is None:
+        assert wanted is None
+        return
+    assert wanted.first == 50
+    shown = [f"{one.column}{'=' if one.equal else '!='}{one.value}" for one in wanted.tests]
+    assert shown == conditions
+
+
+def test_a_page_counts_what_comes_after_it(backend):
+    backend.listing = Listing([], 0, beyond=70)
+    assert StateApiClient().page(StateResource.TASKS, ListApiOptions()).total == 70
+    with pytest.raises(RayStateApiException, match="the first 10,000 can be had"):
+        StateApiClient().page(StateResource.TASKS, ListApiOptions(limit=1), 10_000)
+
+
+def test_a_summary_counts_what_others_have_counted(backend):
+    row = {"task_id": "01", "name": "f", "func_or_class_name": "f", "type": "NORMAL_TASK"}
+    counted = {"name": "f", "type": "NORMAL_TASK", "state": "FINISHED", "count": 200_000}
+    backend.listing = Listing([{**row, "state": "RUNNING"}], 1, counted=[counted])
+    found = state.summarize_tasks()["cluster"]
+    assert found["summary"]["f"]["state_counts"] == {"RUNNING": 1, "FINISHED": 200_000}
+    assert found["total_tasks"] == 200_001
+    wanted = backend.asked[-1].wanted
+    assert (wanted.counted, wanted.tests) == (True, [])
 
 
 def test_nobody_is_asked_a_wrong_question(backend):

@@ -128,6 +128,7 @@ class WorkerRig:
         values = [ReturnValue([p], len(p), list(contained or [])) for p in payloads]
         task = self.running if call is None else self.task_of(call)
         self.executor.finished(task, Outcome(status, values, failure, exits, crashed))
+        self.host.ended(task)
         self.host.advance(0)
 
     # Actors.

@@ -2,15 +2,20 @@
 
 import pytest
 
+from raysim.protocol.executor.actor_queue import AHEAD
+from raysim.protocol.host import Outcome
 from raysim.protocol.messages import (
     ActorStarted,
     AddBorrowers,
     BorrowEpoch,
     BorrowersAdded,
+    CancelTasks,
+    ExtentLent,
     FetchFailed,
     ObjectsResolved,
     ObjectStatus,
     ReleasePins,
+    RequestExtent,
     StartActor,
     TasksDone,
     TaskStatus,
@@ -18,7 +23,7 @@ from raysim.protocol.messages import (
     WorkerExiting,
 )
 from raysim.spec.failure import Failure, FailureKind
-from tests.unit.protocol.executor.rig import CALLER, GCS, OTHER, RAYLET
+from tests.unit.protocol.executor.rig import CALLER, GCS, LARGE, OTHER, RAYLET
 
 
 def answered(rig):
@@ -161,7 +166,7 @@ def test_call_that_waits_for_its_argument_holds_back_only_its_caller(rig):
     assert rig.ran()[2:] == [call.task_id for call in mine]
 
 
-def test_caller_whose_argument_came_goes_before_those_that_arrived_later(rig):
+def test_caller_whose_argument_came_goes_behind_those_whose_turn_came_meanwhile(rig):
     spec = rig.actor()
     arg = rig.arg()
     waiting, following = rig.method(spec, 0, arg), rig.method(spec, 1)
@@ -171,7 +176,7 @@ def test_caller_whose_argument_came_goes_before_those_that_arrived_later(rig):
     rig.local(arg.object_id)
     for _ in range(4):
         rig.finish(b"")
-    expected = [theirs[0], waiting, following, theirs[1]]
+    expected = [*theirs, waiting, following]
     assert rig.ran() == [call.task_id for call in expected]
 
 
@@ -265,3 +270,89 @@ def test_calls_of_a_lost_caller_do_not_run_and_keep_no_pin(rig):
     rig.finish(b"")
     assert rig.executor.running == []
     assert len(rig.host.ran) == 1
+
+
+def test_an_actor_that_runs_one_at_a_time_is_given_calls_ahead(rig):
+    spec = rig.actor()
+    calls = [rig.method(spec, number) for number in range(AHEAD + 2)]
+    rig.push_actor(spec, *calls)
+    assert rig.ran() == [calls[0].task_id]
+    assert len(rig.host.row) == AHEAD
+    assert [stage.state for stage in rig.executor.stages()].count("RUNNING") == 1
+    assert len(rig.executor.stages()) == AHEAD + 2
+    for _ in calls:
+        rig.finish(b"")
+    assert rig.ran() == [call.task_id for call in calls]
+
+
+def test_a_call_that_was_given_ahead_is_answered_at_once_when_it_is_cancelled(rig):
+    spec = rig.actor()
+    first, unwanted, last = (rig.method(spec, number) for number in range(3))
+    rig.push_actor(spec, first, unwanted, last)
+    rig.tell(CALLER, CancelTasks([unwanted.task_id]))
+    [(_, result)] = rig.results()
+    assert (result.task_id, result.failure.kind) == (
+        unwanted.task_id,
+        FailureKind.TASK_CANCELLED,
+    )
+    for _ in range(2):
+        rig.finish(b"")
+    assert rig.ran() == [first.task_id, last.task_id]
+
+
+def test_calls_that_were_given_ahead_are_not_run_for_a_caller_that_is_lost(rig):
+    spec = rig.actor()
+    theirs, ours = [rig.method(spec, number) for number in range(2)], rig.method(spec, 0)
+    rig.push_actor(spec, *theirs, sender=OTHER)
+    rig.push_actor(spec, ours)
+    rig.lose(OTHER)
+    rig.finish(b"")
+    rig.finish(b"")
+    assert rig.ran() == [theirs[0].task_id, ours.task_id]
+    assert [to for to, _ in rig.results()] == [CALLER]
+
+
+def test_calls_that_were_given_ahead_of_the_end_of_their_actor_do_not_run(rig):
+    spec = rig.actor()
+    last, *later = (rig.method(spec, number) for number in range(3))
+    rig.push_actor(spec, last, *later)
+    rig.finish(b"", exits=True)
+    assert rig.ran() == [last.task_id]
+    assert not rig.host.row
+    assert rig.host.exited
+
+
+def test_what_has_ended_leaves_before_the_next_of_the_calls_given_ahead_waits(rig):
+    spec = rig.actor()
+    rig.push_actor(spec, *(rig.method(spec, number) for number in range(3)))
+    rig.executor.finished(rig.running, Outcome(TaskStatus.OK))
+    rig.host.ended(rig.host.ran[0])
+    assert rig.host.of(TasksDone) == []
+    rig.executor.blocked()
+    assert len(rig.host.of(TasksDone)) == 1
+
+
+def test_an_actor_that_has_returned_what_is_large_is_given_one_call_at_a_time(rig):
+    spec = rig.actor()
+    calls = [rig.method(spec, number) for number in range(4)]
+    rig.push_actor(spec, *calls)
+    rig.finish(bytes(LARGE))
+    _, request = rig.one(RequestExtent)
+    rig.tell(RAYLET, ExtentLent(request.number, 9))
+    assert len(rig.host.row) == 1
+    for _ in range(3):
+        rig.finish(b"")
+    assert rig.ran() == [call.task_id for call in calls]
+
+
+def test_calls_that_were_given_ahead_wait_until_a_large_return_is_copied(rig):
+    spec = rig.actor()
+    first, second, third = (rig.method(spec, number) for number in range(3))
+    rig.push_actor(spec, first, second)
+    rig.finish(bytes(LARGE))
+    _, request = rig.one(RequestExtent)
+    rig.push_actor(spec, third)
+    assert rig.ran() == [first.task_id]
+    rig.tell(CALLER, CancelTasks([second.task_id]))
+    rig.tell(RAYLET, ExtentLent(request.number, 9))
+    assert rig.ran() == [first.task_id, third.task_id]

@@ -23,6 +23,7 @@ from raysim.protocol.messages import (
     ObjectStage,
     ObjectStory,
     ProcessStory,
+    QueueTurn,
 )
 from raysim.spec.actor import ActorState
 from raysim.spec.address import Address
@@ -176,6 +177,47 @@ def test_cycle_through_who_holds_what(cluster):
     assert found.nodes[0].name == "here"
     assert "work" in found.holders[0].who
     assert [cause.reason for cause in found.causes()] == [Reason.CYCLE]
+
+
+@pytest.mark.parametrize(
+    ("turn", "reason", "told"),
+    [
+        (
+            QueueTurn("sjf", True, 2, False, fixed({"CPU": 4}), "al", 3_000_000_000),
+            Reason.NO_ROOM,
+            "under the order of the queue, sjf, 2 come first, the first of them CPU=4 of al, which has waited for 3 s.",
+        ),
+        (
+            QueueTurn("fcfs", False, 1, True, fixed({"CPU": 4}), "ann", 3_000_000_000),
+            Reason.NOT_ITS_TURN,
+            "there is room, but under the order of the queue, fcfs, 1 came before it, the first of them CPU=4 of ann",
+        ),
+        (
+            QueueTurn("easy", False, 0, False),
+            Reason.NO_ROOM,
+            "under the order of the queue, easy, nobody is before it.",
+        ),
+        (
+            QueueTurn("mine.py:Lazy", False, 0, True),
+            Reason.NOT_ITS_TURN,
+            "there is room, but under the order of the queue, mine.py:Lazy, it is to wait.",
+        ),
+    ],
+)
+def test_call_that_waits_for_its_turn(cluster, turn, reason, told):
+    ref = cluster.new(ObjectStage.LEASE, leases=[(1, RAYLET)])
+    cluster.leases[1] = LeaseStory(LeaseStage.QUEUED, need=fixed({"CPU": 1}), turn=turn)
+    found = cluster.explain(ref)
+    assert found.reason is reason
+    assert f"for 0 s; {told}" in found.text
+
+
+def test_call_that_a_policy_had_wait_where_it_is(cluster):
+    ref = cluster.new(ObjectStage.LEASE, leases=[(1, RAYLET)])
+    story = LeaseStory(LeaseStage.QUEUED, need=fixed({"CPU": 1}), ahead=2, queued_by="late_binding")
+    cluster.leases[1] = story
+    told = "where the policy late_binding had it wait, behind 2 like it."
+    assert cluster.explain(ref).text.endswith(told)
 
 
 def test_environment_that_is_being_set_up(cluster):

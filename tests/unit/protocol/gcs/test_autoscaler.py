@@ -10,12 +10,12 @@ from raysim.policies import create
 from raysim.protocol.gcs import Gcs
 from raysim.protocol.gcs.autoscaler import Autoscaler
 from raysim.protocol.messages import (
+    DrainRaylet,
     NodeRegistered,
     NodeRemoved,
-    NodeRetires,
+    RayletDrains,
     RegisterNode,
     ReportResources,
-    RetireNode,
 )
 from raysim.protocol.process import Process
 from raysim.spec.address import Address
@@ -141,11 +141,11 @@ def test_an_idle_node_is_asked_first_and_ended_when_it_agrees(head: Growing) -> 
     raylet = head.grown("a")
     head.report(raylet, 1, False)
     head.host.advance(IDLE_NS - PERIOD_NS)
-    assert head.take(RetireNode) == []
+    assert head.take(DrainRaylet) == []
     head.host.advance(2 * PERIOD_NS)
-    assert {to for to, _ in head.take(RetireNode)} == {raylet}
+    assert {to for to, _ in head.take(DrainRaylet)} == {raylet}
     assert head.provider.terminated == []
-    head.tell(raylet, NodeRetires(leaves=True))
+    head.tell(raylet, RayletDrains(True, idle=True))
     assert head.provider.terminated == [raylet.node_id]
     assert {to for to, _ in head.take(NodeRemoved)} == {address("head")}
 
@@ -154,10 +154,10 @@ def test_a_node_that_got_something_to_do_meanwhile_stays(head: Growing) -> None:
     raylet = head.grown("a")
     head.report(raylet, 1, False)
     head.host.advance(IDLE_NS + PERIOD_NS)
-    head.take(RetireNode)
-    head.tell(raylet, NodeRetires(leaves=False))
+    head.take(DrainRaylet)
+    head.tell(raylet, RayletDrains(False, idle=True))
     head.host.advance(5 * PERIOD_NS)
-    assert head.take(RetireNode) == []
+    assert head.take(DrainRaylet) == []
     assert head.provider.terminated == []
 
 
@@ -168,7 +168,7 @@ def test_being_busy_in_between_begins_the_idle_time_anew(head: Growing) -> None:
     head.report(raylet, 2, True)
     head.report(raylet, 3, False)
     head.host.advance(IDLE_NS - PERIOD_NS)
-    assert head.take(RetireNode) == []
+    assert head.take(DrainRaylet) == []
 
 
 def test_a_node_that_nobody_started_for_a_type_is_never_ended(head: Growing) -> None:
@@ -176,7 +176,7 @@ def test_a_node_that_nobody_started_for_a_type_is_never_ended(head: Growing) -> 
     for idle in (raylet, address("head")):
         head.report(idle, 1, False)
     head.host.advance(10 * IDLE_NS)
-    assert head.take(RetireNode) == []
+    assert head.take(DrainRaylet) == []
 
 
 def test_without_an_autoscaler_nodes_are_not_asked_what_waits() -> None:

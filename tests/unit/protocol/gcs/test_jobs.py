@@ -1,7 +1,18 @@
 """A driver has one job; its end ends what belongs to it."""
 
-from raysim.protocol.messages import FinishJob, JobFinished, JobRegistered, NodeRemoved, RegisterJob
-from raysim.spec.ids import job_id
+import pytest
+
+from raysim.protocol.messages import (
+    FinishJob,
+    Inspected,
+    InspectGcs,
+    JobFinished,
+    JobRegistered,
+    NodeRemoved,
+    RegisterJob,
+)
+from raysim.spec.ids import JobId, job_id
+from raysim.spec.state import Noun
 from tests.unit.protocol.fake_host import address
 from tests.unit.protocol.gcs.head import DRIVER, HEAD, Head
 
@@ -55,3 +66,43 @@ def test_a_late_copy_of_the_registration_begins_no_new_job(head: Head) -> None:
     assert head.job() == job
     head.process.peer_lost(head.join("one"))
     assert [to for to, _ in head.take(NodeRemoved)] == [HEAD]
+
+
+def observer(head: Head, name: str = "looker") -> JobId:
+    head.tell(address(name, "head"), RegisterJob("raysim list", "", observer=True))
+    return head.one(JobRegistered)[1].job_id
+
+
+def test_who_only_looked_is_forgotten_and_its_number_is_not_given_again(head: Head) -> None:
+    head.join("head")
+    looked = observer(head)
+    head.process.peer_lost(address("looker", "head"))
+    assert head.take(JobFinished) == [(HEAD, JobFinished(looked, address("looker", "head")))]
+    assert head.gcs.jobs.seen() == []
+    assert head.host.storage.tables["jobs"] == {}
+    again = head.restarted()
+    assert again.job() not in (looked, job_id(0))
+
+
+def test_a_late_copy_of_an_observers_registration_begins_no_new_job(head: Head) -> None:
+    looked = observer(head)
+    head.process.peer_lost(address("looker", "head"))
+    assert observer(head) == looked
+    assert head.gcs.jobs.drivers() == []
+
+
+def test_the_end_of_who_only_looked_is_no_event(head: Head) -> None:
+    observer(head)
+    head.process.peer_lost(address("looker", "head"))
+    head.tell(DRIVER, InspectGcs(1, [Noun.CLUSTER_EVENTS], 10))
+    assert head.one(Inspected)[1].rows == []
+
+
+def test_observers_that_ended_are_remembered_up_to_a_number(
+    head: Head, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("raysim.protocol.gcs.jobs._REMEMBERED", 2)
+    for number in range(4):
+        observer(head, f"looker-{number}")
+        head.process.peer_lost(address(f"looker-{number}", "head"))
+    assert list(head.gcs.jobs.ended) == [job_id(3), job_id(4)]

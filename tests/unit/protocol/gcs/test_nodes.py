@@ -1,9 +1,10 @@
 """Joining, health, fencing, and what raylets are told of each other."""
 
+import msgspec
+
 from raysim.journal import NodeJoined, NodeLost
 from raysim.protocol.messages import (
     CheckHealth,
-    DrainNode,
     GetNodes,
     Healthy,
     NodeRefused,
@@ -300,32 +301,39 @@ def test_the_end_of_another_process_of_the_node_is_not_the_nodes_end(head: Head)
     assert one.node_id in head.gcs.nodes.live
 
 
-def test_a_drained_node_is_gone_and_stops(head: Head) -> None:
-    head.join("head")
-    one = head.join("one")
-    head.host.take()
-    head.tell(DRIVER, DrainNode(one.node_id, "remove_node"))
-    sent = head.host.take()
-    assert (HEAD, NodeRemoved(one.node_id, "remove_node")) in sent
-    assert (one, NodeRefused("remove_node")) in sent
-
-
-def test_the_head_cannot_be_drained(head: Head) -> None:
-    head.join("head")
-    head.host.take()
-    head.tell(DRIVER, DrainNode(HEAD.node_id, "remove_node"))
-    assert head.host.take() == []
-    assert HEAD.node_id in head.gcs.nodes.live
-
-
 def test_dead_nodes_are_listed_with_their_reason(head: Head) -> None:
     head.join("head")
     one = head.join("one")
-    head.tell(DRIVER, DrainNode(one.node_id, "remove_node"))
+    head.gcs.nodes.end(one.node_id, "it was silent")
     head.tell(DRIVER, GetNodes(3))
     _, nodes = head.one(Nodes)
     assert nodes.number == 3
     assert [(n.info.name, n.alive, n.death_reason) for n in nodes.nodes] == [
         ("head", True, ""),
-        ("one", False, "remove_node"),
+        ("one", False, "it was silent"),
     ]
+
+
+def test_another_head_takes_the_place_of_one_that_was_killed_with_its_gcs(head: Head) -> None:
+    """Nobody was there to see its end; a node beside it is still the same."""
+    first, second, one = address("first"), address("second"), address("one")
+    told = msgspec.structs.replace(info(first, "first"), is_head=True)
+    head.tell(first, RegisterNode(told))
+    head.host.advance(0)
+    head.join("one")
+    again = head.restarted()
+    again.tell(one, RegisterNode(info(one, "one")))
+    assert first.node_id in again.gcs.nodes.live
+    again.tell(second, RegisterNode(msgspec.structs.replace(told, address=second)))
+    assert list(again.gcs.nodes.live) == [one.node_id, second.node_id]
+    [(to, removed)] = again.take(NodeRemoved)
+    assert (to, removed.node_id) == (one, first.node_id)
+
+
+def test_a_heads_raylet_is_not_asked_for_its_health(head: Head) -> None:
+    """Where it stands still, so does the machine of the GCS."""
+    first = address("first")
+    told = msgspec.structs.replace(info(first, "first"), is_head=True)
+    head.tell(first, RegisterNode(told))
+    silent_for(head, 10)
+    assert first.node_id in head.gcs.nodes.live

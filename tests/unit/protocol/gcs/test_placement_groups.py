@@ -137,10 +137,9 @@ def test_all_nodes_reserve_before_any_offers(groups: Groups) -> None:
     assert [raylet for raylet, _ in groups.head.take(CommitBundles)] == [ONE, TWO]
 
 
-def test_group_is_created_when_all_offer(groups: Groups) -> None:
+def test_group_is_created_when_all_offer_and_its_creator_hears_so_unasked(groups: Groups) -> None:
     spec = groups.spec()
     asked = groups.create(spec)
-    groups.subscribe(spec)
     for raylet, prepare in asked.items():
         groups.prepared(raylet, prepare)
     assert groups.state(spec) is GroupState.PREPARED
@@ -269,6 +268,17 @@ def test_removal_is_told_to_every_node_until_it_answers(groups: Groups) -> None:
     groups.head.tell(ONE, BundlesReturned(spec.group_id, 0))
     groups.head.host.advance(SECOND_NS)
     assert groups.head.take(ReturnBundles) == [(TWO, returned)]
+
+
+@pytest.mark.parametrize("remover", [DRIVER, THREE])
+def test_removal_is_answered_once(groups: Groups, remover: Address) -> None:
+    """Also to the creator, who hears of every change."""
+    spec = groups.spec()
+    groups.created(spec)
+    groups.head.take(PlacementGroupChanged)
+    groups.head.tell(remover, RemovePlacementGroup(spec.group_id))
+    told = [to for to, _ in groups.head.take(PlacementGroupChanged)]
+    assert told == list(dict.fromkeys([DRIVER, remover]))
 
 
 def test_removal_is_idempotent(groups: Groups) -> None:

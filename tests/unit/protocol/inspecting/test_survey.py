@@ -15,7 +15,7 @@ from raysim.protocol.messages.state import CallStage, NodeSeen, ProcessSeen, Tas
 from raysim.protocol.process import Process
 from raysim.spec.ids import NIL_TASK, TaskId
 from raysim.spec.node import NodeInfo, NodeState, StoreStats
-from raysim.spec.state import Noun
+from raysim.spec.state import Inquiry, Noun
 from tests.unit.protocol.fake_host import address
 from tests.unit.protocol.owner.rig import (
     BACKGROUND_NS,
@@ -52,7 +52,8 @@ class Asker:
         self.found = []
 
     def ask(self, noun, limit=LIMIT, only=b""):
-        self.role.survey(noun, limit, only, PATIENCE_NS, self.found.append)
+        inquiry = Inquiry(noun, limit, 10.0, 0, only.hex())
+        self.role.survey(inquiry, PATIENCE_NS, self.found.append)
 
     def asked(self, kind):
         """Who was asked since the last time, and with what."""
@@ -116,6 +117,13 @@ def test_environments_are_the_nodes_to_tell(asker):
     questions = asker.asked(InspectNode)
     assert {message.nouns[0] for _, message in questions.values()} == {Noun.RUNTIME_ENVS}
     assert {to for to, _ in questions.values()} == {ONE, TWO}
+
+
+def test_who_has_much_to_tell_is_not_asked_every_second(asker):
+    """It would tell it ever again, and never be done."""
+    asker.ask(Noun.NODES)
+    asker.rig.host.advance(PATIENCE_NS)
+    assert len(asker.rig.take(InspectGcs)) == 4
 
 
 def test_a_lost_question_is_asked_again(asker):

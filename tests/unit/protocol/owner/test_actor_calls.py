@@ -33,7 +33,7 @@ class Client:
         self.version = 0
         self.numbers = 0
 
-    def news(self, state, incarnation=0, at=NOWHERE, death=None, version=None, out_of_order=False):
+    def news(self, state, incarnation=0, at=NOWHERE, death=None, version=None, **more):
         if version is None:
             self.version += 1
             version = self.version
@@ -45,7 +45,7 @@ class Client:
             at,
             class_name="Counter",
             death=death,
-            out_of_order=out_of_order,
+            **more,
         )
         self.rig.tell(GCS, ActorChanged(info))
 

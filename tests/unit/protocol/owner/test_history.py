@@ -7,6 +7,7 @@ from raysim.protocol.messages import Return, TaskStatus
 from raysim.protocol.owner import history
 from raysim.spec.failure import Failure, FailureKind
 from raysim.spec.ids import TaskId, task_of_object
+from raysim.spec.state import Condition, Wanted
 from raysim.spec.task import TaskCall
 from tests.unit.protocol.owner.rig import BACKGROUND_NS, RAYLET, OwnerRig, inline, template
 
@@ -68,6 +69,58 @@ def test_those_under_way_come_before_those_that_have_ended(short):
     assert [row.state for row in found] == ["FINISHED", "PENDING_NODE_ASSIGNMENT"]
     assert found[-1].task_id == task_of_object(waiting)
     assert total == 4
+
+
+def wanted(rig, first, **tests):
+    """Names and states, and how many pass."""
+    found, total = rig.owner.task_states.wanted(
+        Wanted(first, [Condition(column, value) for column, value in tests.items()])
+    )
+    return [(row.name, row.state) for row in found], total
+
+
+def test_the_first_by_their_ids_of_those_that_pass_are_found_among_all(rig):
+    ids = sorted(task_of_object(rig.ran(what=template(name="Low"))) for _ in range(5))
+    rig.ran(what=template(name="high"))
+    waiting = rig.submit(what=template(name="low"))
+    assert wanted(rig, 2, name="low", state="finished") == ([("Low", "FINISHED")] * 2, 5)
+    found, total = rig.owner.task_states.wanted(Wanted(3, [Condition("name", "Low")]))
+    assert [row.task_id for row in found] == sorted([*ids, task_of_object(waiting)])[:3]
+    assert total == 6
+    assert wanted(rig, 9, task_id=ids[3].hex()) == ([("Low", "FINISHED")], 1)
+    assert wanted(rig, 0)[1] == 7
+
+
+def test_where_a_call_is_that_was_sent_others_know_so_it_passes(rig):
+    """Who asks adds what its worker says, and tests again."""
+    rig.submit(what=template(name="sent"))
+    rig.grant()
+    rig.submit(what=template(name="waits", resources={"GPU": 1}))
+    sent = ("sent", "SUBMITTED_TO_WORKER")
+    assert wanted(rig, 5, state="RUNNING") == ([sent], 1)
+    assert wanted(rig, 0, name="sent") == ([sent], 1)
+    assert wanted(rig, 5, name="waits", state="RUNNING") == ([], 0)
+
+
+def test_all_that_pass_are_counted_by_name_kind_and_state(rig):
+    for name in ("low", "low", "high"):
+        rig.ran(what=template(name=name))
+    raised(rig, name="low")
+    rig.submit(what=template(name="sent"))
+    rig.grant()
+    rig.submit(what=template(name="low", resources={"GPU": 1}))
+    found, total = rig.owner.task_states.counted(Wanted(0, [], True))
+    counts = {(one.name, one.state): one.count for one in found[:-1]}
+    assert counts == {
+        ("low", "FINISHED"): 2,
+        ("high", "FINISHED"): 1,
+        ("low", "FAILED"): 1,
+        ("low", "PENDING_NODE_ASSIGNMENT"): 1,
+    }
+    assert {one.kind for one in found[:-1]} == {"NORMAL_TASK"}
+    assert (found[-1].name, total) == ("sent", 5)
+    only, _ = rig.owner.task_states.counted(Wanted(0, [Condition("name", "high")], True))
+    assert [(one.name, one.count) for one in only] == [("high", 1)]
 
 
 def test_hidden_calls_are_not_shown(rig):
@@ -156,3 +209,21 @@ def test_a_reference_inside_another_object(rig):
     rig.drop(inner)
     [row], _ = rig.owner.object_states.rows(100, inner)
     assert row.reference == "CAPTURED_IN_OBJECT"
+
+
+def test_those_that_ended_well_and_otherwise_keep_their_order_in_the_circle():
+    rig = OwnerRig(config=Config(task_history=3))
+    worked = [task_of_object(rig.ran()) for _ in range(2)]
+    failed = task_of_object(raised(rig))
+    assert [(row.task_id, row.state) for row in rows(rig)] == [
+        (worked[0], "FINISHED"),
+        (worked[1], "FINISHED"),
+        (failed, "FAILED"),
+    ]
+    last = task_of_object(rig.ran(what=template(name="last")))
+    assert [(row.task_id, row.name) for row in rows(rig)] == [
+        (worked[1], "work"),
+        (failed, "work"),
+        (last, "last"),
+    ]
+    assert rows(rig)[2].end_ns >= rows(rig)[2].start_ns

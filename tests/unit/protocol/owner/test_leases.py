@@ -68,6 +68,17 @@ def test_unanswered_request_is_repeated_with_its_number(rig):
     assert again.lease_id == request.lease_id
 
 
+@pytest.mark.parametrize(("waiting", "within"), [(1, 20), (10, 3_000)])
+def test_request_that_waits_for_hours_is_asked_for_seldom(rig, waiting, within):
+    """As long as it holds the place of no other: else its raylet would not learn how many there are."""
+    for _ in range(waiting):
+        rig.submit()
+    assert len(rig.take(RequestWorkerLease)) == waiting
+    rig.host.advance(10 * 3_600 * SECOND_NS)
+    asked = len(rig.take(RequestWorkerLease)) / waiting
+    assert within / 3 < asked <= within
+
+
 def test_lease_is_asked_of_the_node_with_most_bytes_of_the_arguments(rig):
     small, large = rig.put_stored(1000, RAYLET), rig.put_stored(2000, FAR)
     rig.submit(small, large)

@@ -1,5 +1,7 @@
 """Placement groups as one process asks for them. The tests play the GCS."""
 
+from collections.abc import Callable
+
 import pytest
 
 from raysim.protocol.messages import (
@@ -106,3 +108,61 @@ def test_nobody_is_asked_when_nobody_waits_any_more(driver: Driver) -> None:
     driver.host.advance(100 * SECOND_NS)
     driver.changed(GroupState.CREATED)
     assert driver.host.take() == []
+
+
+def created_unasked(driver: Driver) -> None:
+    driver.groups.create(SPEC, lambda refusal: None)
+    driver.process.receive(GCS, PlacementGroupRegistered(GROUP))
+    driver.changed(GroupState.CREATED)
+    driver.host.take()
+
+
+def states(driver: Driver) -> list[GroupState]:
+    """What somebody who waits hears."""
+    heard: list[GroupState] = []
+    driver.groups.when_settled(GROUP, lambda info: heard.append(info.state))
+    return heard
+
+
+def test_gcs_need_not_be_asked_for_what_it_said_of_a_new_group(driver: Driver) -> None:
+    created_unasked(driver)
+    assert states(driver) == [GroupState.CREATED]
+    assert driver.host.take() == []
+
+
+def test_what_was_said_of_a_new_group_is_believed_once(driver: Driver) -> None:
+    """Others may have removed it since: whoever asks again wants to know."""
+    created_unasked(driver)
+    states(driver)
+    assert states(driver) == []
+    assert driver.host.take() == [(GCS, SubscribePlacementGroup(GROUP))]
+
+
+def lose_a_bundle(driver: Driver) -> None:
+    driver.changed(GroupState.RESCHEDULING)
+
+
+def remove(driver: Driver) -> None:
+    driver.groups.remove(GROUP, lambda: None)
+
+
+def hear_of_its_removal_and_a_late_copy(driver: Driver) -> None:
+    driver.changed(GroupState.REMOVED)
+    driver.changed(GroupState.CREATED)
+
+
+def lose_the_gcs(driver: Driver) -> None:
+    driver.process.peer_lost(GCS)
+
+
+@pytest.mark.parametrize(
+    "happen", [lose_a_bundle, remove, hear_of_its_removal_and_a_late_copy, lose_the_gcs]
+)
+def test_what_was_said_of_a_new_group_is_not_believed_after(
+    happen: Callable[[Driver], None], driver: Driver
+) -> None:
+    created_unasked(driver)
+    happen(driver)
+    driver.host.take()
+    assert states(driver) == []
+    assert driver.host.take() == [(GCS, SubscribePlacementGroup(GROUP))]

@@ -10,6 +10,7 @@ from raysim.protocol.messages import (
 )
 from raysim.protocol.owner.leases import BURST, SEND_AFTER_NS, SEND_AT
 from raysim.protocol.owner.scheduling_class import ONE_BY_ONE, SchedulingClass
+from raysim.spec.address import Address
 from tests.unit.protocol.owner.rig import (
     MS,
     RAYLET,
@@ -72,6 +73,43 @@ def test_gathered_calls_leave_by_themselves_after_a_moment(rig):
     rig.host.take()
     rig.host.advance(MS)
     assert sum(len(push.calls) for _, push in rig.host.of(PushTasks)) == len(submitted) - 1
+
+
+def test_a_call_behind_one_that_left_long_ago_leaves_at_once(rig):
+    """An owner that computes has nobody to send what waits for company."""
+    learn_short_tasks(rig)
+    for _ in range(3):
+        rig.host.take()
+        rig.submit()
+        assert [len(push.calls) for _, push in rig.host.of(PushTasks)] == [1]
+        rig.host.advance(SEND_AFTER_NS)
+
+
+def two_idle_workers(rig) -> list[Address]:
+    """In the order in which they were answered."""
+    results = [rig.submit() for _ in range(2)]
+    requests = [request for _, request in rig.take(RequestWorkerLease)]
+    workers = [rig.granted(requests[i], f"worker-{i}") for i in range(2)]
+    for worker, result in zip(workers, results, strict=True):
+        rig.done(worker, result, inline(), lasting=10_000)
+    rig.host.take()
+    return workers
+
+
+def test_calls_one_after_another_stay_with_one_worker(rig):
+    """It still looks for the next one, and the others fall asleep: to take turns made a call twice as long."""
+    _, latest = two_idle_workers(rig)
+    for _ in range(3):
+        result = rig.submit()
+        assert [worker for worker, _ in rig.take(PushTasks)] == [latest]
+        rig.done(latest, result, inline(), lasting=10_000)
+
+
+def test_calls_at_once_go_to_all_workers_that_have_nothing_to_do(rig):
+    first, latest = two_idle_workers(rig)
+    for _ in range(2):
+        rig.submit()
+    assert [worker for worker, _ in rig.take(PushTasks)] == [latest, first]
 
 
 # Gathering.

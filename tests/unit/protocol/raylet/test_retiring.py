@@ -1,9 +1,9 @@
 """What a node says of what waits at it, and how it leaves a cluster that shrinks."""
 
 from raysim.protocol.messages import (
-    NodeRetires,
+    DrainRaylet,
+    RayletDrains,
     ReportResources,
-    RetireNode,
     ReturnWorkerLease,
 )
 from raysim.spec.address import Address
@@ -17,10 +17,10 @@ CPU1, CPU4, GPU1 = fixed({"CPU": 1}), fixed({"CPU": 4}), fixed({"GPU": 1})
 
 
 def retires(node: Node) -> bool:
-    node.tell(GCS, RetireNode("idle for 10 s"))
-    to, answer = node.host.of(NodeRetires)[-1]
+    node.tell(GCS, DrainRaylet("idle for 10 s", only_if_idle=True))
+    to, answer = node.host.of(RayletDrains)[-1]
     assert to == GCS
-    return answer.leaves
+    return answer.accepted
 
 
 def reported(node: Node) -> ReportResources:

@@ -11,6 +11,7 @@ from raysim.protocol.messages import (
     CancelFetches,
     ChunkMissing,
     CopyRemoved,
+    DrainRaylet,
     ExtentLent,
     ExtentRefused,
     FetchFailed,
@@ -19,14 +20,13 @@ from raysim.protocol.messages import (
     FetchReason,
     FreeObjects,
     Message,
-    NodeRetires,
     ObjectChunk,
     ObjectLocal,
     PullChunk,
+    RayletDrains,
     RegisterDriver,
     ReleasePins,
     RequestExtent,
-    RetireNode,
     SealObject,
 )
 from raysim.spec.address import Address
@@ -540,8 +540,8 @@ def test_a_node_with_objects_on_disk_does_not_leave(owner: Address) -> None:
     rig.disk.run()
     rig.node.lose(owner)
     assert rig.host.store.used() == 0
-    [(_, retires)] = rig.node.tell(GCS, RetireNode("idle"))
-    assert retires == NodeRetires(False)
+    [(_, retires)] = rig.node.tell(GCS, DrainRaylet("idle", only_if_idle=True))
+    assert retires == RayletDrains(False, idle=True)
 
 
 # --- lost ---

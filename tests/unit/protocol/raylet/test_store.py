@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 
 from raysim.protocol.messages import (
@@ -23,7 +24,7 @@ from raysim.spec.address import Address
 from raysim.spec.failure import FailureKind
 from raysim.spec.ids import ObjectId
 from tests.unit.protocol.fake_host import address
-from tests.unit.protocol.raylet.node import GCS, Node
+from tests.unit.protocol.raylet.node import GCS, PATIENT, Node
 
 HERE = address("here")
 THERE = address("there")
@@ -307,6 +308,26 @@ def test_eviction_takes_unpinned_copies_least_recently_used_first(
     sent = node.tell(owner, RequestExtent(9, 40))
     assert (owner, CopyRemoved(oid(2), HERE)) in sent
     assert list(node.raylet.store.objects) == [oid(1), oid(3)]
+
+
+@pytest.mark.parametrize(
+    ("eviction", "goes"),
+    [("lru", 1), ("largest_first", 2), ("gdsf", 2), ("gdsf(by_bytes=true)", 3)],
+)
+def test_another_order_of_eviction_counts_sizes_and_uses(
+    owner: Address, eviction: str, goes: int
+) -> None:
+    node = Node(others={"there": 4}, config=msgspec.structs.replace(PATIENT, eviction=eviction))
+    node.host.store.capacity = 100
+    node.tell(owner, RegisterDriver(1))
+    for number, size, uses in ((1, 20, 3), (2, 60, 2), (3, 20, 1)):
+        pull(node, owner, number, size, owner)
+        for _ in range(uses - 1):
+            fetch(node, owner, number, size, owner)
+            node.tell(owner, ReleasePins([oid(number)]))
+    sent = node.tell(owner, RequestExtent(9, 15))
+    assert (owner, CopyRemoved(oid(goes), HERE)) in sent
+    assert len(node.raylet.store.objects) == 2
 
 
 def test_eviction_never_takes_a_primary_or_a_pinned_copy(node: Node, owner: Address) -> None:

@@ -6,6 +6,7 @@ import pytest
 from raysim.protocol.messages import (
     CancelWorkerLease,
     PreemptLease,
+    QueueTurn,
     ReturnWorkerLease,
     WorkerLeaseRejected,
     WorkerLeaseSpilled,
@@ -15,6 +16,7 @@ from raysim.spec.ids import ActorId
 from raysim.spec.resources import fixed
 from raysim.spec.task import Claim
 from tests.unit.protocol.raylet.node import ACTOR, PATIENT, Node
+from tests.unit.protocol.raylet.test_wishes import why
 
 S = 1_000_000_000
 
@@ -216,3 +218,32 @@ def test_at_the_end_nothing_is_held(order: str, owner: Address) -> None:
     assert sorted(node.granted(owner)) == list(range(6))
     assert node.free() == 2
     assert node.raylet.leases.book.queued() == 0
+
+
+def test_who_asks_why_a_request_waits_is_told_who_comes_first(owner: Address) -> None:
+    node = ordered("sjf")
+    node.lease(owner, 1, claim=claim(9, user="ann"))
+    node.ask(owner, 2, claim=claim(5, user="bob"))
+    node.host.advance(2 * S)
+    node.ask(owner, 3, claim=claim(7, user="cy"))
+    node.ask(owner, 4, claim=claim(3, user="dan"))
+    turn = why(node, 3, owner).turn
+    assert turn == QueueTurn("sjf", True, 2, False, cpus(1), "dan", 0)
+    assert why(node, 4, owner).turn == QueueTurn("sjf", True, 0, False)
+
+
+def test_room_that_an_order_keeps_for_another_is_told_as_such(owner: Address) -> None:
+    node = ordered("fcfs", cpus=2)
+    node.lease(owner, 1, claim=claim())
+    node.ask(owner, 2, cpus(2), claim=claim(user="bob"))
+    node.host.advance(2 * S)
+    node.ask(owner, 3, claim=claim())
+    assert why(node, 3, owner).turn == QueueTurn("fcfs", False, 1, True, cpus(2), "bob", 2 * S)
+    assert why(node, 2, owner).turn == QueueTurn("fcfs", False, 0, False)
+
+
+def test_a_request_without_a_turn_is_told_of_none(owner: Address) -> None:
+    node = ordered("sjf")
+    node.lease(owner, 1, claim=claim())
+    node.ask(owner, 2)
+    assert why(node, 2, owner).turn is None

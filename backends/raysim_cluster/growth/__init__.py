@@ -1,0 +1,1 @@
+"""How a real cluster gets and gives back nodes. Never how many: see protocol/gcs/autoscaler."""

@@ -1,0 +1,59 @@
+"""What `raysim start --head` does for a dashboard: its socket, before the node starts. Never the dashboard itself."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from raysim.dashboard.activation import (
+    DEFAULT_PORT,
+    Dashboard,
+    DashboardMissingError,
+    check_host,
+    check_installed,
+    listen,
+)
+from raysim.services import Service
+
+
+class DashboardOfHead:
+    """What there is of it, and how that is said. Raises ValueError for a host that is refused."""
+
+    def __init__(self, asked: Mapping[str, Any]) -> None:
+        self.said = ""
+        self._listener: socket.socket | None = None
+        self._dashboard: Dashboard | None = None
+        if not (asked["head"] and asked["dashboard"]):
+            return
+        port = DEFAULT_PORT if asked["dashboard_port"] is None else asked["dashboard_port"]
+        check_host(asked["dashboard_host"], asked["plaintext"])
+        try:
+            check_installed()
+            self._listener = listen(asked["dashboard_host"], port)
+        except DashboardMissingError as error:
+            self.said = str(error)
+        except OSError as error:
+            self.said = f"There is no dashboard: no port from {port} on is free ({error.strerror})."
+        else:
+            found = self._listener.getsockname()[1]
+            if port not in (0, found):
+                self.said = f"Port {port} is taken: the dashboard has the next one."
+
+    def begin(self, service: Service) -> None:
+        """Of this head, which runs."""
+        if self._listener is None:
+            return
+        log = Path(service.folder) / f"dashboard-{service.node_id[:12]}.log"
+        self._dashboard = Dashboard(self._listener, service.address, log)
+        token = service.token_file or "the environment"
+        lines = [self.said] if self.said else []
+        self.said = "\n".join([*lines, f"Dashboard: {self._dashboard.url} (token: {token})"])
+
+    def close(self) -> None:
+        """Nothing of it goes on."""
+        if self._dashboard is not None:
+            self._dashboard.close()
+        elif self._listener is not None:
+            self._listener.close()

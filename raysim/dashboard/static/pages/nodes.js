@@ -1,0 +1,38 @@
+// The machines of the cluster: what each has, and how much of it is busy.
+import { get } from "../api.js";
+import { h, link, refill } from "../dom.js";
+import { bytes, moment, percent, short } from "../format.js";
+import { bar, problem, state, table } from "../parts.js";
+
+export default function nodes(page) {
+  const place = h("div");
+  page.repeat(async () => {
+    try {
+      const { summary } = await get("/nodes", { view: "summary" }, page.signal);
+      refill(place, draw(summary, page.about.kind === "run"));
+    } catch (error) {
+      if (error.name !== "AbortError") refill(place, problem(error));
+    }
+  });
+  return place;
+}
+
+function draw(rows, past) {
+  const columns = [
+    { label: "Node", cell: (one) => [one.hostname, one.is_head ? h("small", {}, " head") : null] },
+    { label: "State", cell: (one) => state(one.alive ? "ALIVE" : "DEAD") },
+    { label: "CPUs", cell: (one) => (one.sample && one.alive ? bar(one.sample.used.CPU ?? 0, one.resources_total.CPU ?? 0, "CPU") : String(one.resources_total.CPU ?? "")) },
+  ];
+  const live = [
+    { label: "Processors busy", number: true, cell: (one) => (one.sample && one.alive ? percent(one.sample.cpu) : "") },
+    { label: "Memory", cell: (one) => (one.sample && one.alive ? bar(one.sample.memory_used, one.sample.memory_total, "memory") : "") },
+    { label: "Object store", cell: (one) => bar(one.object_store.used_bytes ?? 0, one.object_store.capacity ?? 0, "memory") },
+    { label: "On disk", number: true, cell: (one) => bytes(one.object_store.bytes_on_disk) },
+    { label: "Address", cell: (one) => one.ip },
+    { label: "Id", cell: (one) => h("code", {}, short(one.node_id)) },
+    { label: "Since", cell: (one) => moment(one.start_time_ms) },
+    { label: "Logs", cell: (one) => link(`#/logs?node_id=${one.node_id}`, "logs") },
+  ];
+  const why = { label: "Why it ended", cell: (one) => one.state_message ?? (one.alive ? "" : `at ${moment(one.end_time_ms)}`) };
+  return table("Nodes", [...columns, ...(past ? [] : live), why], rows, "There are no nodes.");
+}

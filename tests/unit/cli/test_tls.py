@@ -1,0 +1,69 @@
+"""`raysim tls make`: certificates that nodes can use, in files that nobody else can read."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from raysim.cli.main import run_command
+from raysim.spec.tls import TlsFiles
+from raysim_cluster.certificates import shown
+from raysim_cluster.tls_files import CertificateError
+
+
+def files_in(folder: Path) -> TlsFiles:
+    return TlsFiles(*(str(folder / f"{name}.pem") for name in ("cert", "key", "ca")))
+
+
+def test_what_it_makes_will_do_for_this_machine(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "new" / "tls"
+    assert run_command(["tls", "make", str(folder)]) == 0
+    for host in ("127.0.0.1", "localhost"):
+        assert ("IP Address", "127.0.0.1") in shown(files_in(folder), host)["subjectAltName"]
+    said = capsys.readouterr().out
+    assert f"raysim start --head --tls-cert {folder}/cert.pem --tls-key {folder}/key.pem" in said
+    assert f"RAYSIM_TLS_CA_CERT={folder}/ca.pem" in said
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o600}
+    assert sorted(file.name for file in folder.iterdir()) == [
+        "ca-key.pem",
+        "ca.pem",
+        "cert.pem",
+        "key.pem",
+    ]
+
+
+def test_another_one_is_of_the_same_authority_and_of_the_named_addresses(tmp_path: Path) -> None:
+    assert run_command(["tls", "make", str(tmp_path)]) == 0
+    before = (tmp_path / "ca.pem").read_bytes()
+    other = ("--host", "10.0.0.5", "--host", "localhost", "--days", "3")
+    assert run_command(["tls", "make", str(tmp_path), *other]) == 0
+    assert (tmp_path / "ca.pem").read_bytes() == before
+    names = shown(files_in(tmp_path), "10.0.0.5")["subjectAltName"]
+    assert names == (
+        ("IP Address", "10.0.0.5"),
+        ("DNS", "localhost"),
+        ("IP Address", "127.0.0.1"),
+    )
+    with pytest.raises(CertificateError, match="address mismatch"):
+        shown(files_in(tmp_path), "10.0.0.6")
+
+
+@pytest.mark.parametrize("missing", ["ca.pem", "ca-key.pem"])
+def test_half_of_an_authority_is_not_replaced(
+    tmp_path: Path, missing: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(["tls", "make", str(tmp_path)]) == 0
+    (tmp_path / missing).unlink()
+    assert run_command(["tls", "make", str(tmp_path)]) == 2
+    assert f"{tmp_path / missing} is missing" in capsys.readouterr().err
+
+
+def test_a_name_that_has_no_address_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(["tls", "make", str(tmp_path / "x"), "--host", "no such name"]) == 2
+    assert "has no address here" in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
