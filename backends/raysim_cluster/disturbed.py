@@ -22,7 +22,18 @@ class LinkRule(msgspec.Struct, frozen=True, gc=False, array_like=True):
 class Disturbed(Message):
     """A node's process to the others of its node: from now on these rules hold for their links, and no others.
 
-    Reply: none. Lost: the process goes with its connection.
+    Reply: Obeyed. Lost: the process goes with its connection.
     """
 
+    order: int
+    """What the driver asked, which is done once all have answered; 0: nobody waits for it."""
     rules: list[LinkRule]
+
+
+class Obeyed(Message):
+    """A process to that of its node: the rules of this order hold here.
+
+    Reply: none. Lost: the process goes with its connection, and is not waited for much longer.
+    """
+
+    order: int

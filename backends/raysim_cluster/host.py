@@ -12,7 +12,7 @@ from raysim.protocol.messages import Message
 from raysim.protocol.process import Process
 from raysim.spec.address import Address
 from raysim.spec.ids import NodeId, WorkerId
-from raysim_cluster.disturbed import Disturbed, LinkRule
+from raysim_cluster.disturbed import Disturbed, LinkRule, Obeyed
 from raysim_cluster.noted import noted
 from raysim_cluster.poller import Poller
 from raysim_cluster.session import Session
@@ -120,6 +120,8 @@ class LoopHost:
         """From now on these hold for what arrives here, and no others."""
         transport = self.transport
         if transport.disturbance is None:
+            if not rules:
+                return
             from raysim_cluster.disturbance import Disturbance  # Only where faults are.
 
             transport.disturb(Disturbance(self, self._deliver))
@@ -128,6 +130,8 @@ class LoopHost:
 
     def _on_disturbed(self, sender: Address, disturbed: Disturbed) -> None:
         self.obey(disturbed.rules)
+        if disturbed.order:
+            self.send(sender, Obeyed(disturbed.order))
 
     def sleep_ns(self, limit_ns: int | None) -> int:
         """How long the poller may wait: until the first timer, at most `limit_ns`; -1 without end."""

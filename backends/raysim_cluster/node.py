@@ -229,7 +229,7 @@ class Node:
             ):
                 self._keeper.obey(command)
             else:
-                self._told(self._struck(command))
+                self._strike(command)
             return
         assert command is None or isinstance(command, StopNode), f"the driver sent {command}"
         self.host.ending = _DRIVER_GONE if command is None else "the driver said so"
@@ -238,7 +238,7 @@ class Node:
         with contextlib.suppress(OSError):  # It is gone, which is told by other ways.
             self._driver.send(done)
 
-    def _struck(self, order: Order) -> Done:
+    def _strike(self, order: Order) -> None:
         if self._stricken is None:
             from raysim_cluster.faults.stricken import Stricken  # Only where faults are.
 
@@ -250,8 +250,9 @@ class Node:
                 self._disk,
                 self._store,
                 self._gauge,
+                self._told,
             )
-        return self._stricken.obey(order)
+        self._stricken.obey(order)
 
     def _on_driver_gone(self, _mask: int) -> None:
         self.host.ending = _DRIVER_GONE

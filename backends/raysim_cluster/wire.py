@@ -12,7 +12,7 @@ from typing import Final, Union
 import msgspec
 
 from raysim.protocol.messages import MESSAGES, Message, ObjectChunk
-from raysim_cluster.disturbed import Disturbed
+from raysim_cluster.disturbed import Disturbed, Obeyed
 from raysim_cluster.found import AskCluster, ClusterFound
 from raysim_cluster.noted import Noted
 from raysim_cluster.shown import DriverIs, FindDriver, Printed
@@ -30,7 +30,7 @@ ATTACH_BYTES: Final = 64 * 1024
 LETS_GO: Final = MAX_FRAME_BYTES
 """Said in place of how many frames have come: none will come any more."""
 
-_OURS: Final = (Noted, Disturbed, AskCluster, ClusterFound, Printed, FindDriver, DriverIs)
+_OURS: Final = (Noted, Disturbed, Obeyed, AskCluster, ClusterFound, Printed, FindDriver, DriverIs)
 """Messages of this backend alone."""
 
 _encode_into = msgspec.msgpack.Encoder().encode_into

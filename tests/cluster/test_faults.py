@@ -126,6 +126,16 @@ def test_what_one_side_says_is_held_and_what_the_other_says_is_not(
     assert ray.get(called) == "b"
 
 
+def test_a_cut_holds_as_soon_as_it_was_struck(journal: Journal) -> None:
+    keeper = Keeper.options(scheduling_strategy=on(1)).remote()
+    for times in range(1, 21):
+        strike("isolate(at=0, node=1, one_way=true, lasting=none)")
+        called = keeper.call.remote()
+        assert ray.wait([called], timeout=0.02) == ([], [called])
+        strike("heal(at=0)")
+        assert ray.get(called)[0] == times
+
+
 def test_what_is_delayed_arrives_later(journal: Journal) -> None:
     there = work.options(scheduling_strategy=on(1))
     ray.get(there.remote(0, 0))

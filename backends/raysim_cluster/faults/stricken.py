@@ -1,6 +1,7 @@
 """What faults do inside a node's process, when its driver says so. Never when, and never to whom on other nodes."""
 
 import signal
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from raysim.protocol.gcs import Gcs
@@ -8,6 +9,7 @@ from raysim.protocol.messages import DrainNode
 from raysim.protocol.raylet import Raylet
 from raysim.protocol.raylet.workers import Worker
 from raysim.spec.address import Address
+from raysim.spec.ids import WorkerId
 from raysim_cluster.arena import ArenaStore
 from raysim_cluster.control import (
     Done,
@@ -28,7 +30,7 @@ from raysim_cluster.control import (
     Strike,
 )
 from raysim_cluster.disk import NodeDisk
-from raysim_cluster.disturbed import Disturbed, LinkRule
+from raysim_cluster.disturbed import Disturbed, LinkRule, Obeyed
 from raysim_cluster.faults.actors import living_actors
 from raysim_cluster.memory import Gauge
 
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from raysim_cluster.node import ForkLauncher, NodeHost
 
 _PURPOSE: Final = "faults"
+_OBEYS_WITHIN_NS: Final = 2_000_000_000
+"""One that stands still, or computes where no other thread has a turn, is not waited for longer."""
 
 
 class Stricken:
@@ -50,6 +54,7 @@ class Stricken:
         disk: NodeDisk,
         store: ArenaStore,
         gauge: Gauge,
+        answer: Callable[[Done], None],
     ) -> None:
         self._host = host
         self._raylet = raylet
@@ -58,14 +63,22 @@ class Stricken:
         self._disk = disk
         self._store = store
         self._gauge = gauge
+        self._answer = answer
         self._limits: dict[int, int] = {}
         self._rules: list[LinkRule] = []
+        self._not_obeyed: dict[int, set[WorkerId]] = {}
+        """By order, the processes that have not said yet that its rules hold."""
         host.transport.joined = self._tell_of_links
+        assert host.process is not None
+        host.process.handlers[Obeyed] = self._on_obeyed
 
-    def obey(self, order: Order) -> Done:
+    def obey(self, order: Order) -> None:
+        if isinstance(order.strike, SetLinks):
+            self._set_links(order.number, order.strike.rules)
+            return
         done = self._perform(order.strike)
         done.number = order.number
-        return done
+        self._answer(done)
 
     def _perform(self, strike: Strike) -> Done:
         match strike:
@@ -83,8 +96,8 @@ class Stricken:
                 return living_actors(self._gcs, actor)
             case EndGcs() | PauseGcs() | LoseCommit():
                 raise AssertionError("the GCS is no process of its own here")
-            case SetLinks(rules=rules):
-                return self._set_links(rules)
+            case SetLinks():
+                raise AssertionError("it is answered later")
             case SetDisk(full=full, factor=factor):
                 self._disk.full, self._disk.factor = full, factor
                 return Done(target="its disk")
@@ -128,18 +141,35 @@ class Stricken:
 
     # --- links ------------------------------------------------------------------------------------
 
-    def _set_links(self, rules: list[LinkRule]) -> Done:
+    def _set_links(self, order: int, rules: list[LinkRule]) -> None:
+        """Done once all of this node's obey: nothing passes any more when whoever waits for that goes on."""
         self._rules = rules
         host = self._host
         host.obey(rules)
-        for process in host.transport.peers_of(host.address.node_id):
-            host.send(process, Disturbed(rules))
-        return Done(target="its links")
+        processes = host.transport.peers_of(host.address.node_id)
+        self._not_obeyed[order] = {process.worker_id for process in processes}
+        for process in processes:
+            host.send(process, Disturbed(order, rules))
+        host.call_later(_OBEYS_WITHIN_NS, lambda: self._links_are_set(order))
+        self._look_whether_set(order)
+
+    def _on_obeyed(self, sender: Address, obeyed: Obeyed) -> None:
+        if obeyed.order in self._not_obeyed:
+            self._not_obeyed[obeyed.order].discard(sender.worker_id)
+            self._look_whether_set(obeyed.order)
+
+    def _look_whether_set(self, order: int) -> None:
+        if not self._not_obeyed[order]:
+            self._links_are_set(order)
+
+    def _links_are_set(self, order: int) -> None:
+        if self._not_obeyed.pop(order, None) is not None:
+            self._answer(Done(order, target="its links"))
 
     def _tell_of_links(self, process: Address) -> None:
         """One of this node's is new, and knows nothing of what is in force."""
         if self._rules and process.node_id == self._host.address.node_id:
-            self._host.send(process, Disturbed(self._rules))
+            self._host.send(process, Disturbed(0, self._rules))
 
     # --- store and memory -------------------------------------------------------------------------
 

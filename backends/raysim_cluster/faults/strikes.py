@@ -114,7 +114,7 @@ class Faults:
 
     def strike_now(self, fault: Fault) -> str:
         """Whatever its moment says. Whom it struck, for people, once it has: a node that stands still
-        does most things only when it goes on. Workers hear of what becomes of links a moment later."""
+        does most things only when it goes on."""
         (planned,) = self.plan([msgspec.structs.replace(fault, at=Moment())])
         told: list[str] = []
         struck = threading.Event()
@@ -254,8 +254,13 @@ class Faults:
                 answer(effect.target)
 
         if isinstance(fault, Heal):
+            disturbed = bool(self.rules)
             self._undo_all()
-            told(Effect("all that lasts"))
+            healed = Effect("all that lasts")
+            if disturbed:  # Asked last, answered last: every link is whole by then.
+                links.tell(self, lambda: told(healed))
+            else:
+                told(healed)
         else:
             PERFORMED[type(fault)](self, planned, fault, told)
 
