@@ -47,7 +47,11 @@ class SeededTape:
 
     def draw(self, label: str, n: int) -> int:
         # What `randrange(n)` comes to after it has looked at what it was given, which takes as long again.
-        return (self._streams.get(label) or self._stream(label))._randbelow(n)  # type: ignore[attr-defined,no-any-return]
+        stream: Any = self._streams.get(label) or self._stream(
+            label
+        )  # Typeshed lacks `_randbelow`.
+        drawn: int = stream._randbelow(n)
+        return drawn
 
     def unit(self, label: str) -> float:
         return (self._streams.get(label) or self._stream(label)).random()

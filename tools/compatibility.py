@@ -100,13 +100,11 @@ def has_of_class(path: str) -> Callable[[str], str | None]:
 
 
 def has_of_options(table: Mapping[str, Any]) -> Callable[[str], str | None]:
-    from raysim.api.options import _ANY
-
     def has(name: str) -> str | None:
         option = table.get(name)
         if option is None:
             return NOT_YET
-        return None if option.only is _ANY else f"{NOT_YET}: refused by name"
+        return None if option.only is None else f"{NOT_YET}: refused by name"
 
     return has
 

@@ -16,7 +16,7 @@ PROJECT = Path(__file__).parent.parent
 sys.path.insert(0, str(PROJECT))
 
 from tests.browser.chromium import Browser  # noqa: E402 - found by the line above.
-from tests.cluster.started import Machine  # noqa: E402
+from tests.cluster.started import Machine  # noqa: E402 - as above.
 
 IMAGES = PROJECT / "docs" / "images"
 DRAWN = "document.documentElement.dataset.drawn === 'yes'"

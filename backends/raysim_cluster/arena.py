@@ -187,7 +187,7 @@ class ArenaStore:
         return self._places.used
 
 
-class _Pin(ref):  # type: ignore[type-arg]
+class _Pin(ref[Any]):
     """Tells when nothing refers to a view's memory any more."""
 
     __slots__ = ("number", "released")

@@ -141,5 +141,6 @@ def main(fd: int, parent: int) -> None:
         gc.enable()
         process.run()
     except Exception:
+        # Told where it is looked for; the node starts another one.
         logging.getLogger(__name__).exception("the GCS fails")
         os._exit(1)

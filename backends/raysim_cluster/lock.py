@@ -18,7 +18,7 @@ class HostLock:
         lock = RLock()
         self._acquire = lock.acquire
         self._release = lock.release
-        self.is_mine: Callable[[], bool] = lock._is_owned  # type: ignore[attr-defined]
+        self.is_mine: Callable[[], bool] = lock._is_owned  # type: ignore[attr-defined]  # Typeshed lacks it.
         """Whether this thread holds it."""
         self._settle = settle
         self._after = after

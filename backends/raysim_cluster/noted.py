@@ -24,7 +24,7 @@ class Noted(Message):
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(
-    Union[tuple(Note.__subclasses__())]  # noqa: UP007
+    Union[tuple(Note.__subclasses__())]  # noqa: UP007  (made at run time)
 ).decode
 
 

@@ -27,8 +27,7 @@ class TlsSocket(ssl.SSLSocket):
             return self._send_records(memoryview(data))
         return super().send(data, flags)
 
-    # Typed as never to be called: an SSLSocket has none of its own.
-    def sendmsg(self, buffers: Iterable[Any], *_: Any) -> int:  # type: ignore[override]
+    def sendmsg(self, buffers: Iterable[Any], *_: Any) -> int:  # type: ignore[override]  # An SSLSocket has none.
         parts = iter(buffers)
         first = next(parts)
         if len(first) < _AT_ONCE:

@@ -35,7 +35,7 @@ _OURS: Final = (Noted, Disturbed, Obeyed, AskCluster, ClusterFound, Printed, Fin
 
 _encode_into = msgspec.msgpack.Encoder().encode_into
 _decoder: Final = msgspec.msgpack.Decoder(
-    list[Union[(*MESSAGES, *_OURS)]]  # type: ignore[valid-type]
+    list[Union[(*MESSAGES, *_OURS)]]  # type: ignore[valid-type]  # Made at run time.
 )
 _write_header = HEADER.pack_into
 

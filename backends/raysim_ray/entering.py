@@ -47,7 +47,7 @@ def enter(actor: Here | None = None) -> None:
         from raysim_ray.backend import RayBackend
         from raysim_ray.serializers import forward
 
-        set_current(RayBackend())  # type: ignore[arg-type]
+        set_current(RayBackend())  # type: ignore[arg-type]  # It stands for a CoreWorker.
         forward()
         known_to_ray()
 
@@ -83,7 +83,7 @@ def entered_class(cls: type, class_name: str, method_meta: bytes, named: bool) -
         "__module__": cls.__module__,
         "__qualname__": cls.__qualname__,
         "__doc__": cls.__doc__,
-        "__init__": _entered_constructor(cls.__init__, actor),  # type: ignore[misc]
+        "__init__": _entered_constructor(cls.__init__, actor),  # type: ignore[misc]  # Of this very class.
     }
     if named:
         members[description(class_name, method_meta)] = _described

@@ -80,7 +80,7 @@ def _task_error(error: Any) -> BaseException:
             error.actor_repr,
             error._actor_id,
         ).as_instanceof_cause()
-    made.__class__ = _both(type(made))  # type: ignore[arg-type]
+    made.__class__ = _both(type(made))  # type: ignore[arg-type]  # A class hashes, whatever its instances do.
     return made
 
 

@@ -96,8 +96,8 @@ class Disturbance:
     def _list_of(self, rule: Wait | Cut | Mishap) -> list[Wait | Cut | Mishap]:
         found: dict[type, list[Wait | Cut | Mishap]] = {
             Wait: self._waits,  # type: ignore[dict-item]  # Each list holds its kind only.
-            Cut: self._cuts,  # type: ignore[dict-item]
-            Mishap: self._mishaps,  # type: ignore[dict-item]
+            Cut: self._cuts,  # type: ignore[dict-item]  # As above.
+            Mishap: self._mishaps,  # type: ignore[dict-item]  # As above.
         }
         return found[type(rule)]
 

@@ -113,7 +113,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def _write_to_self(self) -> None:
         self._selector.wake()
 
-    def run_in_executor(  # type: ignore[override]
+    def run_in_executor(  # type: ignore[override]  # Typeshed has more type variables.
         self, executor: Any, func: Callable[..., Any], *args: Any
     ) -> asyncio.Future[Any]:
         """Beside the loop, in the same simulated process; `executor` is not used."""
@@ -133,8 +133,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def abandon(self) -> None:
         """The process is no more: what waits is closed, in the order in which it was made."""
-        self._ready.clear()  # type: ignore[attr-defined]
-        self._scheduled.clear()  # type: ignore[attr-defined]
+        self._ready.clear()  # type: ignore[attr-defined]  # Typeshed lacks both.
+        self._scheduled.clear()  # type: ignore[attr-defined]  # As above.
         left = [task for task in asyncio.all_tasks(self) if isinstance(task, VirtualTask)]
         for task in sorted(left, key=lambda task: task.number):
             _close(task.get_coro())
@@ -154,7 +154,7 @@ def _close(coro: Any) -> None:
     """Run its `finally` blocks. Where they wait or fail, nobody is left who could be told."""
     try:
         coro.close()
-    except BaseException:  # noqa: BLE001
+    except BaseException:  # noqa: BLE001  (see above)
         return
 
 

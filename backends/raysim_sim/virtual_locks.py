@@ -162,7 +162,7 @@ class _KindOfQueue(type):
         return isinstance(instance, _SIMPLE_QUEUES)
 
 
-_SIMPLE_QUEUES: Final = (queue.SimpleQueue, queue._PySimpleQueue)  # type: ignore[attr-defined]
+_SIMPLE_QUEUES: Final = (queue.SimpleQueue, queue._PySimpleQueue)  # type: ignore[attr-defined]  # Typeshed lacks the second.
 
 
 class SimpleQueue(metaclass=_KindOfQueue):

@@ -32,8 +32,9 @@ class ActorClass:
 
     def _look_at_class(self) -> None:
         cls = self._cls
-        self._target = RemoteTarget(_with_own_methods(cls), cls.__name__)
-        self._meta = encode_methods(self._target.target)  # type: ignore[arg-type]
+        own = _with_own_methods(cls)
+        self._target = RemoteTarget(own, cls.__name__)
+        self._meta = encode_methods(own)
         self._is_async = is_async(cls)
         self._groups = groups_of(self._meta)
         self._check = constructor(cls).check

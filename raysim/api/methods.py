@@ -75,9 +75,9 @@ def decode_methods(meta: bytes) -> dict[str, Method]:
 
 def constructor(cls: type) -> Signature:
     """What `.remote()` of the class takes."""
-    if cls.__init__ is object.__init__:  # type: ignore[misc]
+    if cls.__init__ is object.__init__:  # type: ignore[misc]  # Of this very class.
         return Signature([], 0, 0, False)
-    return Signature.of(cls.__init__, skip_first=True)  # type: ignore[misc]
+    return Signature.of(cls.__init__, skip_first=True)  # type: ignore[misc]  # As above.
 
 
 def _members(cls: type) -> list[tuple[str, Callable[..., Any]]]:

@@ -26,7 +26,6 @@ Check: TypeAlias = Callable[[Any], str | None]
 MOST = 2**31 - 1
 """That a count may be. Ray: it is an int32 there."""
 
-_ANY = object()
 _NONE = type(None)
 
 
@@ -35,7 +34,7 @@ class Option(msgspec.Struct, frozen=True):
 
     types: tuple[type, ...]
     check: Check = lambda _: None
-    only: tuple[Any, ...] | object = _ANY
+    only: tuple[Any, ...] | None = None
     """Where raysim does not support the option: the values that change nothing."""
 
     def validate(self, name: str, value: Any) -> None:
@@ -50,7 +49,7 @@ class Option(msgspec.Struct, frozen=True):
             raise ValueError(problem)
 
     def refuse_unsupported(self, name: str, value: Any) -> None:
-        if self.only is not _ANY and value not in self.only:  # type: ignore[operator]
+        if self.only is not None and value not in self.only:
             raise ValueError(
                 f"Option {name}={value!r} is not supported by raysim: it is for tensors that go from GPU to "
                 "GPU. Leave it out."

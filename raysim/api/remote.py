@@ -18,7 +18,7 @@ class Decorator:
         self._given = given
 
     @overload
-    def __call__(self, target: type) -> ActorClass: ...  # type: ignore[overload-overlap]
+    def __call__(self, target: type) -> ActorClass: ...  # type: ignore[overload-overlap]  # See `remote`.
     @overload
     def __call__(self, target: Callable[..., Any]) -> RemoteFunction: ...
     def __call__(self, target: Any) -> ActorClass | RemoteFunction:
@@ -27,7 +27,7 @@ class Decorator:
 
 # A class is a callable too; the first overload that fits is taken, which is what is meant.
 @overload
-def remote(target: type, /) -> ActorClass: ...  # type: ignore[overload-overlap]
+def remote(target: type, /) -> ActorClass: ...  # type: ignore[overload-overlap]  # As said above.
 @overload
 def remote(target: Callable[..., Any], /) -> RemoteFunction: ...
 @overload

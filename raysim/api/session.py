@@ -222,7 +222,7 @@ def _begin(world: World, backend: Backend, owned: bool) -> RayContext:
     LOG.disabled = "RAY_IGNORE_UNHANDLED_ERRORS" in os.environ
     ObjectRef.out_of_band = os.environ.get(OUT_OF_BAND) != "0"
     _session = _Session(world, backend, owned)
-    set_current(backend)  # type: ignore[arg-type]
+    set_current(backend)  # type: ignore[arg-type]  # A CoreWorker, or what stands for one.
     atexit.register(_end)
     return _session.context
 

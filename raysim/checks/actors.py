@@ -38,7 +38,9 @@ def made_again_at_once(cluster: Cluster) -> Iterator[Finding]:
     """At any moment: a call for a return that was lost has no call ahead of it, which might wait for that return."""
     for process in cluster.processes():
         executor = process.executor
-        spec = None if executor is None else insides.actor_spec(executor)
+        if executor is None:
+            continue
+        spec = insides.actor_spec(executor)
         if spec is None or spec.out_of_order:
             continue
         for first, call in insides.queued_calls(executor):

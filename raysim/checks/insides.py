@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
+from raysim.protocol.executor import Executor
 from raysim.protocol.gcs import Gcs
 from raysim.protocol.gcs.actor_records import Actor
 from raysim.protocol.owner import Owner
@@ -84,21 +85,19 @@ def asked_of_the_lost(owner: Owner) -> Iterator[tuple[int, Address]]:
             yield request.lease_id, request.raylet
 
 
-def queued_calls(executor: object) -> Iterator[tuple[TaskCall, TaskCall]]:
+def queued_calls(executor: Executor) -> Iterator[tuple[TaskCall, TaskCall]]:
     """Of the actor in this process, calls that have not started: the first of its line, and the call."""
-    for line, queued in executor._actor._queued.values():  # type: ignore[attr-defined]
+    for line, queued in executor._actor._queued.values():
         yield line.calls[0].call, queued.call
 
 
-def actor_spec(executor: object) -> ActorSpec | None:
+def actor_spec(executor: Executor) -> ActorSpec | None:
     """Of the actor that lives in this process."""
-    spec: ActorSpec | None = executor._actor.spec  # type: ignore[attr-defined]
-    return spec
+    return executor._actor.spec
 
 
-def incarnation(executor: object) -> int:
-    number: int = executor._actor.incarnation  # type: ignore[attr-defined]
-    return number
+def incarnation(executor: Executor) -> int:
+    return executor._actor.incarnation
 
 
 def live_actors(gcs: Gcs) -> Mapping[ActorId, Actor]:

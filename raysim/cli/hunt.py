@@ -83,7 +83,8 @@ def _bar(options: HuntOptions) -> Iterator[Callable[[Progress], None]]:
         yield lambda _: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
 
     columns = (
         TextColumn("{task.description}"),
@@ -94,15 +95,15 @@ def _bar(options: HuntOptions) -> Iterator[Callable[[Progress], None]]:
     )
     # What runs prints goes nowhere; the bar keeps the terminal.
     console = Console(file=sys.stderr)
-    with Progress(
+    with Bar(
         *columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False
     ) as bar:
         row = bar.add_task(options.target or "protocol", total=options.seeds, failed="")
 
-        def told(progress: object) -> None:
-            done = progress.next_seed - options.first  # type: ignore[attr-defined]
-            failures = progress.failures  # type: ignore[attr-defined]
-            said = f"{progress.failed} failures, {len(failures)} causes" if failures else ""  # type: ignore[attr-defined]
+        def told(progress: Progress) -> None:
+            done = progress.next_seed - options.first
+            failures = progress.failures
+            said = f"{progress.failed} failures, {len(failures)} causes" if failures else ""
             bar.update(row, completed=done, failed=said)
 
         yield told

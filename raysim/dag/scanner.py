@@ -24,7 +24,7 @@ _KEPT = (ObjectRef, ActorHandle, ActorClass, RemoteFunction)
 """Never looked into, and the same object afterwards."""
 
 
-class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle ships no types.
     def __init__(self, file: BytesIO, node: "type[DAGNode]") -> None:
         super().__init__(file, protocol=5, buffer_callback=self.buffer)
         self.kind = node

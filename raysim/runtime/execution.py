@@ -147,6 +147,7 @@ class Execution:
         try:
             hook()
         except Exception:
+            # Whatever user code raises: the process ends all the same.
             getLogger(__name__).exception("__ray_shutdown__ of %r failed", self.instance)
 
     def _function(self, task: RunnableTask) -> tuple[Any, tuple[type[BaseException], ...] | None]:

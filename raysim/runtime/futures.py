@@ -7,6 +7,7 @@ this module alone knows these two libraries: what it uses of them does no I/O an
 import asyncio
 from asyncio import CancelledError
 from concurrent.futures import Future
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from raysim.exceptions import GetTimeoutError, RayTaskError
@@ -26,7 +27,7 @@ async def value_of(ref: "ObjectRef", worker: "CoreWorker") -> Any:
     loop = asyncio.get_running_loop()
     while True:
         here: asyncio.Future[None] = loop.create_future()
-        watch = worker.values.watch(ref, lambda here=here: _tell(loop, here))  # type: ignore[misc]
+        watch = worker.values.watch(ref, partial(_tell, loop, here))
         try:
             if not watch.here:
                 await here

@@ -22,7 +22,7 @@ def _reduce_code(code: CodeType) -> tuple[Any, ...]:
     return make, tuple("".join(part) if part is code.co_filename else part for part in parts)
 
 
-class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle ships no types.
     """For all that travels."""
 
     dispatch_table: ClassVar[ChainMap[type, Any]] = ChainMap(

@@ -61,7 +61,7 @@ class Serialized(msgspec.Struct, gc=False):
         return cls(parts, contained or [], sum(map(len, parts)))
 
     def join(self) -> bytes:
-        return self.parts[0] if self._one() else b"".join(self.parts)  # type: ignore[return-value]
+        return self.parts[0] if self._one() else b"".join(self.parts)  # type: ignore[return-value]  # _one says bytes.
 
     def _one(self) -> bool:
         return len(self.parts) == 1 and isinstance(self.parts[0], bytes)

@@ -70,8 +70,9 @@ def run_case(
     try:
         ray.init(seed=case.seed, journal=journal, **arguments)
         try:
-            findings = _Watched(target, case, look_every).run()
-            now_ns = current_world().clock.now_ns  # type: ignore[union-attr]
+            watched = _Watched(target, case, look_every)
+            findings = watched.run()
+            now_ns = watched.now_ns
         finally:
             ray.shutdown()
     finally:
@@ -91,11 +92,17 @@ class _Watched:
         if look_every:
             self._ledger.watch(look_every)
 
+    @property
+    def now_ns(self) -> int:
+        """Virtual."""
+        now_ns: int = self._world.clock.now_ns
+        return now_ns
+
     def run(self) -> list[Finding]:
         try:
             return self._run()
         except Exception as error:  # noqa: BLE001  (any error of a run is what we look for)
-            return [of_error(error, self._world.clock.now_ns)]
+            return [of_error(error, self.now_ns)]
 
     def _run(self) -> list[Finding]:
         findings = self._target.run(self._case.program, self._case.profile)

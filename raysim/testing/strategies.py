@@ -55,7 +55,7 @@ class HypothesisTape:
             return 0
         try:
             value: int = self._draw(st.integers(0, n - 1))
-        except BaseException as stopped:  # noqa: BLE001
+        except BaseException as stopped:  # noqa: BLE001  (`check` raises it again)
             # Hypothesis has enough of this example. A role that is half-way through a message cannot be left,
             # so the run goes on with the simplest choices, and `check` ends the example after it.
             self._stopped = stopped

@@ -30,7 +30,7 @@ def register_ray() -> None:
 def _backend_class(base: Any) -> type:
     """The class is made when joblib is there: its base class is joblib's."""
 
-    class RayBackend(base):  # type: ignore[misc]
+    class RayBackend(base):  # type: ignore[misc]  # A base class that is known at run time.
         """Batches of a joblib loop as calls of a Pool."""
 
         supports_timeout = True

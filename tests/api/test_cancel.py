@@ -207,7 +207,7 @@ def test_force_ends_a_task_that_catches_everything(ray, signal):
             try:
                 ray.get(signal.wait.remote())
                 time.sleep(600)
-            except BaseException:  # noqa: BLE001
+            except BaseException:  # noqa: BLE001  (it is stubborn)
                 time.sleep(0.01)
 
     ref = stubborn.remote(signal)

@@ -534,5 +534,5 @@ def test_settings_of_the_process(dag):
     assert context is dag.DAGContext.get_current()
     assert (context.get_timeout, context.submit_timeout) == (10, 10)
     assert (context.max_inflight_executions, context.max_buffered_results) == (10, 1000)
-    with pytest.raises(ValueError):  # noqa: PT011
+    with pytest.raises(ValueError):  # noqa: PT011  (as above)
         dag.DAGContext(get_timeout=0, read_iteration_timeout=1)

@@ -149,7 +149,7 @@ def test_calls_on_one_class_node_run_in_the_order_of_binding(ray, counter_class,
 
 def test_unknown_method_of_a_class_node(counter_class):
     with pytest.raises(AttributeError):
-        counter_class.bind().subtract  # noqa: B018
+        counter_class.bind().subtract  # noqa: B018  (the access is what is tested)
 
 
 def test_method_of_a_class_node_has_no_remote(counter_class):

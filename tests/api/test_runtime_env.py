@@ -91,7 +91,7 @@ def test_what_a_task_submits_inherits_its_environment(fresh: Callable[..., Modul
     def outer() -> list[Any]:
         own = inner.remote()
         changed = inner.options(runtime_env={"env_vars": {"ROOF": "flat"}}).remote()
-        return ray.get([own, changed])  # type: ignore[no-any-return]
+        return ray.get([own, changed])
 
     asked = outer.options(runtime_env={"env_vars": {"SHED": "red"}}).remote()
     assert ray.get(asked) == [["red", None], ["red", "flat"]]

@@ -20,7 +20,7 @@ from tests.api.patience import until
 def pdb(lib: ModuleType, backend: str) -> ModuleType:
     if backend == "judge":
         pytest.skip("Ray's debugger wants its own client")
-    return import_module(f"{lib.__name__}.util").pdb  # type: ignore[no-any-return]
+    return import_module(f"{lib.__name__}.util").pdb
 
 
 def free_port() -> int:
@@ -175,7 +175,7 @@ def test_where_the_debugger_listens_is_said(
     monkeypatch.setattr(socket.socket, "accept", accept)
     pdb.set_trace()
     assert f"python -m raysim.util.rpdb 127.0.0.1 {port}" in said[0]
-    sys._client.close()  # type: ignore[attr-defined]
+    sys._client.close()
 
 
 def test_connection_is_closed_when_they_went_while_they_were_told_something(
@@ -244,4 +244,4 @@ def test_accelerator_types_have_names(lib: ModuleType) -> None:
     with pytest.warns(DeprecationWarning, match="NVIDIA_A100"):
         assert accelerators.NVIDIA_TESLA_A100 == accelerators.NVIDIA_A100 == "A100"
     with pytest.raises(AttributeError):
-        accelerators.NVIDIA_NONE  # noqa: B018
+        accelerators.NVIDIA_NONE  # noqa: B018  (the access is what is tested)

@@ -288,7 +288,7 @@ class Soak:
         for machine in reversed(self._machines):
             machine.raysim("stop")
         for machine in self._machines:
-            if not until(lambda machine=machine: not machine.leftovers()):  # type: ignore[misc]
+            if not until(lambda machine=machine: not machine.leftovers()):
                 self.wrong.append(f"left behind: {machine.leftovers()}")
 
     def close(self) -> None:

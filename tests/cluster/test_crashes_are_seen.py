@@ -45,7 +45,7 @@ def test_the_end_of_a_worker_and_of_a_node_is_seen_at_once(start: Callable[..., 
     raylet = int(context.address_info["node_pids"].split(",")[1])
     for node, whose in [(nodes[0], "worker"), (nodes[1], "worker"), (nodes[1], "node")]:
         there = NodeAffinitySchedulingStrategy(node, soft=False)
-        actor = Actor.options(scheduling_strategy=there).remote()  # type: ignore[attr-defined]
+        actor = Actor.options(scheduling_strategy=there).remote()
         pid = ray.get(actor.pid.remote())
         took = seen_after(
             actor.wait.remote(),

@@ -61,7 +61,7 @@ def test_nothing_is_lost_and_nothing_runs_twice_when_connections_are_cut(
     node = context.address_info["node_ids"].split(",")[1]
     there = {"scheduling_strategy": NodeAffinitySchedulingStrategy(node, soft=False)}
     world: Any = current_world()
-    counter = Counter.options(**there).remote()  # type: ignore[attr-defined]
+    counter = Counter.options(**there).remote()
     assert ray.get(counter.count.remote()) == 1
     stop = threading.Event()
     cuts: list[int] = []

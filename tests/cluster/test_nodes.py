@@ -23,7 +23,7 @@ def on(node_id: str) -> dict[str, Any]:
 
 
 def node_ids(context: Any) -> list[str]:
-    return context.address_info["node_ids"].split(",")  # type: ignore[no-any-return]
+    return context.address_info["node_ids"].split(",")
 
 
 @ray.remote

@@ -341,9 +341,9 @@ def test_the_journal_holds_what_other_processes_note(start: Start) -> None:
 
     assert ray.get(outer.remote()) == 8
     assert until(lambda: _looked(lambda: len(journal.notes(TaskEnded)) == 2))
-    names = {note.name.rpartition(".")[2] for note in journal.notes(TaskEnded)}  # type: ignore[attr-defined]
+    names = {note.name.rpartition(".")[2] for note in journal.notes(TaskEnded)}
     assert names == {"outer", "double"}
-    assert [note.name for note in journal.notes(NodeJoined)] == ["node-0"]  # type: ignore[attr-defined]
+    assert [note.name for note in journal.notes(NodeJoined)] == ["node-0"]
 
 
 def _looked(condition: Callable[[], bool]) -> bool:

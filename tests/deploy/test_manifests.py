@@ -140,7 +140,7 @@ def test_a_pod_without_a_template_is_valid() -> None:
 @pytest.mark.parametrize("name", ["raysim-head.service", "raysim-node.service"])
 def test_a_unit_is_one(name: str, tmp_path: Path) -> None:
     unit = configparser.ConfigParser(strict=False, interpolation=None)
-    unit.optionxform = str  # type: ignore[assignment,method-assign]  # typeshed knows a method
+    unit.optionxform = str
     text = (DEPLOY / "systemd" / name).read_text()
     unit.read_string(text)
     assert set(unit.sections()) == {"Unit", "Service", "Install"}

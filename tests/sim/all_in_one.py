@@ -50,7 +50,7 @@ class Log:
         self.lines = []
 
     def add(self, line):
-        self.lines.append((line, datetime.datetime.now().isoformat()))  # noqa: DTZ005
+        self.lines.append((line, datetime.datetime.now().isoformat()))  # noqa: DTZ005  (as a program may ask)
         return len(self.lines)
 
     def read(self):

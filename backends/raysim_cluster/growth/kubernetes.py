@@ -83,7 +83,7 @@ class Pods:
             trusted = None
             if url.startswith("https:"):
                 trusted = ssl.create_default_context(cafile=str(self._account / "ca.crt"))
-            with urllib.request.urlopen(request, timeout=_PATIENCE_S, context=trusted) as answer:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=_PATIENCE_S, context=trusted) as answer:  # noqa: S310  (as above)
                 found: dict[str, Any] = json.load(answer)
                 return found
         except urllib.error.HTTPError as error:

@@ -5,6 +5,7 @@ its copies turn out to be gone, the owner is told and the object is fetched once
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
@@ -57,9 +58,8 @@ class Fetches:
         self.store_bytes = 0
         """Of this node's store, once it had no room."""
         self._release: Batcher[ObjectId] = Batcher(host, ReleasePins)
-        self._asks = {
-            reason: Batcher(host, lambda objects, r=reason: FetchObjects(r, objects))  # type: ignore[misc]
-            for reason in FetchReason
+        self._asks: dict[FetchReason, Batcher[FetchObject]] = {
+            reason: Batcher(host, partial(FetchObjects, reason)) for reason in FetchReason
         }
 
     def pin_of(self, object_id: ObjectId) -> Pin | None:

@@ -4,7 +4,7 @@ Prepared, a bundle's resources are kept from everybody. Committed, the node offe
 group's own names (`spec/placement_group.py`), so that leases in a bundle are leases like any other.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 import msgspec
 
@@ -122,8 +122,7 @@ class Bundles:
 
     def on_keep(self, gcs: Address, keep: KeepBundles) -> None:
         for group_id in list(self._held):
-            kept = keep.bundles.get(group_id, [])
-            self._give_back(group_id, lambda index, _, kept=kept: index not in kept)  # type: ignore[misc]
+            self._keep(group_id, keep.bundles.get(group_id, []))
 
     def on_changed(self, gcs: Address, changed: PlacementGroupChanged) -> None:
         self._groups.changed(changed)
@@ -140,6 +139,9 @@ class Bundles:
             self._give_back(group_id, lambda _, bundle: not bundle.committed)
 
     # --- giving back ------------------------------------------------------------------------------
+
+    def _keep(self, group_id: PlacementGroupId, kept: Collection[int]) -> None:
+        self._give_back(group_id, lambda index, _: index not in kept)
 
     def _give_back(self, group_id: PlacementGroupId, which: Callable[[int, _Bundle], bool]) -> None:
         held = self._held.get(group_id)

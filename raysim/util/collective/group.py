@@ -131,7 +131,7 @@ class GlooGroup(BaseGroup):
             arrays = [_open(of_rank[place]) for of_rank in of_ranks]
             fill(target, reduced(arrays, op), "reducescatter")
 
-    def barrier(self, barrier_options: BarrierOptions = BarrierOptions()) -> None:  # noqa: B008
+    def barrier(self, barrier_options: BarrierOptions = BarrierOptions()) -> None:  # noqa: B008  (never changed; Ray's default)
         self._exchange(None, "barrier", wants=False)
 
     def send(self, tensor: Tensors, send_options: SendOptions) -> None:

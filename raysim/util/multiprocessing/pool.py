@@ -82,7 +82,8 @@ class Pool:
         self, func: Callable[..., Any], iterable: Iterable[Any], chunksize: int | None = None
     ) -> list[Any]:
         """`func` of each item, in order; raises the first error when all have ended."""
-        return self._map(func, _single(iterable), chunksize).get()  # type: ignore[no-any-return]
+        results: list[Any] = self._map(func, _single(iterable), chunksize).get()
+        return results
 
     def map_async(
         self,
@@ -101,7 +102,8 @@ class Pool:
         chunksize: int | None = None,
     ) -> list[Any]:
         """As `map`, each item being the arguments of one call."""
-        return self._map(func, _starred(iterable), chunksize).get()  # type: ignore[no-any-return]
+        results: list[Any] = self._map(func, _starred(iterable), chunksize).get()
+        return results
 
     def starmap_async(
         self,

@@ -25,7 +25,7 @@ def test_function_that_another_thread_is_looking_at_may_be_used(
         if not seen:
             seen.append(None)
             seen.append(came._num_returns)
-        return look(*args)  # type: ignore[arg-type]
+        return look(*args)
 
     monkeypatch.setattr(functions, "task_options", task_options)
     assert came._num_returns == 2

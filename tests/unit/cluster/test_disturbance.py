@@ -26,7 +26,7 @@ def pair(peers: Peers) -> tuple[Peers, LoopHost, LoopHost, Recorder, Recorder]:
 
 
 def from_(host: LoopHost, **rule: object) -> list[LinkRule]:
-    return [LinkRule(host.address.node_id, **rule)]  # type: ignore[arg-type]
+    return [LinkRule(host.address.node_id, **rule)]
 
 
 def say(host: LoopHost, to: LoopHost, *numbers: int) -> None:

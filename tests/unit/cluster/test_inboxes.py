@@ -195,7 +195,7 @@ def test_closed_host_leaves_no_descriptor(peers: Peers) -> None:
     assert len(inbox.take()) == 1
     peers.hosts.remove(host)
     host.close_after(0)
-    host.store._arena.close()  # type: ignore[attr-defined]
+    host.store._arena.close()
     assert len(os.listdir("/proc/self/fd")) == before
 
 

@@ -31,10 +31,10 @@ class Reader:
         self.number = 0
 
     def open(self, graph_id: object) -> tuple[PipeInbox, PipeOutlet]:
-        inbox = self.host.inbox(graph_id)  # type: ignore[arg-type]
-        outlet = self.host.outlet(inbox.place)  # type: ignore[union-attr]
-        self.listening.add(inbox)  # type: ignore[arg-type]
-        return inbox, outlet  # type: ignore[return-value]
+        inbox = self.host.inbox(graph_id)
+        outlet = self.host.outlet(inbox.place)
+        self.listening.add(inbox)
+        return inbox, outlet
 
     def wait(self, waiter: Waiter | None = None, timeout_ns: int | None = 20 * SECOND) -> bool:
         self.listening.heard = False
@@ -260,7 +260,7 @@ def test_server_leaves_the_wait_when_its_process_had_to_do_with_something_else(
     def done() -> None:
         assert not reader.host.block(Waiter(), MS)
 
-    server.done = done  # type: ignore[method-assign]
+    server.done = done
     server.run()
     assert not server.waiter.done
     assert not reader.listening.alone

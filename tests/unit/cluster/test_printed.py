@@ -107,14 +107,14 @@ def test_who_is_asked_for_is_asked_again_when_the_gcs_is_back(
     def call_later(delay_ns: int, action: Callable[[], None]) -> None:
         waits.again = action
 
-    three.teller._host.call_later = call_later  # type: ignore[method-assign,assignment]
+    three.teller._host.call_later = call_later
     # The message is lost with the GCS.
     lost: list[object] = []
-    three.teller._host.send = lambda to, message: lost.append(message)  # type: ignore[method-assign]
+    three.teller._host.send = lambda to, message: lost.append(message)
     three.teller.tell(False, "kept\n")
     three.turn_a_while()
     assert len(lost) == 1
-    three.teller._host.send = three.worker.send  # type: ignore[method-assign]
+    three.teller._host.send = three.worker.send
     three.teller.peer_lost(three.gcs.address)
     three.runs()
     waits.again()

@@ -41,7 +41,7 @@ class Caller:
     def _on_message(self, sender: object, message: object) -> None:
         if isinstance(message, CheckHealth):
             self.answered_by.add(threading.get_ident())
-            self.host.send(sender, Healthy(message.number))  # type: ignore[arg-type]
+            self.host.send(sender, Healthy(message.number))
         elif isinstance(message, Healthy):
             self.waiters.pop(message.number).finish()
 
@@ -56,7 +56,7 @@ def in_threads(count: int, work: object) -> None:
 
     def run() -> None:
         try:
-            work()  # type: ignore[operator]
+            work()
         except BaseException as error:  # noqa: BLE001  (reported by the main thread)
             errors.append(error)
 
@@ -74,7 +74,7 @@ def test_a_process_whose_user_code_never_pumps_still_answers(pair: tuple[Caller,
     one, other = pair
     for _ in range(50):
         assert one.ask(other)
-    assert other.answered_by == {other.host.pump._helper.ident}  # type: ignore[union-attr]
+    assert other.answered_by == {other.host.pump._helper.ident}
 
 
 def test_a_process_that_computes_still_answers(pair: tuple[Caller, Caller]) -> None:
@@ -231,7 +231,7 @@ def test_an_idle_process_costs_nothing(pair: tuple[Caller, Caller]) -> None:
         rounds.append(1)
         watch()
 
-    one.host.pump._watch = counted  # type: ignore[method-assign]
+    one.host.pump._watch = counted
     with one.host.lock:
         one.host.call_later(60 * MS, lambda: before.append(len(rounds)))
     one.host.block(Waiter(), 300 * MS)

@@ -112,9 +112,9 @@ class World:
 @pytest.fixture
 def world() -> Iterator[World]:
     made = World()
-    made.faults = Faults(made)  # type: ignore[attr-defined,arg-type]
+    made.faults = Faults(made)
     yield made
-    made.faults.stop()  # type: ignore[attr-defined]
+    made.faults.stop()
     for process in (*made.processes, *made.ended):
         process.close()
 

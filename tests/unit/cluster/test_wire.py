@@ -71,7 +71,7 @@ def test_only_a_part_of_an_object_has_an_attachment() -> None:
 
 @pytest.mark.parametrize("kind", MESSAGES, ids=lambda kind: kind.__name__)
 def test_every_kind_of_message_is_known_by_its_name(kind: type) -> None:
-    assert kind.__struct_config__.tag == kind.__name__  # type: ignore[attr-defined]
+    assert kind.__struct_config__.tag == kind.__name__
 
 
 def test_what_is_no_message_is_refused() -> None:

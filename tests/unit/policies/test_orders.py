@@ -79,11 +79,11 @@ class Line:
         return found
 
     def victim(self) -> int | None:
-        found = self.order.victim(self.queue, self.rng)  # type: ignore[union-attr]
+        found = self.order.victim(self.queue, self.rng)
         return None if found is None else found.number
 
 
-def dict_of(mapping: object) -> dict:  # type: ignore[type-arg]
+def dict_of(mapping: object) -> dict:
     assert isinstance(mapping, dict)
     return mapping
 

@@ -25,7 +25,7 @@ def waiting(*seconds: float) -> list[Stealable]:
 
 
 def hawk(**more: float) -> Hawk:
-    return Hawk(cutoff_s=10, **more)  # type: ignore[arg-type]
+    return Hawk(cutoff_s=10, **more)
 
 
 def nodes(*queued: int) -> Nodes:

@@ -97,7 +97,7 @@ class FakeProcessHost(FakeHost):
 
     def __init__(self, own: Address, config: Config | None = None) -> None:
         super().__init__(own, config)
-        self.store = FakeStoreAccess()  # type: ignore[assignment]  (the process's side of it)
+        self.store = FakeStoreAccess()
         self.pid = 4711
         self.unwinding: tuple[type[BaseException], ...] = ()
         self.lock: AbstractContextManager[object] = nullcontext()

@@ -62,7 +62,7 @@ class BaseGroup(metaclass=ABCMeta):
     def allreduce(self, tensor: Tensors, allreduce_options: AllReduceOptions) -> None: ...
 
     @abstractmethod
-    def barrier(self, barrier_options: BarrierOptions = BarrierOptions()) -> None: ...  # noqa: B008
+    def barrier(self, barrier_options: BarrierOptions = BarrierOptions()) -> None: ...  # noqa: B008  (never changed; Ray's default)
 
     @abstractmethod
     def reduce(self, tensor: Tensors, reduce_options: ReduceOptions) -> None: ...

@@ -73,7 +73,7 @@ def test_an_actor_is_durable_before_it_is_acknowledged() -> None:
     head.host.send = lambda to, message: (
         seen.append(len(head.host.storage.batch)),
         send(to, message),
-    )[1]  # type: ignore[method-assign]
+    )[1]
     raylet, request = head.create(spec)
     head.grant(raylet, request)
     assert seen

@@ -44,7 +44,7 @@ def test_it_is_found_and_not_placed(head: Head) -> None:
 
 def test_its_name_is_taken(head: Head) -> None:
     spec = early(head)
-    second = head.spec(spec.actor_id[-4:], 2, name="early")  # type: ignore[arg-type]
+    second = head.spec(spec.actor_id[-4:], 2, name="early")
     head.tell(DRIVER, CreateActor(second))
     assert head.one(ActorRefused)[1].actor_id == second.actor_id
 

@@ -252,7 +252,7 @@ def test_actors_live_once_and_nodes_lose_nothing(seed: int) -> None:
     assert cluster.actors == {}
     assert {info.state for info in cluster.news.values()} == {ActorState.DEAD}
     check_at_rest(cluster)
-    view = cluster.gcs.nodes.views.live  # type: ignore[attr-defined]
+    view = cluster.gcs.nodes.views.live
     assert {node.node_id: view[node.node_id].available for node in addresses(cluster)} == {
         host.address.node_id: cluster.raylets[worker].view.local.available
         for worker, host in cluster.hosts.items()

@@ -19,7 +19,7 @@ OWNER = address("owner")
 def record(*held: tuple[int, tuple[object, ...]], lasts_ns: int = 0) -> TaskRecord:
     """Its arguments have these sizes, and are held there."""
     refs = [
-        TaskArg(slot, ObjectId(bytes(28)), OWNER, holders=list(holders), size=size)  # type: ignore[arg-type]
+        TaskArg(slot, ObjectId(bytes(28)), OWNER, holders=list(holders), size=size)
         for slot, (size, holders) in enumerate(held)
     ]
     call = TaskCall(TaskId(bytes(24)), 0, b"", refs, Work(lasts_ns) if lasts_ns else None)

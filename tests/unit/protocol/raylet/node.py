@@ -163,7 +163,7 @@ def request(
     **more: object,
 ) -> RequestWorkerLease:
     need = CPU1 if resources is None else resources
-    return RequestWorkerLease(lease_id, job or JOB, need, strategy or Default(), hops, **more)  # type: ignore[arg-type]
+    return RequestWorkerLease(lease_id, job or JOB, need, strategy or Default(), hops, **more)
 
 
 def deaths(sent: list[tuple[Address, Message]]) -> list[tuple[Address, WorkerDied]]:

@@ -201,7 +201,7 @@ def test_owner_s_loss_ends_the_pull_with_an_error(node: Node, owner: Address) ->
     assert failed.failure is not None
     assert failed.failure.kind is FailureKind.OWNER_DIED
     assert node.host.store.used() == 0
-    assert [m.failure for _, m in fetch(node, owner, THERE, owner=far)] == [failed.failure]  # type: ignore[attr-defined]
+    assert [m.failure for _, m in fetch(node, owner, THERE, owner=far)] == [failed.failure]
 
 
 def test_pull_ends_when_the_owner_frees_the_object(node: Node, owner: Address) -> None:
@@ -385,7 +385,7 @@ def test_object_made_here_while_a_copy_is_on_its_way_ends_the_pull(
 
 def test_chunk_of_a_sealed_object_is_sent(node: Node, owner: Address) -> None:
     [(_, lent)] = node.tell(owner, RequestExtent(1, 40))
-    node.host.store.places[lent.handle][:] = CONTENT  # type: ignore[attr-defined]
+    node.host.store.places[lent.handle][:] = CONTENT
     node.tell(owner, SealObject(1, X, 40, owner))
     assert node.tell(THERE, PullChunk(X, 30, 10)) == [
         (THERE, ObjectChunk(X, 30, 10, 40, CONTENT[30:]))

@@ -85,7 +85,7 @@ def test_a_repeated_request_brings_the_latest_backlog(node: Node, owner: Address
 def test_what_no_new_node_would_help_is_no_demand(node: Node, owner: Address) -> None:
     autoscaled(node)
     node.ask(owner, 1, GPU1, NodeAffinity(address("here").node_id, soft=False))
-    node.ask(owner, 2, GPU1, InBundle(b"g" * 18))  # type: ignore[arg-type]
+    node.ask(owner, 2, GPU1, InBundle(b"g" * 18))
     assert reported(node).demand == []
 
 

@@ -26,7 +26,7 @@ def ordered(order: str, cpus: float = 1, others: dict[str, float] | None = None)
 
 
 def claim(seconds: float = 1, **more: object) -> Claim:
-    return Claim(expected_ns=round(seconds * S), **more)  # type: ignore[arg-type]
+    return Claim(expected_ns=round(seconds * S), **more)
 
 
 def cpus(count: float) -> dict[str, int]:
