@@ -37,7 +37,6 @@ Rounds = list[dict[str, Measured]]
 """`passes` and `calls` of each round."""
 
 
-@raysim.remote(num_cpus=0)
 class Stage:
     def work(self, value: int) -> int:
         return value
@@ -51,7 +50,8 @@ class Chain:
     """The same actors, joined both ways. Of a session that is started."""
 
     def __init__(self, actors: int) -> None:
-        self.stages: list[Any] = [Stage.remote() for _ in range(actors)]
+        stage_class = raysim.remote(num_cpus=0)(Stage)
+        self.stages: list[Any] = [stage_class.remote() for _ in range(actors)]
         with InputNode() as given:
             node = given
             for stage in self.stages:

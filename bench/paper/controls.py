@@ -58,7 +58,8 @@ def work_found(came: Column, ended: Column, services: Column) -> Column:
     began_at = np.append(0, np.cumsum(begun))[running]
     ended_at = np.append(0, np.cumsum(done))[over]
     served = came * (running - over) - began_at + ended_at
-    return np.append(0, np.cumsum(services)[:-1]) - served
+    found: Column = np.append(0, np.cumsum(services)[:-1]) - served
+    return found
 
 
 def work_of_one_server(gaps: Column, services: Column) -> Column:

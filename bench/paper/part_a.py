@@ -18,8 +18,14 @@ from raysim.scenario.running import RunOptions, run_workflow
 CLUSTER = Cluster(
     nodes=3,
     cpus=1,
-    network=Network(
-        latency="0s", local_latency="0s", bandwidth="1MB/s", worker_start="0s", shared=False
+    network=Network.model_validate(
+        {
+            "latency": "0s",
+            "local_latency": "0s",
+            "bandwidth": "1MB/s",
+            "worker_start": "0s",
+            "shared": False,
+        }
     ),
 )
 

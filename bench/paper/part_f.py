@@ -82,7 +82,7 @@ def _latency_s(size_mb: float, locality: bool) -> float:
     made = TaskOptions(num_cpus=0, resources={"data": 1}, work=Work(0, (round(size_mb * MB),)))
     used = TaskOptions(work=Work(0, (0,)))
     try:
-        took = []
+        took: list[float] = []
         for number in range(CALLS + 1):
             argument = _call(driver, made)
             driver.wait([argument], 1, None, False)

@@ -14,7 +14,7 @@ from pathlib import Path
 from bench.paper.row import Row, exact, ordered
 from raysim.scenario.loading import parse_scenario
 from raysim.scenario.running import RunOptions, run_workflow
-from raysim.scenario.summary import sample
+from raysim.scenario.samples import sample
 
 LOG = "swf/HPC2N-2002-2.2-first3171.swf"
 JOBS = 3_145

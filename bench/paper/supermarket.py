@@ -15,7 +15,8 @@ from random import Random
 from statistics import fmean, stdev
 from typing import ClassVar, NamedTuple
 
-from raysim.policies.queueing import UNKNOWN, PowerOfD
+from raysim.policies.queue import UNKNOWN
+from raysim.policies.queueing import PowerOfD
 from raysim.spec.ids import NodeId
 from raysim.spec.node import NodeView
 from raysim.spec.resources import Resources

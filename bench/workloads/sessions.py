@@ -74,16 +74,17 @@ def memory_of_pending(world: Any, tasks: int) -> Operation:
     """Bytes of the driver for each task that waits for a CPU. All of them end afterwards."""
     ray, small_value = world.ray, small_value_of(world.ray)
 
-    @ray.remote(num_cpus=CPUS)
     class Gate:
         """Holds every CPU until it is killed."""
 
         def shut(self) -> bool:
             return True
 
+    gate_class = ray.remote(num_cpus=CPUS)(Gate)
+
     def observe() -> float:
         ray.get(small_value.remote())
-        gate = Gate.remote()
+        gate = gate_class.remote()
         assert ray.get(gate.shut.remote())
         before = own_memory()
         refs = [small_value.remote() for _ in range(tasks)]

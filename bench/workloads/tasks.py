@@ -40,12 +40,12 @@ def tasks_async(world: Any) -> Operation:
 def multi_client_tasks_async(world: Any) -> Operation:
     ray, small_value, each = world.ray, small_value_of(world.ray), world.scaled(2_500)
 
-    @ray.remote(num_cpus=0)
     class Client:
         def small_value_batch(self, count: int) -> None:
             ray.get([small_value.remote() for _ in range(count)])
 
-    clients = [Client.remote() for _ in range(CLIENTS)]
+    client_class = ray.remote(num_cpus=0)(Client)
+    clients = [client_class.remote() for _ in range(CLIENTS)]
     return Operation(
         lambda: ray.get([client.small_value_batch.remote(each) for client in clients]),
         each * CLIENTS,
