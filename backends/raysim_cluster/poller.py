@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from raysim.config import MS
+from raysim_cluster.spinning import SpinUnlessInVain
 
 Handler: TypeAlias = Callable[[int], None]
 """Called with the event mask."""
@@ -16,9 +17,6 @@ WRITE: Final = select.EPOLLOUT
 SPIN_NS: Final = 50_000
 """How long a thread looks again and again before it sleeps: what it has asked for is often answered by then, and to
 be woken costs both sides more than that. Measured: an answer takes 30 us."""
-
-MOST_SKIPPED: Final = 256
-"""Waits that sleep at once after spinning was in vain again and again."""
 
 _SELECT_LIMIT: Final = 1024
 """FD_SETSIZE: a descriptor above it cannot be given to select(2)."""
@@ -40,30 +38,6 @@ def poll(epoll: select.epoll, timeout_ns: int) -> list[tuple[int, int]]:
     return epoll.poll(timeout_ns / 1e9 if timeout_ns >= 0 else None, 64)
 
 
-class Spinning:
-    """Whether spinning is worth while: in vain, it is left out twice as often; not in vain, half as often."""
-
-    __slots__ = ("_left", "_skipped")
-
-    def __init__(self) -> None:
-        self._skipped = 0
-        self._left = 0
-
-    def tries(self) -> bool:
-        """Before each wait."""
-        if self._left:
-            self._left -= 1
-            return False
-        return True
-
-    def hit(self) -> None:
-        self._skipped >>= 1
-        self._left = self._skipped
-
-    def missed(self) -> None:
-        self._skipped = self._left = min(max(1, 2 * self._skipped), MOST_SKIPPED)
-
-
 class Poller:
     """epoll with a handler for each descriptor, and a way to wake whoever waits in it."""
 
@@ -73,7 +47,7 @@ class Poller:
         self._forgotten: set[int] = set()
         """Since the last batch of events: what there still is of theirs is not their successors'. An event of
         such a one is put off, and comes again."""
-        self._spinning = Spinning()
+        self._spinning = SpinUnlessInVain()
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self.watch(self._wake, self._woken, READ)
 

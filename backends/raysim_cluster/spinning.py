@@ -2,8 +2,9 @@
 
 A thread that keeps its core while it waits saves its own wake-up, and has the processes that it waits for
 wake each other on one core: between two idle cores each wake-up costs several times as much. Where all
-cores have work it only takes time from those that it waits for. Which of the two is so shows in how long
-waits take: one that spins has to be shorter than most of those that sleep. It is a miss if it is not, and
+cores have work it only takes time from those that it waits for. There are two ways to find out which is so.
+`SpinUnlessInVain` sees whether it helped. `SpinOrSleep` compares how long waits take, for those that end in time
+either way: one that spins has to be shorter than most of those that sleep. It is a miss if it is not, and
 some misses in a row double how many waits sleep until the next one that spins.
 """
 
@@ -29,8 +30,37 @@ LOOK_AGAIN: Final = 32
 _STEP: Final = 8
 """By which part of itself the median of those that sleep follows each of them."""
 
+MOST_SKIPPED: Final = 256
+"""Waits that sleep at once after spinning was in vain again and again."""
+
+
+class SpinUnlessInVain:
+    """Whether spinning is worth while: in vain, it is left out twice as often; not in vain, half as often."""
+
+    __slots__ = ("_left", "_skipped")
+
+    def __init__(self) -> None:
+        self._skipped = 0
+        self._left = 0
+
+    def tries(self) -> bool:
+        """Before each wait."""
+        if self._left:
+            self._left -= 1
+            return False
+        return True
+
+    def hit(self) -> None:
+        self._skipped >>= 1
+        self._left = self._skipped
+
+    def missed(self) -> None:
+        self._skipped = self._left = min(max(1, 2 * self._skipped), MOST_SKIPPED)
+
 
 class SpinOrSleep:
+    """Whether spinning makes waits shorter than sleeping does."""
+
     def __init__(self, longest_ns: int) -> None:
         """`longest_ns`: what takes longer asleep is not spun for."""
         self._longest_ns = longest_ns

@@ -20,6 +20,8 @@ from raysim.spec.call_text import hint, parse_call
 from raysim.spec.units import (
     parse_bandwidth,
     parse_duration,
+    parse_number,
+    parse_share,
     parse_size,
 )
 
@@ -152,20 +154,14 @@ def _signed_duration(text: str) -> int:
 
 
 def _share(text: str) -> float:
-    try:
-        share = float(text[:-1]) / 100 if text.endswith("%") else float(text)
-    except ValueError:
-        share = math.nan
+    share = parse_share(text)
     if not 0 <= share <= 1:
         raise ValueError(f"{text!r} is not a share; write it as 5% or 0.05")
     return share
 
 
 def _factor(text: str) -> float:
-    try:
-        factor = float(text)
-    except ValueError:
-        factor = math.nan
+    factor = parse_number(text)
     if not 1 <= factor < math.inf:
         raise ValueError(f"{text!r} is not a factor of at least 1")
     return factor

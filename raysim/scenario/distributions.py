@@ -14,6 +14,7 @@ from random import Random
 from typing import Final, Protocol, TypeVar, runtime_checkable
 
 from raysim.spec.call_text import hint, parse_call
+from raysim.spec.units import parse_share
 
 _Made = TypeVar("_Made")
 
@@ -199,10 +200,7 @@ def _read(name: str, text: str, parse: Callable[[str], float]) -> object:
 
 def number(name: str, text: str) -> float:
     """A plain number, or a percentage as a share. Raises ValueError."""
-    try:
-        value = float(text[:-1]) / 100 if text.endswith("%") else float(text)
-    except ValueError:
-        value = math.nan
+    value = parse_share(text)
     if not math.isfinite(value):
         raise ValueError(f"{name} is a number, not {text!r}")
     return value

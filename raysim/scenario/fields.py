@@ -27,7 +27,14 @@ from raysim.scenario.distributions import Distribution, parse_distribution
 from raysim.scenario.expectation import Expectation, parse_expectation
 from raysim.scenario.shapes import KINDS as SHAPES
 from raysim.scenario.shapes import Shape, parse_shape
-from raysim.spec.units import BYTES, NANOSECONDS, parse_bandwidth, parse_duration, parse_size
+from raysim.spec.units import (
+    BYTES,
+    NANOSECONDS,
+    parse_bandwidth,
+    parse_duration,
+    parse_number,
+    parse_size,
+)
 
 _LONGEST_NS: Final = 100 * 365 * NANOSECONDS["d"]
 _LARGEST: Final = BYTES["TiB"] * 10**6
@@ -113,10 +120,7 @@ def _read_cpus(value: object) -> float | Distribution:
 
 
 def _amount(text: str) -> float:
-    try:
-        amount = float(text)
-    except ValueError:
-        amount = math.nan
+    amount = parse_number(text)
     if not 0 <= amount < math.inf:
         raise ValueError(f"{text!r} is not a number of at least 0")
     return amount

@@ -1,4 +1,4 @@
-"""Durations, sizes and bandwidths as people write them. Never reads a clock, never guesses a unit.
+"""Durations, sizes, bandwidths and plain numbers as people write them. Never reads a clock, never guesses a unit.
 
 Inside raysim a time is an integer of nanoseconds, a size an integer of bytes and a bandwidth an
 integer of bytes per second. A duration without a unit is refused, because `5` reads as seconds to
@@ -7,6 +7,7 @@ some and as milliseconds to others; a size without a unit is bytes.
 
 from __future__ import annotations
 
+import math
 import re
 from difflib import get_close_matches
 from fractions import Fraction
@@ -103,6 +104,19 @@ def parse_bandwidth(text: str) -> int:
     if bytes_per_s < 1:
         raise ValueError(f"bandwidth {text!r} is below one byte per second; nothing would arrive")
     return round(bytes_per_s)
+
+
+def parse_number(text: str) -> float:
+    """A number such as `2.5`; NaN where the text is none: it lies within no bounds that the reader sets."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+def parse_share(text: str) -> float:
+    """As `parse_number`, also of percent: `5%` is 0.05."""
+    return parse_number(text[:-1]) / 100 if text.endswith("%") else parse_number(text)
 
 
 def format_duration(ns: int) -> str:

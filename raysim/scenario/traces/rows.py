@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, NoReturn, cast
 
 from raysim.scenario.problems import Place, Problem, ScenarioError, nearest
+from raysim.spec.units import parse_number
 
 
 class Row:
@@ -36,10 +37,7 @@ class Row:
         text = self.text(column)
         if not text and default is not None:
             return default
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
+        value = parse_number(text)
         if not 0 <= value < math.inf:
             self.fail(f"column {column!r} is {text!r}, not a number of at least 0")
         return value

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from raysim_cluster.poller import MOST_SKIPPED, READ, SPIN_NS, Poller, Spinning
+from raysim_cluster.poller import READ, SPIN_NS, Poller
+from raysim_cluster.spinning import MOST_SKIPPED, SpinUnlessInVain
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def test_event_of_a_closed_descriptor_is_not_its_successor_s(poller: Poller) -> 
         os.close(fd)
 
 
-def waits(spinning: Spinning, *outcomes: bool) -> list[bool]:
+def waits(spinning: SpinUnlessInVain, *outcomes: bool) -> list[bool]:
     """Whether each wait spins; those that do end so."""
     left, spun = list(outcomes), []
     while left:
@@ -59,16 +60,16 @@ def waits(spinning: Spinning, *outcomes: bool) -> list[bool]:
 
 
 def test_spinning_goes_on_while_it_is_not_in_vain() -> None:
-    assert waits(Spinning(), True, True, True) == [True] * 3
+    assert waits(SpinUnlessInVain(), True, True, True) == [True] * 3
 
 
 def test_spinning_in_vain_is_left_out_twice_as_often_each_time() -> None:
-    spun = waits(Spinning(), False, False, False, False)
+    spun = waits(SpinUnlessInVain(), False, False, False, False)
     assert spun == [True, False, True, False, False, True, *[False] * 4, True]
 
 
 def test_spinning_is_tried_again_after_some_waits_at_most() -> None:
-    spinning = Spinning()
+    spinning = SpinUnlessInVain()
     waits(spinning, *[False] * 20)
     assert waits(spinning, True).count(False) == MOST_SKIPPED
     # And half as often from now on.

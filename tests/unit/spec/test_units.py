@@ -1,3 +1,5 @@
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +10,8 @@ from raysim.spec.units import (
     format_size,
     parse_bandwidth,
     parse_duration,
+    parse_number,
+    parse_share,
     parse_size,
 )
 
@@ -114,3 +118,11 @@ def test_a_size_is_shown_short(size, text):
 @given(st.integers(0, 10**6), st.sampled_from(list(NANOSECONDS)))
 def test_every_whole_number_of_a_unit_is_exact(number, unit):
     assert parse_duration(f"{number}{unit}") == number * NANOSECONDS[unit]
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "share"),
+    [("2.5", 2.5, 2.5), ("5%", math.nan, 0.05), ("-1", -1, -1), ("five", math.nan, math.nan)],
+)
+def test_a_text_that_is_no_number_is_none_that_a_bound_admits(text, number, share):
+    assert (parse_number(text), parse_share(text)) == pytest.approx((number, share), nan_ok=True)
