@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from raysim.journal import ObjectGone
 from raysim.protocol.batching import Batcher
 from raysim.protocol.host import Host
 from raysim.protocol.messages import (
@@ -19,19 +18,16 @@ from raysim.protocol.messages import (
     BorrowEpoch,
     BorrowersAdded,
     ContainedRef,
-    CopyAdded,
-    CopyMoved,
-    CopyRemoved,
-    FreeObjects,
     ObjectsResolved,
-    ObjectStatus,
     RemoveBorrowers,
     ResolveObjects,
 )
 from raysim.protocol.owner.borrows import Acknowledgements, Borrowers
 from raysim.protocol.owner.cascade import Cascade
+from raysim.protocol.owner.copies import Copies
 from raysim.protocol.owner.entries import FREED, INLINE, PENDING, Entry, ObjectState
 from raysim.protocol.owner.records import TaskRecord
+from raysim.protocol.owner.resolvers import Resolvers
 from raysim.spec.address import Address
 from raysim.spec.failure import Failure, FailureKind
 from raysim.spec.ids import NodeId, ObjectId, WorkerId, is_put
@@ -58,24 +54,24 @@ class ObjectTable:
         self._waiting: dict[ObjectId, list[Callable[[], None]]] = {}
         self._expected: dict[ObjectId, tuple[Together, ...]] = {}
         """Owned and pending ones that user code waits for."""
-        self._resolvers: dict[ObjectId, dict[WorkerId, Address]] = {}
+        self._resolvers = Resolvers(host)
+        self._asked_for = self._resolvers.waiting
+        """Theirs: looked at for each object that becomes ready."""
         self._borrowers = Borrowers()
         self._acknowledgements = Acknowledgements()
         self.after_acknowledgements = self._acknowledgements.after
         self.unacknowledged = self._acknowledgements.under_way()
         """Borrows of this process that their owners may not know yet."""
         self.cascade = Cascade()
-        self._on_node: dict[NodeId, dict[ObjectId, None]] = {}
+        self.copies = Copies(host, self)
         self._from_owner: dict[WorkerId, dict[ObjectId, None]] = {}
         self._epoch = 0
         self._dead_nodes: dict[NodeId, None] = {}
         self._owned = 0
         self._when_nothing_owned: Callable[[], None] | None = None
-        self._free: Batcher[ObjectId] = Batcher(host, FreeObjects)
         self._add: Batcher[BorrowEpoch] = Batcher(host, AddBorrowers)
         self._remove: Batcher[BorrowEpoch] = Batcher(host, RemoveBorrowers)
         self._resolve: Batcher[ObjectId] = Batcher(host, ResolveObjects)
-        self._resolved: Batcher[ObjectStatus] = Batcher(host, ObjectsResolved)
 
     # Entries
 
@@ -94,7 +90,7 @@ class ObjectTable:
                 # A reference of ours came back after the object was freed: the sender broke rule 1,
                 # or died while it held it.
                 self._owned += 1
-                self._fail(entry, FailureKind.OBJECT_FREED, "was freed by its owner")
+                self.fail(entry, FailureKind.OBJECT_FREED, "was freed by its owner")
             else:
                 self._belongs(entry, owner)
                 if owner.node_id in self._dead_nodes:
@@ -104,7 +100,7 @@ class ObjectTable:
 
     def _owner_lost(self, entry: Entry, owner: WorkerId) -> None:
         text = f"cannot be had: its owner, process {owner.hex()[:8]}, is gone"
-        self._fail(entry, FailureKind.OWNER_DIED, text)
+        self.fail(entry, FailureKind.OWNER_DIED, text)
 
     def _belongs(self, entry: Entry, owner: Address) -> None:
         entry.owner = owner
@@ -258,10 +254,7 @@ class ObjectTable:
             drop = partial(self.cascade.run, partial(self.drop_holds, contained))
             self.after_acknowledgements(drop)
         if entry.state is not PENDING:
-            for raylet in entry.holders:
-                self._free.add(raylet, entry.object_id)
-                self._unindex(entry.object_id, raylet.node_id)
-            entry.holders = ()
+            self.copies.free_all(entry)
             entry.payload = None
 
     def _report_unhandled(self, entry: Entry) -> None:
@@ -278,7 +271,7 @@ class ObjectTable:
         self._drop_value(entry)
         record, entry.task = entry.task, None
         entry.is_error = False
-        self._fail(entry, FailureKind.OBJECT_FREED, "was freed by hand")
+        self.fail(entry, FailureKind.OBJECT_FREED, "was freed by hand")
         if record is not None:
             self.cascade.run(partial(self.release_task, record))
 
@@ -289,9 +282,8 @@ class ObjectTable:
             self._borrowers.forget(object_id)
         if self._waiting:
             self._waiting.pop(object_id, None)  # Of a wait that was given up.
-        if self._resolvers:
-            for borrower in self._resolvers.pop(object_id, {}).values():
-                self._resolved.add(borrower, ObjectStatus(object_id, failure=_freed(object_id)))
+        if self._asked_for:
+            self._resolvers.gone(object_id)
         if self.on_out_of_scope:
             callback = self.on_out_of_scope.pop(object_id, None)
             if callback is not None:
@@ -321,7 +313,7 @@ class ObjectTable:
         entry.payload = payload
         entry.size = len(payload)
         entry.is_error = False
-        if self._expected or self._waiting or self._resolvers:
+        if self._expected or self._waiting or self._asked_for:
             self._set_ready(entry, INLINE)
         else:
             entry.state = INLINE
@@ -331,7 +323,7 @@ class ObjectTable:
     def set_stored(self, entry: Entry, size: int, holders: Iterable[Address]) -> None:
         entry.size = size
         for raylet in holders:
-            self._add_holder(entry, raylet)
+            self.copies.add(entry, raylet)
         self._set_ready(entry, ObjectState.STORED)
 
     def set_failed(self, entry: Entry, failure: Failure) -> None:
@@ -343,25 +335,18 @@ class ObjectTable:
         entry.state = ObjectState.PENDING
         entry.holders = ()
 
-    def _fail(self, entry: Entry, kind: FailureKind, what: str) -> None:
+    def fail(self, entry: Entry, kind: FailureKind, what: str) -> None:
         self.set_failed(entry, Failure(kind, f"Object {entry.object_id.hex()} {what}."))
 
     def _set_ready(self, entry: Entry, state: ObjectState) -> None:
         entry.state = state
-        if self._resolvers:
-            self._tell_resolvers(entry)
+        if self._asked_for:
+            self._resolvers.tell(entry)
         if self._expected:
             for together in self._expected.pop(entry.object_id, ()):
                 together.ready(entry)
         if self._waiting:
             self._tell_waiting(entry)
-
-    def _tell_resolvers(self, entry: Entry) -> None:
-        resolvers = self._resolvers.pop(entry.object_id, None)
-        if resolvers is not None:
-            status = self._status(entry)
-            for borrower in resolvers.values():
-                self._resolved.add(borrower, status)
 
     def _tell_waiting(self, entry: Entry) -> None:
         waiting = self._waiting.pop(entry.object_id, None)
@@ -402,7 +387,7 @@ class ObjectTable:
     def revive(self, entry: Entry) -> None:
         """A freed step of a lineage is needed again."""
         if entry.state == ObjectState.FREED and not self.rebuild(entry):
-            self._fail(
+            self.fail(
                 entry, FailureKind.RECONSTRUCTION_FAILED, "was freed and cannot be made again"
             )
 
@@ -410,7 +395,7 @@ class ObjectTable:
         """These nodes turned out to have no copy: the owner rebuilds, a borrower asks the owner again."""
         if entry.owner is None:
             for node_id in nodes:
-                self._copy_lost(entry, node_id)
+                self.copies.lost(entry, node_id)
         elif entry.state == ObjectState.STORED:
             entry.state = ObjectState.PENDING
             entry.holders = ()
@@ -429,89 +414,16 @@ class ObjectTable:
             return False
         return node_id == self._host.address.node_id
 
-    # Copies
-
-    def free_unknown(self, object_id: ObjectId, raylet: Address) -> None:
-        """A value arrived for an object that is out of scope already."""
-        self._free.add(raylet, object_id)
-
-    def _add_holder(self, entry: Entry, raylet: Address) -> None:
-        if all(holder.worker_id != raylet.worker_id for holder in entry.holders):
-            entry.holders += (raylet,)
-            if entry.owner is None:
-                self._on_node.setdefault(raylet.node_id, {})[entry.object_id] = None
-
-    def _unindex(self, object_id: ObjectId, node_id: NodeId) -> None:
-        on_node = self._on_node.get(node_id)
-        if on_node is not None:
-            on_node.pop(object_id, None)
-
-    def _copy_lost(self, entry: Entry, node_id: NodeId, why: str = "") -> None:
-        entry.holders = tuple(h for h in entry.holders if h.node_id != node_id)
-        self._unindex(entry.object_id, node_id)
-        if entry.holders or entry.state != ObjectState.STORED:
-            return
-        if entry.in_use() and not self.rebuild(entry):
-            on = f"node {node_id.hex()[:8]}"
-            how = f"lost on {on}: {why}" if why else f"lost with {on}"
-            reason = f"{how}; no other copy, and no task to run again"
-            self._host.note(ObjectGone(entry.object_id, reason))
-            self._fail(entry, FailureKind.OBJECT_LOST, f"was {reason}")
-
-    def node_lost(self, node_id: NodeId) -> None:
-        self._dead_nodes[node_id] = None
-        for object_id in list(self._on_node.pop(node_id, {})):
-            entry = self.entries.get(object_id)
-            if entry is not None:
-                self._copy_lost(entry, node_id)
-
-    def on_copy_added(self, sender: Address, added: CopyAdded) -> None:
-        entry = self.entries.get(added.object_id)
-        if entry is not None and entry.owner is None and entry.state == ObjectState.STORED:
-            self._add_holder(entry, added.raylet)
-        else:
-            # Gone already, or being made again, with other references inside perhaps.
-            self._free.add(added.raylet, added.object_id)
-
-    def on_copy_moved(self, sender: Address, moved: CopyMoved) -> None:
-        """The copy at `source` goes once this one counts."""
-        entry = self.entries.get(moved.object_id)
-        if entry is not None and entry.owner is None and entry.state == ObjectState.STORED:
-            self._add_holder(entry, moved.raylet)
-            self._copy_lost(entry, moved.source.node_id)
-            self._free.add(moved.source, moved.object_id)
-            return
-        self._free.add(moved.raylet, moved.object_id)
-        if entry is None or entry.ready:
-            self._free.add(moved.source, moved.object_id)
-
-    def on_copy_removed(self, sender: Address, removed: CopyRemoved) -> None:
-        entry = self.entries.get(removed.object_id)
-        if entry is not None and entry.owner is None:
-            self._copy_lost(entry, removed.raylet.node_id, removed.why)
-
     # Owners and borrowers
-
-    def _status(self, entry: Entry) -> ObjectStatus:
-        entry.seen = True
-        if entry.state == ObjectState.INLINE:
-            return ObjectStatus(entry.object_id, entry.payload, entry.is_error)
-        if entry.state == ObjectState.STORED:
-            return ObjectStatus(entry.object_id, holders=list(entry.holders), size=entry.size)
-        failure = entry.failure or _freed(entry.object_id)
-        return ObjectStatus(entry.object_id, failure=failure)
 
     def on_resolve(self, sender: Address, asked: ResolveObjects) -> None:
         for object_id in asked.object_ids:
             entry = self.entries.get(object_id)
             if entry is None or entry.owner is not None:
-                self._resolved.add(sender, ObjectStatus(object_id, failure=_freed(object_id)))
+                self._resolvers.refuse(object_id, sender)
                 continue
             self.said_missing(entry, asked.lost_on)
-            if entry.ready:
-                self._resolved.add(sender, self._status(entry))
-            else:
-                self._resolvers.setdefault(object_id, {})[sender.worker_id] = sender
+            self._resolvers.ask(entry, sender)
 
     def on_resolved(self, sender: Address, resolved: ObjectsResolved) -> None:
         for status in resolved.objects:
@@ -548,14 +460,17 @@ class ObjectTable:
             entry = self.entries[object_id]
             entry.borrowed -= 1
             self.cascade.run(partial(self._look_again, entry))
-        for resolvers in self._resolvers.values():
-            resolvers.pop(peer.worker_id, None)
+        self._resolvers.peer_lost(peer.worker_id)
         for object_id in list(self._from_owner.get(peer.worker_id, ())):
             # One failure may end calls that held the next of these.
             lost = self.entries.get(object_id)
             if lost is not None and _needs_owner(lost):
                 self._owner_lost(lost, peer.worker_id)
         self._acknowledgements.owner_lost(peer.worker_id)
+
+    def node_lost(self, node_id: NodeId) -> None:
+        self._dead_nodes[node_id] = None
+        self.copies.node_lost(node_id)
 
     def peers_on(self, node_id: NodeId) -> list[Address]:
         """Owners and borrowers on a node that this process deals with: lost with the node."""
@@ -576,8 +491,3 @@ def _needs_owner(entry: Entry) -> bool:
 
 def _owner_died(entry: Entry) -> bool:
     return entry.failure is not None and entry.failure.kind == FailureKind.OWNER_DIED
-
-
-def _freed(object_id: ObjectId) -> Failure:
-    text = f"Object {object_id.hex()} was freed: its owner held no reference to it any more."
-    return Failure(FailureKind.OBJECT_FREED, text)

@@ -48,7 +48,7 @@ def take_return(
     if entry is None or entry.state != ObjectState.PENDING:
         # Out of scope; or whole still, and made once more for the sake of another return.
         if value.payload is None and (entry is None or raylet not in entry.holders):
-            objects.free_unknown(object_id, raylet)
+            objects.copies.free(object_id, raylet)
         elif value.is_error and value.payload is not None and entry is None:
             objects.unhandled(value.payload)
         return None

@@ -96,7 +96,7 @@ class Streams:
         object_id = item_id(item.task_id, item.index)
         entry = self._objects.entries.get(object_id)
         if item.value.payload is None and (entry is None or raylet not in entry.holders):
-            self._objects.free_unknown(object_id, raylet)
+            self._objects.copies.free(object_id, raylet)
         if item.value.contained:
             self._release_holds.add(worker, object_id)
         self._consumed.add(worker, Consumed(item.task_id, item.attempt, NO_LIMIT))
