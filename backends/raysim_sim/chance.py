@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from raysim_sim.streams import Streams
 
 if TYPE_CHECKING:
-    from raysim_sim.hosts import UserHost
+    from raysim_sim.user_host import UserHost
 
 Running: TypeAlias = Callable[[], "UserHost | None"]
 """Tells the simulated process whose code calls, if any."""

@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 from cloudpickle import cloudpickle as tracker
 
 if TYPE_CHECKING:
-    from raysim_sim.hosts import UserHost
+    from raysim_sim.user_host import UserHost
 
 _BY_ID: Final = "_DYNAMIC_CLASS_TRACKER_BY_ID"
 

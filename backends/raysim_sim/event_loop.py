@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from raysim.protocol.host import Waiter
 
 if TYPE_CHECKING:
-    from raysim_sim.hosts import UserHost
+    from raysim_sim.user_host import UserHost
 
 SPINS_AT_ONCE: Final = 100
 """Turns of a loop at one instant, after which each takes a little time: a coroutine that yields until

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from raysim_sim.hosts import UserHost
+    from raysim_sim.user_host import UserHost
 
 KEPT_BYTES = 1 << 20
 """Of what one process printed, the latest. Ours: a simulation may print for days."""

@@ -12,7 +12,7 @@ from raysim_sim.event_loop import VirtualLoop
 from raysim_sim.virtual_time import running_host
 
 if TYPE_CHECKING:
-    from raysim_sim.hosts import UserHost
+    from raysim_sim.user_host import UserHost
 
 
 class AdoptedLoop(VirtualLoop):

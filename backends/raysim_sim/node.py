@@ -18,8 +18,9 @@ from raysim_sim.control_store import MemoryControlStore
 from raysim_sim.disk import SimDisk
 from raysim_sim.envs import SimEnvironments, place_of
 from raysim_sim.gcs_process import GcsProcess
-from raysim_sim.hosts import NodeHost, Origin, SimHost, UserHost
+from raysim_sim.hosts import NodeHost, Origin, SimHost
 from raysim_sim.store import SimObjectStore
+from raysim_sim.user_host import UserHost
 
 if TYPE_CHECKING:
     from raysim.backend import NodeOptions

@@ -8,7 +8,7 @@ from raysim.runtime.prints import Prints, prefix_of
 from raysim_sim.logs import SimLogs
 
 if TYPE_CHECKING:
-    from raysim_sim.hosts import UserHost
+    from raysim_sim.user_host import UserHost
 
 
 class Outputs:

@@ -25,7 +25,7 @@ from raysim_sim.outputs import Outputs
 from raysim_sim.places import Places
 
 if TYPE_CHECKING:
-    from raysim_sim.hosts import UserHost
+    from raysim_sim.user_host import UserHost
 
 
 _VISIBLE: Final = "CUDA_VISIBLE_DEVICES"

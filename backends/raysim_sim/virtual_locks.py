@@ -22,7 +22,7 @@ from raysim_sim.builtin_types import method_of
 from raysim_sim.virtual_time import is_program, running_host
 
 if TYPE_CHECKING:
-    from raysim_sim.hosts import UserHost
+    from raysim_sim.user_host import UserHost
 
 LockType: Final = _thread.LockType
 

@@ -19,7 +19,7 @@ from raysim_sim.virtual_locks import made_by_program
 from raysim_sim.virtual_time import running_host
 
 if TYPE_CHECKING:
-    from raysim_sim.hosts import UserHost
+    from raysim_sim.user_host import UserHost
 
 _LIFE: Final = "_raysim_life"
 """The attribute of a thread that holds its Life, if it is one of these."""

@@ -26,7 +26,7 @@ from raysim_sim.builtin_types import method_of, set_method
 from raysim_sim.chance import DRAWS
 
 if TYPE_CHECKING:
-    from raysim_sim.hosts import UserHost
+    from raysim_sim.user_host import UserHost
     from raysim_sim.world import SimWorld
 
 EPOCH_NS: Final = 1_704_067_200 * 1_000_000_000

@@ -24,7 +24,8 @@ from raysim.faults.processes import (
 from raysim.protocol import messages
 from raysim_sim.disturbance import slow
 from raysim_sim.faults.effect import Effect, Perform, both
-from raysim_sim.hosts import SimHost, UserHost
+from raysim_sim.hosts import SimHost
+from raysim_sim.user_host import UserHost
 
 if TYPE_CHECKING:
     from raysim_sim.node import SimNode
