@@ -11,7 +11,7 @@ from raysim.exceptions import LocalRayletDiedError
 from raysim.protocol.host import RunnableTask, Waiter
 from raysim.spec.address import Address
 from raysim_cluster.listening import Listening
-from raysim_cluster.pump import Stop
+from raysim_cluster.parked import Stop
 from raysim_cluster.user_host import NEVER, UserHost
 
 

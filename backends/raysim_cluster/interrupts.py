@@ -17,7 +17,7 @@ from raysim.config import MS
 from raysim.protocol.host import RunnableTask, Waiter
 from raysim.runtime.execution import call_user_code
 from raysim_cluster.listening import Listening
-from raysim_cluster.pump import Stop
+from raysim_cluster.parked import Stop
 
 if TYPE_CHECKING:
     from raysim_cluster.user_host import UserHost

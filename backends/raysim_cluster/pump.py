@@ -32,7 +32,7 @@ from raysim.protocol.host import Waiter
 from raysim_cluster.host import LoopHost
 from raysim_cluster.listening import NO_ALARM, Listening
 from raysim_cluster.lock import HostLock
-from raysim_cluster.poller import LONGEST_NS
+from raysim_cluster.parked import Parked, Stop
 
 TAKE_OVER_NS: Final = 2 * MS
 """How long nobody pumps until the helper does. Below it the hand-over costs more than it saves."""
@@ -46,28 +46,6 @@ POLL_WHILE_BUSY_NS: Final = 1 * MS
 
 DISMISS_CALLS: Final = 8
 """Calls within that time that make it worth taking the pump from the helper."""
-
-
-class Parked:
-    """A thread that waits for its turn: woken by its waiter, or to take over the pump."""
-
-    __slots__ = ("_gate",)
-
-    def __init__(self) -> None:
-        self._gate = threading.Lock()
-        self._gate.acquire()
-
-    def wake(self) -> None:
-        try:
-            self._gate.release()
-        except RuntimeError:  # Woken already.
-            return
-
-    def sleep(self, timeout_ns: int | None) -> bool:
-        """Whether it was woken."""
-        return self._gate.acquire(
-            timeout=-1 if timeout_ns is None else min(timeout_ns, LONGEST_NS) / 1e9
-        )
 
 
 class Pump:
@@ -157,7 +135,7 @@ class Pump:
         self,
         waiter: Waiter,
         timeout_ns: int | None,
-        stop: "Stop",
+        stop: Stop,
         listening: Listening | None = None,
         serve: Callable[[], None] | None = None,
     ) -> bool:
@@ -194,7 +172,7 @@ class Pump:
         self,
         waiter: Waiter,
         timeout_ns: int | None,
-        stop: "Stop",
+        stop: Stop,
         listening: Listening,
         serve: Callable[[], None] | None,
     ) -> bool:
@@ -281,7 +259,7 @@ class Pump:
         self,
         waiter: Waiter,
         deadline: int | None,
-        stop: "Stop",
+        stop: Stop,
         listening: Listening | None,
     ) -> None:
         """Holding the pump; lets go of it."""
@@ -315,7 +293,7 @@ class Pump:
         self,
         waiter: Waiter,
         deadline: int | None,
-        stop: "Stop",
+        stop: Stop,
         listening: Listening | None,
     ) -> None:
         """Holding the claim: have the helper leave the pump, and pump."""
@@ -414,12 +392,3 @@ class Pump:
 
 def _broken() -> RuntimeError:
     return RuntimeError("this process's connection to its cluster broke")
-
-
-class Stop:
-    """Why all blocking of a process ends early: an interrupt, or the process's own end."""
-
-    __slots__ = ("requested",)
-
-    def __init__(self) -> None:
-        self.requested = False

@@ -15,7 +15,8 @@ from raysim_cluster.host import LoopHost
 from raysim_cluster.inboxes import PipeInbox, PipeOutlet
 from raysim_cluster.listening import Listening
 from raysim_cluster.lock import HostLock
-from raysim_cluster.pump import Pump, Stop
+from raysim_cluster.parked import Stop
+from raysim_cluster.pump import Pump
 from raysim_cluster.session import Session
 
 NEVER = Stop()

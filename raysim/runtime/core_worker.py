@@ -5,11 +5,8 @@ worker, runs `execute` in user context for each task that the executor hands out
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextvars import ContextVar
 from functools import partial
 from typing import Any, NoReturn, TypeVar
-
-import msgspec
 
 from raysim.backend import (
     ActorOptions,
@@ -39,14 +36,13 @@ from raysim.runtime.graphs import compile_graph
 from raysim.runtime.object_ref import Holder, ObjectRef
 from raysim.runtime.placement_groups import Groups
 from raysim.runtime.shown import (
-    assigned,
     available_resources,
     cluster_resources,
     node_table,
-    task_name,
 )
 from raysim.runtime.states import inspect
 from raysim.runtime.steps import Steps
+from raysim.runtime.task_context import TaskContext, context_info, entered
 from raysim.runtime.timeline import timeline
 from raysim.runtime.unhandled import report
 from raysim.runtime.values import NS, Values
@@ -55,7 +51,6 @@ from raysim.spec.address import Address
 from raysim.spec.explanation import Explanation, Reason
 from raysim.spec.ids import (
     ActorId,
-    IdSource,
     JobId,
     NodeId,
     ObjectId,
@@ -63,35 +58,14 @@ from raysim.spec.ids import (
     TaskId,
     driver_task,
     job_id,
-    job_of_task,
     task_of_object,
 )
 from raysim.spec.node import NodeState
 from raysim.spec.placement_group import GroupInfo
-from raysim.spec.runtime_env import read_env, shown
+from raysim.spec.runtime_env import read_env
 from raysim.spec.state import Inquiry, Listing
 
 Answer = TypeVar("Answer")
-
-
-class TaskContext(msgspec.Struct, gc=False):
-    """What is running in this process, as far as ids and the runtime context need it."""
-
-    task_id: TaskId
-    attempt: int = 0
-    task: RunnableTask | None = None
-    source: IdSource | None = None
-
-    @property
-    def ids(self) -> IdSource:
-        """Made when it is first needed: most tasks submit and put nothing."""
-        if self.source is None:
-            self.source = IdSource(self.task_id, self.attempt)
-        return self.source
-
-
-_entered: ContextVar[TaskContext | None] = ContextVar("entered", default=None)
-"""The task that this thread, greenlet or coroutine runs: an actor may run several at once."""
 
 
 class CoreWorker:
@@ -172,6 +146,10 @@ class CoreWorker:
 
     # Life
 
+    @property
+    def is_driver(self) -> bool:
+        return self._driver is not None
+
     def _on_joined(self, job: JobId) -> None:
         self._job = job
         self.namespace = self.namespace or f"anonymous-{job.hex()}"
@@ -218,7 +196,7 @@ class CoreWorker:
     def execute_step(self, task: RunnableTask) -> Outcome:
         """As `execute`, for a method of a compiled graph in its turn."""
         self._latest = context = TaskContext(task.call.task_id, 0, task)
-        _entered.set(context)
+        entered.set(context)
         outcome = self._steps.run(task)
         if self.released:
             with self.host.lock:
@@ -240,7 +218,7 @@ class CoreWorker:
         if task.start_ns < 0:
             task.start_ns = self.host.now_ns()
         self._latest = context = TaskContext(call.task_id, call.attempt, task)
-        _entered.set(context)
+        entered.set(context)
         actor = task.actor
         if actor is not None:
             self.namespace, self.runtime_env = actor.home, actor.runtime_env
@@ -251,12 +229,12 @@ class CoreWorker:
     def _enter(self, task_id: TaskId) -> None:
         """As a driver."""
         self._latest = TaskContext(task_id)
-        _entered.set(None)
+        entered.set(None)
 
     @property
     def context(self) -> TaskContext:
         """Of the running task; a thread that user code made itself counts to the latest one."""
-        return _entered.get() or self._latest
+        return entered.get() or self._latest
 
     def block(
         self,
@@ -475,34 +453,7 @@ class CoreWorker:
         return available_resources(self.node_states())
 
     def context_info(self) -> ContextInfo:
-        task = self.context.task
-        actor = task.actor if task is not None else None
-        group = self.groups.current()
-        address = self.host.address
-        return ContextInfo(
-            job_id=job_of_task(self.context.task_id).hex(),
-            node_id=address.node_id.hex(),
-            worker_id=address.worker_id.hex(),
-            task_id=self.context.task_id.hex() if task is not None else None,
-            task_name=task_name(task),
-            actor_id=actor.actor_id.hex() if actor is not None else None,
-            actor_name=actor.name if actor is not None else None,
-            namespace=self.namespace,
-            assigned_resources=assigned(task),
-            accelerators=self.accelerators(task),
-            attempt=task.call.attempt if task is not None else 0,
-            was_reconstructed=task is not None and task.incarnation > 0,
-            is_driver=self._driver is not None,
-            is_canceled=task is not None and task.cancelled,
-            runtime_env=shown(self.runtime_env),
-            is_async=actor is not None and actor.is_async,
-            placement_group_id=group.group_id.hex() if group is not None else None,
-            captures=group is not None and group.capture,
-            function_name=self.execution.function_name(task) if task is not None else None,
-            session_name=self.session_name,
-            session_dir=self.session_dir,
-            gcs_address=self.gcs.endpoint or self.session_name,
-        )
+        return context_info(self)
 
     def accelerators(self, task: RunnableTask | None) -> dict[str, list[str]]:
         """Ids of the GPUs that a call has."""
