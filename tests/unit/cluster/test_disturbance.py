@@ -6,7 +6,7 @@ import pytest
 
 from raysim.protocol.messages import CheckHealth, Healthy, ObjectChunk
 from raysim.spec.ids import ObjectId
-from raysim_cluster.disturbed import Disturbed, LinkRule
+from raysim_cluster.disturbed import Disturbed, LinkRule, Obeyed
 from raysim_cluster.host import LoopHost
 from tests.unit.cluster.peers import Peers, Recorder
 
@@ -152,15 +152,15 @@ def test_what_waits_is_not_overtaken_when_the_delay_is_over(pair) -> None:
     assert right.messages() == [CheckHealth(1), CheckHealth(2)]
 
 
-def test_a_process_hears_of_rules_from_its_node(peers: Peers) -> None:
-    right = Recorder(CheckHealth)
+def test_a_process_hears_of_rules_from_its_node_and_says_when_they_hold(peers: Peers) -> None:
+    right, told = Recorder(CheckHealth), Recorder(Obeyed)
     one, node, other = (
         peers.host(Recorder(), node="node-1"),
-        peers.host(Recorder()),
+        peers.host(told),
         peers.host(right),
     )
-    node.send(other.address, Disturbed(from_(one, cut=True)))
-    peers.turn(lambda: other.transport.disturbance is not None)
+    node.send(other.address, Disturbed(7, from_(one, cut=True)))
+    peers.turn(lambda: told.messages() == [Obeyed(7)])
     say(one, other, 1)
     turns(peers)
     assert right.messages() == []
