@@ -153,14 +153,17 @@ def test_what_waits_is_not_overtaken_when_the_delay_is_over(pair) -> None:
 
 
 def test_a_process_hears_of_rules_from_its_node_and_says_when_they_hold(peers: Peers) -> None:
-    right, told = Recorder(CheckHealth), Recorder(Obeyed)
+    right = Recorder(CheckHealth)
     one, node, other = (
         peers.host(Recorder(), node="node-1"),
-        peers.host(told),
+        peers.host(Recorder()),
         peers.host(right),
     )
+    told: list[Obeyed] = []
+    assert node.process is not None
+    node.process.handlers[Obeyed] = lambda _, obeyed: told.append(obeyed)
     node.send(other.address, Disturbed(7, from_(one, cut=True)))
-    peers.turn(lambda: told.messages() == [Obeyed(7)])
+    peers.turn(lambda: told == [Obeyed(7)])
     say(one, other, 1)
     turns(peers)
     assert right.messages() == []
