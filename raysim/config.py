@@ -135,6 +135,10 @@ class Config(msgspec.Struct, frozen=True, gc=False):
     """Ended tasks, attempt by attempt, that their owner remembers for people who ask: 70 bytes each.
     Ours (Ray, for the whole cluster: `task_events_max_num_task_in_gcs`, 100,000)."""
 
+    gcs_history: int = 10_000
+    """Of the past, the latest that the GCS remembers: dead actors (8 KB each), ended processes, ended jobs, dead nodes,
+    events. Ray: 100,000 `maximum_gcs_destroyed_actor_cached_count`, 1,000 `maximum_gcs_dead_node_cached_count`."""
+
     memory_usage_threshold: float = 0.95
     """Part of a node's memory above which a worker ends to free some. Ray: `memory_usage_threshold`."""
 

@@ -28,6 +28,7 @@ from raysim_cluster.control import (
 )
 from raysim_cluster.inheritance import Inheritance
 from raysim_cluster.linux import die_with_parent, ended_because, name_process, watch_process
+from raysim_cluster.worker_files import PastOutputs
 
 _QUIET_MS: Final = 50
 """Without a request for so long, imports that only save time later are made."""
@@ -82,6 +83,7 @@ class ForkServer:
         self._poll = select.poll()
         self._poll.register(node.fileno(), select.POLLIN)
         self._preload = list(settings.preload)
+        self._outputs = PastOutputs(settings.folder, settings.node_id)
 
     def serve(self) -> None:
         """Until the node process is gone."""
@@ -205,6 +207,7 @@ class ForkServer:
             os.close(fork.worker_fd)
         _, status = os.waitpid(fork.pid, 0)
         self._node.send(WorkerEnded(token, ended_because(status)))
+        self._outputs.add(fork.pid)
 
     def _import_next(self) -> None:
         name = self._preload.pop(0)

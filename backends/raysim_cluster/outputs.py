@@ -6,19 +6,11 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 from raysim.runtime.core_worker import CoreWorker
 from raysim.runtime.prints import Prints, prefix_of
 from raysim.spec.ids import NodeId, WorkerId
-
-SUFFIXES: Final = ("out", "err")
-"""Of standard output and standard error. Ray's."""
-
-
-def worker_log(folder: str | Path, node_id: str, worker_id: str, pid: int, suffix: str) -> Path:
-    """Where a worker writes what it prints, ids in hex: in the folder of its node."""
-    return Path(folder, f"node-{node_id[:12]}", f"worker-{worker_id}-{pid}.{suffix}")
+from raysim_cluster.worker_files import SUFFIXES, worker_log
 
 
 class _File:

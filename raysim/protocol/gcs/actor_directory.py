@@ -8,13 +8,12 @@ from raysim.spec.actor import ActorInfo, ActorSpec, ActorState
 from raysim.spec.failure import FailureKind
 from raysim.spec.ids import ActorId, WorkerId
 
-REMEMBERED = 10_000
-"""Dead actors that are known, the latest: 8 KB each. Ray: 100,000, `maximum_gcs_destroyed_actor_cached_count`."""
-
 
 class ActorDirectory:
-    def __init__(self, tables: Tables) -> None:
+    def __init__(self, tables: Tables, remembered: int) -> None:
+        """`remembered`: dead ones, the latest."""
         self._tables = tables
+        self._remembered = remembered
         self.live: dict[ActorId, Actor] = {}
         """In the order of their creation: an owner comes before what it created."""
         self._dead: dict[ActorId, ActorInfo] = {}
@@ -48,7 +47,7 @@ class ActorDirectory:
         """What a dead actor died of, for those who still ask."""
         self._tables.save_actor(row)
         self.load_dead(info)
-        if len(self._dead) > REMEMBERED:
+        if len(self._dead) > self._remembered:
             oldest = next(iter(self._dead))
             del self._dead[oldest]
             self._tables.forget_actor(oldest)

@@ -68,7 +68,7 @@ class ActorTable:
         """Set by whoever has to know that an actor is dead for good."""
         self.buried: Callable[[Actor, ActorInfo], None] = lambda actor, info: None
         """Set by whoever shows dead actors to people."""
-        self.directory = ActorDirectory(tables)
+        self.directory = ActorDirectory(tables, outbox.host.config.gcs_history)
         self._live = self.directory.live
         self._processes: dict[WorkerId, Process] = {}
         self._created = 0

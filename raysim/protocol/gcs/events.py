@@ -5,9 +5,6 @@ from collections import deque
 from raysim.protocol.host import Host
 from raysim.protocol.messages.state import EventSeen
 
-KEPT = 10_000
-"""Events that are remembered, the latest ones. Ray: `RAY_maximum_event_number` of the dashboard's head."""
-
 INFO, WARNING, ERROR = "INFO", "WARNING", "ERROR"
 
 
@@ -15,7 +12,7 @@ class Events:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._number = 0
-        self._events: deque[EventSeen] = deque(maxlen=KEPT)
+        self._events: deque[EventSeen] = deque(maxlen=host.config.gcs_history)
 
     def add(self, severity: str, source: str, text: str, **fields: str) -> None:
         self._number += 1

@@ -34,9 +34,6 @@ from raysim.spec.ids import ActorId, JobId, NodeId, WorkerId
 from raysim.spec.state import Noun, Wanted
 from raysim.spec.task import group_of
 
-KEPT = 10_000
-"""Dead actors and ended processes that can be shown, the latest ones. Ray: `RAY_MAX_LIMIT_FROM_DATA_SOURCE`."""
-
 
 class Inspections:
     def __init__(
@@ -52,6 +49,7 @@ class Inspections:
         self._jobs = jobs
         self._actors = actors
         self._groups = groups
+        self._remembered = outbox.host.config.gcs_history
         self._dead: dict[ActorId, ActorSeen] = {}
         self._ended: dict[WorkerId, ProcessSeen] = {}
         self._tasks: deque[TaskSeen] = deque(maxlen=outbox.host.config.task_history)
@@ -121,7 +119,7 @@ class Inspections:
         if seen is None or seen.process.worker_id in self._ended:
             return
         self._ended[seen.process.worker_id] = seen
-        if len(self._ended) > KEPT:
+        if len(self._ended) > self._remembered:
             del self._ended[next(iter(self._ended))]
         if seen.ending is Ending.SYSTEM_ERROR:
             worker, node = seen.process.worker_id.hex(), seen.process.node_id.hex()
@@ -130,7 +128,7 @@ class Inspections:
 
     def _buried(self, actor: Actor, info: ActorInfo) -> None:
         self._dead[info.actor_id] = _of_actor(actor, info)
-        if len(self._dead) > KEPT:
+        if len(self._dead) > self._remembered:
             del self._dead[next(iter(self._dead))]
         assert info.death is not None
         if actor.ending is None:  # Out of scope is no event.

@@ -31,21 +31,24 @@ class JobTable:
         self._raylets = raylets
         self._finished = finished
         self._by_driver: dict[WorkerId, JobRow] = {}
-        """Ended ones too: a late copy of RegisterJob must not begin a job that nobody ends."""
+        """Ended ones too, the latest: a late copy of RegisterJob must not begin a job that nobody ends."""
         self._running: dict[WorkerId, JobRow] = {}
         self._observers: dict[WorkerId, JobRow] = {}
         """Those that have ended: for late copies, too."""
+        self._past: dict[WorkerId, None] = {}
+        """Drivers whose jobs have ended and are known, the latest last."""
         self.ended: dict[JobId, None] = {}
         self._last = 0
         """The number of the latest one."""
 
     def load(self) -> None:
-        self._last = self._tables.last_observer()
+        self._last = self._tables.last_job()
         for row in self._tables.jobs():
             self._last = max(self._last, int.from_bytes(row.job_id, "little"))
             self._by_driver[row.driver.worker_id] = row
             if row.finished:
                 self.ended[row.job_id] = None
+                self._past[row.driver.worker_id] = None
             else:
                 self._running[row.driver.worker_id] = row
 
@@ -78,7 +81,7 @@ class JobTable:
         if row is None:
             self._last += 1
             if register.observer:
-                self._tables.save_observer(self._last)
+                self._tables.save_last_job(self._last)
             now = max(1, self._outbox.host.now_ns())
             row = JobRow(
                 job_id(self._last),
@@ -108,13 +111,26 @@ class JobTable:
         self.ended[row.job_id] = None
         self._tables.save_job(ended)
         if row.observer:
-            self._forget(process)
+            self._forget_observer(process)
+        else:
+            self._remember(process)
         message = JobFinished(row.job_id, row.driver)
         for raylet in self._raylets():
             self._outbox.send(raylet, message)
         self._finished(row.job_id, row.observer)
 
-    def _forget(self, process: WorkerId) -> None:
+    def _remember(self, process: WorkerId) -> None:
+        self._past[process] = None
+        if len(self._past) > self._outbox.host.config.gcs_history:
+            oldest = next(iter(self._past))
+            del self._past[oldest]
+            row = self._by_driver.pop(oldest)
+            del self.ended[row.job_id]
+            self._tables.forget_job(row.job_id)
+            # It may have had the highest number of those that are known.
+            self._tables.save_last_job(self._last)
+
+    def _forget_observer(self, process: WorkerId) -> None:
         """Or whoever looks often fills the table."""
         row = self._observers[process] = self._by_driver.pop(process)
         self._tables.forget_job(row.job_id)

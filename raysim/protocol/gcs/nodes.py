@@ -1,6 +1,7 @@
 """Which nodes belong to the cluster: joining, dying, fencing. Never what they run: see actors.
 
-A node id is used once: whoever was declared dead stays dead, and is told so whenever it speaks.
+A node id is used once: whoever was declared dead stays dead, and is told so whenever it speaks, for as long as it is
+among the latest dead.
 """
 
 from collections.abc import Callable, Iterable
@@ -181,6 +182,11 @@ class NodeTable:
         since_ns = self._since_ns.pop(node_id, 0)
         drain = self.drains.get(node_id)
         self.dead[node_id] = NodeState(info, False, {}, stats, reason, since_ns, now, drain)
+        if len(self.dead) > self._host.config.gcs_history:
+            oldest = next(iter(self.dead))
+            del self.dead[oldest]
+            self.drains.pop(oldest, None)
+            self._tables.forget_node(oldest)
 
     def _welcome(self) -> None:
         """Answer those that register. Those that watch learn of them from the next ResourceView."""

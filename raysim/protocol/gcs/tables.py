@@ -9,7 +9,7 @@ from raysim.protocol.gcs.outbox import Outbox
 from raysim.spec.actor import ActorInfo, ActorSpec
 from raysim.spec.address import NOWHERE, Address
 from raysim.spec.failure import Failure
-from raysim.spec.ids import ActorId, JobId, PlacementGroupId
+from raysim.spec.ids import ActorId, JobId, NodeId, PlacementGroupId
 from raysim.spec.node import Drain, NodeInfo
 from raysim.spec.placement_group import GroupInfo, GroupSpec
 from raysim.spec.resources import Accelerators
@@ -23,13 +23,13 @@ ACTOR_SPECS = "actor_specs"
 """Apart from the states, which change often and are small."""
 
 _EPOCH = b"epoch"
-_OBSERVER = b"observer"
+_LAST_JOB = b"last_job"
 
 _Row = TypeVar("_Row")
 
 
 class NodeRow(msgspec.Struct, frozen=True, gc=False):
-    """`death_reason` is empty while it lives. The dead stay, so that they stay fenced."""
+    """`death_reason` is empty while it lives. The latest dead stay, so that they stay fenced."""
 
     info: NodeInfo
     death_reason: str = ""
@@ -90,15 +90,18 @@ class Tables:
         self._outbox.put(META, _EPOCH, epoch.to_bytes(4, "big"))
         return epoch
 
-    def last_observer(self) -> int:
-        """The number of its job: rows of observers go."""
-        return int.from_bytes(self._outbox.host.storage.load(META).get(_OBSERVER, b""), "big")
+    def last_job(self) -> int:
+        """A number that was given to one whose row may have gone, and all before it."""
+        return int.from_bytes(self._outbox.host.storage.load(META).get(_LAST_JOB, b""), "big")
 
-    def save_observer(self, number: int) -> None:
-        self._outbox.put(META, _OBSERVER, number.to_bytes(4, "big"))
+    def save_last_job(self, number: int) -> None:
+        self._outbox.put(META, _LAST_JOB, number.to_bytes(4, "big"))
 
     def save_node(self, row: NodeRow) -> None:
         self._outbox.put(NODES, row.info.address.node_id, self._encode(row))
+
+    def forget_node(self, node_id: NodeId) -> None:
+        self._outbox.delete(NODES, node_id)
 
     def nodes(self) -> Iterator[NodeRow]:
         return self._load(NODES, NodeRow)

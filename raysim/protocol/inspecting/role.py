@@ -57,6 +57,8 @@ class Inspecting:
         }
 
     def peer_lost(self, peer: Address) -> None:
+        if peer.worker_id == self._gcs.worker_id:
+            return  # It comes back, and is asked again by the timers.
         asked = [n for n, q in self._open.items() if q.to.worker_id == peer.worker_id]
         for number in asked:
             self._answered(number, None)

@@ -1,6 +1,6 @@
 """What the GCS shows of its tables to people who ask."""
 
-from raysim.protocol.gcs import inspections
+from raysim.config import Config
 from raysim.protocol.messages import (
     CreateActor,
     FinishJob,
@@ -117,8 +117,8 @@ def test_a_name_that_was_taken_made_no_actor(head: Head) -> None:
     assert len(rows(head, Noun.ACTORS)) == 1
 
 
-def test_ended_processes_are_kept_the_latest_of_them(head: Head, monkeypatch) -> None:
-    monkeypatch.setattr(inspections, "KEPT", 2)
+def test_ended_processes_are_kept_the_latest_of_them() -> None:
+    head = Head(config=Config(gcs_history=2))
     seen = [ended(head, name) for name in ("a", "b", "c")]
     assert rows(head, Noun.WORKERS) == seen[1:]
     ended(head, "c")  # A copy.

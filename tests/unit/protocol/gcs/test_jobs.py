@@ -2,6 +2,7 @@
 
 import pytest
 
+from raysim.config import Config
 from raysim.protocol.messages import (
     FinishJob,
     Inspected,
@@ -106,3 +107,16 @@ def test_observers_that_ended_are_remembered_up_to_a_number(
         observer(head, f"looker-{number}")
         head.process.peer_lost(address(f"looker-{number}", "head"))
     assert list(head.gcs.jobs.ended) == [job_id(3), job_id(4)]
+
+
+def test_jobs_that_ended_are_remembered_up_to_a_number_and_numbers_are_used_once() -> None:
+    head = Head(config=Config(gcs_history=2))
+    drivers = [address(f"driver-{number}", "head") for number in range(4)]
+    for driver in drivers:
+        head.job(driver)
+    for driver in reversed(drivers):  # The latest is the first to be forgotten.
+        head.process.peer_lost(driver)
+    for one in (head, head.restarted()):
+        assert list(one.gcs.jobs.ended) in ([job_id(2), job_id(1)], [job_id(1), job_id(2)])
+        assert len(one.gcs.jobs.seen()) == 2
+    assert head.restarted().job() == job_id(5)

@@ -2,9 +2,11 @@
 
 import msgspec
 
+from raysim.config import Config
 from raysim.journal import NodeJoined, NodeLost
 from raysim.protocol.messages import (
     CheckHealth,
+    DrainNode,
     GetNodes,
     Healthy,
     NodeRefused,
@@ -337,3 +339,17 @@ def test_a_heads_raylet_is_not_asked_for_its_health(head: Head) -> None:
     head.tell(first, RegisterNode(told))
     silent_for(head, 10)
     assert first.node_id in head.gcs.nodes.live
+
+
+def test_dead_nodes_are_remembered_up_to_a_number() -> None:
+    """Those that come and go with an autoscaler would fill the tables."""
+    head = Head(config=Config(gcs_history=2))
+    names = ("one", "two", "three")
+    for name in names:
+        head.join(name)
+        head.tell(DRIVER, DrainNode(1, address(name).node_id, "idle", 0))
+        head.process.peer_lost(address(name))
+    latest = [address(name).node_id for name in names[1:]]
+    assert list(head.gcs.nodes.dead) == latest
+    assert list(head.gcs.nodes.drains) == latest
+    assert sorted(head.restarted().gcs.nodes.dead) == sorted(latest)

@@ -103,6 +103,16 @@ def test_owners_are_asked_for_their_tasks_and_those_who_run_them_for_the_rest(as
     assert found.left_out == 5
 
 
+def test_a_gcs_that_starts_again_is_asked_again(asker):
+    asker.ask(Noun.PLACEMENT_GROUPS)
+    asker.rig.one(InspectGcs)
+    asker.rig.process.peer_lost(GCS)
+    assert not asker.found
+    asker.rig.host.advance(asker.rig.host.config.request_retry_ns)
+    asker.reply(InspectGcs, {GCS: NODES})
+    assert asker.found[0].silent == []
+
+
 def test_processes_that_have_ended_are_not_asked(asker):
     asker.ask(Noun.OBJECTS)
     asker.reply(InspectGcs, {GCS: NODES})
@@ -173,6 +183,7 @@ def test_a_node_that_has_just_been_lost_is_missed(asker):
 def test_without_the_gcs_there_is_no_answer(asker):
     asker.ask(Noun.NODES)
     asker.rig.lose(GCS)
+    asker.rig.host.advance(PATIENCE_NS)
     [found] = asker.found
     assert (found.silent, found.asked) == (["the GCS"], 1)
 
