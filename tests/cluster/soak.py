@@ -1,142 +1,52 @@
 """A cluster of a head and two nodes under a mixed load, while something of it is killed all the time: `make soak`.
 
-Programs come and go through `init(address=...)`, on every node: tasks, actors, generators, groups, and objects beyond
-the stores, so that they spill. Every few seconds a worker, a node, a program or the GCS is killed, at random; nodes are
-started again. Held: every answer is right or a typed error, and at the end no process, descriptor or file is left. How
-the head's memory goes after its first quarter is printed as a slope with its interval, and has to be flat.
+Programs come and go on every node, by `init(address=...)` and by `raysim job submit`: tasks, actors, generators,
+groups, and objects beyond the stores, so that they spill. Every few seconds a process is killed, at random; nodes are
+started again. In the first third of the time that may be one of the head's, its GCS or all of it; after that the head's
+processes live on, so that it shows how their memory goes: as a slope with its interval, of each. Held: every answer is
+right or a typed error; no process of the head grows, in memory, descriptors or files; at the end nothing is left.
 """
 
 import argparse
-import contextlib
-import json
 import os
 import signal
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
-from statistics import fmean
-from typing import Any
 
 from tests.cluster.inspection import called, children_of, until
+from tests.cluster.measures import (
+    Samples,
+    descriptors,
+    files_in,
+    own_memory,
+    proportional_memory,
+    shared_memory,
+    slope_of,
+)
+from tests.cluster.soak_programs import PATIENCE_SECONDS, Job, Program, Told, run_program
 from tests.cluster.started import Machine
 
-STORE = ("--object-store-memory", "64MiB", "--num-cpus", "2")
-WARM_UP = 0.25
-"""Of the time, in which the head's memory may grow."""
+REMEMBERED = '{"gcs_history": 1000, "task_history": 5000}'
+"""What the head remembers of the past for people who ask: little, so that it is full of it after the warm-up."""
 
-GROWTH_MIB = 8.0
-"""Of the head's node after that, by the lower end of the slope's interval. What it remembers is less."""
+STORE = ("--num-cpus", "2")
+WARM_UP = 1 / 3
+"""Of the time, in which the head's memory may grow, and its processes are killed."""
 
-DESCRIPTORS = 8
-"""That a head may have at the end beyond those that it began with: connections that go when their time is up."""
+GROWTH_MIB_PER_HOUR = 12.0
+"""Of a process of the head after that, by the lower end of its slope's interval."""
 
-PATIENCE_SECONDS = 120.0
+DESCRIPTORS = 4
+"""Of one kind, that a process may have at the end beyond those that it began with: their time is not up."""
 
+FILES = 60
+"""In the folders of the head, at the end beyond those after the warm-up: logs of workers that live still."""
 
-# --- a program ---
-
-
-def run_program(address: str, seed: int, seconds: float, folder: str) -> None:
-    """For so long; then what came of all its answers, as a line of JSON."""
-    import raysim as ray
-    from tests.cluster.mixed_load import Judge, Load
-
-    try:
-        ray.init(address=address, log_to_driver=False)
-    except (ConnectionError, ray.exceptions.RayError, RuntimeError) as error:
-        print(json.dumps({"joined": False, "why": str(error)}), flush=True)
-        return
-
-    def spill(judge: Judge, chance: Random) -> None:
-        """Twice what the store has, each part different."""
-        import numpy
-
-        numbers = [chance.randrange(1 << 20) for _ in range(32)]
-        parts = [ray.put(numpy.full(500_000, number)) for number in numbers]
-        for number, part in zip(numbers, parts, strict=True):
-            judge.look(
-                "a spilled part", number, lambda part=part: int(ray.get(part, timeout=60)[-1])
-            )
-
-    judge = Judge()
-    try:
-        load = Load(seed, folder)
-    except ray.exceptions.RayError as error:
-        judge.errors[type(error).__name__] += 1
-    else:
-        judge = load.judge
-        stop = threading.Timer(seconds, load.stopping.set)
-        stop.start()
-
-        def spills() -> None:
-            chance = Random(f"{seed}/spills")
-            while not load.stopping.wait(1.0):
-                with contextlib.suppress(ray.exceptions.RayError):
-                    spill(judge, chance)
-
-        names = ("tasks", "unrepeated", "actors", "groups", "generators")
-        with ThreadPoolExecutor(len(names) + 1) as pool:
-            running = [pool.submit(load.run, name) for name in names]
-            running.append(pool.submit(spills))
-            for one in running:
-                one.result()
-    said = {"joined": True, "right": judge.right, "errors": judge.errors, "wrong": judge.wrong}
-    print(json.dumps(said), flush=True)
-    ray.shutdown()
-
-
-class Program:
-    def __init__(
-        self, machine: Machine, address: str, seed: int, seconds: float, folder: Path
-    ) -> None:
-        self.killed = False
-        self._errors = (folder / f"program-{seed}.txt").open("w+")
-        self.process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "tests.cluster.soak", "--program", address),
-                *(str(seed), str(seconds), str(folder)),
-            ],
-            env=machine.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            text=True,
-        )
-        self.until = time.monotonic() + seconds + PATIENCE_SECONDS
-
-    def kill(self) -> None:
-        self.killed = True
-        self.process.kill()
-
-    def ended(self) -> bool:
-        return self.process.poll() is not None or time.monotonic() > self.until
-
-    def report(self) -> dict[str, Any]:
-        """What it told; a program that hangs, or ends badly by itself, is wrong."""
-        hangs = self.process.poll() is None
-        if hangs:
-            self.process.kill()
-        said, _ = self.process.communicate()
-        self._errors.seek(0)
-        errors = self._errors.read()
-        self._errors.close()
-        if self.killed:
-            return {"killed": True}
-        if hangs or self.process.returncode != 0 or not said:
-            how = "hangs" if hangs else f"ended with {self.process.returncode}"
-            return {"wrong": [f"a program {how}: {errors[-2_000:]}"]}
-        told: dict[str, Any] = json.loads(said.splitlines()[-1])
-        return told
-
-
-# --- the cluster ---
+ROLES = ("supervisor", "raylet", "GCS", "fork server")
 
 
 class Soak:
@@ -147,75 +57,76 @@ class Soak:
         self._every_s = every_s
         self._machines = [Machine(folder, name) for name in ("", "-2", "-3")]
         self._address = ""
-        self._programs: dict[int, Program] = {}
-        """By machine."""
+        self._programs: dict[int, Program | Job] = {}
+        """By place: one of each machine, and one for a submitted job."""
         self._seeds = seed * 100_000
-        self._samples: list[tuple[float, float]] = []
-        """Seconds since the start, and the memory of the head's node in MiB."""
-        self._gcs: list[tuple[float, float]] = []
-        """The same of the GCS, which begins anew whenever it is killed."""
+        self._steady: dict[str, Samples] = {role: [] for role in ROLES}
+        """Of the head after the warm-up."""
+        self._shared = shared_memory()
         self.kills: Counter[str] = Counter()
-        self.told: Counter[str] = Counter()
-        self.errors: Counter[str] = Counter()
-        self.wrong: list[str] = []
+        self.told = Told()
 
     def run(self) -> None:
         head = self._machines[0]
-        self._address = head.start_head(*STORE[2:])
+        self._address = head.start_head(*STORE, "--system-config", REMEMBERED)
         for number in (1, 2):
             self._join(number)
-        descriptors = self._descriptors()
         begun = time.monotonic()
-        kill_at = self._every_s
+        kill_at, look_at = self._every_s, 0.0
+        warm = False
+        pids: dict[str, int] = {}
+        before: dict[str, Counter[str]] = {}
+        files: Counter[str] = Counter()
         while (now := time.monotonic() - begun) < self._end_s:
+            if not warm and now >= WARM_UP * self._end_s:
+                warm = True
+                assert until(lambda: len(of_head(head)) == len(ROLES), PATIENCE_SECONDS)
+                pids = of_head(head)
+                before = {role: descriptors(pid) for role, pid in pids.items()}
+                files = files_in(head.temporary)
             self._look_after_programs()
             if now >= kill_at:
                 kill_at += self._every_s
-                self._kill()
-            self._samples.append((now, memory_of(processes(head, "raysim-node"))))
-            self._gcs.append((now, memory_of(head.gcs_pids())))
+                self._kill(("worker", "node", "driver", *(() if warm else ("gcs", "head"))))
+            if warm:
+                for role, pid in pids.items():
+                    self._steady[role].append((now, own_memory(pid)))
+            if now >= look_at:
+                look_at += 60
+                self._show(now)
             time.sleep(1)
         for program in self._programs.values():
             assert until(program.ended, PATIENCE_SECONDS)
         self._look_after_programs(more=False)
-        if not until(lambda: self._descriptors() <= descriptors + DESCRIPTORS):
-            left = self._descriptors()
-            self.wrong.append(f"the head has {left} descriptors, and began with {descriptors}")
-        self._judge_memory()
+        self._show(time.monotonic() - begun)
+        self._judge_head(pids, before, files)
         self._stop()
 
     def _join(self, number: int) -> None:
         address = ("--node-ip-address", f"127.0.0.{number + 1}", "--node-name", f"node-{number}")
-        self._machines[number].join(self._address, *STORE[2:], *address)
+        self._machines[number].join(self._address, *STORE, *address)
 
     def _look_after_programs(self, more: bool = True) -> None:
-        for number in range(len(self._machines)):
-            program = self._programs.get(number)
+        for place in range(len(self._machines) + 1):
+            program = self._programs.get(place)
             if program is not None and program.ended():
-                del self._programs[number]
-                self._hear(program.report())
-            if more and number not in self._programs and self._machines[number].supervisors():
+                del self._programs[place]
+                program.tell(self.told)
+            machine = self._machines[place % len(self._machines)]
+            if more and place not in self._programs and machine.supervisors():
                 self._seeds += 1
                 seconds = self._chance.uniform(5, 40)
-                self._programs[number] = Program(
-                    self._machines[number], self._address, self._seeds, seconds, self._folder
+                given = (self._seeds, seconds, self._folder)
+                self._programs[place] = (
+                    Program(machine, self._address, *given)
+                    if place < len(self._machines)
+                    else Job(machine, *given)
                 )
-
-    def _hear(self, report: dict[str, Any]) -> None:
-        if report.get("killed"):
-            self.told["killed"] += 1
-        elif report.get("joined") is False:
-            self.told["found no node to join"] += 1
-        else:
-            self.told["ended"] += 1
-            self.told["right answers"] += report.get("right", 0)
-            self.errors.update(report.get("errors", {}))
-            self.wrong += report.get("wrong", [])
 
     # --- kills ---
 
-    def _kill(self) -> None:
-        victim = self._chance.choice(("worker", "node", "driver", "gcs"))
+    def _kill(self, victims: tuple[str, ...]) -> None:
+        victim = self._chance.choice(victims)
         if getattr(self, f"_kill_{victim}")():
             self.kills[victim] += 1
 
@@ -223,8 +134,7 @@ class Soak:
         workers = [
             worker
             for machine in self._machines
-            for pid in processes(machine)
-            if called(pid) == "raysim-node"
+            for pid in processes(machine, "raysim-node")
             for forks in children_of(pid)
             if called(forks) != "raysim-gcs"
             for worker in children_of(forks)
@@ -232,71 +142,87 @@ class Soak:
         return bool(workers) and _end(self._chance.choice(workers))
 
     def _kill_node(self) -> bool:
-        """Who looks after it, with all of it; another one is started at once."""
+        """Who looks after it, its raylet, or its fork server; another one is started at once."""
         number = self._chance.choice((1, 2))
-        supervisors = self._machines[number].supervisors()
-        if not supervisors or not _end(supervisors[0]):
+        machine = self._machines[number]
+        victims = _family(machine)
+        if not victims or not _end(self._chance.choice(victims)):
             return False
-        gone = until(lambda: not processes(self._machines[number], "raysim-node"))
-        if not gone:
-            self.wrong.append("the processes of a killed node go on")
+        if not until(lambda: not any(map(_lives_as_node, victims)), PATIENCE_SECONDS):
+            self.told.wrong.append("the processes of a killed node go on")
         self._join(number)
         return True
 
     def _kill_driver(self) -> bool:
-        if not self._programs:
-            return False
-        self._programs[self._chance.choice(sorted(self._programs))].kill()
-        return True
+        """Not of a submitted job: its supervisor is one of the workers."""
+        programs = [one for one in self._programs.values() if isinstance(one, Program)]
+        if programs:
+            self._chance.choice(programs).kill()
+        return bool(programs)
 
     def _kill_gcs(self) -> bool:
         pids = self._machines[0].gcs_pids()
         return bool(pids) and _end(pids[0])
 
+    def _kill_head(self) -> bool:
+        """Its raylet, and all that ends with that. Who looks after it has another one begin."""
+        nodes = processes(self._machines[0], "raysim-node")
+        if not nodes or not _end(nodes[0]):
+            return False
+        if not until(lambda: len(of_head(self._machines[0])) == len(ROLES), PATIENCE_SECONDS):
+            self.told.wrong.append("the head does not come back")
+        return True
+
     # --- what is held ---
 
-    def _descriptors(self) -> int:
-        """Of the head's node and of its GCS."""
-        found = 0
-        for pid in [*processes(self._machines[0], "raysim-node"), *self._machines[0].gcs_pids()]:
-            with contextlib.suppress(OSError):
-                found += len(os.listdir(f"/proc/{pid}/fd"))
-        return found
+    def _show(self, now: float) -> None:
+        pids = of_head(self._machines[0])
+        memory = ", ".join(f"{role} {own_memory(pid):.1f}" for role, pid in pids.items())
+        together = sum(map(proportional_memory, pids.values()))
+        held = ", ".join(f"{role} {descriptors(pid).total()}" for role, pid in pids.items() if pid)
+        files = files_in(self._machines[0].temporary).total()
+        print(
+            f"{now / 60:5.1f} min  MiB of its own: {memory}; of the head in all: {together:.1f}; "
+            f"descriptors: {held}; files: {files}",
+            flush=True,
+        )
 
-    def _judge_memory(self) -> None:
-        steady = [one for one in self._samples if one[0] >= WARM_UP * self._end_s]
-        slope, least, most = slope_of(steady)
-        half_hour = [one * 1800 for one in (slope, least, most)]
-        print(
-            f"The head's node: {steady[0][1]:.1f} MiB after the warm-up, {steady[-1][1]:.1f} MiB at the end; "
-            f"slope {half_hour[0]:+.1f} MiB in 30 min (95 %: {half_hour[1]:+.1f} to {half_hour[2]:+.1f})",
-            flush=True,
-        )
-        middle = self._end_s / 2
-        most_before = max(one for at, one in self._gcs if at < middle)
-        most_after = max(one for at, one in self._gcs if at >= middle)
-        print(
-            f"The GCS, whichever of its lives: at most {most_before:.1f} MiB in the first half, "
-            f"{most_after:.1f} MiB in the second",
-            flush=True,
-        )
-        grown = least * (steady[-1][0] - steady[0][0])
-        if grown > GROWTH_MIB:
-            self.wrong.append(f"the head's node has grown by {grown:.1f} MiB at least")
+    def _judge_head(
+        self, pids: dict[str, int], before: dict[str, Counter[str]], files: Counter[str]
+    ) -> None:
+        head, wrong = self._machines[0], self.told.wrong
+        if of_head(head) != pids:
+            wrong.append(f"the head's processes were {pids} and are {of_head(head)}")
+        for role, samples in self._steady.items():
+            slope = slope_of(samples)
+            first, last = samples[0][1], samples[-1][1]
+            print(f"{role}: {first:.1f} to {last:.1f} MiB, {slope}", flush=True)
+            if slope.least > GROWTH_MIB_PER_HOUR:
+                wrong.append(f"the head's {role} grows by {slope}")
+        for role, pid in pids.items():
+
+            def more(pid: int = pid, role: str = role) -> Counter[str]:
+                return descriptors(pid) - before[role]
+
+            if not until(lambda more=more: max([*more().values(), 0]) <= DESCRIPTORS):  # type: ignore[misc]
+                wrong.append(f"the head's {role} has more descriptors than before: {more()}")
+        grown = files_in(head.temporary) - files
+        if grown.total() > FILES:
+            wrong.append(f"the head's folders have more files than before: {grown}")
 
     def _stop(self) -> None:
         for machine in reversed(self._machines):
             machine.raysim("stop")
         for machine in self._machines:
             if not until(lambda machine=machine: not machine.leftovers()):
-                self.wrong.append(f"left behind: {machine.leftovers()}")
+                self.told.wrong.append(f"left behind: {machine.leftovers()}")
+        left = sorted(name for name in shared_memory() - self._shared if "raysim" in name)
+        if left:
+            self.told.wrong.append(f"left behind: shared memory {left}")
 
     def close(self) -> None:
         for machine in self._machines:
             machine.__exit__(None, None, None)
-        for program in self._programs.values():
-            program.process.kill()
-            program.process.communicate()
 
 
 def processes(machine: Machine, name: str = "") -> list[int]:
@@ -305,35 +231,25 @@ def processes(machine: Machine, name: str = "") -> list[int]:
     return [pid for pid in found if not name or called(pid) == name]
 
 
-def memory_of(pids: list[int]) -> float:
-    """MiB of their own, without what they share: the object store, say."""
-    return sum(map(_memory, pids))
+def of_head(machine: Machine) -> dict[str, int]:
+    """Its processes by role: all of them, unless some have just ended."""
+    found = dict(zip(ROLES, machine.supervisors(), strict=False))
+    for node in processes(machine, "raysim-node"):
+        found["raylet"] = node
+        for child in children_of(node):
+            role = {"raysim-gcs": "GCS", "raysim-forks": "fork server"}.get(called(child))
+            if role is not None:
+                found[role] = child
+    return found
 
 
-def _memory(pid: int) -> float:
-    with contextlib.suppress(OSError):
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-        sizes = {line.split()[0]: int(line.split()[1]) for line in lines[1:]}
-        return (sizes["Pss_Anon:"]) / 1024
-    return 0.0
+def _family(machine: Machine) -> list[int]:
+    nodes = processes(machine, "raysim-node")
+    return [*machine.supervisors(), *nodes, *(one for node in nodes for one in children_of(node))]
 
 
-def slope_of(samples: list[tuple[float, float]]) -> tuple[float, float, float]:
-    """Least squares, and its interval of 95 %. Samples a second apart are not independent: means of tens are."""
-    tens = list(_means(samples, 10))
-    at, mean_at = [one[0] for one in tens], fmean(one[0] for one in tens)
-    mean = fmean(one[1] for one in tens)
-    spread = sum((one - mean_at) ** 2 for one in at)
-    slope = sum((a - mean_at) * (m - mean) for a, m in tens) / spread
-    left = sum((m - mean - slope * (a - mean_at)) ** 2 for a, m in tens)
-    error = 2 * (left / max(1, len(tens) - 2) / spread) ** 0.5
-    return slope, slope - error, slope + error
-
-
-def _means(samples: list[tuple[float, float]], size: int) -> Iterator[tuple[float, float]]:
-    for begin in range(0, len(samples) - size + 1, size):
-        part = samples[begin : begin + size]
-        yield fmean(one[0] for one in part), fmean(one[1] for one in part)
+def _lives_as_node(pid: int) -> bool:
+    return called(pid) in ("raysim-node", "raysim-forks")
 
 
 def _end(pid: int) -> bool:
@@ -355,19 +271,19 @@ def main() -> None:
         address, seed, seconds, folder = given.program
         run_program(address, int(seed), float(seconds), folder)
         return
-    if given.minutes < 2:
-        parser.error("--minutes: a slope takes two minutes at least")
+    if given.minutes < 3:
+        parser.error("--minutes: a slope takes three minutes at least")
     with tempfile.TemporaryDirectory(prefix="raysim-soak-") as folder:
         soak = Soak(Path(folder), given.seed, given.minutes, given.every)
         try:
             soak.run()
         finally:
             soak.close()
-            print(f"Killed: {dict(soak.kills)}. Programs: {dict(soak.told)}.", flush=True)
-            print(f"Typed errors: {dict(soak.errors)}.", flush=True)
-            for text in soak.wrong:
+            print(f"Killed: {dict(soak.kills)}. {dict(soak.told.programs)}.", flush=True)
+            print(f"Typed errors: {dict(soak.told.errors)}.", flush=True)
+            for text in soak.told.wrong:
                 print(f"WRONG: {text}", flush=True)
-    sys.exit(1 if soak.wrong else 0)
+    sys.exit(1 if soak.told.wrong else 0)
 
 
 if __name__ == "__main__":
