@@ -136,8 +136,9 @@ class Config(msgspec.Struct, frozen=True, gc=False):
     Ours (Ray, for the whole cluster: `task_events_max_num_task_in_gcs`, 100,000)."""
 
     gcs_history: int = 10_000
-    """Of the past, the latest that the GCS remembers: dead actors (8 KB each), ended processes, ended jobs, dead nodes,
-    events. Ray: 100,000 `maximum_gcs_destroyed_actor_cached_count`, 1,000 `maximum_gcs_dead_node_cached_count`."""
+    """Of the past, the latest that the GCS remembers: dead actors (8 KB each), removed placement groups, ended
+    processes, ended jobs, dead nodes, events. Ray: 1,000 nodes (`maximum_gcs_dead_node_cached_count`), 100,000 actors
+    (`maximum_gcs_destroyed_actor_cached_count`), groups and jobs for good."""
 
     memory_usage_threshold: float = 0.95
     """Part of a node's memory above which a worker ends to free some. Ray: `memory_usage_threshold`."""

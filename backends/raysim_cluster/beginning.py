@@ -23,10 +23,10 @@ from raysim_cluster.control import LEFT, Channel, StartNode, StopNode, log_file
 from raysim_cluster.linux import (
     allow_many_files,
     go_on_without_parent,
-    log_to,
     name_process,
     watch_process,
 )
+from raysim_cluster.own_log import log_to
 
 if TYPE_CHECKING:
     from raysim_cluster.node import Node
@@ -54,9 +54,8 @@ def main(fd: int) -> None:
     go_on_without_parent()
     os.makedirs(settings.folder, 0o700, exist_ok=True)
     allow_many_files()
-    log_to(
-        log_file(settings.folder, settings.node_id)
-    )  # Its workers, forked elsewhere, keep the driver's output.
+    # Its workers, forked elsewhere, keep the driver's output.
+    log_to(log_file(settings.folder, settings.node_id))
     node: Node | None = None
     try:
         node = _be_the_node(settings, driver, forks, arena)

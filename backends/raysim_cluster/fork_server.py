@@ -26,9 +26,9 @@ from raysim_cluster.control import (
     WorkerEnded,
     WorkerPlace,
 )
+from raysim_cluster.files_of_workers import PastOutputs
 from raysim_cluster.inheritance import Inheritance
 from raysim_cluster.linux import die_with_parent, ended_because, name_process, watch_process
-from raysim_cluster.worker_files import PastOutputs
 
 _QUIET_MS: Final = 50
 """Without a request for so long, imports that only save time later are made."""

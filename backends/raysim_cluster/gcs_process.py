@@ -29,7 +29,8 @@ from raysim_cluster.control import (
 from raysim_cluster.faults.actors import living_actors
 from raysim_cluster.host import LoopHost
 from raysim_cluster.joining import GATE, Gate
-from raysim_cluster.linux import allow_many_files, die_with_parent, log_to, name_process
+from raysim_cluster.linux import allow_many_files, die_with_parent, name_process
+from raysim_cluster.own_log import log_to
 from raysim_cluster.poller import READ
 from raysim_cluster.printed import Directory
 from raysim_cluster.storage import SqliteControlStore, tables

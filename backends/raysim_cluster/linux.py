@@ -1,12 +1,10 @@
 """What the system offers to processes of ours: their end, name, log, and who is at a socket. Never a process."""
 
 import ctypes
-import logging
 import os
 import resource
 import signal
 import socket
-from pathlib import Path
 from struct import Struct
 from typing import Final
 
@@ -40,17 +38,6 @@ def allow_many_files() -> None:
     """As many descriptors as the user may have: a raylet has one for each process that speaks to it."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def log_to(path: Path) -> None:
-    """This process's own log: what it logs and prints from now on."""
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    os.dup2(fd, 1)
-    os.dup2(fd, 2)
-    os.close(fd)
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
 
 
 def watch_process(pid: int) -> int | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from raysim_cluster.worker_files import worker_log
+from raysim_cluster.files_of_workers import worker_log
 
 _SHOWN: Final = (".log", ".out", ".err")
 

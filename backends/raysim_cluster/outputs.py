@@ -10,7 +10,7 @@ from pathlib import Path
 from raysim.runtime.core_worker import CoreWorker
 from raysim.runtime.prints import Prints, prefix_of
 from raysim.spec.ids import NodeId, WorkerId
-from raysim_cluster.worker_files import SUFFIXES, worker_log
+from raysim_cluster.files_of_workers import SUFFIXES, worker_log
 
 
 class _File:

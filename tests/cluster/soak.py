@@ -2,8 +2,8 @@
 
 Programs come and go on every node, by `init(address=...)` and by `raysim job submit`: tasks, actors, generators,
 groups, and objects beyond the stores, so that they spill. Every few seconds a process is killed, at random; nodes are
-started again. In the first third of the time that may be one of the head's, its GCS or all of it; after that the head's
-processes live on, so that it shows how their memory goes: as a slope with its interval, of each. Held: every answer is
+started again. In the first quarter of the time that may be one of the head's, its GCS or all of it; after that these
+live on, so that it shows how their memory goes: as a slope with its interval, of each. Held: every answer is
 right or a typed error; no process of the head grows, in memory, descriptors or files; at the end nothing is left.
 """
 
@@ -34,8 +34,11 @@ REMEMBERED = '{"gcs_history": 1000, "task_history": 5000}'
 """What the head remembers of the past for people who ask: little, so that it is full of it after the warm-up."""
 
 STORE = ("--num-cpus", "2")
-WARM_UP = 1 / 3
-"""Of the time, in which the head's memory may grow, and its processes are killed."""
+HEAD_DIES = 1 / 4
+"""Of the time, in which the head's processes are killed."""
+
+WARM_UP = 0.4
+"""Of the time, in which the head's memory may grow."""
 
 GROWTH_MIB_PER_HOUR = 12.0
 """Of a process of the head after that, by the lower end of its slope's interval."""
@@ -87,7 +90,8 @@ class Soak:
             self._look_after_programs()
             if now >= kill_at:
                 kill_at += self._every_s
-                self._kill(("worker", "node", "driver", *(() if warm else ("gcs", "head"))))
+                of_head_too = ("gcs", "head") if now < HEAD_DIES * self._end_s else ()
+                self._kill(("worker", "node", "driver", *of_head_too))
             if warm:
                 for role, pid in pids.items():
                     self._steady[role].append((now, own_memory(pid)))

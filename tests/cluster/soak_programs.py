@@ -24,7 +24,10 @@ from tests.cluster.soak import main
 assert pathlib.Path("mark.txt").read_text() == sys.argv.pop(1), "the working directory of another job"
 main()
 """
-"""Of a submitted job, whose folder no other one has."""
+"""Of a submitted job."""
+
+FOLDERS = 4
+"""That jobs have as theirs, by what is in them: a package stays until its cluster ends."""
 
 KINDS = ("tasks", "unrepeated", "actors", "groups", "generators")
 
@@ -173,12 +176,13 @@ class Job:
         self._app = folder / self._id
         self._app.mkdir()
         (self._app / "app.py").write_text(APP)
-        (self._app / "mark.txt").write_text(self._id)
+        mark = str(seed % FOLDERS)
+        (self._app / "mark.txt").write_text(mark)
         self._stop_at = time.monotonic() + (seconds / 2 if seed % 4 == 0 else 1e9)
         self._stopping: _Command | None = None
         program = ("auto", str(seed), str(seconds), str(folder))
         submit = ("submit", "--submission-id", self._id, "--working-dir", str(self._app), "--")
-        app = (sys.executable, "app.py", self._id, "--program", *program)
+        app = (sys.executable, "app.py", mark, "--program", *program)
         self._command = self._raysim("follows", *submit, *app)
         self._until = time.monotonic() + seconds + PATIENCE_SECONDS
 

@@ -40,9 +40,6 @@ from raysim.spec.placement_group import (
 from raysim.spec.resources import fits
 from raysim.spec.task import InBundle
 
-REMEMBERED = 10_000
-"""Removed groups that are known, the latest. Ours (Ray keeps them for good)."""
-
 
 class _Group:
     __slots__ = (
@@ -113,6 +110,7 @@ class PlacementGroupTable:
         self.changed = _nobody
         self._groups: dict[PlacementGroupId, _Group] = {}
         self._removed: dict[PlacementGroupId, GroupInfo] = {}
+        self._remembered = outbox.host.config.gcs_history
         self._names: dict[tuple[str, str], PlacementGroupId] = {}
         self._created = 0
 
@@ -300,7 +298,7 @@ class PlacementGroupTable:
         group.state, group.progress = GroupState.REMOVED, "REMOVED"
         self._change(group)
         self._removed[spec.group_id] = group.info()
-        if len(self._removed) > REMEMBERED:
+        if len(self._removed) > self._remembered:
             oldest = next(iter(self._removed))
             del self._removed[oldest]
             self._tables.forget_group(oldest)

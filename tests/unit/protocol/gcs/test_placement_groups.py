@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from raysim.config import Config
 from raysim.protocol.messages import (
     BundlesCommitted,
     BundlesPrepared,
@@ -317,6 +318,17 @@ def test_answer_that_crosses_the_removal_does_not_bring_the_group_back(groups: G
         groups.prepared(raylet, prepare)
     assert groups.head.take(CommitBundles) == []
     assert groups.state(spec) is GroupState.REMOVED
+
+
+def test_removed_groups_are_remembered_up_to_a_number() -> None:
+    groups = Groups(Head(config=Config(gcs_history=2)))
+    specs = [groups.spec() for _ in range(3)]
+    for spec in specs:
+        groups.created(spec)
+        groups.head.tell(DRIVER, RemovePlacementGroup(spec.group_id))
+    for head in (groups.head, groups.head.restarted()):
+        known = {seen.info.group_id for seen in head.gcs.groups.seen()}
+        assert known == {spec.group_id for spec in specs[1:]}
 
 
 def test_group_nobody_created_counts_as_removed(groups: Groups) -> None:

@@ -5,16 +5,16 @@ from pathlib import Path
 import pytest
 
 from raysim.spec.ids import NodeId
-from raysim_cluster import worker_files
-from raysim_cluster.worker_files import PastOutputs, worker_log, worker_logs
+from raysim_cluster import files_of_workers
+from raysim_cluster.files_of_workers import PastOutputs, worker_log, worker_logs
 
 NODE = NodeId(b"n" * 28)
 
 
 @pytest.fixture
 def past(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PastOutputs:
-    monkeypatch.setattr(worker_files, "TOGETHER", 2)
-    monkeypatch.setattr(worker_files, "KEPT", 3)
+    monkeypatch.setattr(files_of_workers, "TOGETHER", 2)
+    monkeypatch.setattr(files_of_workers, "KEPT", 3)
     return PastOutputs(str(tmp_path), NODE)
 
 
