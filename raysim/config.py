@@ -140,6 +140,10 @@ class Config(msgspec.Struct, frozen=True, gc=False):
     processes, ended jobs, dead nodes, events. Ray: 1,000 nodes (`maximum_gcs_dead_node_cached_count`), 100,000 actors
     (`maximum_gcs_destroyed_actor_cached_count`), groups and jobs for good."""
 
+    package_keep_ns: int = 600_000 * MS
+    """Nanoseconds that the GCS keeps a package which nobody needs, after it was last brought or fetched.
+    Ray: `RAY_RUNTIME_ENV_TEMPORARY_REFERENCE_EXPIRATION_S`."""
+
     memory_usage_threshold: float = 0.95
     """Part of a node's memory above which a worker ends to free some. Ray: `memory_usage_threshold`."""
 

@@ -27,7 +27,7 @@ main()
 """Of a submitted job."""
 
 FOLDERS = 4
-"""That jobs have as theirs, by what is in them: a package stays until its cluster ends."""
+"""That jobs have as theirs, by what is in them: what a node has unpacked stays until it ends."""
 
 KINDS = ("tasks", "unrepeated", "actors", "groups", "generators")
 

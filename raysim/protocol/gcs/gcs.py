@@ -3,7 +3,7 @@
 Nothing from a node that was declared dead is served: its raylet is told to stop instead (fencing).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -103,7 +103,7 @@ class Gcs:
             )
             self.nodes.autoscales = True
         self.drains = Drains(outbox, self.nodes, self._node_drains)
-        self.packages = PackageTable(outbox)
+        self.packages = PackageTable(outbox, self.jobs.programs, self._environments)
         self.kv = KeyValueTable(outbox)
         self.explanations = Explanations(outbox, self.actors, self.groups, self.nodes.views)
         self.inspections = Inspections(outbox, self.nodes, self.jobs, self.actors, self.groups)
@@ -157,9 +157,9 @@ class Gcs:
         epoch = self._tables.next_epoch()
         self.actors.scheduler.begin(epoch)
         self.groups.placer.begin(epoch)
-        self.packages.load()
         self.kv.load()
         self.jobs.load()
+        self.packages.load()
         self.nodes.load()
         self.groups.load()
         self.actors.load()
@@ -224,6 +224,11 @@ class Gcs:
 
     def on_revoke(self, raylet: Address, revoke: RevokeIdleLeases) -> None:
         """Nothing to return: every lease of the GCS is an actor, and none of them is idle."""
+
+    def _environments(self) -> Iterator[str]:
+        yield from self.jobs.environments()
+        for actor in self.actors.directory.live.values():
+            yield actor.spec.runtime_env
 
     def _raylets(self) -> list[Address]:
         return self.nodes.raylets()

@@ -1,6 +1,6 @@
 """Which programs run on the cluster. Never what they submit."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 import msgspec
@@ -72,6 +72,14 @@ class JobTable:
 
     def drivers(self) -> list[Address]:
         return [row.driver for row in self._running.values()]
+
+    def programs(self) -> Iterator[WorkerId]:
+        """Drivers that do not only look."""
+        return (process for process, row in self._running.items() if not row.observer)
+
+    def environments(self) -> Iterator[str]:
+        """Of jobs that run."""
+        return (row.runtime_env for row in self._running.values())
 
     def drivers_at(self, node_id: NodeId) -> list[Address]:
         return [driver for driver in self.drivers() if driver.node_id == node_id]

@@ -5,16 +5,17 @@ import pytest
 from raysim.config import Config
 from raysim.protocol.messages import GetPackage, PackagePart, PackageStored, PutPackage
 from raysim.protocol.uploads import Uploads
-from tests.unit.protocol.fake_host import FakeHost
+from tests.unit.protocol.fake_host import FakeHost, address
 from tests.unit.protocol.gcs.head import DRIVER, HEAD, Head
 
 URI = "gcs://_ray_pkg_1.zip"
 DATA = b"0123456789"
+KEEP_NS = 1_000_000_000
 
 
 @pytest.fixture
 def head() -> Head:
-    return Head(config=Config(chunk_bytes=4))
+    return Head(config=Config(chunk_bytes=4, package_keep_ns=KEEP_NS))
 
 
 def put(head: Head, offset: int, data: bytes) -> int:
@@ -66,6 +67,60 @@ def test_packages_survive_the_gcs(head: Head) -> None:
     put(again, 4, b"4567")
     put(again, 8, b"89")
     assert b"".join(data for _, _, data in parts(again.restarted())) == DATA
+
+
+def known(head: Head) -> bool:
+    return parts(head)[0][1] == len(DATA)
+
+
+def another_comes(head: Head) -> None:
+    """Brought by somebody whose job is not registered: who only looks."""
+    head.host.advance(KEEP_NS + 1)
+    uri = f"gcs://{head.host.now_ns()}.zip"
+    head.tell(address("looker", "head"), PutPackage(uri, 1, 0, b"x"))
+    head.take(PackageStored)
+
+
+def brought(head: Head) -> None:
+    for at in (0, 4, 8):
+        put(head, at, DATA[at : at + 4])
+
+
+def test_a_package_goes_some_time_after_the_program_that_brought_it(head: Head) -> None:
+    head.join("head")
+    head.job()
+    brought(head)
+    another_comes(head)
+    assert known(head)
+    head.host.advance(KEEP_NS)
+    head.process.peer_lost(DRIVER)
+    assert known(head)  # Asked for a moment ago.
+    another_comes(head)
+    assert not known(head)
+    assert not known(head.restarted())
+    assert len(head.host.storage.tables["packages"]) == 1
+
+
+def test_a_package_stays_while_an_actor_may_start_again_in_it(head: Head) -> None:
+    head.join("one")
+    spec = head.spec(head.job(), detached=True, runtime_env='{"working_dir":"' + URI + '"}')
+    raylet, worker = head.alive(spec)
+    brought(head)
+    head.process.peer_lost(DRIVER)
+    another_comes(head)
+    assert known(head)
+    head.died(raylet, worker)
+    another_comes(head)
+    assert not known(head)
+
+
+def test_a_restarted_gcs_keeps_packages_of_programs_that_run(head: Head) -> None:
+    head.join("head")
+    head.job()
+    brought(head)
+    again = head.restarted()
+    another_comes(again)
+    assert known(again)
 
 
 def test_a_driver_sends_the_next_part_when_the_last_one_is_there() -> None:
