@@ -83,20 +83,20 @@ class Soak:
         while (now := time.monotonic() - begun) < self._end_s:
             if not warm and now >= WARM_UP * self._end_s:
                 warm = True
-                assert until(lambda: len(of_head(head)) == len(ROLES), PATIENCE_SECONDS)
+                assert until(lambda: len(of_head(head)) == len(ROLES))
                 pids = of_head(head)
                 before = {role: descriptors(pid) for role, pid in pids.items()}
                 files = files_in(head.temporary)
             self._look_after_programs()
             if now >= kill_at:
-                kill_at += self._every_s
+                kill_at = now + self._every_s
                 of_head_too = ("gcs", "head") if now < HEAD_DIES * self._end_s else ()
                 self._kill(("worker", "node", "driver", *of_head_too))
             if warm:
                 for role, pid in pids.items():
                     self._steady[role].append((now, own_memory(pid)))
             if now >= look_at:
-                look_at += 60
+                look_at = now + 60
                 self._show(now)
             time.sleep(1)
         for program in self._programs.values():
@@ -152,7 +152,7 @@ class Soak:
         victims = _family(machine)
         if not victims or not _end(self._chance.choice(victims)):
             return False
-        if not until(lambda: not any(map(_lives_as_node, victims)), PATIENCE_SECONDS):
+        if not until(lambda: not any(map(_lives_as_node, victims))):
             self.told.wrong.append("the processes of a killed node go on")
         self._join(number)
         return True
@@ -173,7 +173,7 @@ class Soak:
         nodes = processes(self._machines[0], "raysim-node")
         if not nodes or not _end(nodes[0]):
             return False
-        if not until(lambda: len(of_head(self._machines[0])) == len(ROLES), PATIENCE_SECONDS):
+        if not until(lambda: len(of_head(self._machines[0])) == len(ROLES)):
             self.told.wrong.append("the head does not come back")
         return True
 
@@ -248,8 +248,10 @@ def of_head(machine: Machine) -> dict[str, int]:
 
 
 def _family(machine: Machine) -> list[int]:
+    """Those without whom its node does not go on."""
     nodes = processes(machine, "raysim-node")
-    return [*machine.supervisors(), *nodes, *(one for node in nodes for one in children_of(node))]
+    servers = [one for node in nodes for one in children_of(node) if called(one) == "raysim-forks"]
+    return [*machine.supervisors(), *nodes, *servers]
 
 
 def _lives_as_node(pid: int) -> bool:
