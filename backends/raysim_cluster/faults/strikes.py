@@ -20,6 +20,7 @@ import msgspec
 
 from raysim.config import MS
 from raysim.faults import Fault, Heal, PlannedFault, fault_of, plan_faults
+from raysim.faults.course import Awaited, InForce
 from raysim.faults.moment import Moment, event_of
 from raysim.faults.of_gcs import check_gcs_process
 from raysim.faults.support import CLUSTER, check
@@ -56,10 +57,9 @@ class Faults:
         self._streams: dict[str, Random] = {}
         self._numbers = 0
         self._timers: list[tuple[int, int, Callable[[], None]]] = []
-        self._awaited: list[tuple[PlannedFault, int]] = []
-        """Those that wait for an event, and how often it has to happen still."""
+        self._awaited = Awaited()
         self._follows = False
-        self._in_force: list[Callable[[], None]] = []
+        self._in_force = InForce(self.expect)
         self._posted: deque[Callable[[], None]] = deque()
         """What other threads have for ours."""
         self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -105,7 +105,7 @@ class Faults:
         def arm() -> None:
             for one in planned:
                 if one.fault.at.event:
-                    self._awaited.append((one, one.fault.at.count))
+                    self._awaited.add(one)
                 else:
                     passed = time.monotonic_ns() - begun
                     self.expect(one.at_ns - passed, partial(self._strike, one))
@@ -255,7 +255,7 @@ class Faults:
 
         if isinstance(fault, Heal):
             disturbed = bool(self.rules)
-            self._undo_all()
+            self._in_force.end_all()
             healed = Effect("all that lasts")
             if disturbed:  # Asked last, answered last: every link is whole by then.
                 links.tell(self, lambda: told(healed))
@@ -266,24 +266,8 @@ class Faults:
 
     def _struck(self, fault: Fault, effect: Effect) -> None:
         self._world.note(FAULTS, FaultInjected(fault.tag(), effect.target))
-        undo = effect.undo
-        if undo is None:
-            return
-        self._in_force.append(undo)
-        lasting_ns: int | None = getattr(fault, "lasting", None)
-        if lasting_ns is not None:
-            self.expect(lasting_ns, lambda: self._over(undo))
-
-    def _over(self, undo: Callable[[], None]) -> None:
-        """What lasts ends, unless it was ended before."""
-        if undo in self._in_force:
-            self._in_force.remove(undo)
-            undo()
-
-    def _undo_all(self) -> None:
-        in_force, self._in_force = self._in_force, []
-        for undo in in_force:
-            undo()
+        if effect.undo is not None:
+            self._in_force.add(fault, effect.undo)
 
     def _noted(self, note: object) -> None:
         """From whichever thread writes the journal: something happened that a fault may wait for."""
@@ -294,15 +278,8 @@ class Faults:
             self._post(lambda: self._happened(event))
 
     def _happened(self, event: str) -> None:
-        left: list[tuple[PlannedFault, int]] = []
-        for planned, count in self._awaited:
-            if planned.fault.at.event != event:
-                left.append((planned, count))
-            elif count > 1:
-                left.append((planned, count - 1))
-            else:
-                self.expect(planned.at_ns, partial(self._strike, planned))
-        self._awaited = left
+        for planned in self._awaited.happened(event):
+            self.expect(planned.at_ns, partial(self._strike, planned))
 
     def _meet_newcomers(self) -> None:
         """Nodes are added at any time, and come back."""

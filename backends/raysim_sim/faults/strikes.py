@@ -1,11 +1,12 @@
 """When faults strike and when they are over. Never what they do: see the modules beside this one."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from raysim.faults import Fault, Heal, PlannedFault, plan_faults
+from raysim.faults.course import Awaited, InForce
 from raysim.faults.moment import Moment, event_of
 from raysim.faults.of_gcs import check_gcs_process
 from raysim.journal import FaultInjected, Note
@@ -35,9 +36,8 @@ class Faults:
     def __init__(self, world: "SimWorld") -> None:
         self._world = world
         self._planned: list[PlannedFault] = []
-        self._awaited: list[tuple[PlannedFault, int]] = []
-        """Those that wait for an event, and how often it has to happen still."""
-        self._in_force: list[Callable[[], None]] = []
+        self._awaited = Awaited()
+        self._in_force = InForce(self.expect)
         self._healed = False
         self.constructors = Constructors()
         self._disturbance: Disturbance | None = None
@@ -77,24 +77,15 @@ class Faults:
         )  # A driver that connects later arms them no more.
         for planned in planned_ones:
             if planned.fault.at.event:
-                self._awaited.append((planned, planned.fault.at.count))
+                self._awaited.add(planned)
             else:
                 self._strike_later(planned)
 
     def noted(self, note: Note) -> None:
         """Something happened that a fault may wait for."""
-        if not self._awaited:
-            return
-        event = event_of(note)
-        left: list[tuple[PlannedFault, int]] = []
-        for planned, count in self._awaited:
-            if planned.fault.at.event != event:
-                left.append((planned, count))
-            elif count > 1:
-                left.append((planned, count - 1))
-            else:
+        if self._awaited:
+            for planned in self._awaited.happened(event_of(note)):
                 self._strike_later(planned)
-        self._awaited = left
 
     def constructor(self, task: RunnableTask) -> None:
         """An actor's constructor is about to run."""
@@ -134,41 +125,19 @@ class Faults:
             return
         fault = planned.fault
         if isinstance(fault, Heal):
-            self.undo_all()
+            self._in_force.end_all()
             effect = Effect("all that lasts")
         else:
             effect = PERFORMED[type(fault)](self._world, planned, fault)
         note = FaultInjected(fault.tag(), effect.target)
         self._world.journal_note(FAULTS, note)
         if effect.undo is not None:
-            self._in_force.append(effect.undo)
-            lasting_ns: int | None = getattr(fault, "lasting", None)
-            if lasting_ns is not None:
-                self.expect(lasting_ns, _Once(self, effect.undo))
+            self._in_force.add(fault, effect.undo)
         self.noted(note)
-
-    def over(self, undo: Callable[[], None]) -> None:
-        """What lasts ends, unless it was ended before."""
-        if undo in self._in_force:
-            self._in_force.remove(undo)
-            undo()
-
-    def undo_all(self) -> None:
-        in_force, self._in_force = self._in_force, []
-        for undo in in_force:
-            undo()
 
     def heal(self) -> None:
         """No fault strikes any more, and none is in force."""
         self._healed = True
         self._awaited.clear()
         self.constructors.waiting.clear()
-        self.undo_all()
-
-
-class _Once(msgspec.Struct, eq=False):
-    faults: Any
-    undo: Callable[[], None]
-
-    def __call__(self) -> None:
-        self.faults.over(self.undo)
+        self._in_force.end_all()
