@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -208,7 +209,10 @@ class Soak:
             def more(pid: int = pid, role: str = role) -> Counter[str]:
                 return descriptors(pid) - before[role]
 
-            if not until(lambda more=more: max([*more().values(), 0]) <= DESCRIPTORS):  # type: ignore[misc]
+            def few(more: Callable[[], Counter[str]] = more) -> bool:
+                return max([*more().values(), 0]) <= DESCRIPTORS
+
+            if not until(few):
                 wrong.append(f"the head's {role} has more descriptors than before: {more()}")
         grown = files_in(head.temporary) - files
         if grown.total() > FILES:
