@@ -1,14 +1,19 @@
 """The port for clusters that outlive a driver: nodes that are started and stopped by hand. Never one of them."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import msgspec
 
 from raysim.backend import NodeOptions, load
 from raysim.config import Config
 from raysim.spec.growth import Growth
-from raysim.spec.tls import TlsFiles
+from raysim.spec.tls import TlsFiles, WebTls
+
+if TYPE_CHECKING:
+    import ssl
 
 
 class ServiceOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +92,18 @@ class Services(Protocol):
 
     def token(self) -> bytes:
         """Of the clusters that are started here. Raises AuthenticationError where there is none."""
+
+    def tls(self) -> TlsFiles | None:
+        """What the environment names for connections between nodes. Raises AuthenticationError for a part of it."""
+
+    def web_server(self, tls: WebTls) -> Callable[[], ssl.SSLContext]:
+        """For HTTPS, to be asked for each connection: files that were replaced are read again. Raises
+        AuthenticationError for files that do not do."""
+
+    def web_client(self, verify: str | bool | None) -> ssl.SSLContext:
+        """For who asks by HTTPS. `verify`: False, the file or folder of the authorities that are trusted, or True: the
+        system's, and the cluster's where the environment names it. A certificate that it names is shown where one is
+        wanted. Raises AuthenticationError for files that do not do."""
 
 
 def load_services(name: str) -> Services:

@@ -28,6 +28,8 @@ scrape_configs:
     scrape_interval: 15s
     authorization: {credentials_file: auth_token}  # a copy of ~/.raysim/auth_token
     static_configs: [{targets: ["127.0.0.1:8265"]}]
+    scheme: https                                  # of a head with TLS; without it leave these two out
+    tls_config: {ca_file: ca.pem}                  # with --dashboard-client-certs also cert_file and key_file
 ```
 
 Names are Ray's with `raysim_` in front where Ray has the same. What a node notes of itself is at most ten seconds old.

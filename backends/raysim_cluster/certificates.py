@@ -47,11 +47,12 @@ logger = logging.getLogger(__name__)
 class Certificates:
     """As TLS has them, for those who connect here and for connecting elsewhere."""
 
-    def __init__(self, files: TlsFiles) -> None:
-        """Raises CertificateError."""
+    def __init__(self, files: TlsFiles, mutual: bool = True) -> None:
+        """`mutual`: who connects here has to show one, too. Raises CertificateError."""
         self._files = files
+        self._mutual = mutual
         self._written = _written(files)
-        self._contexts = _contexts(files)
+        self._contexts = _contexts(files, mutual)
 
     def server(self) -> ssl.SSLContext:
         self._look()
@@ -66,7 +67,7 @@ class Certificates:
             written = _written(self._files)
             if written == self._written:
                 return
-            self._contexts = _contexts(self._files)
+            self._contexts = _contexts(self._files, self._mutual)
         except CertificateError as error:
             # They may be in the middle of being replaced.
             logger.warning("the certificates read before are used on: %s", error)
@@ -101,8 +102,13 @@ def _written(files: TlsFiles) -> list[int]:
         raise CertificateError(f"{error.filename}: {error.strerror}. Make it: {_MAKE}") from error
 
 
-def _contexts(files: TlsFiles) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    return _context(files, ssl.PROTOCOL_TLS_SERVER), _context(files, ssl.PROTOCOL_TLS_CLIENT)
+def _contexts(files: TlsFiles, mutual: bool) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    server, client = (
+        _context(files, side) for side in (ssl.PROTOCOL_TLS_SERVER, ssl.PROTOCOL_TLS_CLIENT)
+    )
+    if not mutual:
+        server.verify_mode = ssl.CERT_NONE
+    return server, client
 
 
 def _context(files: TlsFiles, side: ssl._SSLMethod) -> ssl.SSLContext:

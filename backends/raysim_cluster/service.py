@@ -9,17 +9,19 @@ import select
 import shutil
 import signal
 import socket
+import ssl
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import raysim
 from raysim.services import Finding, ServiceOptions
 from raysim.spec.ids import NodeId
-from raysim.spec.tls import TlsFiles
+from raysim.spec.tls import TlsFiles, WebTls
 from raysim_cluster.auth_token import existing_token, find_or_make_token
-from raysim_cluster.certificates import shown
+from raysim_cluster.certificates import Certificates, shown
 from raysim_cluster.control import NodeHere
 from raysim_cluster.disk import make_folders, remove_folders, temporary_folder
 from raysim_cluster.door import Door, doors
@@ -33,6 +35,7 @@ from raysim_cluster.plans import plan_node
 from raysim_cluster.ports import check_port
 from raysim_cluster.session import Session
 from raysim_cluster.tls_files import find_tls
+from raysim_cluster.web_client import web_client
 
 logger = logging.getLogger(__name__)
 
@@ -217,6 +220,15 @@ class NodeServices:
 
     def token(self) -> bytes:
         return existing_token()
+
+    def tls(self) -> TlsFiles | None:
+        return find_tls()
+
+    def web_server(self, tls: WebTls) -> Callable[[], ssl.SSLContext]:
+        return Certificates(tls.files, tls.client_certs).server
+
+    def web_client(self, verify: str | bool | None) -> ssl.SSLContext:
+        return web_client(verify)
 
     def stop(self, grace_s: float) -> int:
         # Nodes that have joined before their heads, which would take them for lost.

@@ -34,3 +34,14 @@ def find_tls(environment: Mapping[str, str] = os.environ) -> TlsFiles | None:
             missing = ", ".join(name for name, path in zip(names, paths, strict=True) if not path)
             raise CertificateError(f"TLS needs {', '.join(names)}. Set {missing}.")
     return None
+
+
+def named_files(environment: Mapping[str, str] = os.environ) -> tuple[str, str, str]:
+    """Certificate, key and authority, as far as variables name them: a client of HTTPS may do with less than a node."""
+    for names in (VARIABLES, RAY_VARIABLES):
+        if names is RAY_VARIABLES and environment.get(RAY_SWITCH) != "1":
+            continue
+        cert, key, authority = (environment.get(name, "") for name in names)
+        if cert or key or authority:
+            return cert, key, authority
+    return "", "", ""

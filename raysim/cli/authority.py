@@ -23,15 +23,20 @@ _AUTHORITY_DAYS: Final = 3650
 _BACK: Final = datetime.timedelta(hours=1)
 """Clocks of machines differ."""
 
+_LOOPBACK: Final = ("127.0.0.1", "localhost")
+
 _Key = ec.EllipticCurvePrivateKey
 
 
 def make_certificate(
-    folder: Path, hosts: Sequence[str], days: int
+    folder: Path, hosts: Sequence[str], days: int, common: Sequence[str] = ()
 ) -> tuple[list[str], datetime.datetime]:
-    """What the certificate is for, and until when it holds. Raises OSError, and ValueError for what is no address."""
-    names = list(dict.fromkeys(hosts)) or _of_this_machine()
-    alternatives = _alternatives(names)
+    """What the certificate is for, and until when it holds. `common`: names that need no address. Raises OSError, and
+    ValueError for what is no address."""
+    # A head's dashboard is asked at its own machine, or through a tunnel that ends at one.
+    names = list(dict.fromkeys([*(hosts or _of_this_machine()), *_LOOPBACK]))
+    alternatives = [*map(x509.DNSName, common), *_alternatives(names)]
+    names = [*common, *names]
     folder.mkdir(0o700, parents=True, exist_ok=True)
     authority, authority_key = _authority(folder)
     key = ec.generate_private_key(ec.SECP256R1())
@@ -131,12 +136,11 @@ def _alternatives(names: Sequence[str]) -> list[x509.GeneralName]:
 
 
 def _of_this_machine() -> list[str]:
-    names = ["127.0.0.1", "localhost"]
     try:
         addresses = socket.gethostbyname_ex(socket.gethostname())[2]
     except OSError:  # It has a name that nobody knows.
-        return names
-    return list(dict.fromkeys([*names, *addresses]))
+        return list(_LOOPBACK)
+    return [*_LOOPBACK, *addresses]
 
 
 def _now() -> datetime.datetime:

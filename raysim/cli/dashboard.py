@@ -16,19 +16,29 @@ from raysim.dashboard.activation import (
     listen,
 )
 from raysim.services import Service
+from raysim.spec.tls import TlsFiles, WebTls
 
 
 class DashboardOfHead:
-    """What there is of it, and how that is said. Raises ValueError for a host that is refused."""
+    """What there is of it, and how that is said. Raises ValueError for a host that is refused, AuthenticationError for
+    certificates that do not do."""
 
-    def __init__(self, asked: Mapping[str, Any]) -> None:
+    def __init__(self, asked: Mapping[str, Any], tls: TlsFiles | None) -> None:
+        """`tls`: what is encrypted with between nodes is for HTTPS, too."""
         self.said = ""
         self._listener: socket.socket | None = None
         self._dashboard: Dashboard | None = None
+        self._tls: WebTls | None = None
         if not (asked["head"] and asked["dashboard"]):
             return
+        client_certs = asked["dashboard_client_certs"]
+        if client_certs and tls is None:
+            raise ValueError(
+                "--dashboard-client-certs needs TLS: give --tls-cert, --tls-key and --tls-ca, too."
+            )
+        self._tls = WebTls(tls, client_certs) if tls else None
         port = DEFAULT_PORT if asked["dashboard_port"] is None else asked["dashboard_port"]
-        check_host(asked["dashboard_host"], asked["plaintext"])
+        check_host(asked["dashboard_host"], asked["plaintext"] or tls is not None)
         try:
             check_installed()
             self._listener = listen(asked["dashboard_host"], port)
@@ -46,7 +56,7 @@ class DashboardOfHead:
         if self._listener is None:
             return
         log = Path(service.folder) / f"dashboard-{service.node_id[:12]}.log"
-        self._dashboard = Dashboard(self._listener, service.address, log)
+        self._dashboard = Dashboard(self._listener, service.address, log, self._tls)
         token = service.token_file or "the environment"
         lines = [self.said] if self.said else []
         self.said = "\n".join([*lines, f"Dashboard: {self._dashboard.url} (token: {token})"])

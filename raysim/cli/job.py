@@ -20,6 +20,9 @@ from raysim.job_submission import JobStatus, JobSubmissionClient
 from raysim.job_submission.client import is_web
 from raysim.spec.units import parse_size
 
+Where = Mapping[str, str | None]
+"""`address`, `verify` and `headers`, as they were given."""
+
 _LOOK_S: Final = 0.2
 """Between two looks whether a job has ended."""
 
@@ -27,10 +30,13 @@ _COLUMNS: Final = ("submission_id", "job_id", "type", "status", "entrypoint", "m
 
 
 @contextmanager
-def _client(address: str | None) -> Iterator[JobSubmissionClient]:
+def _client(where: Where) -> Iterator[JobSubmissionClient]:
     """Raises CommandFailedError, BadInputError."""
+    headers = _json("--headers", where["headers"])
     try:
-        client = JobSubmissionClient(address)
+        client = JobSubmissionClient(
+            where["address"], headers=headers, verify=_verify(where["verify"] or "true")
+        )
         if is_web(client.get_address()):
             yield client
             return
@@ -42,15 +48,13 @@ def _client(address: str | None) -> Iterator[JobSubmissionClient]:
         raise CommandFailedError(str(error)) from error
 
 
-def submit_command(
-    entrypoint: Sequence[str], address: str | None, no_wait: bool, asked: Mapping[str, Any]
-) -> int:
+def submit_command(entrypoint: Sequence[str], no_wait: bool, asked: Mapping[str, Any]) -> int:
     command = entrypoint[0] if len(entrypoint) == 1 else shlex.join(entrypoint)
     env = _runtime_env(asked)
     memory = asked["entrypoint_memory"]
     resources = _json("--entrypoint-resources", asked["entrypoint_resources"])
     metadata = _json("--metadata-json", asked["metadata_json"])
-    with _client(address) as client:
+    with _client(asked) as client:
         job_id = client.submit_job(
             entrypoint=command,
             runtime_env=env,
@@ -69,8 +73,8 @@ def submit_command(
         return _ended(client, job_id)
 
 
-def status_command(job_id: str, address: str | None) -> int:
-    with _client(address) as client:
+def status_command(job_id: str, where: Where) -> int:
+    with _client(where) as client:
         found = client.get_job_info(job_id)
     click.echo(f"{job_id}: {found.status}")
     if found.message:
@@ -78,8 +82,8 @@ def status_command(job_id: str, address: str | None) -> int:
     return 0
 
 
-def logs_command(job_id: str, follow: bool, address: str | None) -> int:
-    with _client(address) as client:
+def logs_command(job_id: str, follow: bool, where: Where) -> int:
+    with _client(where) as client:
         if follow:
             asyncio.run(_follow(client, job_id))
         else:
@@ -87,8 +91,8 @@ def logs_command(job_id: str, follow: bool, address: str | None) -> int:
     return 0
 
 
-def stop_command(job_id: str, no_wait: bool, address: str | None) -> int:
-    with _client(address) as client:
+def stop_command(job_id: str, no_wait: bool, where: Where) -> int:
+    with _client(where) as client:
         if not client.stop_job(job_id):
             click.echo(f"{job_id}: {client.get_job_status(job_id)} already")
             return 0
@@ -98,15 +102,15 @@ def stop_command(job_id: str, no_wait: bool, address: str | None) -> int:
     return 0
 
 
-def list_command(output: str, address: str | None) -> int:
-    with _client(address) as client:
+def list_command(output: str, where: Where) -> int:
+    with _client(where) as client:
         rows = client.list_rows()
     click.echo(DOCUMENTS[output](rows) if output in DOCUMENTS else as_table(rows, _COLUMNS))
     return 0
 
 
-def delete_command(job_id: str, address: str | None) -> int:
-    with _client(address) as client:
+def delete_command(job_id: str, where: Where) -> int:
+    with _client(where) as client:
         client.delete_job(job_id)
     click.echo(f"{job_id}: deleted")
     return 0
@@ -126,6 +130,10 @@ def _ended(client: JobSubmissionClient, job_id: str) -> int:
     first = (found.message or "").partition("\n")[0]
     click.echo(f"Job {job_id}: {found.status}. {first}", err=True)
     return 1
+
+
+def _verify(text: str) -> str | bool:
+    return {"true": True, "1": True, "false": False, "0": False}.get(text.lower(), text)
 
 
 def _runtime_env(asked: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,13 +18,37 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 _number = click.FloatRange(min=0)
 _id = click.argument("job_id", metavar="ID")
-_address = click.option(
-    "--address",
-    default=None,
-    metavar="URL",
-    help="http://HOST:8265 of a head's dashboard, or HOST:PORT of a cluster with a node here. Default: "
-    "RAYSIM_DASHBOARD_ADDRESS, RAY_API_SERVER_ADDRESS, or the cluster here.",
-)
+
+
+def _where(command: _Command) -> _Command:
+    """Which cluster, and how one comes there. Ray's names."""
+    for add in reversed(
+        [
+            click.option(
+                "--address",
+                default=None,
+                metavar="URL",
+                help="https://HOST:8265 of a head's dashboard (http:// without TLS), or HOST:PORT of a cluster with a "
+                "node here. Default: RAYSIM_DASHBOARD_ADDRESS, RAY_API_SERVER_ADDRESS, or the cluster here.",
+            ),
+            click.option(
+                "--verify",
+                default="true",
+                show_default=True,
+                metavar="FILE",
+                help="Over HTTPS: the authorities that are trusted, a file or a folder. true: the system's, and "
+                "that of RAYSIM_TLS_CA_CERT; false: any.",
+            ),
+            click.option(
+                "--headers",
+                envvar=["RAYSIM_JOB_HEADERS", "RAY_JOB_HEADERS"],
+                metavar="JSON",
+                help='Of each request: \'{"X-Of": "me"}\'. Default: RAYSIM_JOB_HEADERS, RAY_JOB_HEADERS.',
+            ),
+        ]
+    ):
+        command = add(command)
+    return command
 
 
 @click.group("job", cls=NearestGroup)
@@ -66,9 +90,9 @@ def _of_entrypoint(command: _Command) -> _Command:
 @job.command("submit")
 @_of_entrypoint
 @click.option("--no-wait", is_flag=True, help="Say its id, and do not follow its log.")
-@_address
+@_where
 @click.argument("entrypoint", nargs=-1, required=True, type=click.UNPROCESSED, metavar="COMMAND...")
-def submit(entrypoint: tuple[str, ...], address: str | None, no_wait: bool, **asked: Any) -> int:
+def submit(entrypoint: tuple[str, ...], no_wait: bool, **asked: Any) -> int:
     """Run COMMAND on the cluster, in a shell, and follow its log until it has ended; exit code 1 if it failed.
 
     It runs on the head's node, or, where it asks for resources, on one that has them. Ctrl-C ends the following, not
@@ -80,13 +104,13 @@ def submit(entrypoint: tuple[str, ...], address: str | None, no_wait: bool, **as
     """
     from raysim.cli.job import submit_command
 
-    return submit_command(entrypoint, address, no_wait, asked)
+    return submit_command(entrypoint, no_wait, asked)
 
 
 @job.command("status")
 @_id
-@_address
-def status(job_id: str, address: str | None) -> int:
+@_where
+def status(job_id: str, **where: str | None) -> int:
     """Show what has become of a job.
 
     \b
@@ -94,14 +118,14 @@ def status(job_id: str, address: str | None) -> int:
     """
     from raysim.cli.job import status_command
 
-    return status_command(job_id, address)
+    return status_command(job_id, where)
 
 
 @job.command("logs")
 @_id
 @click.option("--follow", "-f", is_flag=True, help="And what it prints until it has ended.")
-@_address
-def logs(job_id: str, follow: bool, address: str | None) -> int:
+@_where
+def logs(job_id: str, follow: bool, **where: str | None) -> int:
     """Print what the entrypoint of a job has printed: the last 32 to 64 MiB.
 
     \b
@@ -109,14 +133,14 @@ def logs(job_id: str, follow: bool, address: str | None) -> int:
     """
     from raysim.cli.job import logs_command
 
-    return logs_command(job_id, follow, address)
+    return logs_command(job_id, follow, where)
 
 
 @job.command("stop")
 @_id
 @click.option("--no-wait", is_flag=True, help="Do not wait until it has ended.")
-@_address
-def stop(job_id: str, no_wait: bool, address: str | None) -> int:
+@_where
+def stop(job_id: str, no_wait: bool, **where: str | None) -> int:
     """End a job: SIGTERM to its processes, and SIGKILL after 3 s (RAY_JOB_STOP_WAIT_TIME_S of its environment).
 
     \b
@@ -124,13 +148,13 @@ def stop(job_id: str, no_wait: bool, address: str | None) -> int:
     """
     from raysim.cli.job import stop_command
 
-    return stop_command(job_id, no_wait, address)
+    return stop_command(job_id, no_wait, where)
 
 
 @job.command("list")
 @output("table")
-@_address
-def list_(output: str, address: str | None) -> int:
+@_where
+def list_(output: str, **where: str | None) -> int:
     """List jobs, and programs that were started by hand.
 
     \b
@@ -138,13 +162,13 @@ def list_(output: str, address: str | None) -> int:
     """
     from raysim.cli.job import list_command
 
-    return list_command(output, address)
+    return list_command(output, where)
 
 
 @job.command("delete")
 @_id
-@_address
-def delete(job_id: str, address: str | None) -> int:
+@_where
+def delete(job_id: str, **where: str | None) -> int:
     """Forget a job that has ended, with its log.
 
     \b
@@ -152,4 +176,4 @@ def delete(job_id: str, address: str | None) -> int:
     """
     from raysim.cli.job import delete_command
 
-    return delete_command(job_id, address)
+    return delete_command(job_id, where)

@@ -97,6 +97,11 @@ def _what_it_has(command: _Command) -> _Command:
     metavar="N",
     help="Default 8265, or the next that is free; 0: any.",
 )
+@click.option(
+    "--dashboard-client-certs",
+    is_flag=True,
+    help="With TLS: browsers and clients, too, have to show a certificate of --tls-ca.",
+)
 @click.option("--block", is_flag=True, help="Stay until the node ends; Ctrl-C ends it.")
 def start(**asked: Any) -> int:
     """Start a node on this machine that goes on when programs end: a head, or one that joins.
@@ -112,6 +117,7 @@ def start(**asked: Any) -> int:
     RAYSIM_AUTH_TOKEN, in the file that RAYSIM_AUTH_TOKEN_PATH names, or in ~/.raysim/auth_token, which a head makes
     (Ray's RAY_AUTH_TOKEN, RAY_AUTH_TOKEN_PATH and ~/.ray/auth_token are read, too). `raysim tls make` makes
     certificates; without the options RAYSIM_TLS_SERVER_CERT, RAYSIM_TLS_SERVER_KEY and RAYSIM_TLS_CA_CERT name them.
+    With certificates the dashboard speaks HTTPS.
     """
     from raysim.cli.start import start_command
 

@@ -21,7 +21,7 @@ def show_run(folder: Path, host: str, port: int | None) -> int:
     from raysim.scenario.folder import read_run
 
     try:
-        check_host(host, plaintext=False)
+        check_host(host, allowed=False)
         check_installed()
         run = read_run(folder)
         listener = listen(host, DEFAULT_PORT if port is None else port)

@@ -73,15 +73,14 @@ def _serve(asked: Mapping[str, Any], options: ServiceOptions, report_fd: int) ->
     """`report_fd`: where whoever waits for us is told; -1: on our own output."""
     if report_fd >= 0:
         os.set_inheritable(report_fd, False)
+    dashboard: DashboardOfHead | None = None
+    services = load_services(DEFAULT_BACKEND)
     try:
-        dashboard = DashboardOfHead(asked)
-    except ValueError as error:
-        _report(report_fd, 2, str(error))
-        return 2
-    try:
-        service = load_services(DEFAULT_BACKEND).start(options)
+        dashboard = DashboardOfHead(asked, options.tls or services.tls())
+        service = services.start(options)
     except (ValueError, ConnectionError, AuthenticationError, RuntimeError) as error:
-        dashboard.close()
+        if dashboard is not None:
+            dashboard.close()
         code = 2 if isinstance(error, ValueError) else 1
         _report(report_fd, code, str(error))
         return code

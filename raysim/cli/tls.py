@@ -22,7 +22,14 @@ def tls() -> None:
     "hosts",
     multiple=True,
     metavar="ADDRESS",
-    help="Of a node: an IP address, or a name. Repeatable. Default: of this machine.",
+    help="Of a node: an IP address, or a name. Repeatable. Default: of this machine. 127.0.0.1 is always one.",
+)
+@click.option(
+    "--name",
+    "common",
+    multiple=True,
+    metavar="NAME",
+    help="Of all nodes, where addresses are not known before: RAYSIM_TLS_NAME. It needs no address. Repeatable.",
 )
 @click.option(
     "--days",
@@ -32,7 +39,7 @@ def tls() -> None:
     metavar="N",
     help="How long the certificate holds; its authority holds ten years.",
 )
-def make(folder: Path, hosts: tuple[str, ...], days: int) -> int:
+def make(folder: Path, hosts: tuple[str, ...], common: tuple[str, ...], days: int) -> int:
     """Make a certificate for nodes at these addresses, and the authority that signs it where FOLDER has none yet.
 
     \b
@@ -48,7 +55,7 @@ def make(folder: Path, hosts: tuple[str, ...], days: int) -> int:
         click.echo(f"{error}. Run: pip install 'raysim-core[tls]'", err=True)
         return 1
     try:
-        names, until = make_certificate(folder, hosts, days)
+        names, until = make_certificate(folder, hosts, days, common)
     except (OSError, ValueError) as error:
         click.echo(str(error), err=True)
         return 2

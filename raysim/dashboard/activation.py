@@ -19,6 +19,10 @@ import time
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
+from raysim.spec.tls import WebTls
+
 DEFAULT_PORT: Final = 8265
 """Ray's."""
 
@@ -70,16 +74,17 @@ def listen(host: str, port: int) -> socket.socket:
     raise problem
 
 
-def check_host(host: str, plaintext: bool) -> None:
-    """Raises ValueError for one that other machines reach, unless that was asked for."""
+def check_host(host: str, allowed: bool) -> None:
+    """Raises ValueError for one that other machines reach. `allowed`: it is encrypted, or was asked for."""
     try:
         loopback = ipaddress.ip_address(socket.gethostbyname(host)).is_loopback
     except OSError as error:
         raise ValueError(f"{host!r} is no address of this machine: {error}.") from error
-    if not loopback and not plaintext:
+    if not loopback and not allowed:
         raise ValueError(
             f"--dashboard-host {host} is reached from other machines, and what browsers say to it is not encrypted. "
-            "Leave it at 127.0.0.1 and come through a tunnel, or say --allow-plaintext."
+            "Start the head with --tls-cert, --tls-key and --tls-ca (`raysim tls make` makes them), leave it at "
+            "127.0.0.1 and come through a tunnel, or say --allow-plaintext."
         )
 
 
@@ -87,16 +92,24 @@ class Dashboard:
     """The socket of one head. A thread waits at it, and does nothing until somebody connects."""
 
     def __init__(
-        self, listener: socket.socket, address: str, log: Path, idle_s: float = IDLE_S
+        self,
+        listener: socket.socket,
+        address: str,
+        log: Path,
+        tls: WebTls | None = None,
+        idle_s: float = IDLE_S,
     ) -> None:
-        """`log`: where the process says what it has to say."""
+        """`log`: where the process says what it has to say. `tls`: None for HTTP in the clear."""
         self._listener = listener
         self._address = address
         self._log = log
+        self._tls = msgspec.json.encode(tls).decode()
         self._idle_s = idle_s
         self._stop_reads, self._stop_writes = os.pipe()
         host, port, *_ = listener.getsockname()
-        self.url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        if ipaddress.ip_address(host).is_unspecified:
+            host = socket.gethostname()
+        self.url = f"http{'s' * (tls is not None)}://{f'[{host}]' if ':' in host else host}:{port}"
         self._thread = threading.Thread(target=self._watch, name="dashboard", daemon=True)
         self._thread.start()
 
@@ -128,7 +141,7 @@ class Dashboard:
     def _run(self) -> None:
         """A process, until it has ended or has to."""
         fd = self._listener.fileno()
-        arguments = [str(fd), self._address, str(self._idle_s)]
+        arguments = [str(fd), self._address, str(self._idle_s), self._tls]
         with self._log.open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "raysim.dashboard.serving", *arguments],

@@ -34,8 +34,8 @@ def all_routes() -> list[Route]:
     return [route for table in TABLES for route in table]
 
 
-def make_app(source: Source, token: bytes, names: tuple[str, ...] = ()) -> ASGIApp:
-    """`names`: of this machine, besides its own: what a request's `Host` may say."""
+def make_app(source: Source, token: bytes, names: tuple[str, ...] | None = ()) -> ASGIApp:
+    """`names`: of this machine, besides its own: what a request's `Host` may say. None: anything."""
     routes = all_routes()
     described = description(routes)
 

@@ -40,12 +40,15 @@ _SAFE: Final = ("GET", "HEAD")
 class Guard:
     """Stands before the application: nothing of a request without the token reaches it."""
 
-    def __init__(self, app: ASGIApp, token: bytes, names: tuple[str, ...] = ()) -> None:
-        """`names`: under which this machine may be asked, besides its addresses and its own."""
+    def __init__(self, app: ASGIApp, token: bytes, names: tuple[str, ...] | None = ()) -> None:
+        """`names`: under which this machine may be asked, besides its addresses and its own; None: under any, as
+        browsers ask over TLS only under those of its certificate."""
         self._app = app
         self._token = token
         self._cookie = cookie_of(token)
-        self._names = {"localhost", socket.gethostname().lower(), *(name.lower() for name in names)}
+        self._any_name = names is None
+        own = ("localhost", socket.gethostname())
+        self._names = {name.lower() for name in (*own, *(names or ()))}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -64,7 +67,7 @@ class Guard:
 
     def _refused(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
-        if not self._is_name_of_ours(headers.get("host", "")):
+        if not self._any_name and not self._is_name_of_ours(headers.get("host", "")):
             return PlainTextResponse(
                 "This is no name of this machine. Ask its address, or localhost.", 421
             )

@@ -32,13 +32,14 @@ _LOOK_S: Final = 0.5
 class JobSubmissionClient:
     """Submits jobs to a cluster and tells of them. Ray: `ray.job_submission.JobSubmissionClient`.
 
-    `address`: `http://HOST:8265` of a head's dashboard, from any machine that has the cluster's token; or `auto`, or
-    `HOST:PORT` of a head, on a machine with a node of it. Default: one of RAYSIM_DASHBOARD_ADDRESS,
-    RAYSIM_API_SERVER_ADDRESS and RAY_API_SERVER_ADDRESS, or `auto`. `headers` go with each request by HTTP; `verify`
-    as Ray's: False, or the file of a certificate.
+    `address`: `https://HOST:8265` of a head's dashboard (`http://` of one without TLS), from any machine that has the
+    cluster's token; or `auto`, or `HOST:PORT` of a head, on a machine with a node of it. Default: one of
+    RAYSIM_DASHBOARD_ADDRESS, RAYSIM_API_SERVER_ADDRESS and RAY_API_SERVER_ADDRESS, or `auto`. `headers` and `cookies`
+    go with each request by HTTP. `verify`: True, a certificate of an authority that the system knows, or of that which
+    RAYSIM_TLS_CA_CERT names; the file or folder of authorities instead; False, any.
 
-    Methods raise ConnectionError where no cluster answers, RuntimeError for what it refuses, ValueError and TypeError
-    for bad arguments.
+    Methods raise ConnectionError where no cluster answers, or not one with such a certificate, RuntimeError for what it
+    refuses, ValueError and TypeError for bad arguments; the constructor AuthenticationError where there is no token.
     """
 
     def __init__(

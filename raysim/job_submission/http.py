@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import ssl
 from collections.abc import Mapping
+from http.client import RemoteDisconnected
 from typing import Any, Final
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlsplit
@@ -22,7 +23,7 @@ import msgspec
 from raysim.api.init_options import DEFAULT_BACKEND
 from raysim.job_submission.asked import NEXT, asked_for
 from raysim.job_submission.ways import Row
-from raysim.services import load_services
+from raysim.services import Services, load_services
 from raysim.spec.runtime_env import PACKAGE_SCHEME
 from raysim.spec.submission import Submission
 
@@ -31,7 +32,8 @@ _HERE: Final = ("localhost", "127.0.0.1", "::1")
 
 
 class Web:
-    """As `raysim.job_submission.ways.Way`. `verify`: as Ray's: False, or the file of a certificate."""
+    """As `raysim.job_submission.ways.Way`. `verify`: as Ray's: False, or the file or folder of the authorities that are
+    trusted; True: the system's, and the one that RAYSIM_TLS_CA_CERT names."""
 
     def __init__(
         self,
@@ -41,11 +43,12 @@ class Web:
         verify: str | bool | None,
     ) -> None:
         self._address = address.rstrip("/")
-        token = load_services(DEFAULT_BACKEND).token().decode()
+        services = load_services(DEFAULT_BACKEND)
+        token = services.token().decode()
         self._headers = {"Authorization": f"Bearer {token}", **headers}
         if cookies:
             self._headers["Cookie"] = "; ".join(f"{key}={value}" for key, value in cookies.items())
-        self._opener = _opener(self._address, verify)
+        self._opener = _opener(self._address, services, verify)
 
     def submit(self, asked: Submission, packages: Mapping[str, bytes]) -> str:
         for uri, data in packages.items():
@@ -89,10 +92,8 @@ class Web:
             with error:
                 raise _refusal(self._address, error.code, error.read()) from None
         except (URLError, OSError) as error:
-            reason = getattr(error, "reason", error)
-            raise ConnectionError(
-                f"No dashboard answers at {self._address}: {reason}. `raysim start --head` says where it is."
-            ) from error
+            reason = error.reason if isinstance(error, URLError) else error
+            raise ConnectionError(_no_answer(self._address, reason)) from error
 
 
 class _NoRedirect(HTTPRedirectHandler):
@@ -102,13 +103,32 @@ class _NoRedirect(HTTPRedirectHandler):
         return None
 
 
-def _opener(address: str, verify: str | bool | None) -> OpenerDirector:
-    context = ssl.create_default_context(cafile=verify if isinstance(verify, str) else None)
-    if verify is False:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    proxies: dict[str, str] | None = {} if urlsplit(address).hostname in _HERE else None
-    return build_opener(ProxyHandler(proxies), HTTPSHandler(context=context), _NoRedirect)
+def _opener(address: str, services: Services, verify: str | bool | None) -> OpenerDirector:
+    asked = urlsplit(address)
+    proxies: dict[str, str] | None = {} if asked.hostname in _HERE else None
+    secure = [HTTPSHandler(context=services.web_client(verify))] if asked.scheme == "https" else []
+    return build_opener(ProxyHandler(proxies), _NoRedirect, *secure)
+
+
+def _no_answer(address: str, reason: object) -> str:
+    """In words, with what to do."""
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return (
+            f"{address} has a certificate that is refused here: {reason.verify_message}. Name its authority's by "
+            "RAYSIM_TLS_CA_CERT, --verify FILE or verify=, and ask under a name or address that it is for."
+        )
+    if isinstance(reason, ssl.SSLError) and reason.reason in (
+        "WRONG_VERSION_NUMBER",
+        "HTTP_REQUEST",
+    ):
+        return f"{address} does not speak TLS: ask it under http:// instead of https://."
+    closed = isinstance(reason, RemoteDisconnected | ConnectionResetError | ssl.SSLError)
+    if closed and address.startswith("https://"):
+        return (
+            f"{address} has hung up: {reason}. One that was started with --dashboard-client-certs wants a certificate: "
+            "name it by RAYSIM_TLS_SERVER_CERT, RAYSIM_TLS_SERVER_KEY and RAYSIM_TLS_CA_CERT."
+        )
+    return f"No dashboard answers at {address}: {reason}. `raysim start --head` says where it is."
 
 
 def _refusal(address: str, code: int, body: bytes) -> Exception:

@@ -14,3 +14,11 @@ class TlsFiles(msgspec.Struct, frozen=True):
     """The authorities whose certificates are accepted."""
     name: str = ""
     """What every certificate of the cluster names; empty: the address that one connects to."""
+
+
+class WebTls(msgspec.Struct, frozen=True):
+    """What a server of HTTPS shows, and what it wants to be shown."""
+
+    files: TlsFiles
+    client_certs: bool = False
+    """Who asks has to show a certificate of the authority, too."""

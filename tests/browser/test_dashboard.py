@@ -17,6 +17,7 @@ pytest.importorskip("uvicorn")
 from tests.browser.chromium import Browser, installed
 from tests.browser.looks import CONTRAST, LABELLESS, NAMELESS, SHIFTS
 from tests.cluster.started import Machine
+from tests.unit.cluster.authority import Authority
 
 pytestmark = pytest.mark.skipif(not installed(), reason="there is no Chromium")
 
@@ -80,14 +81,20 @@ class Opened:
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     with Browser(tmp_path_factory.mktemp("profile")) as found:
+        # Its user has looked at the authority of the cluster.
+        found.call("Security.setIgnoreCertificateErrors", ignore=True)
         yield found
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[tuple]:
+    tls = Authority(tmp_path_factory.mktemp("authority")).files()
+    how = ("--tls-cert", tls.cert, "--tls-key", tls.key, "--tls-ca", tls.ca)
     with Machine(tmp_path_factory.mktemp("machine")) as machine:
         size = ("--object-store-memory", "64MiB", "--num-cpus", "2")
-        begun = machine.raysim("start", "--head", "--port", "0", "--dashboard-port", "0", *size)
+        begun = machine.raysim(
+            "start", "--head", "--port", "0", "--dashboard-port", "0", *size, *how
+        )
         url = re.search(r"Dashboard: (\S+)", begun.stdout)[1]
         token = (Path(machine.environment["HOME"]) / ".raysim/auth_token").read_text().strip()
         with machine.program(WORK) as program:
@@ -145,6 +152,13 @@ def test_every_page_can_be_read_and_named_and_nothing_sticks_out_or_moves(
     opened.show(page)
     assert_looks_well(opened.browser, size[0])
     assert opened.browser.value(SHIFTS) < 0.05
+
+
+def test_the_cookie_is_for_https_and_for_no_script(opened: Opened) -> None:
+    assert opened.url.startswith("https://")
+    opened.show("overview")
+    [cookie] = opened.browser.call("Network.getCookies", urls=[opened.url])["cookies"]
+    assert (cookie["secure"], cookie["httpOnly"], cookie["sameSite"]) == (True, True, "Strict")
 
 
 def test_one_finds_why_a_task_failed_with_one_click(opened: Opened) -> None:

@@ -8,6 +8,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -88,6 +89,18 @@ class Running(NamedTuple):
                 found.append(Port("unix", socket.AF_UNIX, f"\0{name}"))
         return found
 
+    def dashboard(self) -> Port:
+        """It speaks HTTP, and with certificates HTTPS, for which this cluster wants one, too."""
+        return Port("dashboard", socket.AF_INET, ("127.0.0.1", self.machine.dashboard_port))
+
+    def ask_dashboard(self, shown: TlsFiles | None = None) -> HTTPConnection:
+        """Over TLS, with a certificate (None: the cluster's), where there are any."""
+        host, port = "127.0.0.1", self.machine.dashboard_port
+        if self.tls is None:
+            return HTTPConnection(host, port, timeout=PATIENCE_S)
+        context = showing(self.tls, shown or self.tls)
+        return HTTPSConnection(host, port, timeout=PATIENCE_S, context=context)
+
     def sockets(self) -> Iterator[tuple[str, int]]:
         """Listening ones in the abstract namespace, and their kinds."""
         session = self.session()
@@ -107,6 +120,8 @@ class Running(NamedTuple):
 def running_cluster(folder: Path, tls: TlsFiles | None) -> Iterator[Running]:
     """A head with a program, whose answers are right until the end."""
     how = ("--tls-cert", tls.cert, "--tls-key", tls.key, "--tls-ca", tls.ca) if tls else ()
+    if tls is not None:
+        how += ("--dashboard-client-certs",)
     with Machine(folder) as machine:
         machine.start_head("--num-cpus", "2", *how)
         program = machine.program(
@@ -169,6 +184,12 @@ def secured(tls: TlsFiles | None, port: Port) -> socket.socket:
     sock = port.connect()
     if tls is None or port.family != socket.AF_INET:
         return sock
+    return showing(tls, tls).wrap_socket(sock, server_hostname="127.0.0.1")
+
+
+def showing(tls: TlsFiles, shown: TlsFiles | None) -> ssl.SSLContext:
+    """Trusts as `tls` says, and shows the other certificate."""
     context = ssl.create_default_context(cafile=tls.ca)
-    context.load_cert_chain(tls.cert, tls.key)
-    return context.wrap_socket(sock, server_hostname="127.0.0.1")
+    if shown is not None:
+        context.load_cert_chain(shown.cert, shown.key)
+    return context

@@ -75,7 +75,7 @@ class Machine:
         found = re.search(r"runs at (\S+:\d+)\.", started.stdout)
         assert found, started.stdout
         self.address = found[1]
-        if shown := re.search(r"http://127\.0\.0\.1:(\d+)", started.stdout):
+        if shown := re.search(r"https?://127\.0\.0\.1:(\d+)", started.stdout):
             self.dashboard_port = int(shown[1])
         return self.address
 

@@ -1,4 +1,4 @@
-"""Jobs that are submitted from another machine: by HTTP, with the cluster's token and nothing else."""
+"""Jobs that are submitted from another machine: by HTTP, with the cluster's token, and its authority's certificate."""
 
 import json
 import re
@@ -13,12 +13,13 @@ pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
 
 from tests.cluster.started import PATIENCE_SECONDS, Machine
+from tests.unit.cluster.authority import Authority
 
 
 class Elsewhere:
     """A machine without a node, and with the token."""
 
-    def __init__(self, machine: Machine, folder: Path, address: str) -> None:
+    def __init__(self, machine: Machine, folder: Path, address: str, ca: str) -> None:
         token = (Path(machine.environment["HOME"]) / ".raysim/auth_token").read_text().strip()
         self.folder = folder
         self.address = address
@@ -28,6 +29,7 @@ class Elsewhere:
             "TMPDIR": str(folder),
             "RAYSIM_AUTH_TOKEN": token,
             "RAYSIM_DASHBOARD_ADDRESS": address,
+            "RAYSIM_TLS_CA_CERT": ca,
         }
 
     def job(self, *args: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -43,13 +45,29 @@ class Elsewhere:
 
 
 @pytest.fixture(scope="module")
-def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elsewhere]:
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="module", params=["http", "https"])
+def elsewhere(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    authority: Authority,
+) -> Iterator[Elsewhere]:
+    tls = authority.files() if request.param == "https" else None
+    how = ("--tls-cert", tls.cert, "--tls-key", tls.key, "--tls-ca", tls.ca) if tls else ()
     with Machine(tmp_path_factory.mktemp("machine")) as machine:
         size = ("--object-store-memory", "64MiB", "--num-cpus", "1")
-        started = machine.raysim("start", "--head", "--port", "0", "--dashboard-port", "0", *size)
-        found = re.search(r"^Dashboard: (http://127\.0\.0\.1:\d+)", started.stdout, re.MULTILINE)
+        started = machine.raysim(
+            "start", "--head", "--port", "0", "--dashboard-port", "0", *size, *how
+        )
+        found = re.search(r"^Dashboard: (https?://127\.0\.0\.1:\d+)", started.stdout, re.MULTILINE)
         assert found, started.stdout + started.stderr
-        yield Elsewhere(machine, tmp_path_factory.mktemp("elsewhere"), found[1])
+        assert found[1].startswith(f"{request.param}:")
+        yield Elsewhere(
+            machine, tmp_path_factory.mktemp("elsewhere"), found[1], tls.ca if tls else ""
+        )
         assert machine.raysim("stop").returncode == 0
         machine.assert_nothing_left()
 
@@ -100,3 +118,42 @@ def test_a_place_where_nothing_answers_is_said(elsewhere: Elsewhere) -> None:
     nothing = elsewhere.job("list", "--address", "http://127.0.0.1:1")
     assert nothing.returncode == 1
     assert "No dashboard answers at http://127.0.0.1:1" in nothing.stderr
+
+
+def test_an_address_of_the_other_kind_is_told_so(elsewhere: Elsewhere) -> None:
+    scheme, _, rest = elsewhere.address.partition("://")
+    other = "https" if scheme == "http" else "http"
+    asked = elsewhere.job("list", "--address", f"{other}://{rest}", "--verify", "false")
+    assert asked.returncode != 0
+    assert f"ask it under {scheme}:// instead of {other}://" in asked.stderr
+
+
+def test_a_certificate_of_an_unknown_authority_is_refused(
+    elsewhere: Elsewhere, tmp_path: Path
+) -> None:
+    if not elsewhere.address.startswith("https"):
+        pytest.skip("this one has no certificates")
+    other = Authority(tmp_path).file
+    for trust in ({"RAYSIM_TLS_CA_CERT": ""}, {"RAYSIM_TLS_CA_CERT": other}):
+        refused = elsewhere.job("list", **trust)
+        assert refused.returncode == 1
+        assert "has a certificate that is refused here" in refused.stderr
+        assert "Name its authority's by RAYSIM_TLS_CA_CERT" in refused.stderr
+    assert elsewhere.job("list", "--verify", other).returncode == 1
+    known = elsewhere.environment["RAYSIM_TLS_CA_CERT"]
+    for verify in (known, "false"):
+        listed = elsewhere.job("list", "--verify", verify, RAYSIM_TLS_CA_CERT="")
+        assert listed.returncode == 0, listed.stderr
+    missing = elsewhere.job("list", "--verify", str(tmp_path / "none"))
+    assert missing.returncode == 1
+    assert "none does not do" in missing.stderr
+
+
+def test_a_name_that_all_certificates_have_stands_for_the_address(
+    elsewhere: Elsewhere, authority: Authority
+) -> None:
+    if not elsewhere.address.startswith("https"):
+        pytest.skip("this one has no certificates")
+    assert elsewhere.job("list", RAYSIM_TLS_NAME="127.0.0.1").returncode == 0
+    refused = elsewhere.job("list", RAYSIM_TLS_NAME="another")
+    assert "not valid for 'another'" in refused.stderr

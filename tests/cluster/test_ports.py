@@ -11,7 +11,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
-from http.client import HTTPConnection
 from pathlib import Path
 from random import Random
 
@@ -24,13 +23,13 @@ from raysim.protocol.messages import CheckHealth
 from raysim_cluster import handshake, wire
 from tests.cluster.fuzz import storm
 from tests.cluster.ports import (
-    PATIENCE_S,
     TCP,
     Running,
     hangs_up,
     heard_with,
     running_cluster,
     secured,
+    showing,
     with_token,
 )
 from tests.unit.cluster.authority import Authority
@@ -82,13 +81,14 @@ def test_without_the_token_every_port_refuses_and_runs_nothing(
 
 
 def test_without_the_token_the_dashboard_answers_no_route(running: Running, tmp_path: Path) -> None:
-    mark, port = tmp_path / "was-run", running.machine.dashboard_port
-    with socket.create_connection(("127.0.0.1", port), PATIENCE_S) as sock:
-        sock.sendall(frames(mark))
-        assert hangs_up(sock).startswith(b"HTTP/1.1 400 ")
+    mark = tmp_path / "was-run"
+    for sock in (running.dashboard().connect(), secured(running.tls, running.dashboard())):
+        with sock:
+            sock.sendall(frames(mark))
+            assert hangs_up(sock).startswith(b"HTTP/1.1 400 ")
     for route in all_routes():
         for headers in ({}, {"Authorization": "Bearer another"}, {"Cookie": f"{COOKIE}=another"}):
-            asked = HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
+            asked = running.ask_dashboard()
             path = re.sub(r"\{[^}]*\}", "x", route.path)
             asked.request(route.method, path, headers=headers)
             with closing(asked), asked.getresponse() as answer:
@@ -108,15 +108,26 @@ def test_with_the_token_and_another_certificate_every_port_refuses(
     assert {port.process for port in ports} == set(TCP)
     for port in ports:
         for files in (foreign, over):
-            context = ssl.create_default_context(cafile=running.tls.ca)
-            if files is not None:
-                context.load_cert_chain(files.cert, files.key)
+            context = showing(running.tls, files)
             with (
                 port.connect() as sock,
                 context.wrap_socket(sock, server_hostname="127.0.0.1") as safe,
                 pytest.raises(OSError, match=r"(?i)unknown.ca|certificate.required|reset|hung up"),
             ):
                 with_token(port, safe, token)
+    bearer = {"Authorization": f"Bearer {token.decode()}"}
+    with closing(running.ask_dashboard()) as asked:
+        asked.request("GET", "/api/version", headers=bearer)
+        assert asked.getresponse().status == 200
+    for files in (foreign, over):
+        sock = running.dashboard().connect()
+        with showing(running.tls, files).wrap_socket(sock, server_hostname="127.0.0.1") as safe:
+            heard = b""
+            with suppress(ConnectionError, ssl.SSLError):
+                safe.sendall(b"GET /api/version HTTP/1.1\r\nHost: 127.0.0.1\r\n")
+                safe.sendall(b"Authorization: Bearer %b\r\n\r\n" % token)
+                heard = safe.recv(1)
+            assert heard == b""
 
 
 KNOCK = """

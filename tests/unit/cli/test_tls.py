@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from raysim.cli.main import run_command
+from raysim.dashboard.activation import check_host
 from raysim.spec.tls import TlsFiles
 from raysim_cluster.certificates import shown
-from raysim_cluster.tls_files import CertificateError
+from raysim_cluster.tls_files import VARIABLES, CertificateError
 
 
 def files_in(folder: Path) -> TlsFiles:
@@ -67,3 +68,33 @@ def test_a_name_that_has_no_address_is_refused(
     assert run_command(["tls", "make", str(tmp_path / "x"), "--host", "no such name"]) == 2
     assert "has no address here" in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
+
+
+def test_what_is_asked_at_the_nodes_own_machine_is_named_in_any_case(tmp_path: Path) -> None:
+    """A dashboard is there, and a tunnel to one ends there."""
+    assert run_command(["tls", "make", str(tmp_path), "--host", "10.0.0.5"]) == 0
+    for host in ("10.0.0.5", "127.0.0.1", "localhost"):
+        assert shown(files_in(tmp_path), host)
+
+
+def test_a_name_of_all_nodes_needs_no_address(tmp_path: Path) -> None:
+    asked = ("--name", "nodes.invalid", "--host", "10.0.0.5")
+    assert run_command(["tls", "make", str(tmp_path), *asked]) == 0
+    for host in ("nodes.invalid", "10.0.0.5"):
+        assert ("DNS", "nodes.invalid") in shown(files_in(tmp_path), host)["subjectAltName"]
+
+
+def test_a_dashboard_s_certificates_are_wanted_only_where_there_are_some(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in (*VARIABLES, "RAY_USE_TLS"):
+        monkeypatch.delenv(name, raising=False)
+    assert run_command(["start", "--head", "--block", "--dashboard-client-certs"]) == 2
+    assert "--dashboard-client-certs needs TLS" in capsys.readouterr().err
+
+
+def test_a_dashboard_beyond_the_machine_wants_tls_or_its_leave() -> None:
+    with pytest.raises(ValueError, match="--allow-plaintext"):
+        check_host("0.0.0.0", allowed=False)
+    check_host("0.0.0.0", allowed=True)
+    check_host("127.0.0.1", allowed=False)

@@ -21,7 +21,15 @@ class Answer:
         return json.loads(self.body)
 
 
-def ask(app: ASGIApp, path: str, method: str = "GET", body: bytes = b"", **headers: str) -> Answer:
+def ask(
+    app: ASGIApp,
+    path: str,
+    method: str = "GET",
+    body: bytes = b"",
+    *,
+    scheme: str = "http",
+    **headers: str,
+) -> Answer:
     """Header names with `_` for `-`. `host` is 127.0.0.1 unless it is given."""
     asked = urlsplit(path)
     named = {"host": "127.0.0.1", **{name.replace("_", "-"): v for name, v in headers.items()}}
@@ -30,7 +38,7 @@ def ask(app: ASGIApp, path: str, method: str = "GET", body: bytes = b"", **heade
         "asgi": {"version": "3.0"},
         "http_version": "1.1",
         "method": method,
-        "scheme": "http",
+        "scheme": scheme,
         "path": asked.path,
         "raw_path": asked.path.encode(),
         "query_string": asked.query.encode(),

@@ -59,6 +59,27 @@ def test_the_form_gives_a_cookie_that_does_not_tell_the_token():
     assert ask(APP, "/", cookie=given.partition(";")[0]).status == 200
 
 
+@pytest.mark.parametrize(("scheme", "secure"), [("http", False), ("https", True)])
+def test_over_https_the_cookie_is_for_https_alone(scheme, secure):
+    welcomed = ask(APP, "/login", "POST", f"token={TOKEN}".encode(), scheme=scheme)
+    assert ("Secure" in welcomed.headers["set-cookie"]) is secure
+
+
+def test_a_cookie_of_the_token_before_is_nothing_any_more():
+    given = ask(APP, "/login", "POST", f"token={TOKEN}".encode()).headers["set-cookie"]
+    later = make_app(Cluster(), b"another token from now on")
+    assert ask(later, "/api/v0/openapi.json", cookie=given.partition(";")[0]).status == 401
+
+
+def test_over_tls_the_certificate_says_under_which_names_one_may_ask():
+    safe = make_app(Cluster(), TOKEN.encode(), names=None)
+    asked = {"host": "head.example:8265", "scheme": "https"}
+    assert ask(safe, "/api/v0/openapi.json", **asked, authorization=BEARER).status == 200
+    assert ask(safe, "/api/v0/openapi.json", **asked).status == 401
+    foreign = {"origin": "https://evil.example", "cookie": cookie()}
+    assert ask(safe, "/logout", "POST", **asked, **foreign).status == 403
+
+
 @pytest.mark.parametrize(
     "body", [b"token=wrong", b"", b"token=", b"\xff\xfe", b"token=" + b"x" * 9000]
 )
