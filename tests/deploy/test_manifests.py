@@ -7,6 +7,7 @@ import configparser
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from raysim.spec.autoscaling import NodeType
 from raysim.spec.growth import KubernetesPods
 from raysim.spec.ids import UNIQUE_ID_BYTES, NodeId
 from raysim.spec.resources import fixed
+from raysim_cluster.certificates import shown
 from raysim_cluster.growth.kubernetes import pod
+from raysim_cluster.tls_files import find_tls
 
 helm = pytest.importorskip("helm_python")
 kubernetes_validate = pytest.importorskip("kubernetes_validate")
@@ -63,11 +66,12 @@ def test_the_chart_passes_helms_own_checks() -> None:
     [
         {"allowPlaintext": True},
         {"tls": {"secretName": "mine-tls"}, "authTokenSecret": "own"},
+        {"tls": {"secretName": "mine-tls", "dashboardClientCerts": True}},
         {"allowPlaintext": True, **GROWING},
         {"tls": {"secretName": "mine-tls"}, **GROWING},
         {"allowPlaintext": True, "worker": {"disabled": True}},
     ],
-    ids=["plain", "tls", "growing", "growing with tls", "head alone"],
+    ids=["plain", "tls", "mutual tls", "growing", "growing with tls", "head alone"],
 )
 def test_what_the_chart_makes_is_valid(values: dict[str, Any]) -> None:
     manifests = rendered(**values)
@@ -173,9 +177,54 @@ def test_what_is_built_into_the_image_is_there() -> None:
 
 def test_compose_names_one_image_and_only_its_own_network() -> None:
     compose = yaml.safe_load((DEPLOY / "docker" / "compose.yaml").read_text())
-    assert set(compose["services"]) == {"head", "node"}
+    assert set(compose["services"]) == {"secrets", "head", "node"}
     for service in compose["services"].values():
         assert service["image"] == "raysim"
         assert service["networks"] == list(compose["networks"])
         assert "ports" not in service
     assert "--head" in json.dumps(compose["services"]["head"]["command"])
+
+
+def test_compose_makes_what_its_nodes_need_and_nothing_of_it_is_in_the_clear(
+    tmp_path: Path,
+) -> None:
+    compose = yaml.safe_load((DEPLOY / "docker" / "compose.yaml").read_text())
+    assert "--allow-plaintext" not in json.dumps(compose)
+    (script,) = compose["services"]["secrets"]["command"]
+    for folder in ("/etc/raysim", "/var/lib/raysim-authority"):
+        (tmp_path / folder.lstrip("/")).mkdir(parents=True)
+        script = script.replace(folder, f"{tmp_path}{folder}")
+    raysim = f'raysim() {{ "{sys.executable}" -m raysim "$@"; }}\n'
+    made = []
+    for _ in range(2):
+        subprocess.run(["sh", "-ec", raysim + script.replace("$$", "$")], check=True)
+        made.append((tmp_path / "etc/raysim/auth_token").read_text())
+    assert made[0] == made[1] != "", "The token stays."
+    names = {
+        name: f"{tmp_path}{value}" if value.startswith("/") else value
+        for name, value in compose["services"]["head"]["environment"].items()
+    }
+    files = find_tls(names)
+    assert files is not None
+    assert ("DNS", "head") in shown(files, "172.30.0.5")["subjectAltName"]
+    there = list((tmp_path / "etc/raysim").iterdir())
+    assert {file.name for file in there} == {"auth_token", "cert.pem", "key.pem", "ca.pem"}
+    assert {file.stat().st_mode & 0o077 for file in there} == {0}
+    for name in ("head", "node"):
+        service = compose["services"][name]
+        assert service["volumes"] == ["secrets:/etc/raysim:ro"], "No node sees the authority's key."
+
+
+def test_the_head_of_the_chart_has_a_dashboard_that_others_reach() -> None:
+    for values in ({"allowPlaintext": True}, {"tls": {"secretName": "t"}}):
+        manifests = rendered(**values)
+        head = of_kind(manifests, "Deployment")["mine-raysim-head"]
+        (container,) = head["spec"]["template"]["spec"]["containers"]
+        assert container["args"][container["args"].index("--dashboard-host") + 1] == "0.0.0.0"
+        assert "--dashboard-client-certs" not in container["args"]
+        (service,) = of_kind(manifests, "Service").values()
+        (port,) = (one for one in service["spec"]["ports"] if one["name"] == "dashboard")
+        assert port["appProtocol"] == ("https" if "tls" in values else "http")
+    strict = rendered(tls={"secretName": "t", "dashboardClientCerts": True})
+    head = of_kind(strict, "Deployment")["mine-raysim-head"]
+    assert "--dashboard-client-certs" in json.dumps(head)
