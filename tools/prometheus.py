@@ -35,6 +35,12 @@ scrape_configs:
 Names are Ray's with `raysim_` in front where Ray has the same. What a node notes of itself is at most ten seconds old.
 [`grafana.json`](grafana.json) is a dashboard to import, [`alerts.yaml`](alerts.yaml) are rules to load: both are made
 of this table.
+
+What programs count with `raysim.util.metrics` is there, too, under Ray's names (`ray_NAME`, `ray_NAME_total` of a
+counter), of each process by itself: `Component`, `JobId`, `NodeAddress`, `WorkerId` and the metric's own tags. `sum
+without (WorkerId) (rate(ray_NAME_total[5m]))` is the whole. Processes are asked when `/metrics` is. What one has
+counted that ended stays, of the latest thousand: it says so at its end; of one that was killed the last answer
+counts, as long as somebody asks at least every five minutes. What was counted after that is lost.
 """
 
 

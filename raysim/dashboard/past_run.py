@@ -118,6 +118,9 @@ class PastRun:
             return ""
         return f"The first {kept} of {there} attempts are shown: the journal keeps no more."
 
+    def measured(self) -> list[Row]:
+        return []  # What a run's programs counted is not in its folder.
+
     def samples(self) -> dict[str, list[Sample]]:
         return {}
 

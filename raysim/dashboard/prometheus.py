@@ -1,4 +1,4 @@
-"""`/metrics`, as Prometheus asks it. Never what there is: see metrics.
+"""`/metrics`, as Prometheus asks it. Never what there is: see metrics, and user_metrics for what programs count.
 
 A question costs the cluster a summary of its tasks: ask every 15 s, or less often.
 """
@@ -12,9 +12,11 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from raysim.dashboard import user_metrics
 from raysim.dashboard.metrics import METRICS, Facts
 from raysim.dashboard.routes import Route, guarded, in_thread, source_of
 from raysim.dashboard.sources import Source
+from raysim.dashboard.user_metrics import escaped, line
 from raysim.util.state.options import (
     RAY_MAX_LIMIT_FROM_API_SERVER,
     ListApiOptions,
@@ -47,27 +49,19 @@ def exposition(facts: Facts) -> str:
     """In the text format of Prometheus."""
     lines = []
     for metric in METRICS:
-        lines.append(f"# HELP {metric.name} {_escaped(metric.what)}")
+        lines.append(f"# HELP {metric.name} {escaped(metric.what)}")
         lines.append(f"# TYPE {metric.name} {metric.kind}")
         for labels, value in metric.read(facts):
             assert set(labels) == set(metric.labels), f"{metric.name}: {sorted(labels)}"
-            said = ",".join(f'{name}="{_quoted(labels[name])}"' for name in metric.labels)
-            lines.append(f"{metric.name}{{{said}}} {value}" if said else f"{metric.name} {value}")
+            lines.append(line(metric.name, {one: labels[one] for one in metric.labels}, value))
     return "\n".join(lines) + "\n"
 
 
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("\n", "\\n")
-
-
-def _quoted(text: str) -> str:
-    """A label's value: a task's name may hold anything."""
-    return _escaped(text).replace('"', '\\"')
-
-
 async def metrics(request: Request) -> Response:
-    text = await in_thread(lambda: exposition(facts_of(source_of(request))))
-    return Response(text, headers={"Content-Type": CONTENT_TYPE})
+    source = source_of(request)
+    ours = await in_thread(lambda: exposition(facts_of(source)))
+    programs = await in_thread(lambda: user_metrics.exposition(source.measured()))
+    return Response(ours + programs, headers={"Content-Type": CONTENT_TYPE})
 
 
 ROUTES: Final = (

@@ -9,10 +9,12 @@ from typing import Any, Protocol
 import msgspec
 
 import raysim
+from raysim.dashboard.user_metrics import Remembered
 from raysim.report.chrome_trace import chrome_trace
 from raysim.report.timeline import chart_data, height
 from raysim.report.view import Attempt, Mark, Node, View
 from raysim.spec.sample import NAME, Sample
+from raysim.util.metrics import cluster_rows
 from raysim.util.state.api import list_nodes
 from raysim.util.state.client import Page, StateApiClient, connected
 from raysim.util.state.options import (
@@ -59,12 +61,18 @@ class Source(Protocol):
     def trace(self) -> bytes:
         """The same as events of Chrome's tracing, which Perfetto shows."""
 
+    def measured(self) -> list[Row]:
+        """What programs count: rows as `raysim.util.metrics.cluster_rows` has them."""
+
     def samples(self) -> dict[str, list[Sample]]:
         """What each node noted of itself, the oldest first, by its id."""
 
 
 class Cluster:
     """The one that this process is connected to, as an observer: no row is of this connection."""
+
+    def __init__(self) -> None:
+        self._remembered = Remembered()
 
     def at(self, at_s: float) -> Source:
         raise BadMomentError("A cluster that runs is shown as it is now: leave out at=.")
@@ -128,6 +136,9 @@ class Cluster:
             options = ListApiOptions(limit=RAY_MAX_LIMIT_FROM_API_SERVER, detail=True)
             tasks = self.page(StateResource.TASKS, options, 0, "creation_time_ms").rows
         return view_of_tasks(tasks, self.nodes())
+
+    def measured(self) -> list[Row]:
+        return self._remembered.with_those_gone(cluster_rows())
 
     def samples(self) -> dict[str, list[Sample]]:
         logs = connected(None).logs()

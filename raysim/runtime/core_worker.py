@@ -26,6 +26,7 @@ from raysim.protocol.explaining import Explaining
 from raysim.protocol.host import Outcome, ProcessHost, RunnableTask, Waiter
 from raysim.protocol.inspecting import Inspecting
 from raysim.protocol.messages import CancelOwned, ContainedRef, PrepareEnv, RegisterJob
+from raysim.protocol.messages.state import MetricSeen
 from raysim.protocol.owner import Owner
 from raysim.protocol.process import Process, Role
 from raysim.protocol.queries import Queries
@@ -33,6 +34,7 @@ from raysim.protocol.uploads import Uploads
 from raysim.runtime.calls import Calls
 from raysim.runtime.execution import Execution
 from raysim.runtime.graphs import compile_graph
+from raysim.runtime.measured import Measured
 from raysim.runtime.object_ref import Holder, ObjectRef
 from raysim.runtime.placement_groups import Groups
 from raysim.runtime.shown import (
@@ -79,6 +81,8 @@ class CoreWorker:
         self.queries = Queries(host, gcs)
         self.explaining = Explaining(host, gcs, self.owner, self.queries)
         self.inspecting = Inspecting(host, gcs, self.owner)
+        self.measured = Measured()
+        self.inspecting.metrics = self._metrics
         self.values = Values(self)
         self.calls = Calls(self)
         self.submit_task = self.calls.submit_task
@@ -143,6 +147,9 @@ class CoreWorker:
     def _process(self, *roles: Role) -> Process:
         asking = self.explaining, self.inspecting, self.queries
         return Process([self.owner, *roles, *asking, self.groups.role])
+
+    def _metrics(self) -> list[MetricSeen]:
+        return self.measured.rows(self.host.address, job_of_task(self._latest.task_id))
 
     # Life
 

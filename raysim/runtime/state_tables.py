@@ -12,6 +12,7 @@ from raysim.protocol.messages.state import (
     EventSeen,
     GroupSeen,
     JobSeen,
+    MetricSeen,
     NodeSeen,
     ProcessSeen,
     Row,
@@ -77,6 +78,7 @@ class Tables:
             Noun.PLACEMENT_GROUPS: (GroupSeen, self._group),
             Noun.RUNTIME_ENVS: (EnvSeen, self._env),
             Noun.CLUSTER_EVENTS: (EventSeen, self._event),
+            Noun.METRICS: (MetricSeen, self._metric),
         }
         if noun is Noun.WORKERS:
             return [self._worker(row) for row in self._processes.values()]
@@ -110,6 +112,17 @@ class Tables:
             "labels": dict(info.labels),
             "start_time_ms": self.ms(state.start_ns),
             "end_time_ms": self.ms(state.end_ns) or 0,
+        }
+
+    def _metric(self, row: MetricSeen) -> Shown:
+        return {
+            "name": row.name,
+            "kind": row.kind,
+            "description": row.description,
+            "job_id": row.job_id.hex(),
+            "worker_id": row.process.worker_id.hex(),
+            "node_ip": self.ip(row.process.node_id),
+            "numbers": row.numbers,
         }
 
     def _job(self, row: JobSeen) -> Shown:

@@ -18,6 +18,8 @@ class Noun(StrEnum):
     OBJECTS = "objects"
     RUNTIME_ENVS = "runtime_envs"
     CLUSTER_EVENTS = "cluster_events"
+    METRICS = "metrics"
+    """Ours: what user code has counted."""
 
 
 class Condition(msgspec.Struct, frozen=True):

@@ -1,20 +1,33 @@
-"""Counter, Gauge, Histogram: numbers that a program counts. Never sends them anywhere: see `collect`."""
+"""Counter, Gauge, Histogram: numbers that a program counts. Never keeps them: see runtime.measured.
 
-import itertools
+The dashboard of a head shows those of all processes of its cluster under `/metrics`.
+"""
+
 import re
 import warnings
-from bisect import bisect_left
-from collections.abc import Sequence
-from typing import Any, NamedTuple, Self
-from weakref import WeakValueDictionary
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple, Self
+
+import msgspec
+
+from raysim.runtime.current import current
+from raysim.runtime.measured import About, Measured, Tags
+from raysim.spec.address import NOWHERE
+from raysim.spec.ids import job_id
+from raysim.spec.state import Noun
+from raysim.util.state.client import connected
+from raysim.util.state.submitted import inquiry
 
 PREFIX = "ray_"
 """Of every exported name."""
 
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 
-Tags = tuple[tuple[str, str], ...]
-"""Sorted pairs: what tells the series of one metric apart."""
+_ASKED_S: Final = 3.0
+"""Less than Prometheus waits."""
+
+_outside = Measured()
+"""What is counted while this process is in no cluster."""
 
 
 class Sample(NamedTuple):
@@ -45,8 +58,9 @@ class Metric:
         self._description = description
         self._tag_keys = _keys(tag_keys)
         self._default_tags: dict[str, str] = {}
-        if _NAME.fullmatch(name):
-            _metrics[next(_numbers)] = self
+        self._about = About(name, self.kind, description)
+        self._is_named = _NAME.fullmatch(name) is not None
+        if self._is_named:
             if ":" in name:
                 warnings.warn(
                     f"Metric name {name} contains a : character, which Ray will refuse one day: "
@@ -82,10 +96,6 @@ class Metric:
         self._default_tags = dict(default_tags)
         return self
 
-    def samples(self) -> list[Sample]:
-        """The numbers of this object, in the order in which their tags first came."""
-        raise NotImplementedError
-
     def _tags(self, tags: dict[str, str] | None) -> Tags:
         given = tags or {}
         for value in given.values():
@@ -96,8 +106,12 @@ class Metric:
             raise ValueError(f"Missing value for tag key(s): {','.join(missing)}.")
         return tuple((key, merged[key]) for key in sorted(self._tag_keys))
 
-    def _sample(self, suffix: str, tags: dict[str, str], value: float) -> Sample:
-        return Sample(PREFIX + self._name + suffix, self.kind, self._description, tags, value)
+    def _measured(self) -> Measured:
+        """Of this process. One with an invalid name goes nowhere."""
+        if not self._is_named:
+            return Measured()
+        process = current()
+        return _outside if process is None else process.measured
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self._arguments(), self._default_tags)
@@ -115,22 +129,12 @@ class Counter(Metric):
 
     kind = "counter"
 
-    def __init__(
-        self, name: str, description: str = "", tag_keys: tuple[str, ...] | None = None
-    ) -> None:
-        super().__init__(name, description, tag_keys)
-        self._values: dict[Tags, float] = {}
-
     def inc(self, value: float = 1.0, tags: dict[str, str] | None = None) -> None:
         """Add `value`, which must be more than 0 (ValueError)."""
         _check_number(value)
         if value <= 0:
             raise ValueError(f"value must be >0, got {value}")
-        key = self._tags(tags)
-        self._values[key] = self._values.get(key, 0) + value
-
-    def samples(self) -> list[Sample]:
-        return [self._sample("_total", dict(tags), v) for tags, v in self._values.items()]
+        self._measured().add(self._about, self._tags(tags), value)
 
 
 class Gauge(Metric):
@@ -138,31 +142,12 @@ class Gauge(Metric):
 
     kind = "gauge"
 
-    def __init__(
-        self, name: str, description: str = "", tag_keys: tuple[str, ...] | None = None
-    ) -> None:
-        super().__init__(name, description, tag_keys)
-        self._values: dict[Tags, float] = {}
-
     def set(self, value: float | None, tags: dict[str, str] | None = None) -> None:
         """None leaves it as it is."""
         if value is None:
             return
         _check_number(value)
-        self._values[self._tags(tags)] = value
-
-    def samples(self) -> list[Sample]:
-        return [self._sample("", dict(tags), v) for tags, v in self._values.items()]
-
-
-class _Observed:
-    """Of one combination of tags: how many fell into each bucket, and their sum."""
-
-    __slots__ = ("counts", "sum")
-
-    def __init__(self, buckets: int) -> None:
-        self.counts = [0] * buckets
-        self.sum = 0.0
+        self._measured().put(self._about, self._tags(tags), value)
 
 
 class Histogram(Metric):
@@ -190,8 +175,7 @@ class Histogram(Metric):
                     "Use positive values for the arguments."
                 )
         self.boundaries = boundaries
-        self._ends = sorted(boundaries)
-        self._values: dict[Tags, _Observed] = {}
+        self._about = self._about._replace(ends=tuple(sorted(boundaries)))
 
     @property
     def info(self) -> dict[str, Any]:
@@ -200,53 +184,44 @@ class Histogram(Metric):
     def observe(self, value: float, tags: dict[str, str] | None = None) -> None:
         """Count `value`."""
         _check_number(value)
-        key = self._tags(tags)
-        observed = self._values.get(key)
-        if observed is None:
-            observed = self._values[key] = _Observed(len(self._ends) + 1)
-        observed.counts[bisect_left(self._ends, value)] += 1
-        observed.sum += value
-
-    def samples(self) -> list[Sample]:
-        """Buckets are cumulative, as Prometheus has them; `le` is the upper end."""
-        found: list[Sample] = []
-        for key, observed in self._values.items():
-            tags = dict(key)
-            totals = list(itertools.accumulate(observed.counts))
-            ends = [*(str(float(end)) for end in self._ends), "+Inf"]
-            found += [
-                self._sample("_bucket", {**tags, "le": end}, total)
-                for end, total in zip(ends, totals, strict=True)
-            ]
-            found.append(self._sample("_sum", tags, observed.sum))
-            found.append(self._sample("_count", tags, totals[-1]))
-        return found
+        self._measured().observe(self._about, self._tags(tags), value)
 
     def _arguments(self) -> dict[str, Any]:
         return {**super()._arguments(), "boundaries": self.boundaries}
 
 
-_numbers = itertools.count()
-_metrics: WeakValueDictionary[int, Metric] = WeakValueDictionary()
-"""The metrics of this process that are alive, in the order in which they were made."""
-
-
 def collect() -> list[Sample]:
-    """The numbers of all metrics of this process. Metrics of one name and kind are one metric.
+    """The numbers of this process. Metrics of one name and kind are one metric: counters and histograms add up, of
+    gauges what was set last counts."""
+    process = current()
+    measured = _outside if process is None else process.measured
+    return [
+        Sample(PREFIX + row.name + suffix, row.kind, row.description, tags, value)
+        for row in measured.rows(NOWHERE, job_id(0))
+        for suffix, tags, value in row.numbers
+    ]
 
-    Counters and histograms add up; of gauges the one made last counts. On the simulator all
-    simulated processes are this one.
-    """
-    found: dict[tuple[str, str, Tags], Sample] = {}
-    for number in sorted(_metrics):
-        metric = _metrics.get(number)
-        for sample in metric.samples() if metric is not None else ():
-            key = (sample.name, sample.kind, tuple(sample.tags.items()))
-            before = found.get(key)
-            if before is not None and sample.kind != Gauge.kind:
-                sample = sample._replace(value=before.value + sample.value)
-            found[key] = sample
-    return list(found.values())
+
+def cluster_rows() -> list[dict[str, Any]]:
+    """What all processes of the connected cluster have counted, and those that ended in good order, one row for each
+    metric of each: see `samples_of`. Who does not answer in 3 s is left out. Raises RaySystemError without the GCS."""
+    backend = connected(None)
+    asked = msgspec.structs.replace(inquiry(backend, Noun.METRICS), timeout=_ASKED_S)
+    return backend.inspect(asked).rows
+
+
+def samples_of(row: Mapping[str, Any]) -> list[Sample]:
+    """With the tags by which Ray tells processes apart."""
+    own = {
+        "Component": "core_worker",
+        "JobId": row["job_id"],
+        "NodeAddress": row["node_ip"],
+        "WorkerId": row["worker_id"],
+    }
+    return [
+        Sample(PREFIX + row["name"] + suffix, row["kind"], row["description"], {**own, **tags}, v)
+        for suffix, tags, v in row["numbers"]
+    ]
 
 
 def _rebuild(kind: type[Metric], arguments: dict[str, Any], default_tags: dict[str, str]) -> Metric:

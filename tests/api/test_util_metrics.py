@@ -1,5 +1,6 @@
 """`ray.util.metrics`: what is accepted, what is refused, and (raysim's own) what is collected."""
 
+import time
 import warnings
 from importlib import import_module
 
@@ -172,3 +173,75 @@ def test_a_dropped_name_is_not_collected(metrics, collected):
         counter = metrics.Counter("dropped-name")
     counter.inc()
     assert collected("dropped") == {}
+
+
+@pytest.fixture
+def of_cluster(metrics, backend):
+    """The sum of each series of this name over all processes, and who they are."""
+    if backend == "judge":
+        pytest.skip("Ray sends its metrics to an agent")
+
+    def of_cluster(name):
+        samples = [s for row in metrics.cluster_rows() for s in metrics.samples_of(row)]
+        found = [s for s in samples if s.name == name]
+        return sum(s.value for s in found), {s.tags["WorkerId"] for s in found}
+
+    return of_cluster
+
+
+def until(true):
+    """Within a minute of the world's time."""
+    for _ in range(600):
+        if true():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_what_tasks_and_actors_count_is_asked_for_by_the_cluster(ray, metrics, of_cluster):
+    @ray.remote(num_cpus=0)
+    class Worker:
+        def __init__(self):
+            self.counter = metrics.Counter("asked_for", "How many.", ("kind",))
+
+        def count(self, number):
+            self.counter.inc(number, tags={"kind": "a"})
+            return ray.get_runtime_context().get_worker_id()
+
+    workers = [Worker.remote() for _ in range(2)]
+    ids = set(ray.get([worker.count.remote(2) for worker in workers]))
+    metrics.Counter("asked_for", "How many.", ("kind",)).inc(tags={"kind": "b"})
+    mine = ray.get_runtime_context().get_worker_id()
+    assert of_cluster("ray_asked_for_total") == (5, {mine, *ids})
+    own = [s.value for s in metrics.collect() if s.name == "ray_asked_for_total"]
+    assert own == [1], "Each process has its own, also where they share modules."
+
+
+def test_a_metric_that_is_made_anew_goes_on(ray, metrics, of_cluster):
+    @ray.remote(num_cpus=0)
+    class Worker:
+        def count(self):
+            metrics.Counter("made_anew").inc()
+            metrics.Histogram("made_anew_s", boundaries=[1]).observe(0.5)
+
+    worker = Worker.remote()
+    ray.get([worker.count.remote() for _ in range(3)])
+    assert of_cluster("ray_made_anew_total")[0] == 3
+    assert of_cluster("ray_made_anew_s_count")[0] == 3
+
+
+def test_what_a_process_has_counted_outlives_its_good_end(ray, metrics, of_cluster):
+    @ray.remote(num_cpus=0)
+    class Worker:
+        def count(self):
+            metrics.Counter("outlives").inc(3)
+            metrics.Gauge("outlives_not").set(1)
+
+    worker = Worker.remote()
+    ray.get(worker.count.remote())
+    before = of_cluster("ray_outlives_total")
+    assert of_cluster("ray_outlives_not")[0] == 1
+    del worker
+    assert until(lambda: of_cluster("ray_outlives_not")[0] == 0), "A gauge goes with its process."
+    assert of_cluster("ray_outlives_total") == before
+    assert before[0] == 3

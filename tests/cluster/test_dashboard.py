@@ -40,6 +40,20 @@ wait()
 """
 
 
+COUNT = """
+ray.init("auto", log_to_driver=False)
+from raysim.util.metrics import Counter
+@ray.remote(num_cpus=0)
+class Seen:
+    def count(self):
+        Counter("seen", "What was seen.", ("kind",)).inc(3, tags={"kind": "a"})
+        return os.getpid()
+seen = Seen.remote()
+tell(ray.get(seen.count.remote()))
+wait()
+"""
+
+
 class Asked:
     """A head with a dashboard, and a client of that."""
 
@@ -179,6 +193,21 @@ def test_prometheus_reads_what_the_cluster_does(dashboard: tuple[Asked, str]) ->
     assert 'raysim_actors{Name="Keeper",State="ALIVE"} 1' in said
     assert "raysim_cluster_active_nodes 1" in said
     assert "raysim_node_mem_total{NodeId=" in said
+
+
+def test_what_programs_count_is_there_and_does_not_fall_when_they_are_killed(
+    dashboard: tuple[Asked, str],
+) -> None:
+    asked, _ = dashboard
+    with asked.machine.program(COUNT) as program:
+        pid = program.told()
+        [said] = re.findall(r"^ray_seen_total\{(.*)\} 3.0$", asked.raw("/metrics").decode(), re.M)
+        assert 'kind="a"' in said
+        assert 'NodeAddress="127.0.0.1"' in said
+        assert "# TYPE ray_seen_total counter\n" in asked.raw("/metrics").decode()
+        os.kill(pid, signal.SIGKILL)
+        assert until(lambda: pid not in marked(asked.machine.mark))
+        assert f"ray_seen_total{{{said}}} 3.0" in asked.raw("/metrics").decode()
 
 
 def test_a_node_s_figures_over_time_are_read_from_its_file(dashboard: tuple[Asked, str]) -> None:

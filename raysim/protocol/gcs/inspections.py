@@ -16,11 +16,18 @@ from raysim.protocol.gcs.jobs import JobTable
 from raysim.protocol.gcs.nodes import NodeTable
 from raysim.protocol.gcs.outbox import Outbox
 from raysim.protocol.gcs.placement_groups import PlacementGroupTable
-from raysim.protocol.messages import Inspected, InspectGcs, KeepTasks, WorkerDied
+from raysim.protocol.messages import (
+    Inspected,
+    InspectGcs,
+    KeepMetrics,
+    KeepTasks,
+    WorkerDied,
+)
 from raysim.protocol.messages.state import (
     ActorSeen,
     AnyRow,
     Ending,
+    MetricSeen,
     NodeSeen,
     ProcessSeen,
     TaskCount,
@@ -33,6 +40,9 @@ from raysim.spec.failure import Failure
 from raysim.spec.ids import ActorId, JobId, NodeId, WorkerId
 from raysim.spec.state import Noun, Wanted
 from raysim.spec.task import group_of
+
+METRICS_KEPT = 1_000
+"""Ended processes whose user code's metrics can be shown, the latest. Ours."""
 
 
 class Inspections:
@@ -53,6 +63,7 @@ class Inspections:
         self._dead: dict[ActorId, ActorSeen] = {}
         self._ended: dict[WorkerId, ProcessSeen] = {}
         self._tasks: deque[TaskSeen] = deque(maxlen=outbox.host.config.task_history)
+        self._metrics: dict[WorkerId, list[MetricSeen]] = {}
         self._events = Events(outbox.host)
         actors.buried = self._buried
 
@@ -79,6 +90,11 @@ class Inspections:
     def on_keep(self, owner: Address, keep: KeepTasks) -> None:
         self._tasks.extend(keep.tasks)
 
+    def on_keep_metrics(self, process: Address, keep: KeepMetrics) -> None:
+        self._metrics[process.worker_id] = keep.metrics
+        if len(self._metrics) > METRICS_KEPT:
+            del self._metrics[next(iter(self._metrics))]
+
     def _rows(self, noun: Noun, only: bytes) -> Sequence[AnyRow]:
         match noun:
             case Noun.NODES:
@@ -95,6 +111,8 @@ class Inspections:
                 return [row for row in self._tasks if row.task_id.startswith(only)]
             case Noun.CLUSTER_EVENTS:
                 return self._events.rows()
+            case Noun.METRICS:
+                return [row for rows in self._metrics.values() for row in rows]
             case Noun.OBJECTS | Noun.RUNTIME_ENVS:
                 return []  # Known to their owners, and to the nodes.
 

@@ -8,8 +8,8 @@ import msgspec
 from raysim.protocol.executor import Executor
 from raysim.protocol.host import Host, Timer
 from raysim.protocol.inspecting.survey import Findings, Make, Survey
-from raysim.protocol.messages import Inspected, InspectProcess, KeepTasks
-from raysim.protocol.messages.state import AnyRow, TaskCount, TaskSeen
+from raysim.protocol.messages import Inspected, InspectProcess, KeepMetrics, KeepTasks
+from raysim.protocol.messages.state import AnyRow, MetricSeen, TaskCount, TaskSeen
 from raysim.protocol.owner import Owner
 from raysim.protocol.process import Handlers
 from raysim.spec.actor import ActorSpec
@@ -22,6 +22,8 @@ HANDED_OVER = 1_000
 
 ERRORS_BYTES = 1 << 20
 """Of pickled exceptions that it is told with them, the latest. Ours."""
+
+GAUGE = "gauge"
 
 Answer = Callable[[Inspected | None, bool], None]
 
@@ -43,6 +45,8 @@ class Inspecting:
         self._owner = owner
         self.executor: Executor | None = None
         """Of a worker."""
+        self.metrics: Callable[[], list[MetricSeen]] = list
+        """Of user code; set by who runs it."""
         self._number = 0
         self._open: dict[int, _Question] = {}
 
@@ -64,7 +68,7 @@ class Inspecting:
             self._answered(number, None)
 
     def leave(self) -> None:
-        """This process ends in good order: what it knows of ended tasks is to be known on."""
+        """This process ends in good order: what it knows of ended tasks, and has counted, is to be known on."""
         tasks, _ = self._owner.history.rows(HANDED_OVER, b"")
         left = ERRORS_BYTES
         for task in reversed(tasks):
@@ -76,6 +80,10 @@ class Inspecting:
                 )
         if tasks:
             self._host.send(self._gcs, KeepTasks(tasks))
+        # What a gauge showed is over with its process.
+        metrics = [row for row in self.metrics() if row.kind != GAUGE]
+        if metrics:
+            self._host.send(self._gcs, KeepMetrics(metrics))
 
     # What others ask
 
@@ -104,6 +112,10 @@ class Inspecting:
             actors = self._owner.task_states.unready_actors()
             rows += [row for row in actors if row.actor_id.startswith(asked.only)]
             total = len(rows)
+        elif asked.noun is Noun.METRICS:
+            metrics = self.metrics()
+            rows += metrics[: asked.limit]
+            total = len(metrics)
         self._host.send(sender, Inspected(asked.number, rows, total))
 
     def _name_parents(self, tasks: Sequence[TaskSeen | TaskCount]) -> None:

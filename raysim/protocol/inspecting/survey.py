@@ -19,7 +19,7 @@ from raysim.spec.state import Inquiry, Noun
 OWN_BY_GCS = (Noun.RUNTIME_ENVS, Noun.OBJECTS)
 """Nouns of which the GCS knows nothing."""
 
-WITH_PROCESSES = (Noun.ACTORS, Noun.TASKS, Noun.OBJECTS)
+WITH_PROCESSES = (Noun.ACTORS, Noun.TASKS, Noun.OBJECTS, Noun.METRICS)
 """Nouns of which processes know a part."""
 
 WITH_PIDS = (Noun.ACTORS, Noun.TASKS, Noun.JOBS, Noun.WORKERS)

@@ -169,6 +169,7 @@ from raysim.protocol.messages.state import (
     InspectGcs,
     InspectNode,
     InspectProcess,
+    KeepMetrics,
     KeepTasks,
 )
 from raysim.protocol.messages.tasks import (
@@ -272,6 +273,7 @@ __all__ = [
     "JobFinished",
     "JobRegistered",
     "KeepBundles",
+    "KeepMetrics",
     "KeepTasks",
     "KillActor",
     "KillWorker",

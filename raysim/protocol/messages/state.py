@@ -170,6 +170,22 @@ class EventSeen(Row):
     fields: dict[str, str] = {}
 
 
+Number: TypeAlias = tuple[str, dict[str, str], float]
+"""What follows a metric's name, as `_sum`; tags; the value."""
+
+
+class MetricSeen(Row):
+    """What a process has counted by one metric of its user code; once it has ended in good order, by the GCS."""
+
+    process: Address
+    job_id: JobId
+    name: str
+    kind: str
+    """counter, gauge or histogram, of Prometheus."""
+    description: str
+    numbers: list[Number]
+
+
 AnyRow: TypeAlias = (
     NodeSeen
     | JobSeen
@@ -182,6 +198,7 @@ AnyRow: TypeAlias = (
     | ObjectSeen
     | EnvSeen
     | EventSeen
+    | MetricSeen
 )
 
 
@@ -240,3 +257,12 @@ class KeepTasks(Message):
     """
 
     tasks: list[TaskSeen]
+
+
+class KeepMetrics(Message):
+    """Worker or driver that ends to GCS: what my user code has counted, so that no sum falls.
+
+    Reply: none. Lost: it is gone with me.
+    """
+
+    metrics: list[MetricSeen]

@@ -1,18 +1,22 @@
 """What the GCS shows of its tables to people who ask."""
 
+import pytest
+
 from raysim.config import Config
+from raysim.protocol.gcs import inspections
 from raysim.protocol.messages import (
     CreateActor,
     FinishJob,
     Inspected,
     InspectGcs,
+    KeepMetrics,
     KeepTasks,
     KillActor,
     WorkerDied,
 )
-from raysim.protocol.messages.state import Ending, ProcessSeen, TaskSeen
+from raysim.protocol.messages.state import Ending, MetricSeen, ProcessSeen, TaskSeen
 from raysim.spec.failure import Failure, FailureKind
-from raysim.spec.ids import NIL_TASK, TaskId
+from raysim.spec.ids import NIL_TASK, JobId, TaskId
 from raysim.spec.state import Noun
 from tests.unit.protocol.fake_host import address
 from tests.unit.protocol.gcs.head import DRIVER, HEAD, SECOND_NS, Head
@@ -139,6 +143,16 @@ def test_tasks_of_processes_that_have_ended_are_known_on(head: Head) -> None:
     head.tell(address("worker"), KeepTasks([task("one"), task("two")]))
     assert [row.name for row in rows(head, Noun.TASKS)] == ["one", "two"]
     assert [row.name for row in rows(head, Noun.TASKS, only=task("two").task_id)] == ["two"]
+
+
+def test_what_ended_processes_have_counted_is_known_on_of_the_latest(
+    head: Head, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inspections, "METRICS_KEPT", 2)
+    for name in "abc":
+        seen = MetricSeen(address(name), JobId(b"1234"), name, "counter", "", [("_total", {}, 1.0)])
+        head.tell(address(name), KeepMetrics([seen]))
+    assert [row.name for row in rows(head, Noun.METRICS)] == ["b", "c"]
 
 
 def test_the_newest_come_up_to_the_limit_and_all_are_counted(head: Head) -> None:

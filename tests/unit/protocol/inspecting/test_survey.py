@@ -8,12 +8,13 @@ from raysim.protocol.messages import (
     InspectGcs,
     InspectNode,
     InspectProcess,
+    KeepMetrics,
     KeepTasks,
     TaskStatus,
 )
-from raysim.protocol.messages.state import CallStage, NodeSeen, ProcessSeen, TaskSeen
+from raysim.protocol.messages.state import CallStage, MetricSeen, NodeSeen, ProcessSeen, TaskSeen
 from raysim.protocol.process import Process
-from raysim.spec.ids import NIL_TASK, TaskId
+from raysim.spec.ids import NIL_TASK, JobId, TaskId
 from raysim.spec.node import NodeInfo, NodeState, StoreStats
 from raysim.spec.state import Inquiry, Noun
 from tests.unit.protocol.fake_host import address
@@ -221,6 +222,22 @@ def test_exceptions_are_handed_over_as_far_as_there_is_room(asker, monkeypatch):
     assert "dropped" in keep.tasks[0].text
 
 
-def test_a_process_without_tasks_hands_over_nothing(asker):
+def metric(kind):
+    return MetricSeen(DRIVER, JobId(b"1234"), kind, kind, "", [("", {}, 1.0)])
+
+
+def test_what_was_counted_is_told_and_handed_over_at_the_end_but_for_gauges(asker):
+    asker.role.metrics = lambda: [metric("counter"), metric("gauge"), metric("histogram")]
+    asker.rig.tell(WORKER, InspectProcess(3, Noun.METRICS, 2))
+    _, told = asker.rig.one(Inspected)
+    assert ([row.kind for row in told.rows], told.total) == (["counter", "gauge"], 3)
+    asker.role.leave()
+    to, keep = asker.rig.one(KeepMetrics)
+    assert to == GCS
+    assert [row.kind for row in keep.metrics] == ["counter", "histogram"]
+
+
+def test_a_process_without_tasks_and_metrics_hands_over_nothing(asker):
     asker.role.leave()
     assert not asker.rig.take(KeepTasks)
+    assert not asker.rig.take(KeepMetrics)
