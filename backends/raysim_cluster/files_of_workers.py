@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from raysim.spec.ids import NodeId
+from raysim.spec.log import worker_file
 
 SUFFIXES: Final = ("out", "err")
 """Of standard output and standard error. Ray's."""
@@ -24,7 +25,7 @@ def worker_logs(folder: str | Path, node_id: str) -> Path:
 
 def worker_log(folder: str | Path, node_id: str, worker_id: str, pid: int, suffix: str) -> Path:
     """The file of a worker, ids in hex."""
-    return worker_logs(folder, node_id) / f"worker-{worker_id}-{pid}.{suffix}"
+    return worker_logs(folder, node_id) / worker_file(worker_id, pid, suffix)
 
 
 class PastOutputs:

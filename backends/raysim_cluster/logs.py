@@ -1,57 +1,86 @@
 """The log files of a session on this machine. Never writes one: see node.py."""
 
+import os
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
-from raysim_cluster.files_of_workers import worker_log
+from raysim.spec.log import LogPart, start_of
+from raysim_cluster.files_of_workers import worker_logs
 
 _SHOWN: Final = (".log", ".out", ".err")
 
+OF_CLUSTER: Final = "metrics"
+"""A folder of the head's for what it notes of all nodes."""
+
+
+class FilesOfNode:
+    """Those of one node. `is_head`: what is of no node in particular, such as the GCS's, is its, too."""
+
+    def __init__(self, folder: str | Path, node_id: str, is_head: bool = False) -> None:
+        self._folder = Path(folder)
+        self._mark = node_id[:12]
+        self._own = worker_logs(folder, node_id).name
+        self._is_head = is_head
+
+    def names(self) -> list[str]:
+        return sorted(self._found())
+
+    def read(self, name: str, offset: int, limit: int) -> LogPart | None:
+        if not self._has(PurePosixPath(name)):
+            return None
+        path = self._folder / name
+        # A link may lead anywhere.
+        if not path.resolve().is_relative_to(self._folder.resolve()) or not path.is_file():
+            return None
+        try:
+            with path.open("rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                start = start_of(offset, size)
+                file.seek(start)
+                return LogPart(file.read(limit), start, size)
+        except FileNotFoundError:  # Removed just now.
+            return None
+
+    def _found(self) -> Iterator[str]:
+        """Not what is deeper: environments have files of users' there."""
+        folders = [self._own, OF_CLUSTER] if self._is_head else [self._own]
+        for folder in ("", *folders):
+            place = self._folder / folder
+            if place.is_dir():
+                for entry in os.scandir(place):
+                    name = f"{folder}/{entry.name}" if folder else entry.name
+                    if self._has(PurePosixPath(name)) and entry.is_file():
+                        yield name
+
+    def _has(self, name: PurePosixPath) -> bool:
+        if name.suffix not in _SHOWN or ".." in name.parts:
+            return False
+        match name.parts:
+            case [file]:
+                return self._mark in file or (self._is_head and not file.startswith("node-"))
+            case [folder, _]:
+                return folder == self._own or (self._is_head and folder == OF_CLUSTER)
+        return False
+
 
 class SessionLogs:
-    """Those of `raysim.backend.Logs`. Of nodes on this machine: what others write is there."""
+    """Of nodes on this machine, for those that are gone: what they wrote may still be there."""
 
     def __init__(self, folder: str | Path) -> None:
         self._folder = Path(folder)
 
     def names(self, node_id: str) -> list[str]:
-        return sorted(self._files(node_id))
+        return sorted({name for one in self._places(node_id) for name in one.names()})
 
-    def read(self, node_id: str, name: str, offset: int) -> bytes:
-        path = self._files(node_id).get(name)
-        if path is None:
-            raise FileNotFoundError(
-                f"Node {node_id[:12]} has no log file {name!r}; it has: {', '.join(self.names(node_id))}."
-            )
-        with path.open("rb") as file:
-            file.seek(offset)
-            return file.read()
+    def read(self, node_id: str, name: str, offset: int, limit: int) -> LogPart | None:
+        parts = (one.read(name, offset, limit) for one in self._places(node_id))
+        return next((part for part in parts if part is not None), None)
 
-    def of_worker(self, node_id: str, worker_id: str, pid: int, suffix: str) -> str:
-        for folder in self._folders():
-            path = worker_log(folder, node_id, worker_id, pid, suffix)
-            if path.is_file():
-                return str(path.relative_to(folder))
-        raise FileNotFoundError(
-            f"Worker {worker_id[:12]} (pid {pid}) has no log file {path.name}: it has printed nothing."
-        )
-
-    def _files(self, node_id: str) -> dict[str, Path]:
-        """By name."""
-        return {
-            name: file
-            for folder in self._folders()
-            for file in folder.rglob("*")
-            if file.suffix in _SHOWN
-            and node_id[:12] in (name := str(file.relative_to(folder)))
-            and file.is_file()
-        }
-
-    def _folders(self) -> Iterator[Path]:
-        """This node's first. Those that have joined a head on the same machine have a folder each."""
-        yield self._folder
+    def _places(self, node_id: str) -> Iterator[FilesOfNode]:
+        """This node's folder first. Those that have joined a head on the same machine have one each."""
         head = "-".join(self._folder.name.split("-")[:2])
-        for folder in (self._folder.with_name(head), *self._folder.parent.glob(f"{head}-*")):
-            if folder != self._folder and folder.is_dir():
-                yield folder
+        others = (self._folder.with_name(head), *self._folder.parent.glob(f"{head}-*"))
+        for folder in (self._folder, *others):
+            if folder.is_dir():
+                yield FilesOfNode(folder, node_id)

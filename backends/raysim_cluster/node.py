@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Final
 from raysim import policies
 from raysim.protocol.disk import SpillDisk
 from raysim.protocol.gcs import Gcs
-from raysim.protocol.host import ControlStore, Environments, ObjectStore, WorkerLauncher
+from raysim.protocol.host import (
+    ControlStore,
+    Environments,
+    NodeLogs,
+    ObjectStore,
+    WorkerLauncher,
+)
 from raysim.protocol.process import Process, Role
 from raysim.protocol.raylet import Raylet
 from raysim.spec.ids import UNIQUE_ID_BYTES, WorkerId
@@ -38,6 +44,7 @@ from raysim_cluster.disk import NodeDisk
 from raysim_cluster.envs import NodeEnvironments
 from raysim_cluster.host import LoopHost
 from raysim_cluster.linux import watch_process
+from raysim_cluster.logs import FilesOfNode
 from raysim_cluster.memory import Gauge
 from raysim_cluster.poller import READ
 from raysim_cluster.storage import SqliteControlStore, tables
@@ -73,6 +80,7 @@ class NodeHost(LoopHost):
     disk: SpillDisk
     workers: WorkerLauncher
     envs: Environments
+    logs: NodeLogs
     storage: ControlStore
     ending = ""
 
@@ -116,6 +124,7 @@ class Node:
             lambda env, problem: self._raylet.env_finished(env, problem),
         )
         host.envs = self._envs
+        host.logs = FilesOfNode(settings.folder, settings.node_id.hex(), settings.head is None)
         host.workers = launcher = ForkLauncher(forks, self._envs)
         self.host = host
         self._keeper = keeper

@@ -54,7 +54,7 @@ class Seat:
         self.core_worker = core_worker = CoreWorker.driver(host, node.raylet, node.gcs, options)
         core_worker.session_name = session_name(node.session)
         core_worker.session_dir = node.folder
-        core_worker.session_logs = SessionLogs(node.folder)
+        core_worker.left_logs = SessionLogs(node.folder)
 
     def take(self, before_pickling: Callable[[], None], besides: Sequence[Role] = ()) -> CoreWorker:
         """Raises RaySystemError where the cluster does not answer. `besides`: roles that are not the protocol's."""

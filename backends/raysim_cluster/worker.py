@@ -283,7 +283,7 @@ def main(settings: StartNode, set_up: SetUp, token: int, arena: Arena) -> None:
     core_worker.devices = host.devices()
     core_worker.session_name = session_name(settings.session)
     core_worker.session_dir = settings.folder
-    core_worker.session_logs = SessionLogs(settings.folder)
+    core_worker.left_logs = SessionLogs(settings.folder)
     teller = None
     if settings.outlives_drivers:
         from raysim_cluster.printed import Teller  # Only where drivers come and go.

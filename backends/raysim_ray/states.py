@@ -10,6 +10,7 @@ from ray.util import state as theirs
 from ray.util.state.exception import RayStateApiException, ServerUnavailable
 
 from raysim.exceptions import RaySystemError
+from raysim.spec.log import LogPart, start_of
 from raysim.spec.state import Inquiry, Listing, Noun
 
 _ID_BYTES = {Noun.ACTORS: ("actor_id", 16), Noun.TASKS: ("task_id", 24)}
@@ -95,12 +96,13 @@ class RayLogs:
             ) from error
         return [name for names in found.values() for name in names]
 
-    def read(self, node_id: str, name: str, offset: int) -> bytes:
+    def read(self, node_id: str, name: str, offset: int) -> LogPart:
         try:
             content = _answered(lambda: b"".join(_parts(node_id, name)))
         except RayStateApiException as error:
             raise FileNotFoundError(str(error)) from error
-        return content[offset:]
+        start = start_of(offset, len(content))
+        return LogPart(content[start:], start, len(content))
 
     def of_worker(self, node_id: str, worker_id: str, pid: int, suffix: str) -> str:
         for name in self.names(node_id):

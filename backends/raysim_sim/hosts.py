@@ -12,6 +12,7 @@ from raysim.protocol.disk import SpillDisk
 from raysim.protocol.host import (
     ControlStore,
     Environments,
+    NodeLogs,
     ObjectStore,
     WorkerLauncher,
 )
@@ -188,6 +189,7 @@ class NodeHost(SimHost):
     disk: SpillDisk
     workers: WorkerLauncher
     envs: Environments
+    logs: NodeLogs
     storage: ControlStore
     """Of the head, where the GCS is in the same process as the raylet: see gcs_process."""
 

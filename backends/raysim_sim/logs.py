@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from raysim.spec.log import LogPart, start_of, worker_file
+
 if TYPE_CHECKING:
     from raysim_sim.user_host import UserHost
 
@@ -25,7 +27,7 @@ class _Log:
 
 
 class SimLogs:
-    """Those of `raysim.backend.Logs`: named as real workers' are, and kept in memory."""
+    """Of all nodes: named as real workers' are, and kept in memory, after the end of a node as well."""
 
     def __init__(self) -> None:
         self._logs: dict[str, dict[str, _Log]] = {}
@@ -34,7 +36,7 @@ class SimLogs:
     def add(self, host: "UserHost", number: int, text: str) -> None:
         """`number`: 0 for standard output, 1 for standard error."""
         address = host.address
-        name = _name(address.worker_id.hex(), host.pid, SUFFIXES[number])
+        name = worker_file(address.worker_id.hex(), host.pid, SUFFIXES[number])
         of_node = self._logs.setdefault(address.node_id.hex(), {})
         log = of_node.get(name)
         if log is None:
@@ -44,23 +46,25 @@ class SimLogs:
     def names(self, node_id: str) -> list[str]:
         return sorted(self._logs.get(node_id, ()))
 
-    def read(self, node_id: str, name: str, offset: int) -> bytes:
+    def read(self, node_id: str, name: str, offset: int, limit: int) -> LogPart | None:
         log = self._logs.get(node_id, {}).get(name)
         if log is None:
-            known = ", ".join(self.names(node_id)) or "none"
-            raise FileNotFoundError(
-                f"Node {node_id[:12]} has no log file {name!r}; it has: {known}."
-            )
-        return bytes(log.content[max(0, offset - log.dropped) :])
-
-    def of_worker(self, node_id: str, worker_id: str, pid: int, suffix: str) -> str:
-        name = _name(worker_id, pid, suffix)
-        if name not in self._logs.get(node_id, {}):
-            raise FileNotFoundError(
-                f"Worker {worker_id[:12]} (pid {pid}) has no log file {name}: it has printed nothing."
-            )
-        return name
+            return None
+        size = log.dropped + len(log.content)
+        start = max(log.dropped, start_of(offset, size))
+        begin = start - log.dropped
+        return LogPart(bytes(log.content[begin : begin + limit]), start, size)
 
 
-def _name(worker_id: str, pid: int, suffix: str) -> str:
-    return f"worker-{worker_id}-{pid}.{suffix}"
+class LogsOfNode:
+    """The raylet's, of one node."""
+
+    def __init__(self, logs: SimLogs, node_id: str) -> None:
+        self._logs = logs
+        self._node_id = node_id
+
+    def names(self) -> list[str]:
+        return self._logs.names(self._node_id)
+
+    def read(self, name: str, offset: int, limit: int) -> LogPart | None:
+        return self._logs.read(self._node_id, name, offset, limit)

@@ -19,6 +19,7 @@ from raysim_sim.disk import SimDisk
 from raysim_sim.envs import SimEnvironments, place_of
 from raysim_sim.gcs_process import GcsProcess
 from raysim_sim.hosts import NodeHost, Origin, SimHost
+from raysim_sim.logs import LogsOfNode
 from raysim_sim.store import SimObjectStore
 from raysim_sim.user_host import UserHost
 
@@ -61,6 +62,7 @@ class SimNode:
         self.host.disk = self.disk = SimDisk(self.host, self.store)
         self.host.workers = self.launcher = Launcher(self)
         self.host.envs = SimEnvironments(self)
+        self.host.logs = LogsOfNode(world.users.outputs.logs, self.node_id.hex())
         self.gcs: Address = address if head is None else head.gcs
         self._start(options, is_head=head is None)
 
@@ -223,7 +225,7 @@ class Launcher:
         self._hosts[token] = host
         self._tokens[host] = token
         host.core_worker = core_worker = CoreWorker.worker(host, node.host.address, node.gcs, token)
-        core_worker.session_logs = node.world.users.outputs.logs
+        core_worker.left_logs = node.world.users.outputs.logs
         assert core_worker.executor is not None
         host.executor = core_worker.executor
         host.process = core_worker.process

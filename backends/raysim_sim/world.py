@@ -117,7 +117,7 @@ class SimWorld:
         options = options or self.init_options
         core_worker = CoreWorker.driver(host, head.host.address, head.gcs, options)
         host.core_worker = core_worker
-        core_worker.session_logs = self.users.outputs.logs
+        core_worker.left_logs = self.users.outputs.logs
         host.process = core_worker.process
         host.process.start()
         core_worker.join(JOIN_TIMEOUT_NS)

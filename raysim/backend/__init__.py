@@ -20,6 +20,7 @@ from raysim.backend.options import (
 )
 from raysim.spec.explanation import Explanation
 from raysim.spec.ids import ActorId, ObjectId, PlacementGroupId
+from raysim.spec.log import LogPart
 from raysim.spec.placement_group import GroupInfo
 from raysim.spec.state import Inquiry, Listing
 
@@ -99,10 +100,12 @@ class Logs(Protocol):
     """Files that the processes of a session write, by node."""
 
     def names(self, node_id: str) -> list[str]:
-        """Raises ValueError for an unknown node."""
+        """Sorted. Raises FileNotFoundError for an unknown node, TimeoutError for one that does not answer."""
 
-    def read(self, node_id: str, name: str, offset: int) -> bytes:
-        """The file from there on. Raises FileNotFoundError."""
+    def read(self, node_id: str, name: str, offset: int) -> LogPart:
+        """Some bytes of the file from there on, none at its end; a negative `offset` counts from the end.
+
+        Raises FileNotFoundError, TimeoutError."""
 
     def of_worker(self, node_id: str, worker_id: str, pid: int, suffix: str) -> str:
         """The name of the file with what this process printed (`out`, `err`). Raises FileNotFoundError."""

@@ -159,22 +159,37 @@ def memory(address: str, watch_s: float | None, **asked: Any) -> int:
 
 @click.command("logs")
 @click.argument("pattern", required=False, default="", metavar="[NAME]")
+@click.argument("glob", required=False, default="", metavar="")
+@click.option("--node-id", default="", metavar="ID", help="Of this node only.")
+@click.option("--node-ip", default="", metavar="IP", help="Of the nodes with this address only.")
 @click.option("--actor", default="", metavar="ID", help="What the process of this actor prints.")
 @click.option("--task", default="", metavar="ID", help="What the worker of this task prints.")
 @click.option("--worker", default="", metavar="ID", help="What this worker prints.")
+@click.option(
+    "--pid", type=click.IntRange(min=1), metavar="PID", help="What the worker with this pid prints."
+)
+@click.option(
+    "--id",
+    "identity",
+    default="",
+    metavar="ID",
+    help="With actor, task or worker as NAME, as Ray has it.",
+)
 @click.option("--err", "errors", is_flag=True, help="Its standard error, not its standard output.")
 @click.option("--tail", type=click.IntRange(min=0), default=1_000, show_default=True, metavar="N")
 @click.option("--follow", "-f", is_flag=True, help="And what is added, until Ctrl-C.")
 @output("table")
 @address
 def logs(address: str, output: str, **asked: Any) -> int:
-    """List the log files of nodes on this machine; or print the one called NAME (* and ? stand for any text), or that
-    of an actor, a task or a worker. The beginning of an ID will do.
+    """List the log files of all nodes; or print the one called NAME (* and ? stand for any text), or that of an actor,
+    a task or a worker, on whichever node it is. The beginning of an ID will do. Ray's forms are understood, too: `logs
+    cluster [NAME]`, `logs actor|task --id ID`, `logs worker --pid PID`.
 
     \b
     raysim logs
-    raysim logs 'node-*.log' --tail 50
+    raysim logs 'node-*.log' --node-ip 127.0.0.2 --tail 50
     raysim logs --actor 2002722e --err --follow
+    raysim logs worker --pid 4711 --node-id 3f2a
     """
     from raysim.cli.logs import LogAsked, logs_command
 

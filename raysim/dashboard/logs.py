@@ -20,7 +20,8 @@ from raysim.dashboard.routes import (
     truth,
     whole,
 )
-from raysim.util.state.logs import FOLLOW_INTERVAL, find_log, last_lines, list_logs, shown
+from raysim.util.state.exception import RayStateApiException
+from raysim.util.state.logs import FOLLOW_INTERVAL, LogReader, find_log, list_logs, shown
 from raysim.util.state.options import DEFAULT_LOG_LIMIT, DEFAULT_RPC_TIMEOUT, GetLogOptions
 
 
@@ -45,18 +46,24 @@ async def content(request: Request) -> Response:
         raise BadRequestError(f"There is no /api/v0/logs/{media_type}: it is file or stream.")
     options = _options(request)
     log = await in_thread(find_log, options)
-    there = await in_thread(log.read, 0)
+    reader = LogReader(log)
+    first = await in_thread(next, there := reader.last(options.lines), b"")
     clean = truth(request, "filter_ansi_code", False)
 
     async def parts() -> AsyncIterator[bytes]:
-        offset = len(there)
-        yield shown(last_lines(there, options.lines), clean)
-        while media_type == "stream" and not await request.is_disconnected():
+        yield shown(first, clean)
+        more = there
+        while True:
+            try:
+                while part := await in_thread(next, more, b""):
+                    yield shown(part, clean)
+            except RayStateApiException as error:
+                yield f"\n{error}\n".encode()  # The answer has begun: this is the one place left to say it.
+                return
+            if media_type == "file" or await request.is_disconnected():
+                return
             await anyio.sleep(FOLLOW_INTERVAL)
-            added = await in_thread(log.read, offset)
-            offset += len(added)
-            if added:
-                yield shown(added, clean)
+            more = reader.added()
 
     return StreamingResponse(parts(), media_type="text/plain; charset=utf-8")
 

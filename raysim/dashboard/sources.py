@@ -17,6 +17,8 @@ from raysim.spec.sample import NAME, Sample
 from raysim.util.metrics import cluster_rows
 from raysim.util.state.api import list_nodes
 from raysim.util.state.client import Page, StateApiClient, connected
+from raysim.util.state.exception import RayStateApiException
+from raysim.util.state.logs import LogFile, LogReader
 from raysim.util.state.options import (
     RAY_MAX_LIMIT_FROM_API_SERVER,
     ListApiOptions,
@@ -146,9 +148,10 @@ class Cluster:
         for node in list_nodes(limit=RAY_MAX_LIMIT_FROM_API_SERVER):
             try:
                 names = [name for name in logs.names(node.node_id) if name.startswith(NAME)]
-                lines = b"".join(logs.read(node.node_id, name, 0) for name in names).splitlines()
-            except (ValueError, FileNotFoundError):
-                continue  # A node of another machine keeps its own.
+                files = [LogReader(LogFile(logs, node.node_id, name)) for name in names]
+                lines = b"".join(part for file in files for part in file.added()).splitlines()
+            except (FileNotFoundError, TimeoutError, RayStateApiException):
+                continue  # It does not answer.
             found[node.node_id] = [msgspec.json.decode(line, type=Sample) for line in lines]
         return found
 

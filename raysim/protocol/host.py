@@ -21,6 +21,7 @@ from raysim.spec.actor import ActorSpec
 from raysim.spec.address import Address
 from raysim.spec.failure import Failure
 from raysim.spec.ids import NodeId, TaskId
+from raysim.spec.log import LogPart
 from raysim.spec.resources import Accelerators
 from raysim.spec.task import TaskCall, TaskTemplate
 
@@ -121,11 +122,23 @@ class Environments(Protocol):
         """Nobody waits for it any more. Harmless when it is there."""
 
 
+class NodeLogs(Protocol):
+    """The log files of a node, which its raylet shows."""
+
+    def names(self) -> list[str]:
+        """Sorted."""
+
+    def read(self, name: str, offset: int, limit: int) -> LogPart | None:
+        """At most so many bytes from there on; a negative `offset` counts from the end. None: it is no log file of
+        this node, whatever the name leads to."""
+
+
 class RayletHost(Host, Protocol):
     store: ObjectStore
     disk: SpillDisk
     workers: WorkerLauncher
     envs: Environments
+    logs: NodeLogs
 
     def stop_node(self, reason: str) -> None:
         """The GCS fenced this node: end all its processes."""

@@ -34,6 +34,7 @@ from raysim.protocol.uploads import Uploads
 from raysim.runtime.calls import Calls
 from raysim.runtime.execution import Execution
 from raysim.runtime.graphs import compile_graph
+from raysim.runtime.log_files import LeftLogs, LogFiles
 from raysim.runtime.measured import Measured
 from raysim.runtime.object_ref import Holder, ObjectRef
 from raysim.runtime.placement_groups import Groups
@@ -94,8 +95,8 @@ class CoreWorker:
         self._driver: Driver | None = None
         self._uploads: Uploads | None = None
         self.namespace = ""
-        self.session_logs: Logs | None = None
-        """Set by worlds that keep files."""
+        self.left_logs: LeftLogs | None = None
+        """What is at hand of the logs of nodes that are gone. Set by worlds that keep logs."""
         self.session_name = "session"
         self.session_dir = ""
         """Set by worlds that keep files."""
@@ -428,12 +429,12 @@ class CoreWorker:
         return inspect(self, inquiry)
 
     def logs(self) -> Logs:
-        if self.session_logs is None:
+        if self.left_logs is None:
             raise NotImplementedError(
                 "This world keeps no log files: what its processes print is on this program's own output. "
                 "Use the cluster backend, or redirect the output."
             )
-        return self.session_logs
+        return LogFiles(self, self.left_logs)
 
     def timeline(self) -> list[dict[str, Any]]:
         return timeline(self)

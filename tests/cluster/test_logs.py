@@ -18,7 +18,7 @@ def test_the_log_of_a_node_is_there(node_id):
     found = state.list_logs(node_id=node_id)
     [name] = found["raylet"]
     assert name == f"node-{node_id[:12]}.log"
-    assert list(state.get_log(node_id=node_id, filename=name, encoding=None)) == [b""]
+    assert b"".join(state.get_log(node_id=node_id, filename=name, encoding=None)) == b""
 
 
 def test_a_file_outside_of_the_session_is_no_log(node_id):
@@ -26,5 +26,7 @@ def test_a_file_outside_of_the_session_is_no_log(node_id):
         list(state.get_log(node_id=node_id, filename="../../etc/passwd"))
 
 
-def test_another_node_has_no_logs_here(node_id):
-    assert state.list_logs(node_id="00" * 28) == {}
+@pytest.mark.parametrize("unknown", ["00" * 28, "no id"])
+def test_a_node_that_never_was_is_said_to_be_none(node_id, unknown):
+    with pytest.raises(RayStateApiException, match="There is no node"):
+        state.list_logs(node_id=unknown)

@@ -2,13 +2,22 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import msgspec
 
 from raysim.protocol.executor import Executor
 from raysim.protocol.host import Host, Timer
 from raysim.protocol.inspecting.survey import Findings, Make, Survey
-from raysim.protocol.messages import Inspected, InspectProcess, KeepMetrics, KeepTasks
+from raysim.protocol.messages import (
+    Inspected,
+    InspectProcess,
+    KeepMetrics,
+    KeepTasks,
+    LogRead,
+    LogsListed,
+    Message,
+)
 from raysim.protocol.messages.state import AnyRow, MetricSeen, TaskCount, TaskSeen
 from raysim.protocol.owner import Owner
 from raysim.protocol.process import Handlers
@@ -25,7 +34,8 @@ ERRORS_BYTES = 1 << 20
 
 GAUGE = "gauge"
 
-Answer = Callable[[Inspected | None, bool], None]
+Answer = Callable[[Any, bool], None]
+"""Hears the reply, or None when there is none in time, or, as is said then, because whoever was asked has ended."""
 
 
 class _Question(msgspec.Struct):
@@ -58,6 +68,8 @@ class Inspecting:
         return {
             InspectProcess: lambda role: role._on_inspect,
             Inspected: lambda role: lambda _, m: role._answered(m.number, m),
+            LogsListed: lambda role: lambda _, m: role._answered(m.number, m),
+            LogRead: lambda role: lambda _, m: role._answered(m.number, m),
         }
 
     def peer_lost(self, peer: Address) -> None:
@@ -138,6 +150,10 @@ class Inspecting:
         ask = partial(self._ask, self._host.now_ns() + timeout_ns)
         Survey(ask, self._gcs, inquiry, done).begin()
 
+    def ask(self, to: Address, make: Make, timeout_ns: int, answer: Answer) -> None:
+        """One question to one process, `make` of its number."""
+        self._ask(self._host.now_ns() + timeout_ns, to, make, answer)
+
     def _ask(self, until_ns: int, to: Address, make: Make, answer: Answer) -> None:
         self._number += 1
         self._send(self._number, to, make, answer, until_ns, self._host.config.request_retry_ns)
@@ -156,7 +172,7 @@ class Inspecting:
         self._open[number] = _Question(to, make, answer, until_ns, timer)
         self._host.send(to, make(number))
 
-    def _answered(self, number: int, what: Inspected | None) -> None:
+    def _answered(self, number: int, what: Message | None) -> None:
         """None: whoever was asked has ended."""
         asked = self._open.pop(number, None)
         if asked is not None:

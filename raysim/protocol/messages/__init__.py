@@ -91,6 +91,12 @@ from raysim.protocol.messages.leases import (
     WorkerLeaseSpilled,
     WorkInfeasible,
 )
+from raysim.protocol.messages.logs import (
+    ListLogs,
+    LogRead,
+    LogsListed,
+    ReadLog,
+)
 from raysim.protocol.messages.nodes import (
     CheckHealth,
     CheckProcesses,
@@ -288,7 +294,10 @@ __all__ = [
     "LeaseLost",
     "LeaseStage",
     "LeaseStory",
+    "ListLogs",
     "ListNamedActors",
+    "LogRead",
+    "LogsListed",
     "Message",
     "NamedActor",
     "NamedActors",
@@ -329,6 +338,7 @@ __all__ = [
     "QueueTurn",
     "RayletDrained",
     "RayletDrains",
+    "ReadLog",
     "RegisterDriver",
     "RegisterJob",
     "RegisterNode",

@@ -29,6 +29,7 @@ from raysim.protocol.messages import (
     JobFinished,
     KeepBundles,
     KillWorker,
+    ListLogs,
     NodeDraining,
     NodeRefused,
     NodeRegistered,
@@ -43,6 +44,7 @@ from raysim.protocol.messages import (
     PullChunk,
     QueueProbed,
     RayletDrains,
+    ReadLog,
     RegisterDriver,
     RegisterNode,
     RegisterWorker,
@@ -72,6 +74,7 @@ from raysim.protocol.raylet.fence import Fence
 from raysim.protocol.raylet.groups import Groups
 from raysim.protocol.raylet.inspections import Inspections
 from raysim.protocol.raylet.leases import Leases
+from raysim.protocol.raylet.logs import Logs
 from raysim.protocol.raylet.memory_monitor import MemoryMonitor
 from raysim.protocol.raylet.placement import Placement
 from raysim.protocol.raylet.probing import Probing
@@ -117,6 +120,7 @@ class Raylet:
         )
         self.explanations = Explanations(host, self.view, self.leases, self.envs)
         self.inspections = Inspections(host, self.pool, self.envs)
+        self.logs = Logs(host)
         self.bundles = Bundles(host, self.view, self.leases, self.groups, self.reports)
 
     @staticmethod
@@ -128,6 +132,8 @@ class Raylet:
             ResourceView: lambda raylet: raylet.view.on_view,
             ExplainLease: lambda raylet: raylet.explanations.on_explain,
             InspectNode: lambda raylet: raylet.inspections.on_inspect,
+            ListLogs: lambda raylet: raylet.logs.on_list,
+            ReadLog: lambda raylet: raylet.logs.on_read,
             CheckHealth: lambda raylet: raylet._on_check,
             CheckProcesses: lambda raylet: raylet._on_check_processes,
             JobFinished: lambda raylet: raylet._on_job_finished,

@@ -1,12 +1,14 @@
-"""`list_logs` and `get_log`: the files that the processes of a session write. Never writes one."""
+"""`list_logs` and `get_log`: the files that the processes of a cluster write, on any node. Never writes one."""
 
+import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fnmatch import fnmatch
 from pathlib import PurePath
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from raysim.backend import Backend, Logs
+from raysim.spec.log import LogPart
 from raysim.util.state.api import get_actor, get_task, list_nodes, list_workers
 from raysim.util.state.client import connected
 from raysim.util.state.exception import RayStateApiException
@@ -16,32 +18,75 @@ from raysim.util.state.states import TaskState
 FOLLOW_INTERVAL = 0.5
 """Seconds between two looks at a log that is followed. Ray: `DEFAULT_LOG_STREAM_INTERVAL`."""
 
+TAIL_BYTES = 256 << 10
+"""Of the end of a file, looked at first."""
+
+MOST_TAIL_BYTES = 16 << 20
+
 _KINDS = (("worker*.out", "worker_out"), ("worker*.err", "worker_err"), ("node*", "raylet"))
+Found = TypeVar("Found")
+
 _ANSI = re.compile(rb"\x1b\[[0-9;]*[A-Za-z]")
 
 
 class LogFile(NamedTuple):
     """One file of one node."""
 
-    backend: Backend
+    logs: Logs
     node_id: str
     name: str
 
-    def read(self, offset: int) -> bytes:
-        """From there on. Raises RayStateApiException."""
-        try:
-            return self.backend.logs().read(self.node_id, self.name, offset)
-        except FileNotFoundError as error:
-            raise RayStateApiException(str(error)) from error
+    def read(self, offset: int) -> LogPart:
+        """Some of it, from there on; from its end where that is negative. Raises RayStateApiException."""
+        return _answered(lambda: self.logs.read(self.node_id, self.name, offset))
+
+
+class LogReader:
+    """Goes through a file, from its last lines to what is added to it."""
+
+    def __init__(self, log: LogFile) -> None:
+        self._log = log
+        self._offset = 0
+
+    def last(self, count: int) -> Iterator[bytes]:
+        """The last so many lines, in parts; -1: all. Of very long lines the last 16 MiB."""
+        if count < 0:
+            yield from self.added()
+            return
+        part = self._log.read(-TAIL_BYTES)
+        begin, end = part.offset, part.size
+        content = part.data + self._between(part.end, end)
+        while begin > 0 and _lines(content) < count and len(content) < MOST_TAIL_BYTES:
+            start = max(0, begin - TAIL_BYTES)
+            content = self._between(start, begin) + content
+            begin = start
+        self._offset = end
+        yield last_lines(content, count)
+
+    def _between(self, start: int, end: int) -> bytes:
+        content = b""
+        while start < end and (data := self._log.read(start).data):
+            content += data[: end - start]
+            start += len(data)
+        return content
+
+    def added(self) -> Iterator[bytes]:
+        """What is there by now behind what was given before, in parts."""
+        while True:
+            part = self._log.read(self._offset)
+            if part.size < self._offset:
+                self._offset = 0  # It was written anew.
+                continue
+            self._offset = part.end
+            if not part.data:
+                return
+            yield part.data
 
 
 def find_log(options: GetLogOptions, address: str | None = None) -> LogFile:
     """The file that is meant. Raises ValueError, RayStateApiException."""
-    backend = connected(address)
-    try:
-        return LogFile(backend, *_find(_logs(backend), options, address))
-    except FileNotFoundError as error:
-        raise RayStateApiException(str(error)) from error
+    logs = _logs(connected(address))
+    return LogFile(logs, *_answered(lambda: _find(logs, options, address)))
 
 
 def list_logs(
@@ -51,18 +96,17 @@ def list_logs(
     glob_filter: str | None = None,
     timeout: int = DEFAULT_RPC_TIMEOUT,
 ) -> dict[str, list[str]]:
-    """Names of a node's log files, by kind. Raises RayStateApiException where none are kept."""
+    """Names of a node's log files, by kind.
+
+    Raises RayStateApiException where none are kept, or the node does not answer.
+    """
     assert node_id is not None or node_ip is not None, (
         "At least one of node ip and node id is required"
     )
     logs = _logs(connected(address))
     where = node_id or _node_at(str(node_ip), address, timeout)
     found: dict[str, list[str]] = {}
-    try:
-        names = logs.names(where)
-    except FileNotFoundError as error:
-        raise RayStateApiException(str(error)) from error
-    for name in names:
+    for name in _answered(lambda: logs.names(where)):
         if fnmatch(name, glob_filter or "*"):
             found.setdefault(_kind(name), []).append(name)
     return found
@@ -105,21 +149,26 @@ def get_log(
         submission_id=submission_id,
         attempt_number=attempt_number,
     )
-    log = find_log(options, address)
-    content = log.read(0)
+    log = LogReader(find_log(options, address))
+    decoder = (
+        None if encoding is None else codecs.getincrementaldecoder(encoding)(errors or "strict")
+    )
 
     def decoded(part: bytes) -> str | bytes:
         clean = shown(part, filter_ansi_code)
-        return clean if encoding is None else clean.decode(encoding, errors or "strict")
+        return clean if decoder is None else decoder.decode(clean)
 
-    offset = len(content)
-    yield decoded(last_lines(content, tail))
+    yield from map(decoded, log.last(tail))
     while follow:
-        log.backend.sleep(FOLLOW_INTERVAL if _interval is None else _interval)
-        content = log.read(offset)
-        offset += len(content)
-        if content:
-            yield decoded(content)
+        connected(address).sleep(FOLLOW_INTERVAL if _interval is None else _interval)
+        yield from map(decoded, log.added())
+
+
+def _answered(ask: Callable[[], Found]) -> Found:
+    try:
+        return ask()
+    except (FileNotFoundError, TimeoutError) as error:
+        raise RayStateApiException(str(error)) from error
 
 
 def _logs(backend: Backend) -> Logs:
@@ -203,3 +252,8 @@ def last_lines(content: bytes, count: int) -> bytes:
     if count < 0:
         return content
     return b"".join(content.splitlines(keepends=True)[-count:]) if count else b""
+
+
+def _lines(content: bytes) -> int:
+    """Those that begin and end in it, as far as is certain: the first one may have begun before it."""
+    return content.count(b"\n", 0, max(0, len(content) - 1))

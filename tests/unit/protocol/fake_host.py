@@ -17,6 +17,7 @@ from raysim.protocol.disk import PartsRead, Place, Written
 from raysim.protocol.messages import Message
 from raysim.spec.address import Address
 from raysim.spec.ids import named_node_id, named_worker_id
+from raysim.spec.log import LogPart, start_of
 
 M = TypeVar("M", bound=Message)
 N = TypeVar("N", bound=Note)
@@ -216,6 +217,23 @@ class FakeEnvironments:
         self.given_up.append(env)
 
 
+class FakeLogs:
+    """A `NodeLogs` of files in memory."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+
+    def names(self) -> list[str]:
+        return sorted(self.files)
+
+    def read(self, name: str, offset: int, limit: int) -> LogPart | None:
+        content = self.files.get(name)
+        if content is None:
+            return None
+        start = start_of(offset, len(content))
+        return LogPart(content[start : start + limit], start, len(content))
+
+
 class FakeHost:
     """A `GcsHost` and a `RayletHost` in one."""
 
@@ -231,6 +249,7 @@ class FakeHost:
         self.disk = FakeDisk(self.store)
         self.workers = FakeWorkers()
         self.envs = FakeEnvironments()
+        self.logs = FakeLogs()
         self.sent: list[tuple[Address, Message]] = []
         self.notes: list[Note] = []
         self.stopped: list[str] = []

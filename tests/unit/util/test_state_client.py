@@ -6,8 +6,10 @@ import pytest
 
 from raysim.exceptions import RaySystemError
 from raysim.runtime.current import current, set_current
+from raysim.spec.log import LogPart, start_of
 from raysim.spec.state import Listing
 from raysim.util import state
+from raysim.util.state import logs
 from raysim.util.state.client import StateApiClient
 from raysim.util.state.exception import RayStateApiException, ServerUnavailable
 from raysim.util.state.options import ListApiOptions, StateResource
@@ -32,7 +34,8 @@ class FakeLogs:
     def read(self, node_id, name, offset):
         if name not in self.names(node_id):
             raise FileNotFoundError(f"there is no {name}")
-        return self.content[offset:]
+        start = start_of(offset, len(self.content))
+        return LogPart(self.content[start : start + 12], start, len(self.content))
 
     def of_worker(self, node_id, worker_id, pid, suffix):
         return f"worker-{pid}.{suffix}"
@@ -205,10 +208,33 @@ def test_logs_by_kind(backend):
 
 def test_a_log_and_the_end_of_it(backend):
     name = "worker-1.out"
-    assert list(state.get_log(node_id=NODE, filename=name)) == ["one\ntwo\n\x1b[31mthree\x1b[0m\n"]
+    whole = "".join(state.get_log(node_id=NODE, filename=name))
+    assert whole == "one\ntwo\n\x1b[31mthree\x1b[0m\n"
     [end] = state.get_log(node_id=NODE, filename=name, tail=2, filter_ansi_code=True)
     assert end == "two\nthree\n"
     assert list(state.get_log(node_id=NODE, filename=name, tail=0, encoding=None)) == [b""]
+
+
+def test_the_end_of_a_log_that_does_not_fit_into_one_part(backend, monkeypatch):
+    monkeypatch.setattr(logs, "TAIL_BYTES", 7)
+    lines = [f"line {number}\n".encode() for number in range(50)]
+    backend.kept.content = b"".join(lines)
+    for count in (0, 1, 2, 3, 49, 50, 51):
+        found = state.get_log(node_id=NODE, filename="worker-1.out", tail=count, encoding=None)
+        assert b"".join(found) == b"".join(lines[len(lines) - min(count, 50) :])
+
+
+def test_a_letter_of_several_bytes_is_whole_wherever_parts_end(backend):
+    backend.kept.content = "zwölf Boxkämpfer jagen Eva über den Sylter Deich ".encode() * 3
+    found = "".join(state.get_log(node_id=NODE, filename="worker-1.out"))
+    assert found.encode() == backend.kept.content
+
+
+def test_a_log_that_was_written_anew_is_followed_from_its_beginning(backend):
+    parts = state.get_log(node_id=NODE, filename="worker-1.out", follow=True, tail=1, _interval=2)
+    next(parts)
+    backend.kept.content = b""
+    assert next(parts) == "four\n"
 
 
 def test_a_log_that_is_followed(backend):

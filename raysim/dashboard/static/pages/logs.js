@@ -21,7 +21,7 @@ async function choose(place, page) {
   const { result } = await get("/api/v0/logs", { node_id: chosen }, page.signal);
   const kinds = Object.entries(result).map(([kind, names]) => h("li", {}, kind.replaceAll("_", " "), h("ul", {}, names.map((name) =>
     h("li", {}, link(`#/logs?node_id=${chosen}&filename=${encodeURIComponent(name)}`, name.replace(/([0-9a-f]{12})[0-9a-f]{20,}/g, "$1…")))))));
-  refill(place, h("div", { class: "filters" }, h("label", {}, "Node", select)), kinds.length ? h("ul", { class: "files" }, kinds) : h("p", { class: "quiet" }, "This node's files are not on this machine, or there are none."));
+  refill(place, h("div", { class: "filters" }, h("label", {}, "Node", select)), kinds.length ? h("ul", { class: "files" }, kinds) : h("p", { class: "quiet" }, "This node has no log files, or is gone with them."));
 }
 
 function read(place, asked, signal) {
