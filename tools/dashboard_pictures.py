@@ -90,7 +90,9 @@ def _of_the_cluster(machine: Machine, browser: Browser) -> None:
     found = re.search(r"runs at (\S+)\..*Dashboard: (\S+)", begun.stdout, re.DOTALL)
     assert found, begun.stdout + begun.stderr
     address, url = found.groups()
-    machine.raysim("start", "--address", address, "--node-name", "second", *size)
+    for number, name in ((2, "second"), (3, "third")):
+        where = ("--node-ip-address", f"127.0.0.{number}", "--node-name", name)
+        machine.raysim("start", "--address", address, *where, *size)
     token = (Path(machine.environment["HOME"]) / ".raysim/auth_token").read_text().strip()
     with machine.program(PROGRAM) as program:
         program.told()

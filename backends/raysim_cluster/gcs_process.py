@@ -33,6 +33,7 @@ from raysim_cluster.linux import allow_many_files, die_with_parent, name_process
 from raysim_cluster.own_log import log_to
 from raysim_cluster.poller import READ
 from raysim_cluster.printed import Directory
+from raysim_cluster.sample_keeper import SampleKeeper
 from raysim_cluster.storage import SqliteControlStore, tables
 
 if TYPE_CHECKING:
@@ -74,7 +75,16 @@ class GcsProcess:
         gate = Gate(
             host.send, settings.session.session_id, host.address, settings.config, settings.seed
         )
-        host.attach(Process([self._gcs, gate, Directory(host.send, self._gcs.jobs)]))
+        host.attach(
+            Process(
+                [
+                    self._gcs,
+                    gate,
+                    Directory(host.send, self._gcs.jobs),
+                    SampleKeeper(settings.folder),
+                ]
+            )
+        )
 
     def run(self) -> None:
         """Until the head's node is gone."""

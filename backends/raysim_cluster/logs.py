@@ -6,12 +6,10 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from raysim.spec.log import LogPart, start_of
+from raysim.spec.sample import FOLDER
 from raysim_cluster.files_of_workers import worker_logs
 
 _SHOWN: Final = (".log", ".out", ".err")
-
-OF_CLUSTER: Final = "metrics"
-"""A folder of the head's for what it notes of all nodes."""
 
 
 class FilesOfNode:
@@ -44,7 +42,7 @@ class FilesOfNode:
 
     def _found(self) -> Iterator[str]:
         """Not what is deeper: environments have files of users' there."""
-        folders = [self._own, OF_CLUSTER] if self._is_head else [self._own]
+        folders = [self._own, FOLDER] if self._is_head else [self._own]
         for folder in ("", *folders):
             place = self._folder / folder
             if place.is_dir():
@@ -60,7 +58,7 @@ class FilesOfNode:
             case [file]:
                 return self._mark in file or (self._is_head and not file.startswith("node-"))
             case [folder, _]:
-                return folder == self._own or (self._is_head and folder == OF_CLUSTER)
+                return folder == self._own or (self._is_head and folder == FOLDER)
         return False
 
 

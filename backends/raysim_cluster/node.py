@@ -47,6 +47,7 @@ from raysim_cluster.linux import watch_process
 from raysim_cluster.logs import FilesOfNode
 from raysim_cluster.memory import Gauge
 from raysim_cluster.poller import READ
+from raysim_cluster.sampled import Sampled
 from raysim_cluster.storage import SqliteControlStore, tables
 
 if TYPE_CHECKING:
@@ -192,22 +193,23 @@ class Node:
             self.host.call_later(period_ns, self._look_at_memory)
 
     def _look_at_memory(self) -> None:
-        self._raylet.memory.measured(self._gauge.read())
+        ended = self._raylet.memory.measured(self._gauge.read())
+        if ended:
+            logging.getLogger(__name__).warning("a worker ends: %s", ended)
         self._look_at_memory_later()
 
     def _note_samples(self) -> None:
-        """Of a cluster into which somebody may look."""
+        """Of a cluster into which somebody may look: for the head, which keeps them."""
         settings = self._settings
         if not settings.outlives_drivers:
             return
-        from raysim_cluster.samples import SampleFile, Sampler  # Only there.
+        from raysim_cluster.samples import Sampler  # Only there.
 
-        file = SampleFile(Path(settings.folder), settings.node_id)
         sampler = Sampler(self._raylet, self.host.store.capacity)
         period_ns = PERIOD_S * 1_000_000_000
 
         def note() -> None:
-            file.add(sampler.now())
+            self.host.send(self._gcs_address, Sampled(sampler.now()))
             self.host.call_later(period_ns, note)
 
         note()

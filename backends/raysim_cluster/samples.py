@@ -1,6 +1,6 @@
-"""What a node notes of itself every ten seconds, in a file beside its logs. Never asked of anybody, never sent.
+"""What a node notes of itself every ten seconds, for the head. Never asked of anybody, never kept here.
 
-A dashboard reads the file when somebody looks (raysim/dashboard/history.py): while nobody does, it costs a line.
+The head keeps it in a file: see sample_keeper. While nobody looks, a sample costs a message and a line.
 """
 
 import time
@@ -8,38 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from raysim.protocol.raylet import Raylet
-from raysim.spec.ids import NodeId
 from raysim.spec.resources import UNITS
-from raysim.spec.sample import NAME, PERIOD_S, Sample
+from raysim.spec.sample import Sample
 from raysim_cluster.memory import of_machine
-
-KEPT: Final = 12 * 3600 // PERIOD_S
-"""Twelve hours. The file has up to twice as many, 1 MB or so: then the older half goes."""
 
 _STAT: Final = "/proc/stat"
 
-
-class SampleFile:
-    """The latest ones of a node."""
-
-    def __init__(self, folder: Path, node_id: NodeId, kept: int = KEPT) -> None:
-        self.path = folder / f"{NAME}{node_id.hex()[:12]}.log"
-        self._kept = kept
-        self._lines = 0
-
-    def add(self, sample: Sample) -> None:
-        if self._lines >= 2 * self._kept:
-            newest = self.path.read_bytes().splitlines(keepends=True)[-self._kept :]
-            whole = self.path.with_suffix(".new")
-            whole.write_bytes(b"".join(newest))
-            whole.replace(self.path)  # Whoever reads it sees the old one or the new one.
-            self._lines = len(newest)
-        with self.path.open("ab") as file:
-            file.write(msgspec.json.encode(sample) + b"\n")
-        self._lines += 1
+_TRAFFIC: Final = "/proc/net/dev"
 
 
 class Sampler:
@@ -55,6 +31,7 @@ class Sampler:
         local = raylet.view.local
         stats = raylet.restores.stats(raylet.pulls.bytes_pulled)
         used, total = of_machine()
+        received, sent = traffic(Path(_TRAFFIC).read_text())
         return Sample(
             time_ms=time.time_ns() // 1_000_000,
             cpu=self._busy.since_last(),
@@ -69,6 +46,9 @@ class Sampler:
             pulled=stats.bytes_pulled,
             workers=len(raylet.pool.workers),
             queued=local.queued,
+            received=received,
+            sent=sent,
+            evicted=raylet.memory.ended,
             used={
                 name: (units - local.available.get(name, 0)) / UNITS
                 for name, units in local.total.items()
@@ -94,3 +74,15 @@ class Busy:
         """Ticks that were busy, and all: the first line is `cpu user nice system idle iowait ...`."""
         fields = [int(field) for field in self._read().split("\n", 1)[0].split()[1:9]]
         return sum(fields) - fields[3] - fields[4], sum(fields)
+
+
+def traffic(text: str) -> tuple[int, int]:
+    """Bytes that came and went by all networks but the machine's own, of the kernel's table: two lines of headings,
+    then `name: received ... sent ...`, the first and the ninth number."""
+    received = sent = 0
+    for line in text.splitlines()[2:]:
+        name, _, numbers = line.partition(":")
+        if name.strip() != "lo":
+            fields = numbers.split()
+            received, sent = received + int(fields[0]), sent + int(fields[8])
+    return received, sent

@@ -15,6 +15,7 @@ from raysim.protocol.messages import MESSAGES, Message, ObjectChunk
 from raysim_cluster.disturbed import Disturbed, Obeyed
 from raysim_cluster.found import AskCluster, ClusterFound
 from raysim_cluster.noted import Noted
+from raysim_cluster.sampled import Sampled
 from raysim_cluster.shown import DriverIs, FindDriver, Printed
 
 HEADER: Final = Struct("<II")
@@ -30,7 +31,10 @@ ATTACH_BYTES: Final = 64 * 1024
 LETS_GO: Final = MAX_FRAME_BYTES
 """Said in place of how many frames have come: none will come any more."""
 
-_OURS: Final = (Noted, Disturbed, Obeyed, AskCluster, ClusterFound, Printed, FindDriver, DriverIs)
+_OURS: Final = (
+    *(Noted, Disturbed, Obeyed, AskCluster, ClusterFound),
+    *(Printed, FindDriver, DriverIs, Sampled),
+)
 """Messages of this backend alone."""
 
 _encode_into = msgspec.msgpack.Encoder().encode_into

@@ -164,6 +164,45 @@ METRICS: Final = (
         "bytes",
     ),
     Metric(
+        "raysim_node_mem_trend",
+        "gauge",
+        _NODE,
+        "Bytes a minute by which the node's memory in use grows, over the last ten minutes; negative: it shrinks.",
+        "",
+        lambda facts: [
+            (_of(node), node["memory_trend"])
+            for node in facts.nodes
+            if node["alive"] and node["memory_trend"] is not None
+        ],
+        "bytes",
+    ),
+    Metric(
+        "raysim_node_network_received_total",
+        "counter",
+        _NODE,
+        "Bytes that came to the node's machine by all networks but the one with itself, since it began.",
+        "ray_node_network_received",
+        _sampled("received"),
+        "bytes",
+    ),
+    Metric(
+        "raysim_node_network_sent_total",
+        "counter",
+        _NODE,
+        "Bytes that left it so.",
+        "ray_node_network_sent",
+        _sampled("sent"),
+        "bytes",
+    ),
+    Metric(
+        "raysim_memory_manager_worker_eviction_total",
+        "counter",
+        _NODE,
+        "Workers that were ended since the node's start because its memory ran out.",
+        "ray_memory_manager_worker_eviction_total",
+        _sampled("evicted"),
+    ),
+    Metric(
         "raysim_object_store_used_memory",
         "gauge",
         _NODE,
@@ -283,6 +322,13 @@ ALERTS: Final = (
         "10m",
         "warning",
         "A node's memory will be full within an hour, if it goes on as in the last half hour.",
+    ),
+    Alert(
+        "RaysimWorkersEvicted",
+        "increase(raysim_memory_manager_worker_eviction_total[10m]) > 0",
+        "0m",
+        "warning",
+        "Workers of a node were ended because its memory ran out: `raysim list cluster-events` says which, and why.",
     ),
     Alert(
         "RaysimStoreFull",

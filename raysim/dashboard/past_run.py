@@ -121,7 +121,7 @@ class PastRun:
     def measured(self) -> list[Row]:
         return []  # What a run's programs counted is not in its folder.
 
-    def samples(self) -> dict[str, list[Sample]]:
+    def samples(self, seconds: int) -> dict[str, list[Sample]]:
         return {}
 
     def _rows(self, resource: StateResource) -> list[Row]:

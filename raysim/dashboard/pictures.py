@@ -118,7 +118,9 @@ async def tasks_live(request: Request) -> Response:
 async def history(request: Request) -> Response:
     """Columns, as curves are drawn from them; the latest hours, in at most `POINTS` points."""
     seconds = whole(request, "seconds", 3600, least=1)
-    found = await shared("samples", lambda: in_thread(source_of(request).samples))
+    found = await shared(
+        ("samples", seconds), lambda: in_thread(source_of(request).samples, seconds)
+    )
     names = {
         node["node_id"]: node["hostname"] for node in await in_thread(source_of(request).nodes)
     }

@@ -9,15 +9,15 @@ from typing import Any, Protocol
 import msgspec
 
 import raysim
+from raysim.dashboard.trend import SPAN_S, full_in, memory_trend
 from raysim.dashboard.user_metrics import Remembered
 from raysim.report.chrome_trace import chrome_trace
 from raysim.report.timeline import chart_data, height
 from raysim.report.view import Attempt, Mark, Node, View
-from raysim.spec.sample import NAME, Sample
+from raysim.spec.sample import FOLDER, PERIOD_S, Sample, file_name
 from raysim.util.metrics import cluster_rows
 from raysim.util.state.api import list_nodes
 from raysim.util.state.client import Page, StateApiClient, connected
-from raysim.util.state.exception import RayStateApiException
 from raysim.util.state.logs import LogFile, LogReader
 from raysim.util.state.options import (
     RAY_MAX_LIMIT_FROM_API_SERVER,
@@ -66,8 +66,8 @@ class Source(Protocol):
     def measured(self) -> list[Row]:
         """What programs count: rows as `raysim.util.metrics.cluster_rows` has them."""
 
-    def samples(self) -> dict[str, list[Sample]]:
-        """What each node noted of itself, the oldest first, by its id."""
+    def samples(self, seconds: int) -> dict[str, list[Sample]]:
+        """What each node noted of itself in the last so many seconds at least, the oldest first, by its id."""
 
 
 class Cluster:
@@ -95,10 +95,10 @@ class Cluster:
 
     def nodes(self) -> list[Row]:
         live = {node["NodeID"]: node for node in raysim.nodes()}
-        latest = {node_id: found[-1] for node_id, found in self.samples().items() if found}
+        latest = self.samples(SPAN_S)
         rows: list[Row] = []
         for node in list_nodes(detail=True, limit=RAY_MAX_LIMIT_FROM_API_SERVER):
-            sample = latest.get(node.node_id)
+            samples = latest.get(node.node_id, [])
             rows.append(
                 {
                     "node_id": node.node_id,
@@ -112,7 +112,9 @@ class Cluster:
                     "end_time_ms": node.end_time_ms,
                     "resources_total": node.resources_total,
                     "object_store": live.get(node.node_id, {}).get("ObjectStore", {}),
-                    "sample": None if sample is None else msgspec.structs.asdict(sample),
+                    "sample": msgspec.structs.asdict(samples[-1]) if samples else None,
+                    "memory_trend": memory_trend(samples),
+                    "memory_full_in": full_in(samples),
                 }
             )
         return sorted(rows, key=lambda row: (not row["alive"], not row["is_head"], row["hostname"]))
@@ -142,17 +144,22 @@ class Cluster:
     def measured(self) -> list[Row]:
         return self._remembered.with_those_gone(cluster_rows())
 
-    def samples(self) -> dict[str, list[Sample]]:
+    def samples(self, seconds: int) -> dict[str, list[Sample]]:
+        """The head has them all."""
         logs = connected(None).logs()
+        nodes = list_nodes(limit=RAY_MAX_LIMIT_FROM_API_SERVER)
+        heads = [node.node_id for node in nodes if node.is_head_node and node.state == "ALIVE"]
+        if not heads:
+            return {}  # It is just about to come back.
+        there, (head, *_) = set(logs.names(heads[0])), heads
         found = {}
-        for node in list_nodes(limit=RAY_MAX_LIMIT_FROM_API_SERVER):
-            try:
-                names = [name for name in logs.names(node.node_id) if name.startswith(NAME)]
-                files = [LogReader(LogFile(logs, node.node_id, name)) for name in names]
-                lines = b"".join(part for file in files for part in file.added()).splitlines()
-            except (FileNotFoundError, TimeoutError, RayStateApiException):
-                continue  # It does not answer.
-            found[node.node_id] = [msgspec.json.decode(line, type=Sample) for line in lines]
+        for node in nodes:
+            name = f"{FOLDER}/{file_name(node.node_id)}"
+            if name in there:
+                lines = LogReader(LogFile(logs, head, name)).last(seconds // PERIOD_S + 1)
+                found[node.node_id] = [
+                    msgspec.json.decode(line, type=Sample) for line in b"".join(lines).splitlines()
+                ]
         return found
 
 

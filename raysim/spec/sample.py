@@ -7,8 +7,13 @@ import msgspec
 PERIOD_S: Final = 10
 """Between two samples. Ours; Ray's agents report every 5 s (`METRICS_REPORT_INTERVAL_MS`)."""
 
-NAME: Final = "metrics-"
-"""What the name of a node's file begins with; one sample a line, the oldest first."""
+FOLDER: Final = "metrics"
+"""Of the head's logs: a file for each node, one sample a line, the oldest first."""
+
+
+def file_name(node_id: str) -> str:
+    """In that folder; the id in hex."""
+    return f"{node_id}.log"
 
 
 class Sample(msgspec.Struct, frozen=True, gc=False):
@@ -35,3 +40,8 @@ class Sample(msgspec.Struct, frozen=True, gc=False):
     """Calls that wait for resources here, as far as their owners have asked for some."""
     used: dict[str, float]
     """Of each resource that the node has."""
+    received: int = 0
+    """By all networks of the machine but the one with itself, since it began."""
+    sent: int = 0
+    evicted: int = 0
+    """Workers that were ended because the node's memory ran out."""

@@ -3,10 +3,14 @@
 import json
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+pytest.importorskip("uvicorn")
 
 from tests.cluster.started import Machine, Program
 
@@ -60,6 +64,29 @@ def listed(head: Machine, *args: str) -> Any:
     shown = head.raysim("logs", *args, "--format", "json")
     assert shown.returncode == 0, shown.stderr
     return json.loads(shown.stdout)
+
+
+def test_the_head_has_the_figures_of_every_node(head: Machine, program: Program) -> None:
+    _, _, node_id, _ = program.ids
+    token = Path(head.environment["HOME"], ".raysim/auth_token").read_text().strip()
+
+    def asked(path: str) -> str:
+        url = f"http://127.0.0.1:{head.dashboard_port}{path}"
+        request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return str(answer.read().decode())
+
+    far = f'{{NodeId="{node_id}",NodeName="far",ip="{IP}"}}'
+    said = asked("/metrics")
+    for name in ("node_cpu_utilization", "node_mem_used", "object_store_memory", "workers"):
+        assert f"raysim_{name}{far} " in said
+    assert f"raysim_memory_manager_worker_eviction_total{far} 0" in said
+    curves = json.loads(asked("/api/history"))["data"]["nodes"]
+    assert len(curves) == 2
+    assert "far" in {one["name"] for one in curves}
+    assert all(one["time_ms"] for one in curves)
+    kept = head.temporary.glob("raysim-*/metrics/*.log")
+    assert {path.stem for path in kept} == {one["node_id"] for one in curves}
 
 
 def test_the_files_of_all_nodes_are_listed(head: Machine, program: Program) -> None:

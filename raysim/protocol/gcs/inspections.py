@@ -143,6 +143,10 @@ class Inspections:
             worker, node = seen.process.worker_id.hex(), seen.process.node_id.hex()
             text = f"Worker {worker[:8]} on node {node[:8]} died: {seen.detail}."
             self._events.add(ERROR, "RAYLET", text, worker_id=worker, node_id=node)
+        elif seen.ending is Ending.NODE_OUT_OF_MEMORY:
+            worker, node = seen.process.worker_id.hex(), seen.process.node_id.hex()
+            text = f"Worker {worker[:8]} on node {node[:8]} was ended: {seen.detail}."
+            self._events.add(WARNING, "RAYLET", text, worker_id=worker, node_id=node)
 
     def _buried(self, actor: Actor, info: ActorInfo) -> None:
         self._dead[info.actor_id] = _of_actor(actor, info)

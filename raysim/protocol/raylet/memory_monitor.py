@@ -40,22 +40,25 @@ class MemoryMonitor:
         self._pool = pool
         self._ending = -1
         """The token of the worker that is to end."""
+        self.ended = 0
+        """Workers so far."""
 
-    def measured(self, usage: MemoryUsage) -> None:
-        """The host looked, as it does every now and then."""
+    def measured(self, usage: MemoryUsage) -> str:
+        """The host looked, as it does every now and then. Why which worker ends now; empty: none."""
         config = self._host.config
         if usage.used <= config.memory_usage_threshold * usage.total:
-            return
+            return ""
         if self._pool.by_token(self._ending) is not None:
-            return  # What it frees shows only once it is gone.
+            return ""  # What it frees shows only once it is gone.
         verdict = choose([_candidate(w, w.lease) for w in self._pool.workers.values() if w.lease])
         if verdict is None:
-            return
+            return ""
         worker = self._pool.by_token(verdict.token)
         assert worker is not None, f"the policy chose worker {verdict.token}, which is not there"
-        self._end(worker, verdict, usage)
+        self.ended += 1
+        return self._end(worker, verdict, usage)
 
-    def _end(self, worker: Worker, verdict: Verdict, usage: MemoryUsage) -> None:
+    def _end(self, worker: Worker, verdict: Verdict, usage: MemoryUsage) -> str:
         lease = worker.lease
         assert lease is not None, "the policy chose a worker that runs nothing"
         reason = self._reason(worker, usage)
@@ -63,13 +66,14 @@ class MemoryMonitor:
         worker.ending = Ending.NODE_OUT_OF_MEMORY
         if lease.request.actor_id is not None:
             self._pool.kill(worker, reason)  # The GCS hears of the end from here, with the reason.
-            return
+            return reason
         self._pool.leaving(worker, reason, intended=False)
         self._host.send(
             lease.owner,
             LeaseLost(lease.request.lease_id, worker.address, reason, True, verdict.final),
         )
         self._host.call_later(NOTICE_NS, partial(self._kill, worker.token, reason))
+        return reason
 
     def _kill(self, token: int, reason: str) -> None:
         worker = self._pool.by_token(token)
@@ -80,11 +84,13 @@ class MemoryMonitor:
         uses = {w.token: usage.of_worker(w.token) for w in self._pool.workers.values()}
         most = sorted(uses.items(), key=lambda one: (-one[1], one[0]))[:SHOWN]
         table = ", ".join(f"worker {token} {_gib(size)}" for token, size in most)
+        retriable = worker.lease is not None and worker.lease.request.retriable
+        why = "its work may run again" if retriable else "no work here may run again"
         return (
             f"its node ran out of memory: {_gib(usage.used)} of {_gib(usage.total)} are used, more than "
             f"memory_usage_threshold={self._host.config.memory_usage_threshold:g} allows. Worker "
-            f"{worker.token} used {_gib(uses[worker.token])} and was given its work last of those that come "
-            f"first (most are: {table}). Ask for memory with .options(memory=...), so that fewer run at once"
+            f"{worker.token} used {_gib(uses[worker.token])}; it ends because {why}, and of its owner's it was given "
+            f"its work last (most use: {table}). Ask for memory with .options(memory=...), so that fewer run at once"
         )
 
 

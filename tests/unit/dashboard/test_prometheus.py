@@ -19,6 +19,9 @@ SAMPLE: dict[str, Any] = {
     "pulled": 7,
     "workers": 8,
     "queued": 9,
+    "received": 10,
+    "sent": 11,
+    "evicted": 12,
 }
 
 
@@ -29,6 +32,7 @@ def node(name: str, alive: bool, sample: dict[str, Any] | None) -> dict[str, Any
         "ip": "127.0.0.1",
         "alive": alive,
         "sample": sample,
+        "memory_trend": 1.5 if sample else None,
     }
 
 

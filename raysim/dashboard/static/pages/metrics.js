@@ -15,6 +15,10 @@ const CURVES = [
   ["Object store", "store_used", bytes, "store_capacity"],
   ["Objects on disk", "on_disk", bytes],
   ["Spilled so far", "spilled", bytes],
+  ["Network: received", (node) => speed(node, "received"), (n) => `${bytes(n)}/s`],
+  ["Network: sent", (node) => speed(node, "sent"), (n) => `${bytes(n)}/s`],
+  ["Objects from other nodes", (node) => speed(node, "pulled"), (n) => `${bytes(n)}/s`],
+  ["Workers ended for memory", "evicted", (n) => count(Math.round(n * 10) / 10)],
   ["Worker processes", "workers", (n) => count(Math.round(n * 10) / 10)],
 ];
 
@@ -39,3 +43,6 @@ function draw([title, column, written, most], nodes) {
   const top = typeof most === "string" ? Math.max(...nodes.flatMap((node) => node[most])) : most;
   return curves(title, series, written, top);
 }
+
+// Of a figure that only grows, how fast, in bytes a second; a node that began anew begins at 0.
+const speed = (node, column) => node[column].map((value, at) => (at ? Math.max(0, value - node[column][at - 1]) / Math.max(1, (node.time_ms[at] - node.time_ms[at - 1]) / 1000) : 0));

@@ -1,7 +1,7 @@
 // The machines of the cluster: what each has, and how much of it is busy.
 import { get } from "../api.js";
 import { h, link, refill } from "../dom.js";
-import { bytes, moment, percent, short } from "../format.js";
+import { bytes, count, moment, percent, short } from "../format.js";
 import { bar, problem, state, table } from "../parts.js";
 
 export default function nodes(page) {
@@ -25,7 +25,8 @@ function draw(rows, past) {
   ];
   const live = [
     { label: "Processors busy", number: true, cell: (one) => (one.sample && one.alive ? percent(one.sample.cpu) : "") },
-    { label: "Memory", cell: (one) => (one.sample && one.alive ? bar(one.sample.memory_used, one.sample.memory_total, "memory") : "") },
+    { label: "Memory", cell: (one) => (one.sample && one.alive ? [bar(one.sample.memory_used, one.sample.memory_total, "memory"), trend(one)] : "") },
+    { label: "Ended for memory", number: true, cell: (one) => (one.sample ? count(one.sample.evicted) : "") },
     { label: "Object store", cell: (one) => bar(one.object_store.used_bytes ?? 0, one.object_store.capacity ?? 0, "memory") },
     { label: "On disk", number: true, cell: (one) => bytes(one.object_store.bytes_on_disk) },
     { label: "Address", cell: (one) => one.ip },
@@ -35,4 +36,12 @@ function draw(rows, past) {
   ];
   const why = { label: "Why it ended", cell: (one) => one.state_message ?? (one.alive ? "" : `at ${moment(one.end_time_ms)}`) };
   return table("Nodes", [...columns, ...(past ? [] : live), why], rows, "There are no nodes.");
+}
+
+// Bytes a minute, once there is a minute of samples; in red where memory is full within the hour.
+function trend(one) {
+  if (one.memory_trend === null) return null;
+  const said = `${one.memory_trend < 0 ? "−" : "+"}${bytes(Math.abs(one.memory_trend))}/min`;
+  return one.memory_full_in === null ? h("small", { class: "trend" }, said)
+    : h("small", { class: "trend bad" }, `${said}: full in ${Math.round(one.memory_full_in)} min`);
 }

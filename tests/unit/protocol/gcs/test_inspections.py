@@ -171,3 +171,11 @@ def test_an_exception_does_not_travel_with_its_actor(head: Head) -> None:
     head.started(worker, spec, failure=failure)
     [row] = rows(head, Noun.ACTORS)
     assert row.death == Failure(FailureKind.ACTOR_DIED, "raised", None, init_failed=True)
+
+
+def test_a_worker_that_was_ended_for_memory_is_an_event(head: Head) -> None:
+    head.join("head")
+    ended(head, "hog", Ending.NODE_OUT_OF_MEMORY)
+    [event] = [row for row in rows(head, Noun.CLUSTER_EVENTS) if row.source == "RAYLET"]
+    assert event.severity == "WARNING"
+    assert event.text.endswith("was ended: why.")

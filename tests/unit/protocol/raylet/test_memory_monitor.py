@@ -100,3 +100,13 @@ def test_the_threshold_is_a_knob(owner, used, ends):
     node = Node(config=Config(memory_usage_threshold=0.5))
     leases(node, owner, 1)
     assert bool(lost(low(node, used=used * GIB))) is ends
+
+
+def test_what_was_decided_is_told_and_counted(node, owner):
+    leases(node, owner, 2)
+    usage = MemoryUsage(96 * GIB, 100 * GIB, lambda token: token * GIB)
+    said = node.raylet.memory.measured(usage)
+    assert "Worker 2 used 2.00 GiB; it ends because its work may run again" in said
+    assert node.raylet.memory.ended == 1
+    assert node.raylet.memory.measured(usage) == "", "one at a time"
+    assert node.raylet.memory.ended == 1
