@@ -1,6 +1,6 @@
 """Makes the pictures of docs/dashboard.md in a real browser: a cluster that works and fails. Never part of the suite.
 
-python tools/dashboard_pictures.py    takes a minute; ports and processes are its own
+python tools/dashboard_pictures.py    takes two minutes; ports and processes are its own
 """
 
 import re
@@ -22,8 +22,8 @@ IMAGES = PROJECT / "docs" / "images"
 DRAWN = "document.documentElement.dataset.drawn === 'yes'"
 DESKTOP = (1200, 780)
 PHONE = (390, 844)
-SAMPLES_S = 32
-"""Until the curves have some points."""
+SAMPLES_S = 75
+"""Until the curves have some points, and memory has a trend."""
 
 PAGES = (
     *("overview", "nodes", "jobs", "tasks", "actors", "objects"),

@@ -13,6 +13,9 @@ SPAN_S: Final = 600
 LEAST: Final = 60 // PERIOD_S
 """Samples without which nothing is said: a minute of them."""
 
+LEAST_FOR_ALERT_S: Final = 300
+"""So long it has to have been seen: programs that begin take memory fast, and stop at some point."""
+
 SOON_MIN: Final = 60.0
 """Minutes until memory is full from which on it is worth an alert: as RaysimMemoryRuns has it."""
 
@@ -39,6 +42,8 @@ def full_in(samples: Sequence[Sample]) -> float | None:
     """Minutes until the memory is full if it goes on so; None: it does not come to that within `SOON_MIN`."""
     trend = memory_trend(samples)
     if trend is None or trend <= 0:
+        return None
+    if samples[-1].time_ms - samples[0].time_ms < LEAST_FOR_ALERT_S * 1000:
         return None
     left = (samples[-1].memory_total - samples[-1].memory_used) / trend
     return max(0.0, left) if left <= SOON_MIN else None

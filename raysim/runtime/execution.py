@@ -310,7 +310,7 @@ class Execution:
             error,
             name if actor is None else f"{actor.class_name}.{name}",
             self._worker.host.pid,
-            "127.0.0.1",
+            self._worker.host.address.endpoint.rpartition(":")[0] or "127.0.0.1",
             repr(self.instance) if actor is not None and self.instance is not None else None,
             actor.actor_id.hex() if actor is not None else None,
         )

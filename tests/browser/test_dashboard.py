@@ -161,6 +161,57 @@ def test_the_cookie_is_for_https_and_for_no_script(opened: Opened) -> None:
     assert (cookie["secure"], cookie["httpOnly"], cookie["sameSite"]) == (True, True, "Strict")
 
 
+@pytest.mark.parametrize(
+    ("looked", "planted", "found"),
+    [
+        (CONTRAST, "<p style='color: #aaa; background: #fff'>pale</p>", "pale: 2.3"),
+        (NAMELESS, "<button></button>", "<button>"),
+        (LABELLESS, "<input name='q'>", "<input"),
+        (LABELLESS, "<a href='/x'></a>", "<a href"),
+        (LABELLESS, "<table><tr><td>1</td></tr></table>", "<table>"),
+    ],
+)
+def test_what_is_hard_to_read_or_has_no_name_is_seen(
+    opened: Opened, looked: str, planted: str, found: str
+) -> None:
+    opened.browser.size(*DESKTOP)
+    opened.show("nodes")
+    plant = json.dumps(f"<div id='planted'>{planted}</div>")
+    opened.browser.value(f"(document.body.insertAdjacentHTML('beforeend', {plant}), 0)")
+    try:
+        said = opened.browser.value(looked)
+        assert len(said) == 1
+        assert said[0].startswith(found)
+    finally:
+        opened.browser.value("(document.getElementById('planted').remove(), 0)")
+
+
+def test_what_moves_is_seen(opened: Opened) -> None:
+    opened.browser.size(*DESKTOP)
+    opened.show("overview")
+    still = opened.browser.value(SHIFTS)
+    push = "document.querySelector('main').style.marginTop"
+    wait = "new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(() => go(0))))"
+    opened.browser.value(f"({push} = '300px', {wait})")
+    assert opened.browser.value(SHIFTS) > still + 0.05
+    opened.browser.value("(location.reload(), 0)")
+
+
+def test_rows_name_their_nodes(opened: Opened) -> None:
+    """Ids are for programs."""
+    opened.browser.size(*DESKTOP)
+    named = "document.querySelector('main table th[scope=row]').firstChild.textContent"
+    opened.show("nodes")
+    name = opened.browser.value(named)
+    for page in ("tasks?name=bad", "actors", "placement_groups"):
+        opened.show(page)
+        assert name in opened.main(), page
+    opened.show("tasks?state=FAILED")
+    opened.browser.value("(document.querySelector('.listing a').click(), 0)")
+    opened.until("document.querySelector('pre.error')")
+    assert name in opened.main()
+
+
 def test_one_finds_why_a_task_failed_with_one_click(opened: Opened) -> None:
     """Three are allowed. What the task said is text: nothing of it becomes a part of the page."""
     opened.browser.size(*DESKTOP)

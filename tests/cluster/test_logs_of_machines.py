@@ -24,8 +24,11 @@ class Speaker:
         os.write(1, what)
         context = ray.get_runtime_context()
         return context.get_actor_id(), context.get_task_id(), context.get_node_id(), os.getpid()
+    def fail(self): raise ValueError("over there")
 speaker = Speaker.remote()
-tell(ray.get(speaker.say.remote(b"first\\nsecond \\xff\\xfe\\n")))
+told = ray.get(speaker.say.remote(b"first\\nsecond \\xff\\xfe\\n"))
+try: ray.get(speaker.fail.remote())
+except ValueError as error: tell([*told, str(error)])
 while True:
     wait()
     ray.get(speaker.say.remote(b"later\\n"))
@@ -67,7 +70,7 @@ def listed(head: Machine, *args: str) -> Any:
 
 
 def test_the_head_has_the_figures_of_every_node(head: Machine, program: Program) -> None:
-    _, _, node_id, _ = program.ids
+    _, _, node_id, *_ = program.ids
     token = Path(head.environment["HOME"], ".raysim/auth_token").read_text().strip()
 
     def asked(path: str) -> str:
@@ -90,7 +93,7 @@ def test_the_head_has_the_figures_of_every_node(head: Machine, program: Program)
 
 
 def test_the_files_of_all_nodes_are_listed(head: Machine, program: Program) -> None:
-    _, _, node_id, pid = program.ids
+    _, _, node_id, pid, _ = program.ids
     files = listed(head)
     assert len({file["node_id"] for file in files}) == 2
     far = [file for file in files if file["node_id"] == node_id]
@@ -104,7 +107,7 @@ def test_the_files_of_all_nodes_are_listed(head: Machine, program: Program) -> N
 
 
 def test_what_a_far_process_printed_comes_as_it_is(head: Machine, program: Program) -> None:
-    actor_id, task_id, node_id, pid = program.ids
+    actor_id, task_id, node_id, pid, _ = program.ids
     for asked in (
         ("--actor", actor_id[:8]),
         ("actor", "--id", actor_id),
@@ -128,3 +131,8 @@ def test_a_far_log_is_followed(head: Machine, program: Program) -> None:
         assert program.told() == "said"
         assert process.stdout.readline() == b"later\n"
         process.kill()
+
+
+def test_an_error_says_on_which_machine_it_was_raised(program: Program) -> None:
+    *_, pid, error = program.ids
+    assert f"(pid={pid}, ip={IP}" in error

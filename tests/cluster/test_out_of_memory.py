@@ -3,6 +3,8 @@
 import pytest
 
 import raysim
+from raysim.util.state.api import list_cluster_events
+from tests.cluster.inspection import until
 
 MIB = 1 << 20
 LIMIT = 400 * MIB
@@ -30,6 +32,26 @@ def test_a_task_that_uses_too_much_alone_fails(ray):
 
     with pytest.raises(ray.exceptions.OutOfMemoryError, match=r"hog .*memory_usage_threshold=0.5"):
         ray.get(hog.remote())
+
+
+def test_what_was_decided_is_an_event(ray):
+    @ray.remote(max_retries=0)
+    def hog():
+        kept = b"x" * LIMIT
+        while kept:
+            ray.wait([ray.put(1)], timeout=0.01)
+
+    with pytest.raises(ray.exceptions.OutOfMemoryError):
+        ray.get(hog.remote())
+
+    def events():
+        return [one for one in list_cluster_events() if "was ended" in one["message"]]
+
+    assert until(events)
+    [event] = events()
+    assert event["severity"] == "WARNING"
+    assert "its node ran out of memory" in event["message"]
+    assert "it ends because no work here may run again" in event["message"]
 
 
 def test_of_two_the_newer_makes_way_and_runs_again(ray, tmp_path):

@@ -12,7 +12,8 @@ export function curves(title, series, written, most) {
   const top = most || Math.max(1e-9, ...drawn.flatMap((one) => one.values)) * 1.1;
   const x = (ms) => LEFT + (ms - from) / (to - from || 1) * (WIDTH - LEFT - RIGHT);
   const y = (value) => HEIGHT - BOTTOM - Math.min(1, value / top) * (HEIGHT - TOP - BOTTOM);
-  const ups = [0, .5, 1].map((share) => [h("line", { class: "grid", x1: LEFT, x2: WIDTH - RIGHT, y1: y(share * top), y2: y(share * top) }),
+  const nothing = !most && drawn.every((one) => one.values.every((value) => !value));
+  const ups = (nothing ? [0] : [0, .5, 1]).map((share) => [h("line", { class: "grid", x1: LEFT, x2: WIDTH - RIGHT, y1: y(share * top), y2: y(share * top) }),
     h("text", { x: LEFT - 6, y: y(share * top) + 4, "text-anchor": "end" }, written(share * top))]);
   const acrosses = [0, .5, 1].map((share) => h("text", { x: x(from + share * (to - from)), y: HEIGHT - 7, "text-anchor": share === 0 ? "start" : share === 1 ? "end" : "middle" }, clock(from + share * (to - from))));
   const lines = drawn.map((one, index) => h("path", { class: `line line-${index % 8}`,

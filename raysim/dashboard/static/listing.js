@@ -2,11 +2,12 @@
 import { filters, get } from "./api.js";
 import { h, refill } from "./dom.js";
 import { count } from "./format.js";
+import { nameNodes } from "./names.js";
 import { problem, table } from "./parts.js";
 
 const ROWS = 50;
 
-// what: { noun, caption, columns, filters: [{ key, label, words }], order, empty }; page: where one is (main.js).
+// what: { noun, caption, columns, filters: [{ key, label, words }], order, empty, nodes(row): ids that are shown by name }; page: where one is (main.js).
 export function listing(what, page) {
   const place = h("div", { class: "listing" });
   const said = h("p", { class: "quiet", role: "status" });
@@ -15,6 +16,7 @@ export function listing(what, page) {
   const show = async () => {
     try {
       const data = await get(`/api/v0/${what.noun}`, { ...filters(wanted), limit: ROWS, offset, order: what.order, detail: true }, page.signal);
+      await nameNodes(what.nodes ? data.result.flatMap(what.nodes) : [], page.signal);
       said.textContent = words(data, offset);
       refill(place, table(what.caption, what.columns, data.result, what.empty), pages(page, offset, data));
     } catch (error) {

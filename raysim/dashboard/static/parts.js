@@ -49,10 +49,10 @@ export function progress(summary, most = 30) {
   return [table("Tasks by name", [
     { label: "Name", cell: (one) => link(`#/tasks?name=${encodeURIComponent(one.func_or_class_name)}`, one.func_or_class_name) },
     { label: "Progress", cell: (one) => stacked(one) },
-    { label: "Finished", number: true, cell: (one) => count(one.state_counts.FINISHED) },
+    { label: "Failed", number: true, cell: (one) => failures(one) },
     { label: "Running", number: true, cell: (one) => count(one.state_counts.RUNNING) },
     { label: "Waiting", number: true, cell: (one) => count(one.total - ORDER.reduce((sum, word) => sum + (one.state_counts[word] ?? 0), 0)) },
-    { label: "Failed", number: true, cell: (one) => failures(one) },
+    { label: "Finished", number: true, cell: (one) => count(one.state_counts.FINISHED) },
   ], shown, "No tasks yet."), left ? h("p", { class: "quiet" }, `${count(left)} more names have fewer tasks.`) : null];
 }
 

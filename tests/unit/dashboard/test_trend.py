@@ -43,7 +43,11 @@ def test_what_was_long_ago_does_not_count() -> None:
 
 
 def test_it_is_full_soon_where_it_grows_fast() -> None:
-    grown = samples(13, 50)  # Two minutes: 200 MiB of 1000 are used.
-    assert full_in(grown) == pytest.approx(16, rel=1e-3)
-    assert full_in(samples(13, 5)) is None
-    assert full_in(samples(13, -50, first=900)) is None
+    grown = samples(31, 50)  # Five minutes: 350 MiB of 1000 are used.
+    assert full_in(grown) == pytest.approx(13, rel=1e-3)
+    assert full_in(samples(31, 5)) is None
+    assert full_in(samples(31, -50, first=900)) is None
+
+
+def test_a_program_that_begins_is_no_alert() -> None:
+    assert full_in(samples(30, 50)) is None

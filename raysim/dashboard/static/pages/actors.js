@@ -1,13 +1,14 @@
 // Actors, those that are gone included.
-import { h, link } from "../dom.js";
-import { short } from "../format.js";
+import { link } from "../dom.js";
 import { listing } from "../listing.js";
+import { node } from "../names.js";
 import { state } from "../parts.js";
 
 const why = (death) => death?.actor_died_error_context?.error_message ?? death?.creation_task_failure_context?.formatted_exception_string ?? "";
 
 export default (page) => listing({
   noun: "actors", caption: "Actors", order: "state", empty: "No actor passes these filters.",
+  nodes: (one) => [one.node_id],
   filters: [
     { key: "state", label: "State", words: ["DEPENDENCIES_UNREADY", "PENDING_CREATION", "ALIVE", "RESTARTING", "DEAD"] },
     { key: "class_name", label: "Class" }, { key: "name", label: "Name" }, { key: "job_id", label: "Job" },
@@ -17,7 +18,7 @@ export default (page) => listing({
     { label: "State", cell: (one) => state(one.state) },
     { label: "Class", cell: (one) => one.class_name },
     { label: "Restarts", number: true, cell: (one) => String(one.num_restarts ?? 0) },
-    { label: "Node", cell: (one) => h("code", {}, short(one.node_id)) },
+    { label: "Node", cell: (one) => node(one.node_id) },
     { label: "Pid", number: true, cell: (one) => String(one.pid || "") },
     { label: "Log", cell: (one) => (one.pid ? link(`#/logs?node_id=${one.node_id}&pid=${one.pid}`, "log") : "") },
     { label: "Why it is gone", text: true, cell: (one) => why(one.death_cause) },

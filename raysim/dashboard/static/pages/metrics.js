@@ -28,6 +28,7 @@ export default function metrics(page) {
   page.repeat(async () => {
     try {
       const { nodes } = await get("/api/history", { seconds }, page.signal);
+      nodes.sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));
       refill(place, nodes.length ? CURVES.map((one) => draw(one, nodes)) : h("p", { class: "quiet" }, "No node has noted anything yet."));
     } catch (error) {
       if (error.name !== "AbortError") refill(place, problem(error));

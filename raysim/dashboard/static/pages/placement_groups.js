@@ -2,12 +2,14 @@
 import { h } from "../dom.js";
 import { short } from "../format.js";
 import { listing } from "../listing.js";
+import { nameOf } from "../names.js";
 import { state } from "../parts.js";
 
-const bundle = (one) => `${Object.entries(one.unit_resources ?? {}).map(([name, n]) => `${name} ${n}`).join(", ")}${one.node_id ? ` on ${short(one.node_id)}` : " nowhere yet"}`;
+const bundle = (one) => `${Object.entries(one.unit_resources ?? {}).map(([name, n]) => `${name} ${n}`).join(", ")}${one.node_id ? ` on ${nameOf(one.node_id)}` : " nowhere yet"}`;
 
 export default (page) => listing({
   noun: "placement_groups", caption: "Placement groups", order: "state", empty: "There are no placement groups.",
+  nodes: (one) => (one.bundles ?? []).map((part) => part.node_id),
   filters: [{ key: "state", label: "State", words: ["PENDING", "PREPARED", "CREATED", "REMOVED", "RESCHEDULING"] }, { key: "name", label: "Name" }],
   columns: [
     { label: "Group", cell: (one) => one.name || h("code", {}, short(one.placement_group_id)) },

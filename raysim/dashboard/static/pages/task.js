@@ -2,6 +2,7 @@
 import { filters, get, text } from "../api.js";
 import { h, link, refill } from "../dom.js";
 import { between, moment } from "../format.js";
+import { nameNodes, nameOf } from "../names.js";
 import { facts, problem, section, state } from "../parts.js";
 
 export default function task(page) {
@@ -9,6 +10,7 @@ export default function task(page) {
   page.repeat(async () => {
     try {
       const { result } = await get("/api/v0/tasks", { ...filters({ task_id: page.id }), detail: true }, page.signal);
+      await nameNodes(result.map((one) => one.node_id), page.signal);
       refill(place, result.length ? result.reverse().map(attempt) : h("p", { class: "quiet" }, "Nobody knows this task any more."));
     } catch (error) {
       if (error.name !== "AbortError") refill(place, problem(error));
@@ -20,10 +22,10 @@ export default function task(page) {
 
 function attempt(one) {
   return section(`Attempt ${one.attempt_number}`,
-    facts(["Name", one.name], ["State", state(one.state)], ["Error", one.error_type],
+    facts(["Name", one.name], ["State", state(one.state)], ["Error", one.error_type?.toLowerCase().replaceAll("_", " ")],
       ["Submitted", moment(one.creation_time_ms)], ["Began", moment(one.start_time_ms)], ["Took", between(one.start_time_ms, one.end_time_ms)],
       ["Needs", needs(one.required_resources)],
-      ["Node", one.node_id && link(`#/logs?node_id=${one.node_id}`, one.node_id.slice(0, 12))], ["Worker", one.worker_pid && `pid ${one.worker_pid}`],
+      ["Node", one.node_id && link(`#/logs?node_id=${one.node_id}`, nameOf(one.node_id))], ["Worker", one.worker_pid && link(`#/logs?node_id=${one.node_id}&pid=${one.worker_pid}`, `pid ${one.worker_pid}`)],
       ["Actor", one.actor_id && link(`#/tasks?actor_id=${one.actor_id}`, one.actor_id.slice(0, 12))],
       ["Job", link(`#/tasks?job_id=${one.job_id}`, one.job_id)], ["Id", h("code", {}, one.task_id)]),
     one.error_message ? h("pre", { class: "error", tabindex: "0", role: "region", "aria-label": "Error" }, one.error_message) : null);

@@ -3,6 +3,7 @@ import { get, live } from "../api.js";
 import { h, link, refill } from "../dom.js";
 import { between, firstLine, moment, short } from "../format.js";
 import { listing } from "../listing.js";
+import { node } from "../names.js";
 import { problem, progress, section, state } from "../parts.js";
 
 const STATES = ["PENDING_ARGS_AVAIL", "PENDING_NODE_ASSIGNMENT", "SUBMITTED_TO_WORKER", "RUNNING", "FINISHED", "FAILED"];
@@ -15,6 +16,7 @@ export default function tasks(page) {
   else page.wait(new Promise((done) => { live("/api/tasks/live", { limit: 0 }, page.signal, (data) => { show(data); done(); }, (message) => { fail(message); done(); }); }));
   return [section("Progress", place), section("Attempts", listing({
     noun: "tasks", caption: "Tasks, the newest first", order: "-creation_time_ms", empty: "No task passes these filters.",
+    nodes: (one) => [one.node_id],
     filters: [
       { key: "state", label: "State", words: STATES },
       { key: "name", label: "Name" }, { key: "job_id", label: "Job" }, { key: "node_id", label: "Node" }, { key: "actor_id", label: "Actor" },
@@ -25,7 +27,7 @@ export default function tasks(page) {
       { label: "Attempt", number: true, cell: (one) => String(one.attempt_number) },
       { label: "Submitted", cell: (one) => moment(one.creation_time_ms) },
       { label: "Took", number: true, cell: (one) => between(one.start_time_ms, one.end_time_ms) },
-      { label: "Node", cell: (one) => h("code", {}, short(one.node_id)) },
+      { label: "Node", cell: (one) => node(one.node_id) },
       { label: "Error", cell: (one) => h("code", {}, firstLine(one.error_message) || one.error_type || "") },
     ],
   }, page))];
