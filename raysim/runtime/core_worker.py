@@ -61,6 +61,7 @@ from raysim.spec.ids import (
     TaskId,
     driver_task,
     job_id,
+    job_of_task,
     task_of_object,
 )
 from raysim.spec.node import NodeState
