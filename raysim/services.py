@@ -31,7 +31,8 @@ class ServiceOptions(msgspec.Struct, frozen=True, kw_only=True):
     plaintext: bool = False
     """It may listen beyond this machine, though nothing is encrypted."""
     storage: str = ""
-    """Folder of the head's tables; empty: one that goes with a head that ends in good order."""
+    """Folder of the head's tables, or `redis://[user@]host[:port][/db]`, or `rediss://...`; empty: the Redis that the
+    environment names, or a folder that goes with a head that ends in good order."""
     config: Config = Config()
     """The head's is the cluster's."""
     growth: Growth | None = None

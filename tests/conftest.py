@@ -2,10 +2,13 @@
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tests.redis_server import RedisServer
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -35,6 +38,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 def repository() -> Path:
     """The root of the working tree."""
     return ROOT
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
+    """One that loses nothing; skips where none is installed."""
+    server = RedisServer(tmp_path / "redis")
+    yield server
+    server.close()
 
 
 @pytest.fixture(scope="session")

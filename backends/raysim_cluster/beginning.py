@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 from raysim.config import MS
 from raysim_cluster import fork_server
 from raysim_cluster.arena import Arena
-from raysim_cluster.control import LEFT, Channel, StartNode, StopNode, log_file
+from raysim_cluster.control import DISPLACED, LEFT, Channel, StartNode, StopNode, log_file
 from raysim_cluster.linux import (
     allow_many_files,
     go_on_without_parent,
@@ -68,6 +68,8 @@ def main(fd: int) -> None:
         if (node is not None and node.driver_is_gone) or _has_ended(driver):
             # Nobody else is left to do it.
             shutil.rmtree(settings.folder, ignore_errors=True)
+    if node.was_displaced:
+        sys.exit(DISPLACED)
     if node.has_left:
         sys.exit(LEFT)
 

@@ -16,10 +16,14 @@ from raysim.spec.ids import NodeId, WorkerId
 from raysim.spec.resources import Resources
 from raysim.spec.runtime_env import Container
 from raysim_cluster.disturbed import LinkRule
+from raysim_cluster.redis_place import RedisPlace
 from raysim_cluster.session import Session
 
 LEFT: Final = 3
 """Exit code of a node's process that was drained: it has left the cluster in good order."""
+
+DISPLACED: Final = 4
+"""Exit code of a GCS whose tables another head has, and of the node of its head."""
 
 _LARGEST: Final = 192 * 1024
 """Bytes of one packet: what Linux takes by default."""
@@ -54,8 +58,8 @@ class StartNode(msgspec.Struct, tag=True, frozen=True):
     """Of the head: the GCS is a process of its own, which may end and start again."""
     port: int = 0
     """Of a GCS that is apart; 0: any."""
-    storage: str = ""
-    """Folder of its tables; empty: the session's, with which they go."""
+    storage: str | RedisPlace = ""
+    """Folder of its tables, or where Redis has them; empty: the session's, with which they go."""
     growth: Growth | None = None
     """Of a GCS that is apart: what the cluster may grow to."""
 
@@ -102,7 +106,7 @@ class StartGcs(msgspec.Struct, tag=True, frozen=True):
     config: Config
     seed: int
     folder: str
-    storage: str
+    storage: str | RedisPlace
     """See StartNode."""
     journal_keeper: Address | None
     growth: Growth | None

@@ -25,6 +25,8 @@ from raysim_cluster.door import Entry, doors, visit
 from raysim_cluster.joining import check_versions, find_cluster
 from raysim_cluster.memory import of_machine
 from raysim_cluster.ports import check_port
+from raysim_cluster.redis_link import RedisLink, RedisState
+from raysim_cluster.redis_place import named_storage, redis_place
 from raysim_cluster.tls_files import CertificateError, find_tls
 
 _DISTRIBUTION: Final = "raysim-core"
@@ -52,6 +54,7 @@ def examine(address: str | None, port: int) -> list[Finding]:
         *(of_node(entry) for entry in entries),
         of_token(),
         *of_certificates(time.time()),
+        *of_storage(named_storage()),
         of_port(port, entries) if address is None else of_cluster(address),
         of_files(resource.getrlimit(resource.RLIMIT_NOFILE)[1]),
         of_processes(resource.getrlimit(resource.RLIMIT_NPROC)[0]),
@@ -149,6 +152,32 @@ def of_certificates(now: float) -> Iterator[Finding]:
     if os.stat(files.key).st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         found = f"others than you may use the key {files.key}"
         yield Finding("certificates", "wrong", found, f"chmod 600 {files.key}")
+
+
+def of_storage(storage: str) -> Iterator[Finding]:
+    """Of the Redis that the environment names: whether it answers, and keeps what it has acknowledged."""
+    if not storage:
+        return
+    try:
+        link = RedisLink(redis_place(storage, plaintext=True))
+    except ValueError as error:
+        yield Finding("storage", "wrong", *_split(error, "See docs/operations.md."))
+        return
+    try:
+        state = RedisState(link)
+    except link.errors as error:
+        what = _split(ConnectionError(link.explain(error)), "Start it, or give another address.")
+        yield Finding("storage", "wrong", *what)
+        return
+    finally:
+        link.close()
+    found = f"Redis {state.version} answers at {link.place}"
+    if refusal := state.refusal():
+        yield Finding("storage", "wrong", *_split(ValueError(f"{found}. {refusal}"), ""))
+    elif risk := state.risk():
+        yield Finding("storage", "note", found, risk)
+    else:
+        yield Finding("storage", "ok", found)
 
 
 def of_port(port: int, entries: Sequence[Entry]) -> Finding:

@@ -20,6 +20,7 @@ from raysim.config import MS
 from raysim.spec.address import Address
 from raysim.spec.ids import UNIQUE_ID_BYTES, NodeId, WorkerId
 from raysim_cluster.control import (
+    DISPLACED,
     Channel,
     Done,
     EndGcs,
@@ -83,6 +84,7 @@ class GcsKeeper:
         self.address = Address(_place_of(settings), worker_id, f"{host}:{self._port}")
         self._host: LoopHost | None = None
         self._tell: Callable[[Done], None] = lambda done: None
+        self._displaced: Callable[[], None] = lambda: None
         self._asked: list[int] = []
         """Orders that the GCS has not answered."""
         self._away_ns: int | None = None
@@ -101,9 +103,11 @@ class GcsKeeper:
         if not isinstance(answer, GcsReady):
             raise RuntimeError(f"the GCS ended at its start: see {self._settings.folder}/gcs.log")
 
-    def serve(self, host: LoopHost, tell: Callable[[Done], None]) -> None:
-        """From now on it is started again. `tell`: what the GCS answers."""
-        self._host, self._tell = host, tell
+    def serve(
+        self, host: LoopHost, tell: Callable[[Done], None], displaced: Callable[[], None]
+    ) -> None:
+        """From now on it is started again. `tell`: what the GCS answers. `displaced`: another head has its tables."""
+        self._host, self._tell, self._displaced = host, tell, displaced
         self._watch()
 
     def close(self) -> None:
@@ -209,6 +213,9 @@ class GcsKeeper:
         self._answer_none()
         self._process.kill()  # Where it only closed its end.
         code = self._process.wait()
+        if code == DISPLACED:
+            self._displaced()
+            return
         pause_ns = self._next_pause()
         logger.warning(
             "the GCS ended (exit code %d); another begins in %.2f s", code, pause_ns / 1e9

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raysim import policies
+from raysim.config import MS
 from raysim.policies.base import Policy
 from raysim.protocol.gcs import Gcs
 from raysim.protocol.host import ControlStore
 from raysim.protocol.process import Process
 from raysim.spec.growth import Growth
 from raysim_cluster.control import (
+    DISPLACED,
     Channel,
     Done,
     FindActors,
@@ -34,7 +36,12 @@ from raysim_cluster.own_log import log_to
 from raysim_cluster.poller import READ
 from raysim_cluster.printed import Directory
 from raysim_cluster.sample_keeper import SampleKeeper
-from raysim_cluster.storage import SqliteControlStore, tables
+from raysim_cluster.storage import (
+    BatchedStore,
+    DisplacedError,
+    SqliteControlStore,
+    tables,
+)
 
 if TYPE_CHECKING:
     from raysim_cluster.growth.provider import MachineProvider
@@ -62,9 +69,7 @@ class GcsProcess:
             port=settings.port,
         )
         host.note_for(settings.journal_keeper)
-        host.storage = self._storage = SqliteControlStore(
-            tables(settings.storage or settings.folder), outlives_machine=bool(settings.storage)
-        )
+        host.storage = self._storage = self._opened(settings)
         policy = policies.create(settings.config.policy, settings.config)
         self._machines: MachineProvider | None = None
         if settings.growth is None:
@@ -85,6 +90,24 @@ class GcsProcess:
                 ]
             )
         )
+
+    def _opened(self, settings: StartGcs) -> BatchedStore:
+        storage = settings.storage
+        if isinstance(storage, str):
+            return SqliteControlStore(
+                tables(storage or settings.folder), outlives_machine=bool(storage)
+            )
+        from raysim_cluster.redis_head import LEASE_MS
+        from raysim_cluster.redis_store import RedisControlStore
+
+        store = RedisControlStore(storage, settings.session.session_id)
+
+        def stay() -> None:
+            store.stay()
+            self._host.call_later(LEASE_MS * MS // 4, stay)
+
+        stay()
+        return store
 
     def run(self) -> None:
         """Until the head's node is gone."""
@@ -151,6 +174,9 @@ def main(fd: int, parent: int) -> None:
         gc.freeze()
         gc.enable()
         process.run()
+    except DisplacedError as error:
+        logging.getLogger(__name__).error("the GCS ends: %s", error)
+        os._exit(DISPLACED)
     except Exception:
         # Told where it is looked for; the node starts another one.
         logging.getLogger(__name__).exception("the GCS fails")

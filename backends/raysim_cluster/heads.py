@@ -8,26 +8,50 @@ import os
 import shutil
 import stat
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
 import raysim
 from raysim_cluster.disk import temporary_folder
+from raysim_cluster.redis_place import RedisPlace, is_redis, redis_place
 
 _PREFIX: Final = "raysim-head-"
 _RECORD: Final = "head.json"
 
 
-class _Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True):
+    """What a head writes down of itself."""
+
     session_id: str
     host: str
     port: int
-    version: str
+    """0: it never ran."""
+    version: str = raysim.__version__
 
 
-class HeadPlace:
-    """`returns`: another head was here, and was killed. `port`: where its nodes look for it."""
+class HeadPlace(Protocol):
+    """Of one head, until it leaves."""
+
+    session_id: str
+    port: int
+    """Where its nodes look for it."""
+    returns: bool
+    """Another head was here, and was killed."""
+
+    @property
+    def storage(self) -> str | RedisPlace:
+        """Where its tables are: a folder, or a Redis."""
+
+    def settle(self, endpoint: str) -> None:
+        """The head runs there: whoever comes after it may find that."""
+
+    def leave(self) -> None:
+        """In good order."""
+
+
+class HeadFolder:
+    """A HeadPlace on this machine."""
 
     def __init__(self, folder: Path, session_id: str, port: int, returns: bool, kept: bool) -> None:
         self.folder = folder
@@ -36,26 +60,34 @@ class HeadPlace:
         self.returns = returns
         self._kept = kept
 
+    @property
+    def storage(self) -> str:
+        return str(self.folder)
+
     def settle(self, endpoint: str) -> None:
-        """The head runs there: whoever comes after it may find that."""
         host, _, port = endpoint.rpartition(":")
         self.port = int(port)
-        record = _Record(self.session_id, host, self.port, raysim.__version__)
+        record = Record(self.session_id, host, self.port)
         written = self.folder / f"{_RECORD}.part"
         written.write_bytes(msgspec.json.encode(record))
         written.rename(self.folder / _RECORD)
 
     def leave(self) -> None:
-        """In good order."""
         if not self._kept:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def head_place(storage: str, host: str, port: int) -> HeadPlace:
-    """In the folder `storage`; empty: where the last head at this address was, or a new one.
+def head_place(storage: str, host: str, port: int, plaintext: bool = False) -> HeadPlace:
+    """In the folder or Redis `storage`; empty: where the last head at this address was, or a new one.
 
-    The port is nobody's now. Raises ValueError for a folder of another version of raysim, or of another port.
+    The port is nobody's now. `plaintext`: see `redis_place`. Raises ValueError for what was written by another version
+    of raysim, or is of another port, or of a head that runs; ConnectionError where Redis does not answer.
     """
+    if is_redis(storage):
+        # With its client, which takes 20 MB.
+        from raysim_cluster.redis_head import RedisHead
+
+        return RedisHead(redis_place(storage, plaintext), host, port)
     if storage:
         return _named(Path(storage), host, port)
     for folder in _left():
@@ -63,12 +95,12 @@ def head_place(storage: str, host: str, port: int) -> HeadPlace:
         if found is None or (found.host, found.port) != (host, port):
             continue
         if found.version == raysim.__version__:
-            return HeadPlace(folder, found.session_id, port, True, False)
+            return HeadFolder(folder, found.session_id, port, True, False)
         shutil.rmtree(folder, ignore_errors=True)  # Of tables that we may not understand.
     session_id = os.urandom(8).hex()
     folder = temporary_folder() / f"{_PREFIX}{session_id}"
     folder.mkdir(0o700)
-    return HeadPlace(folder, session_id, port, False, False)
+    return HeadFolder(folder, session_id, port, False, False)
 
 
 def forget_heads() -> None:
@@ -77,22 +109,28 @@ def forget_heads() -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _named(folder: Path, host: str, port: int) -> HeadPlace:
+def _named(folder: Path, host: str, port: int) -> HeadFolder:
     folder.mkdir(0o700, parents=True, exist_ok=True)
     found = _read(folder)
     if found is None:
-        return HeadPlace(folder, os.urandom(8).hex(), port, False, True)
+        return HeadFolder(folder, os.urandom(8).hex(), port, False, True)
+    port = check_record(found, str(folder), "folder", host, port)
+    return HeadFolder(folder, found.session_id, port, True, True)
+
+
+def check_record(found: Record, place: str, kind: str, host: str, port: int) -> int:
+    """The port of the head that was there. Raises ValueError where another at `host` and `port` does not do."""
     if found.version != raysim.__version__:
         raise ValueError(
-            f"{folder} was written by raysim {found.version}, and this is {raysim.__version__}. "
-            "Use that version, or another folder for a new cluster."
+            f"{place} was written by raysim {found.version}, and this is {raysim.__version__}. "
+            f"Use that version, or another {kind} for a new cluster."
         )
     if port and (found.host, found.port) != (host, port):
         raise ValueError(
-            f"{folder} is of a head at {found.host}:{found.port}, where its nodes look for it. Start it with "
-            f"--port {found.port}, or use another folder for a new cluster."
+            f"{place} is of a head at {found.host}:{found.port}, where its nodes look for it. Start it with "
+            f"--port {found.port}, or use another {kind} for a new cluster."
         )
-    return HeadPlace(folder, found.session_id, found.port, True, True)
+    return found.port
 
 
 def _left() -> list[Path]:
@@ -106,8 +144,8 @@ def _left() -> list[Path]:
     return found
 
 
-def _read(folder: Path) -> _Record | None:
+def _read(folder: Path) -> Record | None:
     try:
-        return msgspec.json.decode((folder / _RECORD).read_bytes(), type=_Record)
+        return msgspec.json.decode((folder / _RECORD).read_bytes(), type=Record)
     except (FileNotFoundError, msgspec.DecodeError):
         return None

@@ -15,9 +15,19 @@ from raysim.spec.growth import Growth
 from raysim.spec.ids import UNIQUE_ID_BYTES, NodeId
 from raysim.spec.isolation import Isolation
 from raysim.spec.resources import Resources
-from raysim_cluster.auth_token import VARIABLES
+from raysim_cluster.auth_token import VARIABLES as TOKENS
 from raysim_cluster.cgroups import NodeCgroups, enter
-from raysim_cluster.control import LEFT, Channel, NodeReady, StartNode, StopNode, log_file
+from raysim_cluster.control import (
+    DISPLACED,
+    LEFT,
+    Channel,
+    NodeReady,
+    StartNode,
+    StopNode,
+    log_file,
+)
+from raysim_cluster.redis_place import SECRETS as PASSWORDS
+from raysim_cluster.redis_place import RedisPlace
 from raysim_cluster.session import Session
 
 _BOOT: Final = (
@@ -31,6 +41,9 @@ _START_SECONDS: Final = 30.0
 
 _STOP_SECONDS: Final = 1.5
 """Until a node process that was told to end is killed."""
+
+_SECRETS: Final = frozenset({*TOKENS, *PASSWORDS})
+"""Variables that no process of the cluster has: what they need of them they are told."""
 
 _SLOW_IMPORTS: Final = ("numpy",)
 """Had ready by the fork-server when the program has imported them."""
@@ -93,7 +106,7 @@ class NodeProcess:
             [sys.executable, "-c", _BOOT, str(fd), session.session_id, "\n".join(sys.path)],
             stdin=subprocess.DEVNULL,
             pass_fds=[fd],
-            env={name: value for name, value in os.environ.items() if name not in VARIABLES},
+            env={name: value for name, value in os.environ.items() if name not in _SECRETS},
             # A Ctrl-C is for the program, not for its cluster.
             start_new_session=True,
         )
@@ -114,7 +127,7 @@ class NodeProcess:
         gcs_apart: bool = False,
         port: int = 0,
         outlives_drivers: bool = False,
-        storage: str = "",
+        storage: str | RedisPlace = "",
         growth: Growth | None = None,
     ) -> None:
         """Say what it is to be; `ready` waits until it is. The process boots meanwhile. `head`: the GCS, if
@@ -206,6 +219,11 @@ class NodeProcess:
     def has_left(self) -> bool:
         """It has ended because it was drained."""
         return self._process.poll() == LEFT
+
+    @property
+    def was_displaced(self) -> bool:
+        """It has ended because another head has its tables."""
+        return self._process.poll() == DISPLACED
 
     def _close(self) -> None:
         self._channel.close()

@@ -1,10 +1,11 @@
-"""What the system offers to processes of ours: their end, name, log, and who is at a socket. Never a process."""
+"""What the system offers to processes of ours: their end, name, and who is at a socket. Never a process."""
 
 import ctypes
 import os
 import resource
 import signal
 import socket
+from pathlib import Path
 from struct import Struct
 from typing import Final
 
@@ -73,3 +74,28 @@ def _credentials(sock: socket.socket) -> tuple[int, int, int]:
     raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     pid, uid, gid = _CREDENTIALS.unpack(raw)
     return pid, uid, gid
+
+
+def process_mark() -> tuple[str, int, int]:
+    """What tells this process from all others, now and before: boot and pid namespace, pid, start in ticks."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    pids = os.stat("/proc/self/ns/pid").st_ino
+    _, start = _state_and_start(os.getpid())
+    return f"{boot}/{pids}", os.getpid(), start
+
+
+def is_gone(where: str, pid: int, start: int) -> bool:
+    """Whether the process of this mark has certainly ended: of another machine or container nobody here knows."""
+    if process_mark()[0] != where:
+        return False
+    try:
+        state, began = _state_and_start(pid)
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return state == "Z" or began != start
+
+
+def _state_and_start(pid: int) -> tuple[str, int]:
+    """See proc_pid_stat(5): the name, which comes before, may have blanks."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return fields[0], int(fields[19])

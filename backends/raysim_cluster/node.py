@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from raysim_cluster.gcs_keeper import GcsKeeper
 
 _DRIVER_GONE: Final = "the driver is gone"
+_DISPLACED: Final = "another head has the tables"
 
 
 class ForkLauncher:
@@ -155,6 +156,11 @@ class Node:
         return self.host.ending == _DRIVER_GONE
 
     @property
+    def was_displaced(self) -> bool:
+        """Another head goes on with its cluster."""
+        return self.host.ending == _DISPLACED
+
+    @property
     def has_left(self) -> bool:
         """It was drained."""
         return self._raylet.view.drains and not self.driver_is_gone
@@ -171,7 +177,7 @@ class Node:
         assert host.process is not None
         if self._keeper is not None:
             self._keeper.ready()
-            self._keeper.serve(host, self._told)
+            self._keeper.serve(host, self._told, lambda: host.stop_node(_DISPLACED))
         host.process.start()
         host.settle()
         while not (self._raylet.registered or host.ending):

@@ -33,6 +33,7 @@ from raysim_cluster.launch import NodeProcess
 from raysim_cluster.linux import watch_process
 from raysim_cluster.plans import plan_node
 from raysim_cluster.ports import check_port
+from raysim_cluster.redis_place import named_storage
 from raysim_cluster.session import Session
 from raysim_cluster.tls_files import find_tls
 from raysim_cluster.web_client import web_client
@@ -58,7 +59,8 @@ class NodeService:
         if options.address is None:
             check_port(host, options.port)
             token, self.token_file = find_or_make_token()
-            self._place = head_place(options.storage, host, options.port)
+            storage = options.storage or named_storage()
+            self._place = head_place(storage, host, options.port, options.plaintext)
             session = Session(self._place.session_id, token, host, tls)
         else:
             token, self.token_file = existing_token(), ""
@@ -99,7 +101,7 @@ class NodeService:
             True,
             options.port if self._place is None else self._place.port,
             outlives_drivers=True,
-            storage="" if self._place is None else str(self._place.folder),
+            storage="" if self._place is None else self._place.storage,
             growth=options.growth,
         )
         address = node.ready()
@@ -126,6 +128,8 @@ class NodeService:
     def _begin_again(self) -> bool:
         """Another process for the head's node, which was killed. One that ends soon after its start is not repeated."""
         if self._place is None or time.monotonic() - self._begun_s < _STEADY_S:
+            return False
+        if self._node.was_displaced:
             return False
         assert self._door is not None
         self._door.close()
@@ -172,6 +176,11 @@ class NodeService:
                 ended = True
                 self.has_left = self._node.has_left
                 why = f"the process of its node ended: see {self.folder}"
+                if self._node.was_displaced:
+                    assert self._place is not None
+                    why = (
+                        f"{self._place.storage} is another head's now, or what it had there is gone"
+                    )
         if pidfd is not None:
             os.close(pidfd)
         return why

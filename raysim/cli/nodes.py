@@ -67,8 +67,8 @@ def _what_it_has(command: _Command) -> _Command:
 @_what_it_has
 @click.option(
     "--storage",
-    metavar="DIR",
-    help="Of a head: what it writes down, and finds again. Default: until it ends.",
+    metavar="DIR|URL",
+    help="Of a head: what it writes down, and finds again: a folder, or redis://host:port/db. Default: until it ends.",
 )
 @click.option("--system-config", metavar="JSON", help="Of a head: fields of raysim.config.Config.")
 @click.option(
@@ -108,10 +108,12 @@ def start(**asked: Any) -> int:
 
     \b
     raysim start --head
+    raysim start --head --storage rediss://redis.example:6379/0
     raysim start --address 127.0.0.1:6379 --num-cpus 4 --block
 
     A head that is started where one was killed goes on with its cluster: nodes, named and detached actors, placement
-    groups. One that ends in good order leaves nothing but in --storage.
+    groups. One that ends in good order leaves nothing but in --storage, for which RAYSIM_REDIS_ADDRESS or
+    RAY_REDIS_ADDRESS may stand; docs/operations.md has the other variables of Redis.
 
     Programs join with init(address="auto"), init(address="HOST:PORT") or RAYSIM_ADDRESS. The token is in
     RAYSIM_AUTH_TOKEN, in the file that RAYSIM_AUTH_TOKEN_PATH names, or in ~/.raysim/auth_token, which a head makes

@@ -136,6 +136,12 @@ def _options(asked: Mapping[str, Any]) -> ServiceOptions:
             "--port, --storage, --dashboard-port, --system-config and --autoscaling-config are the head's: "
             "leave them out with --address."
         )
+    storage = asked["storage"] or ""
+    if "@" in storage and ":" in storage.partition("://")[2].rpartition("@")[0]:
+        raise click.UsageError(
+            "--storage: others see a password in the list of processes. Leave it out, and set RAYSIM_REDIS_PASSWORD, "
+            "or RAYSIM_REDIS_PASSWORD_PATH to a file that has it."
+        )
     try:
         node = node_options(
             DEFAULT_BACKEND,
@@ -158,7 +164,7 @@ def _options(asked: Mapping[str, Any]) -> ServiceOptions:
         tls=_tls(asked),
         plaintext=asked["plaintext"],
         config=config,
-        storage=asked["storage"] or "",
+        storage=storage,
         growth=_growth(asked["autoscaling_config"]),
         node_id=_node_id(asked["node_id"]),
     )

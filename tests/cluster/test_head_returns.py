@@ -25,6 +25,14 @@ def other(tmp_path: Path) -> Iterator[Machine]:
         yield made
 
 
+@pytest.fixture(params=["sqlite", "redis"])
+def storage(request: pytest.FixtureRequest) -> list[str]:
+    """Options of a head, which say where its tables are."""
+    if request.param == "sqlite":
+        return []
+    return ["--storage", request.getfixturevalue("redis_server").address]
+
+
 PROGRAM = """
 ray.init(address="auto", namespace="space", log_to_driver=False)
 from raysim.util.placement_group import placement_group, get_placement_group
@@ -79,10 +87,14 @@ def kill_node(machine: Machine) -> None:
 
 @pytest.mark.parametrize("kill", [kill_whole, kill_supervisor, kill_node])
 def test_a_killed_head_goes_on_where_it_was(
-    machine: Machine, other: Machine, tmp_path: Path, kill: Callable[[Machine], None]
+    machine: Machine,
+    other: Machine,
+    tmp_path: Path,
+    storage: list[str],
+    kill: Callable[[Machine], None],
 ) -> None:
     """Nodes come back to it, named actors and groups are found, and a program elsewhere has lost nothing."""
-    address = machine.start_head("--num-cpus", "1")
+    address = machine.start_head("--num-cpus", "1", *storage)
     other.join(address, "--num-cpus", "4", "--resources", '{"disk": 3}')
     door = tmp_path / "open"
     with other.program(PROGRAM, str(door)) as program:
@@ -94,7 +106,8 @@ def test_a_killed_head_goes_on_where_it_was(
         assert program.told() == [True, 100_000]
         if kill is not kill_node:
             port = address.rpartition(":")[2]
-            started = machine.raysim("start", "--head", "--port", port, "--num-cpus", "1")
+            again = ("start", "--head", "--port", port, "--num-cpus", "1")
+            started = machine.raysim(*again, *storage)
             assert started.returncode == 0, started.stderr
             assert f"runs at {address} again" in started.stdout
         program.go_on()

@@ -1,13 +1,17 @@
-"""Where a cluster's token must not be: command lines, variables of its processes, logs, tables, whatever is printed."""
+"""Where secrets of a cluster must not be: command lines, variables, logs, tables, whatever is printed."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
+
+import pytest
 
 from raysim_cluster.control import NodeHere, StartNode
 from raysim_cluster.session import Session
 from tests.cluster.inspection import called, marked
 from tests.cluster.started import Machine
+from tests.redis_server import PROGRAM, RedisServer
 
 OURS = ("raysim-node", "raysim-gcs", "raysim-forks", "raysim-worker")
 
@@ -18,10 +22,23 @@ COMMANDS = (
 )
 
 
-def test_the_token_is_nowhere_that_others_look(tmp_path: Path) -> None:
-    token = uuid4().hex
+@pytest.fixture
+def secrets(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """By the variables that have them: the token, and where a redis-server is installed, its password."""
+    token, password = uuid4().hex, uuid4().hex
+    if PROGRAM is None:
+        yield {"RAYSIM_AUTH_TOKEN": token}
+        return
+    server = RedisServer(tmp_path / "redis", "--requirepass", password)
+    address = server.address.replace("//", f"//:{password}@")
+    yield {"RAYSIM_AUTH_TOKEN": token, "RAYSIM_REDIS_ADDRESS": address}
+    server.close()
+
+
+def test_secrets_are_nowhere_that_others_look(tmp_path: Path, secrets: dict[str, str]) -> None:
+    hidden = [secret.rpartition("@")[0].rpartition(":")[2] or secret for secret in secrets.values()]
     with Machine(tmp_path) as machine:
-        machine.environment["RAYSIM_AUTH_TOKEN"] = token
+        machine.environment.update(secrets)
         head = machine.raysim("start", "--head", "--port", "0", "--num-cpus", "1")
         address = head.stdout.split("runs at ")[1].split(". ")[0]
         joined = machine.raysim("start", "--address", address, "--num-cpus", "1")
@@ -56,13 +73,13 @@ wait()
             }
             places |= {str(path): path for path in machine.temporary.rglob("*") if path.is_file()}
             assert any(path.suffix == ".log" for path in places.values())
-            found = [name for name, path in places.items() if token.encode() in path.read_bytes()]
-            assert found == []
+            texts = {name: path.read_bytes() for name, path in places.items()}
+            assert [name for name in texts for one in hidden if one.encode() in texts[name]] == []
             program.go_on()
             said.append(program.end())
         printed.append(machine.raysim("stop"))
-        texts = [done.stdout + done.stderr for done in printed] + said
-        assert [text for text in texts if token in text] == []
+        shown = [done.stdout + done.stderr for done in printed] + said
+        assert [text for text in shown if any(one in text for one in hidden)] == []
 
 
 def test_what_holds_the_token_does_not_show_it() -> None:
