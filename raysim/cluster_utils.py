@@ -178,11 +178,8 @@ class Cluster:
         if world is None:
             return
         atexit.unregister(self.shutdown)
-        if session.current_world() is world:
-            session.shutdown()
-        session.joinable.pop(self._address, None)
+        session.end_world(world, self._address)
         self.head_node, self.worker_nodes, self._address = None, [], ""
-        world.stop()
 
     def _is_connected(self) -> bool:
         return self._world is not None and session.current_world() is self._world

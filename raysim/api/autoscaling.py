@@ -107,10 +107,7 @@ class AutoscalingCluster:
         if world is None:
             return
         atexit.unregister(self.shutdown)
-        if session.current_world() is world:
-            session.shutdown()
-        session.joinable.pop(self.address, None)
-        world.stop()
+        session.end_world(world, self.address)
 
 
 def _head(resources: Mapping[str, float]) -> NodeOptions:

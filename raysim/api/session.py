@@ -317,6 +317,14 @@ def _end() -> None:
         set_current(None)
 
 
+def end_world(world: World, address: str) -> None:
+    """End the driver's session in a joinable world, if it has one, and then that world."""
+    if current_world() is world:
+        shutdown()
+    joinable.pop(address, None)
+    world.stop()
+
+
 def current_world() -> World | None:
     """The world that this process drives, if any."""
     return _session.world if _session is not None else None

@@ -6,47 +6,21 @@ import time
 
 import pytest
 
+from tests.api.generators import counting, log_of, values
 from tests.api.patience import until
 
 LARGE = 300_000
 """Bytes: above what travels in messages."""
 
 
-def values(ray, generator):
-    """Of each item its value, or the name of what it raises."""
-    found = []
-    for ref in generator:
-        try:
-            found.append(ray.get(ref))
-        except ray.exceptions.RayError as error:
-            found.append(type(error).__name__)
-    return found
-
-
 @pytest.fixture
 def count(ray):
-    @ray.remote
-    def count(n):
-        for i in range(n):  # noqa: UP028  (Ray cannot iterate over what is no generator)
-            yield i
-
-    return count
+    return counting(ray)
 
 
 @pytest.fixture
 def log(ray):
-    @ray.remote(num_cpus=0)
-    class Log:
-        def __init__(self):
-            self.seen = []
-
-        def add(self, what):
-            self.seen.append(what)
-
-        def get(self):
-            return self.seen
-
-    return Log.remote()
+    return log_of(ray)
 
 
 def stops_at(ray, log, count):

@@ -1,66 +1,23 @@
 """Methods that are generators, `async def` ones included."""
 
 import asyncio
-import os
-import time
 
 import pytest
+
+from tests.api.generators import counting, producer, values
 
 LARGE = 300_000
 """Bytes: above what travels in messages."""
 
 
-def values(ray, generator):
-    """Of each item its value, or the name of what it raises."""
-    found = []
-    for ref in generator:
-        try:
-            found.append(ray.get(ref))
-        except ray.exceptions.RayError as error:
-            found.append(type(error).__name__)
-    return found
-
-
 @pytest.fixture
 def count(ray):
-    @ray.remote
-    def count(n):
-        for i in range(n):  # noqa: UP028  (Ray cannot iterate over what is no generator)
-            yield i
-
-    return count
+    return counting(ray)
 
 
 @pytest.fixture
 def actor(ray):
-    @ray.remote(num_cpus=0)
-    class Producer:
-        def __init__(self):
-            self.calls = 0
-
-        def count(self, n):
-            self.calls += 1
-            for i in range(n):
-                yield i + 10 * self.calls
-
-        def plain(self):
-            return self.calls
-
-        def failing(self):
-            yield 1
-            raise KeyError("boom")
-
-        @ray.method(num_returns=2)
-        def pair(self):
-            yield "a"
-            yield "b"
-
-        def dying(self):
-            yield 1
-            time.sleep(0.5)
-            os._exit(1)
-
-    return Producer.remote()
+    return producer(ray)
 
 
 def test_methods_that_stream(ray, actor):

@@ -1,11 +1,11 @@
 """Generators with a number of returns, and with num_returns="dynamic"."""
 
 import gc
-import os
-import time
 import warnings
 
 import pytest
+
+from tests.api.generators import counting, producer
 
 LARGE = 300_000
 """Bytes: above what travels in messages."""
@@ -13,44 +13,12 @@ LARGE = 300_000
 
 @pytest.fixture
 def count(ray):
-    @ray.remote
-    def count(n):
-        for i in range(n):  # noqa: UP028  (Ray cannot iterate over what is no generator)
-            yield i
-
-    return count
+    return counting(ray)
 
 
 @pytest.fixture
 def actor(ray):
-    @ray.remote(num_cpus=0)
-    class Producer:
-        def __init__(self):
-            self.calls = 0
-
-        def count(self, n):
-            self.calls += 1
-            for i in range(n):
-                yield i + 10 * self.calls
-
-        def plain(self):
-            return self.calls
-
-        def failing(self):
-            yield 1
-            raise KeyError("boom")
-
-        @ray.method(num_returns=2)
-        def pair(self):
-            yield "a"
-            yield "b"
-
-        def dying(self):
-            yield 1
-            time.sleep(0.5)
-            os._exit(1)
-
-    return Producer.remote()
+    return producer(ray)
 
 
 def raised(ray, refs):
