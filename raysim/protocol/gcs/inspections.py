@@ -43,6 +43,8 @@ from raysim.spec.task import group_of
 
 METRICS_KEPT = 1_000
 """Ended processes whose user code's metrics can be shown, the latest. Ours."""
+ERRORS_BYTES = 16 << 20
+"""Of pickled exceptions of tasks whose programs have ended, the latest. Ours."""
 
 
 class Inspections:
@@ -64,6 +66,9 @@ class Inspections:
         self._ended: dict[WorkerId, ProcessSeen] = {}
         self._tasks: deque[TaskSeen] = deque(maxlen=outbox.host.config.task_history)
         self._metrics: dict[WorkerId, list[MetricSeen]] = {}
+        self._raised: deque[TaskSeen] = deque()
+        """Those of them whose exceptions are known."""
+        self._raised_bytes = 0
         self._events = Events(outbox.host)
         actors.buried = self._buried
 
@@ -89,6 +94,14 @@ class Inspections:
 
     def on_keep(self, owner: Address, keep: KeepTasks) -> None:
         self._tasks.extend(keep.tasks)
+        for task in keep.tasks:
+            if task.payload:
+                self._raised.append(task)
+                self._raised_bytes += len(task.payload)
+        while self._raised_bytes > ERRORS_BYTES:
+            oldest = self._raised.popleft()
+            self._raised_bytes -= len(oldest.payload)
+            oldest.payload, oldest.text = b"", "Its exception was dropped: many came after it."
 
     def on_keep_metrics(self, process: Address, keep: KeepMetrics) -> None:
         self._metrics[process.worker_id] = keep.metrics

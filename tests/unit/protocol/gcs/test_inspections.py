@@ -155,6 +155,20 @@ def test_what_ended_processes_have_counted_is_known_on_of_the_latest(
     assert [row.name for row in rows(head, Noun.METRICS)] == ["b", "c"]
 
 
+def test_exceptions_of_ended_programs_are_kept_as_far_as_there_is_room(
+    head: Head, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inspections, "ERRORS_BYTES", 5)
+    for number in range(3):
+        raised, done = task(f"raised {number}"), task(f"done {number}")
+        raised.payload = b"12"
+        head.tell(address("worker"), KeepTasks([raised, done]))
+    found = {row.name: (row.payload, row.text) for row in rows(head, Noun.TASKS)}
+    assert found["raised 0"] == (b"", "Its exception was dropped: many came after it.")
+    assert [found[f"raised {number}"][0] for number in (1, 2)] == [b"12", b"12"]
+    assert found["done 0"] == (b"", "")
+
+
 def test_the_newest_come_up_to_the_limit_and_all_are_counted(head: Head) -> None:
     head.tell(address("worker"), KeepTasks([task(str(number)) for number in range(5)]))
     answer = ask(head, Noun.TASKS, limit=2)
