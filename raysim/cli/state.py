@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import click
@@ -26,6 +27,7 @@ from raysim.util.state.options import (
     SummaryApiOptions,
     SummaryResource,
 )
+from raysim.util.state.states import DriverInfo
 
 IDS: Final = {
     StateResource.ACTORS: "actor_id",
@@ -78,9 +80,10 @@ def get_command(
 
 def _get(resource: StateResource, identity: str, output: str) -> None:
     found = find(resource, identity)
-    rows = [_humane(resource, row, output) for row in found]
+    every = SCHEMAS[resource].list_columns(detail=True)
+    rows = [_humane(resource, row, output, every) for row in found]
     if output == "table" or len(rows) > 1:  # Attempts of a task, references to an object.
-        click.echo(shown(rows, SCHEMAS[resource].list_columns(detail=True), output))
+        click.echo(shown(rows, every, output))
     else:
         click.echo(DOCUMENTS[output](rows[0]))
 
@@ -95,6 +98,7 @@ def summary_command(
 
 def repeatedly(show: Callable[[], None], every_s: float | None) -> None:
     """Once, or until Ctrl-C."""
+    gc.freeze()  # What is imported stays: thousands of rows would have it looked through ever again.
     while True:
         if every_s is not None and sys.stdout.isatty():
             click.echo(_CLEAR, nl=False)
@@ -126,7 +130,7 @@ def filters_of(resource: StateResource, texts: Sequence[str]) -> list[Filter]:
 def _list(asked: Asked, filters: list[Filter], columns: Sequence[str]) -> None:
     options = ListApiOptions(limit=asked.limit, detail=True, filters=filters)
     page = StateApiClient().page(asked.resource, options, asked.offset)
-    rows = [_humane(asked.resource, row, asked.output) for row in page.rows]
+    rows = [_humane(asked.resource, row, asked.output, columns) for row in page.rows]
     click.echo(shown(rows, columns, asked.output))
     _tell_what_is_left(page, asked)
 
@@ -189,10 +193,15 @@ def find(resource: StateResource, identity: str) -> list[Any]:
     return found
 
 
-def _humane(resource: StateResource, row: Any, output: str) -> dict[str, Any]:
-    """JSON is for programs: numbers stay numbers there."""
-    columns: dict[str, Any] = row.asdict()
-    return columns if output == "json" else SCHEMAS[resource].humanify(columns)
+def _humane(
+    resource: StateResource, row: Any, output: str, columns: Sequence[str]
+) -> dict[str, Any]:
+    """Of these columns. JSON is for programs: numbers stay numbers there."""
+    picked = {column: row[column] for column in columns}
+    for column, value in picked.items():
+        if isinstance(value, DriverInfo):
+            picked[column] = asdict(value)
+    return picked if output == "json" else SCHEMAS[resource].humanify(picked)
 
 
 def _word(resource: StateResource) -> str:

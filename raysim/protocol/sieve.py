@@ -4,7 +4,6 @@ So whoever has a hundred thousand makes rows of a few. Values are compared as `r
 """
 
 from collections.abc import Callable, Iterable
-from heapq import nsmallest
 from operator import attrgetter
 from typing import Any, Final, Protocol, TypeVar
 
@@ -80,17 +79,28 @@ _ON_THE_WAY: Final = ("state", "node_id", "worker_id")
 """What of a call that was sent only the process knows that has it."""
 
 
+_OF_A_CALL: Final = ("task_id", "job_id", "actor_id", "type", "attempt_number")
+"""What calls in a row do not share."""
+
+_SORTED_AT_ONCE: Final = 1_000
+
+
 class Sieve:
     def __init__(self, tests: Iterable[Condition]) -> None:
         """Of `COLUMNS`."""
         made = [(test.column, _made(test)) for test in tests]
         self._all = [passes for _, passes in made]
         self._sure = [passes for column, passes in made if column not in _ON_THE_WAY]
-        self.is_open = not made
-        """Everything passes."""
+        self._shared = [passes for column, passes in made if column not in _OF_A_CALL]
+        self.is_shared = len(self._shared) == len(made)
+        """Of calls in a row all pass, or none."""
 
     def passes(self, row: Attempt) -> bool:
         return all(test(row) for test in self._all)
+
+    def passes_shared(self, row: Attempt) -> bool:
+        """As far as it is the same for calls in a row."""
+        return all(test(row) for test in self._shared)
 
     def may_pass(self, row: Attempt) -> bool:
         """Where it is, and in which state, others know."""
@@ -99,18 +109,22 @@ class Sieve:
 
 def first_of(rows: Iterable[T], count: int, key: Callable[[T], Any] = BY_ID) -> tuple[list[T], int]:
     """The first so many, and how many there are."""
+    if not count:
+        return [], sum(1 for _ in rows)
     total = 0
-
-    def counted() -> Iterable[T]:
-        nonlocal total
-        for row in rows:
-            total += 1
-            yield row
-
-    found = nsmallest(count, counted(), key=key)
-    if not count:  # Then nothing was looked at.
-        total = sum(1 for _ in rows)
-    return found, total
+    found: list[T] = []
+    last: Any = None
+    """Whoever comes after it is none of them. A heap of as many asks more of each that is not."""
+    for row in rows:
+        total += 1
+        if last is None or key(row) < last:
+            found.append(row)
+            if len(found) >= 2 * count + _SORTED_AT_ONCE:
+                found.sort(key=key)
+                del found[count:]
+                last = key(found[-1])
+    found.sort(key=key)
+    return found[:count], total
 
 
 def count(rows: Iterable[Attempt]) -> dict[tuple[str, str, str], int]:

@@ -1,6 +1,7 @@
 """Rows of tasks and objects in the words and units of Ray's tables. Never asks anybody for them."""
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 
 from raysim.protocol.messages.state import AnyRow, CallStage, ObjectSeen, TaskCount, TaskSeen
@@ -92,15 +93,24 @@ def _task(row: TaskSeen, tables: Tables, load: Load) -> Shown:
 
 
 def _env(text: str) -> Shown:
-    config = read_env(text).config
+    serialized, timeout, eager = _of_env(text)
     return {
-        "serialized_runtime_env": shown(text),
+        "serialized_runtime_env": serialized,
         "runtime_env_config": {
-            "setup_timeout_seconds": 600 if config is None else config.setup_timeout_seconds,
-            "eager_install": True if config is None else config.eager_install,
+            "setup_timeout_seconds": timeout,
+            "eager_install": eager,
             "log_files": [],
         },
     }
+
+
+@lru_cache(maxsize=64)
+def _of_env(text: str) -> tuple[str, int, bool]:
+    """Ten thousand rows have few."""
+    config = read_env(text).config
+    if config is None:
+        return shown(text), 600, True
+    return shown(text), config.setup_timeout_seconds, config.eager_install
 
 
 def _events(row: TaskSeen, tables: Tables) -> list[Shown]:

@@ -7,6 +7,7 @@ its place is taken.
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import chain, repeat
 from struct import Struct
 from typing import Final
 
@@ -74,6 +75,7 @@ _ATTEMPT: Final = Struct("<I")
 _ROW: Final = _FACTS.size
 _GROWTH: Final = bytes(256 * _ROW)
 _write: Final = _FACTS.pack_into
+_NO_FACTS: Final = (b"", 0, 0, 0, 0, 0)
 
 
 class Ended(msgspec.Struct, gc=False):
@@ -258,9 +260,23 @@ class History:
 
     def passing(self, sieve: Sieve) -> Iterator[tuple[bytes, int, int]]:
         """Those that pass: task, attempt, and the place of the row."""
-        for at, row in enumerate(self.attempts()):
-            if sieve.is_open or sieve.passes(row):
-                yield row.task_id, row.attempt, at
+        there = _Place(self._facts)
+        kind, passes = _NO_KIND, False
+        facts = chain(_FACTS.iter_unpack(self._facts), repeat(_NO_FACTS))
+        for at, (ended, fact) in enumerate(zip(self._ended, facts, strict=False)):
+            if ended is kind:
+                pass  # As nearly all do: of calls in a row one is tested.
+            elif isinstance(ended, Kind):
+                kind = there.kind = ended
+                passes = sieve.passes_shared(there)
+            else:
+                if sieve.passes(ended):
+                    yield ended.task_id, ended.attempt, at
+                continue
+            if passes:
+                there.begin = at * _ROW
+                if sieve.is_shared or sieve.passes(there):
+                    yield fact[0], fact[1], at
 
     def attempts(self) -> Iterator[Attempt]:
         """Of each place in turn; one is to be looked at before the next is taken."""

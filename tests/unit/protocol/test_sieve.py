@@ -1,5 +1,7 @@
 """Which attempts pass which tests: as `raysim.util.state` filters rows."""
 
+from operator import itemgetter
+
 import pytest
 
 from raysim.protocol.messages.state import TaskSeen
@@ -59,8 +61,14 @@ def test_a_row_passes_here_as_it_does_where_it_is_shown(column: str, equal: bool
 def test_all_tests_have_to_hold() -> None:
     sieve = Sieve([Condition("name", "work"), Condition("state", "FAILED")])
     assert [row.attempt for row in filter(sieve.passes, ROWS)] == [1]
-    assert not sieve.is_open
-    assert Sieve([]).is_open
+
+
+def test_what_calls_in_a_row_share_is_told_from_what_they_do_not() -> None:
+    sieve = Sieve([Condition("name", "work"), Condition("attempt_number", 0)])
+    assert not sieve.is_shared
+    assert [sieve.passes_shared(row) for row in ROWS] == [True, True, False]
+    assert Sieve([]).is_shared
+    assert Sieve([Condition("state", "FAILED"), Condition("node_id", "00")]).is_shared
 
 
 def test_the_first_are_those_with_the_least_ids_and_all_are_counted() -> None:
@@ -68,3 +76,13 @@ def test_the_first_are_those_with_the_least_ids_and_all_are_counted() -> None:
     found, total = first_of(rows, 3)
     assert ([row.task_id[0] for row in found], total) == ([2, 2, 5], 4)
     assert first_of(iter(rows), 0) == ([], 4)
+
+
+@pytest.mark.parametrize("count", [1, 300, 5_000])
+def test_the_first_of_many_are_those_that_come_first_when_all_are_sorted(count: int) -> None:
+    rows = [(n * 7_919 % 4_001, n) for n in range(4_001)]
+    assert first_of(iter(rows), count, itemgetter(0, 1)) == (sorted(rows)[:count], 4_001)
+    assert first_of(sorted(rows, reverse=True), count, itemgetter(0)) == (
+        sorted(rows)[:count],
+        4_001,
+    )

@@ -5,6 +5,7 @@ import pytest
 from raysim.config import Config
 from raysim.protocol.messages import Return, TaskStatus
 from raysim.protocol.owner import history
+from raysim.protocol.sieve import COLUMNS, Sieve
 from raysim.spec.failure import Failure, FailureKind
 from raysim.spec.ids import TaskId, task_of_object
 from raysim.spec.state import Condition, Wanted
@@ -89,6 +90,23 @@ def test_the_first_by_their_ids_of_those_that_pass_are_found_among_all(rig):
     assert total == 6
     assert wanted(rig, 9, task_id=ids[3].hex()) == ([("Low", "FINISHED")], 1)
     assert wanted(rig, 0)[1] == 7
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_what_passes_among_all_is_what_each_passes_alone(rig, column):
+    """Those that ended well in a row are tested together."""
+    ids = [task_of_object(rig.ran(what=template(name=name))) for name in "aabba"]
+    raised(rig, name="b")
+    ids.append(task_of_object(rig.ran(what=template(name="b"))))
+    every = rows(rig)
+    values = {"name": "a", "state": "finished", "task_id": ids[3].hex(), "attempt_number": 0}
+    for value in (values.get(column, ""), "NORMAL_TASK"):
+        for equal in (True, False):
+            tests = [Condition(column, value, equal), Condition("name", "b")]
+            for some in (tests, tests[:1]):
+                passes = Sieve(some).passes
+                found = rig.owner.history.passing(Sieve(some))
+                assert [one for one, _, _ in found] == [row.task_id for row in every if passes(row)]
 
 
 def test_where_a_call_is_that_was_sent_others_know_so_it_passes(rig):
