@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal, Protocol
+from importlib import import_module
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 import msgspec
 
-from raysim.backend import NodeOptions, load
+from raysim.backend import NodeOptions, needed, package_of
 from raysim.config import Config
 from raysim.spec.growth import Growth
 from raysim.spec.tls import TlsFiles, WebTls
 
 if TYPE_CHECKING:
     import ssl
+
+
+SECRETS: Final = (
+    *("RAYSIM_AUTH_TOKEN", "RAY_AUTH_TOKEN"),
+    *("RAYSIM_REDIS_ADDRESS", "RAY_REDIS_ADDRESS", "RAYSIM_REDIS_PASSWORD", "REDIS_PASSWORD"),
+)
+"""Variables that hold secrets, or may: who looks at a process of a cluster must not see them."""
 
 
 class ServiceOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,11 +117,14 @@ class Services(Protocol):
 
 def load_services(name: str) -> Services:
     """Of a backend: `services` beside its `create`. Raises BackendMissingError; ValueError for one without."""
-    import sys
-
-    create: Callable[..., object] = load(name)
-    package = sys.modules[create.__module__.partition(".")[0]]
-    services: Services | None = getattr(package, "services", None)
+    services = services_of(name, package_of(name))
     if services is None:
         raise ValueError(f"The backend {name!r} has no clusters that outlive a driver.")
+    return services
+
+
+def services_of(name: str, package: str) -> Services | None:
+    """Of the backend in this package; None of one without. Raises BackendMissingError."""
+    with needed(name):
+        services: Services | None = getattr(import_module(package), "services", None)
     return services

@@ -35,8 +35,8 @@ _END_NS: Final = 1_000 * MS
 """How long the fork-server has to kill and reap its workers before it is killed itself."""
 
 
-def main(fd: int) -> None:
-    """`fd`: the channel to the driver, which sends StartNode first."""
+def main(fd: int, preloaded: bool = False) -> None:
+    """`fd`: the channel to the driver, which sends StartNode first. `preloaded`: what it needs is imported."""
     driver = Channel(socket.socket(fileno=fd))
     settings, _ = driver.receive()
     if settings is None or isinstance(settings, StopNode):
@@ -58,7 +58,7 @@ def main(fd: int) -> None:
     log_to(log_file(settings.folder, settings.node_id))
     node: Node | None = None
     try:
-        node = _be_the_node(settings, driver, forks, arena)
+        node = _be_the_node(settings, driver, forks, arena, preloaded)
     except Exception:
         logging.getLogger(__name__).exception("the node process fails")
         raise
@@ -74,13 +74,15 @@ def main(fd: int) -> None:
         sys.exit(LEFT)
 
 
-def _be_the_node(settings: StartNode, driver: Channel, forks: Channel, arena: Arena) -> "Node":
+def _be_the_node(
+    settings: StartNode, driver: Channel, forks: Channel, arena: Arena, preloaded: bool
+) -> "Node":
     """Until it ends."""
     keeper = None
     if settings.head is None and settings.gcs_apart:
         from raysim_cluster.gcs_keeper import GcsKeeper  # Boots beside us from now on.
 
-        keeper = GcsKeeper(settings)
+        keeper = GcsKeeper(settings, preloaded)
     from raysim_cluster.node import Node
 
     # What is imported by now is never garbage.

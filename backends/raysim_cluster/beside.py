@@ -1,6 +1,5 @@
 """Calls of threaded and asynchronous actors, beside a worker's main thread. Never how many run at once."""
 
-import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -36,6 +35,8 @@ class Beside:
 
     def _on_loop(self) -> Coroutines:
         if self._coroutines is None:
+            import asyncio  # Most workers never need it; the fork-server has it ready.
+
             loop = asyncio.new_event_loop()
             self._coroutines = Coroutines(self._core_worker, loop)
             threading.Thread(target=loop.run_forever, name="raysim-async", daemon=True).start()

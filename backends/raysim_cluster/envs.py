@@ -9,7 +9,6 @@ from typing import Final
 
 import msgspec
 
-from raysim.api.archives import local_path
 from raysim.spec.runtime_env import LOCAL_SCHEME, Container, RuntimeEnvSpec, read_env
 from raysim_cluster.control import Start, WorkerPlace
 from raysim_cluster.interpreters import Conda, Venv, conda_of, digest, venv_of
@@ -153,6 +152,8 @@ class NodeEnvironments:
         self._finished(env, problem)
 
     def _archive(self, uri: str) -> Path:
+        from raysim.api.archives import local_path  # With what unpacks them.
+
         own = local_path(uri)
         if own is not None:
             return own

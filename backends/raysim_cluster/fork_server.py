@@ -33,6 +33,9 @@ from raysim_cluster.linux import die_with_parent, ended_because, name_process, w
 _QUIET_MS: Final = 50
 """Without a request for so long, imports that only save time later are made."""
 
+_OF_SOME: Final = "raysim.runtime.futures"
+"""What only some workers need and is slow to import: with asyncio."""
+
 
 class _Fork(msgspec.Struct):
     """A worker, or what has started one."""
@@ -82,13 +85,15 @@ class ForkServer:
         """Socket of an inheritance to token."""
         self._poll = select.poll()
         self._poll.register(node.fileno(), select.POLLIN)
-        self._preload = list(settings.preload)
+        self._preload = [_OF_SOME, *settings.preload]
+        self._is_used = not settings.outlives_drivers
+        """A node that waits for its first driver takes no memory for what may never be."""
         self._outputs = PastOutputs(settings.folder, settings.node_id)
 
     def serve(self) -> None:
         """Until the node process is gone."""
         while True:
-            events = self._poll.poll(_QUIET_MS if self._preload else None)
+            events = self._poll.poll(_QUIET_MS if self._preload and self._is_used else None)
             if not events:
                 self._import_next()
             for fd, _ in events:
@@ -126,6 +131,7 @@ class ForkServer:
     def _fork(self, token: int, place: WorkerPlace | None) -> None:
         set_up = self._set_up
         assert set_up is not None, "asked to fork before being set up"
+        self._is_used = True
         parent = os.getpid()
         inheritance = None
         try:
@@ -232,6 +238,9 @@ def main(node: Channel, settings: StartNode, arena: Arena) -> NoReturn:
     try:
         name_process("raysim-forks")
         from raysim_cluster import worker  # noqa: F401  (what every worker needs, imported once)
+
+        if not settings.outlives_drivers:
+            importlib.import_module(_OF_SOME)  # The first workers are forked before it is quiet.
 
         # Objects made so far are never collected, so that workers share their pages. What of them is garbage
         # already is less than looking for it would cost: 12 ms of the start.

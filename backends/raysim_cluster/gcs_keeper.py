@@ -31,8 +31,10 @@ from raysim_cluster.control import (
     StartGcs,
     StartNode,
 )
+from raysim_cluster.forked import Child, Forked
 from raysim_cluster.host import LoopHost
 from raysim_cluster.poller import READ
+from raysim_cluster.session import Session
 
 _BOOT: Final = (
     "import gc, sys; gc.disable(); sys.path[:] = sys.argv[4].split('\\n'); "
@@ -69,10 +71,29 @@ def _place_of(settings: StartNode) -> NodeId:
     return NodeId(_digest(f"place of the gcs of {settings.session.session_id}"))
 
 
+def _program(session: Session, fd: int) -> Child:
+    return subprocess.Popen(
+        [
+            *(sys.executable, "-c", _BOOT, str(fd), str(os.getpid())),
+            *(session.session_id, "\n".join(sys.path)),
+        ],
+        stdin=subprocess.DEVNULL,
+        pass_fds=[fd],
+    )
+
+
+def _forked(session: Session, fd: int) -> Child:
+    from raysim_cluster import gcs_process  # A program of its own imports it there.
+
+    parent = os.getpid()
+    return Forked(f"raysim-gcs {session.session_id}", fd, lambda fd: gcs_process.main(fd, parent))
+
+
 class GcsKeeper:
     """In the process of the head's node, whose end is the GCS's, too."""
 
-    def __init__(self, settings: StartNode) -> None:
+    def __init__(self, settings: StartNode, preloaded: bool = False) -> None:
+        """`preloaded`: the first one is a fork of this process, which has opened nothing yet."""
         self._settings = settings
         session = settings.session
         self._place = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -92,9 +113,9 @@ class GcsKeeper:
         self._pause_ns = 0
         self._stops = 0
         """How often it was stopped and did not go on."""
-        self._process: subprocess.Popen[bytes]
+        self._process: Child
         self._channel: Channel | None = None
-        self._begin()
+        self._begin(_forked if preloaded else _program)
 
     def ready(self) -> None:
         """Wait until the first one takes messages. Raises RuntimeError where it ends instead."""
@@ -159,18 +180,11 @@ class GcsKeeper:
 
     # --- its lives ----------------------------------------------------------------------------
 
-    def _begin(self) -> None:
+    def _begin(self, boot: Callable[[Session, int], Child]) -> None:
         settings = self._settings
         channel, theirs = Channel.pair()
         fd = theirs.fileno()
-        self._process = subprocess.Popen(
-            [
-                *(sys.executable, "-c", _BOOT, str(fd), str(os.getpid())),
-                *(settings.session.session_id, "\n".join(sys.path)),
-            ],
-            stdin=subprocess.DEVNULL,
-            pass_fds=[fd],
-        )
+        self._process = boot(settings.session, fd)
         theirs.close()
         self._begun_ns = time.monotonic_ns()
         self._stops = 0
@@ -220,7 +234,7 @@ class GcsKeeper:
         logger.warning(
             "the GCS ended (exit code %d); another begins in %.2f s", code, pause_ns / 1e9
         )
-        self._host.call_later(pause_ns, self._begin)
+        self._host.call_later(pause_ns, lambda: self._begin(_program))
 
     def _next_pause(self) -> int:
         away_ns, self._away_ns = self._away_ns, None

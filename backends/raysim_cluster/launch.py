@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +27,7 @@ from raysim_cluster.control import (
     StopNode,
     log_file,
 )
+from raysim_cluster.forked import Child
 from raysim_cluster.redis_place import SECRETS as PASSWORDS
 from raysim_cluster.redis_place import RedisPlace
 from raysim_cluster.session import Session
@@ -42,7 +44,7 @@ _START_SECONDS: Final = 30.0
 _STOP_SECONDS: Final = 1.5
 """Until a node process that was told to end is killed."""
 
-_SECRETS: Final = frozenset({*TOKENS, *PASSWORDS})
+SECRETS: Final = frozenset({*TOKENS, *PASSWORDS})
 """Variables that no process of the cluster has: what they need of them they are told."""
 
 _SLOW_IMPORTS: Final = ("numpy",)
@@ -84,10 +86,28 @@ class NodePlan:
         )
 
 
+def _program(session: Session, fd: int) -> Child:
+    return subprocess.Popen(
+        [sys.executable, "-c", _BOOT, str(fd), session.session_id, "\n".join(sys.path)],
+        stdin=subprocess.DEVNULL,
+        pass_fds=[fd],
+        env={name: value for name, value in os.environ.items() if name not in SECRETS},
+        # A Ctrl-C is for the program, not for its cluster.
+        start_new_session=True,
+    )
+
+
 class NodeProcess:
     """A node process as the driver holds it. Ends with this process, whatever ends that."""
 
-    def __init__(self, session: Session, plan: NodePlan, folder: Path) -> None:
+    def __init__(
+        self,
+        session: Session,
+        plan: NodePlan,
+        folder: Path,
+        boot: Callable[[Session, int], Child] | None = None,
+    ) -> None:
+        """`boot`: begins the process, with its channel; None: as a program of its own."""
         self.plan = plan
         self.address: Address | None = None
         self.gcs: Address | None = None
@@ -102,14 +122,7 @@ class NodeProcess:
             self._cgroups.create()
         self._channel, theirs = Channel.pair()
         fd = theirs.fileno()
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", _BOOT, str(fd), session.session_id, "\n".join(sys.path)],
-            stdin=subprocess.DEVNULL,
-            pass_fds=[fd],
-            env={name: value for name, value in os.environ.items() if name not in _SECRETS},
-            # A Ctrl-C is for the program, not for its cluster.
-            start_new_session=True,
-        )
+        self._process = (boot or _program)(session, fd)
         theirs.close()
         if self._cgroups is not None:
             enter(self._cgroups.system, self._process.pid)  # Before it starts others.

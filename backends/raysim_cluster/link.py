@@ -1,6 +1,7 @@
 """One connection: handshake, frames in, frames out, without blocking. Never decides whom to talk to."""
 
 import logging
+import mmap
 import socket
 from collections import deque
 from collections.abc import Callable
@@ -36,7 +37,9 @@ class Scratch:
     """A buffer that all links of a process receive into, one after another."""
 
     def __init__(self) -> None:
-        self.view = memoryview(bytearray(_SCRATCH_BYTES))
+        # Most processes never use more than its first pages; the others are no memory until then.
+        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+        self.view = memoryview(mmap.mmap(-1, _SCRATCH_BYTES, flags=flags))
 
 
 class Link:

@@ -10,6 +10,7 @@ from typing import Final
 
 from raysim.config import Config
 from raysim.protocol.raylet.memory_monitor import MemoryUsage
+from raysim_cluster.linux import MEMINFO, text_of, there_and_available
 
 _V2: Final = ("memory.max", "memory.current", "inactive_file")
 _V1: Final = (
@@ -17,9 +18,8 @@ _V1: Final = (
     "memory/memory.usage_in_bytes",
     "total_inactive_file",
 )
+_PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 _GROUPS: Final = Path("/sys/fs/cgroup")
-_MEMINFO: Final = "/proc/meminfo"
-_MOST_BYTES: Final = 1 << 16
 
 
 class Gauge:
@@ -43,17 +43,8 @@ class Gauge:
 
 def of_machine() -> tuple[int, int]:
     """Bytes used, and there: of the container, where that has a limit of its own."""
-    total, available = there_and_available(_MEMINFO)
+    total, available = there_and_available(MEMINFO)
     return of_container(_GROUPS, total) or (total - available, total)
-
-
-def there_and_available(meminfo: str) -> tuple[int, int]:
-    """Bytes, of the kernel's own words. Four times a second: psutil takes six times as long for them."""
-    found: dict[str, int] = {}
-    for line in _text(meminfo).split("\n", 4)[:4]:
-        name, _, kilobytes = line.partition(":")
-        found[name] = int(kilobytes.split()[0]) << 10
-    return found["MemTotal"], found["MemAvailable"]
 
 
 def of_container(groups: Path, there: int) -> tuple[int, int] | None:
@@ -72,35 +63,16 @@ def of_container(groups: Path, there: int) -> tuple[int, int] | None:
 
 def alone(pid: int) -> int:
     """Bytes that a process uses and shares with no other by a mapping; 0 for one that is gone."""
-    import psutil  # Here: 15 ms, which the start of a node does not wait for.
-
-    try:
-        memory = psutil.Process(pid).memory_info() if pid else None
-    except psutil.NoSuchProcess:
-        return 0
-    return max(0, memory.rss - memory.shared) if memory is not None else 0
+    fields = text_of(f"/proc/{pid}/statm").split() if pid else []
+    return max(0, int(fields[1]) - int(fields[2])) * _PAGE if fields else 0
 
 
 def _number(path: str) -> int | None:
     """None where there is no such file, and for `max`."""
-    text = _text(path).strip()
+    text = text_of(path).strip()
     return int(text) if text.isdigit() else None
 
 
 def _field(path: str, name: str) -> int:
-    lines = _text(path).splitlines()
+    lines = text_of(path).splitlines()
     return next((int(line.split()[1]) for line in lines if line.startswith(f"{name} ")), 0)
-
-
-def _text(path: str) -> str:
-    """Empty where there is no such file."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return ""
-    try:
-        return os.read(fd, _MOST_BYTES).decode()
-    except OSError:
-        return ""
-    finally:
-        os.close(fd)

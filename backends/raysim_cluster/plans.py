@@ -3,13 +3,12 @@
 import os
 from typing import Final
 
-import psutil
-
 from raysim.backend import NodeOptions
 from raysim.spec.ids import UNIQUE_ID_BYTES, NodeId
 from raysim.spec.isolation import Isolation
 from raysim.spec.resources import CPU, GPU, MEMORY, fixed
 from raysim_cluster.launch import NodePlan
+from raysim_cluster.linux import MEMINFO, there_and_available
 
 _STORE_SHARE: Final = 0.3
 """Of the memory that is free now, for the object stores of all nodes. Ray: `object_store_memory`."""
@@ -24,7 +23,7 @@ def plan_node(
     node_id: NodeId | None = None,
 ) -> NodePlan:
     """The `index`-th node; `count`: that share this machine's free memory. Without `node_id` it is drawn."""
-    memory = psutil.virtual_memory().available // count
+    memory = there_and_available(MEMINFO)[1] // count
     store = node.object_store_memory or int(memory * _STORE_SHARE)
     quantities = {
         CPU: node.num_cpus,

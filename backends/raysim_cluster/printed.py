@@ -8,15 +8,17 @@ import os
 import sys
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from raysim.protocol.gcs.jobs import JobTable
 from raysim.protocol.messages import Message
 from raysim.protocol.process import Handlers
-from raysim.runtime.core_worker import CoreWorker
 from raysim.spec.address import Address
 from raysim.spec.ids import UNIQUE_ID_BYTES, JobId, WorkerId, job_of_task
 from raysim_cluster.shown import DriverIs, FindDriver, Printed
+
+if TYPE_CHECKING:
+    from raysim.runtime.core_worker import CoreWorker
 
 _MARK: Final = b"driver"
 
@@ -32,7 +34,7 @@ def driver_id() -> WorkerId:
 class Teller:
     """The role of a worker."""
 
-    def __init__(self, worker: CoreWorker) -> None:
+    def __init__(self, worker: "CoreWorker") -> None:
         self._worker = worker
         self._host = worker.host
         self._drivers: dict[JobId, Address | None] = {}

@@ -9,23 +9,20 @@ import select
 import shutil
 import signal
 import socket
-import ssl
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import raysim
 from raysim.services import Finding, ServiceOptions
 from raysim.spec.ids import NodeId
 from raysim.spec.tls import TlsFiles, WebTls
 from raysim_cluster.auth_token import existing_token, find_or_make_token
-from raysim_cluster.certificates import Certificates, shown
 from raysim_cluster.control import NodeHere
 from raysim_cluster.disk import make_folders, remove_folders, temporary_folder
 from raysim_cluster.door import Door, doors
-from raysim_cluster.examination import examine
 from raysim_cluster.found import ClusterFound
 from raysim_cluster.heads import HeadPlace, forget_heads, head_place
 from raysim_cluster.joining import find_cluster
@@ -33,10 +30,13 @@ from raysim_cluster.launch import NodeProcess
 from raysim_cluster.linux import watch_process
 from raysim_cluster.plans import plan_node
 from raysim_cluster.ports import check_port
+from raysim_cluster.preloaded import fork_node, preload
 from raysim_cluster.redis_place import named_storage
 from raysim_cluster.session import Session
 from raysim_cluster.tls_files import find_tls
-from raysim_cluster.web_client import web_client
+
+if TYPE_CHECKING:
+    import ssl
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +79,8 @@ class NodeService:
         self._spill_folders = make_folders(self._config.object_spilling_directories)
         self._door: Door | None = None
         self._session, self._options = session, options
-        self._node = NodeProcess(session, plan, Path(self.folder))
+        preload(self._config, joined is None)
+        self._node = NodeProcess(session, plan, Path(self.folder), fork_node)
         try:
             self._begin(session, options, joined)
         except BaseException:
@@ -136,7 +137,7 @@ class NodeService:
         self._node.wait()
         plan = self._node.plan.again()
         self.node_id = plan.node_id.hex()
-        self._node = NodeProcess(self._session, plan, Path(self.folder))
+        self._node = NodeProcess(self._session, plan, Path(self.folder), fork_node)
         try:
             self._begin(self._session, self._options, None)
         except RuntimeError as error:
@@ -204,6 +205,8 @@ def _checked_host(options: ServiceOptions, tls: TlsFiles | None) -> str:
     except OSError as error:
         raise ValueError(f"{options.host!r} is no address of this machine: {error}.") from error
     if tls is not None:
+        from raysim_cluster.certificates import shown  # With what encrypts, which is large.
+
         shown(tls, host)  # Those who connect would be refused one by one.
     elif not ipaddress.ip_address(host).is_loopback and not options.plaintext:
         raise ValueError(
@@ -221,6 +224,8 @@ class NodeServices:
         return NodeService(options)
 
     def examine(self, address: str | None, port: int) -> list[Finding]:
+        from raysim_cluster.examination import examine  # What nodes do not need.
+
         return examine(address, port)
 
     def address(self) -> str | None:
@@ -233,10 +238,14 @@ class NodeServices:
     def tls(self) -> TlsFiles | None:
         return find_tls()
 
-    def web_server(self, tls: WebTls) -> Callable[[], ssl.SSLContext]:
+    def web_server(self, tls: WebTls) -> "Callable[[], ssl.SSLContext]":
+        from raysim_cluster.certificates import Certificates  # With what encrypts, which is large.
+
         return Certificates(tls.files, tls.client_certs).server
 
-    def web_client(self, verify: str | bool | None) -> ssl.SSLContext:
+    def web_client(self, verify: str | bool | None) -> "ssl.SSLContext":
+        from raysim_cluster.web_client import web_client  # As above.
+
         return web_client(verify)
 
     def stop(self, grace_s: float) -> int:

@@ -1,6 +1,7 @@
 """The port between the API and a world, and the registry of worlds. Never a world itself."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
@@ -25,6 +26,8 @@ from raysim.spec.placement_group import GroupInfo
 from raysim.spec.state import Inquiry, Listing
 
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
     from raysim.runtime.object_ref import ObjectRef
     from raysim.runtime.waiting import Waitable
 
@@ -306,6 +309,18 @@ class BackendMissingError(ImportError):
 @cache
 def load(name: str) -> Callable[[InitOptions], World]:
     """The `create` function of a backend. Raises BackendMissingError with the line that installs it."""
+    entry = _entry(name)
+    with needed(name):
+        create: Callable[[InitOptions], World] = entry.load()
+    return create
+
+
+def package_of(name: str) -> str:
+    """Where a backend is, which is not imported. Raises BackendMissingError."""
+    return _entry(name).module.partition(".")[0]
+
+
+def _entry(name: str) -> "EntryPoint":
     # Imported here: 20 ms, which only the process that starts a world pays.
     from importlib.metadata import entry_points
 
@@ -316,11 +331,16 @@ def load(name: str) -> Callable[[InitOptions], World]:
             f"There is no backend {name!r}; installed are: {known}. "
             f"Install it with: pip install 'raysim-core[{name}]'"
         )
+    return found[name]
+
+
+@contextmanager
+def needed(name: str) -> Iterator[None]:
+    """Around the import of a backend: raises BackendMissingError for what it does not find."""
     try:
-        create: Callable[[InitOptions], World] = found[name].load()
+        yield
     except ImportError as error:
         raise BackendMissingError(
             f"Backend {name!r} needs {error.name!r}, which is not installed. "
             f"Install it with: pip install 'raysim-core[{name}]'"
         ) from error
-    return create

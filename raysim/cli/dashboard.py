@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from raysim.dashboard.activation import (
     DEFAULT_PORT,
@@ -19,29 +19,37 @@ from raysim.services import Service
 from raysim.spec.tls import TlsFiles, WebTls
 
 
+class DashboardAsked(msgspec.Struct, frozen=True):
+    host: str
+    port: int | None
+    """None: the usual one, or the next that is free."""
+    plaintext: bool
+    client_certs: bool = False
+    """Who asks has to show a certificate of the authority, too."""
+
+
 class DashboardOfHead:
     """What there is of it, and how that is said. Raises ValueError for a host that is refused, AuthenticationError for
     certificates that do not do."""
 
-    def __init__(self, asked: Mapping[str, Any], tls: TlsFiles | None) -> None:
+    def __init__(self, asked: DashboardAsked | None, tls: TlsFiles | None) -> None:
         """`tls`: what is encrypted with between nodes is for HTTPS, too."""
         self.said = ""
         self._listener: socket.socket | None = None
         self._dashboard: Dashboard | None = None
         self._tls: WebTls | None = None
-        if not (asked["head"] and asked["dashboard"]):
+        if asked is None:
             return
-        client_certs = asked["dashboard_client_certs"]
-        if client_certs and tls is None:
+        if asked.client_certs and tls is None:
             raise ValueError(
                 "--dashboard-client-certs needs TLS: give --tls-cert, --tls-key and --tls-ca, too."
             )
-        self._tls = WebTls(tls, client_certs) if tls else None
-        port = DEFAULT_PORT if asked["dashboard_port"] is None else asked["dashboard_port"]
-        check_host(asked["dashboard_host"], asked["plaintext"] or tls is not None)
+        self._tls = WebTls(tls, asked.client_certs) if tls else None
+        port = DEFAULT_PORT if asked.port is None else asked.port
+        check_host(asked.host, asked.plaintext or tls is not None)
         try:
             check_installed()
-            self._listener = listen(asked["dashboard_host"], port)
+            self._listener = listen(asked.host, port)
         except DashboardMissingError as error:
             self.said = str(error)
         except OSError as error:

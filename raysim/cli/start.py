@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -13,12 +12,15 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+import msgspec
 
 from raysim.api.init_options import DEFAULT_BACKEND, config_of, node_options
-from raysim.cli.dashboard import DashboardOfHead
+from raysim.backend import package_of
+from raysim.cli import supervising
+from raysim.cli.dashboard import DashboardAsked
 from raysim.cli.nodes import DEFAULT_PORT
-from raysim.exceptions import AuthenticationError
-from raysim.services import Service, ServiceOptions, load_services
+from raysim.cli.supervising import Asked
+from raysim.services import SECRETS, ServiceOptions, load_services
 from raysim.spec.growth import Growth
 from raysim.spec.ids import UNIQUE_ID_BYTES
 from raysim.spec.labels import check_labels
@@ -35,8 +37,14 @@ _OF_THE_HEAD: Final = (
 
 
 def start_command(asked: Mapping[str, Any]) -> int:
-    options = _options(asked)
-    return _serve(asked, options, -1) if asked["block"] else _in_background(asked)
+    what = Asked(
+        DEFAULT_BACKEND,
+        package_of(DEFAULT_BACKEND),
+        _options(asked),
+        _dashboard(asked),
+        {name: os.environ[name] for name in SECRETS if name in os.environ},
+    )
+    return _become(what) if asked["block"] else _in_background(what)
 
 
 def stop_command(grace_s: float) -> int:
@@ -47,17 +55,28 @@ def stop_command(grace_s: float) -> int:
     return 0
 
 
-def _in_background(asked: Mapping[str, Any]) -> int:
+def _become(what: Asked) -> int:
+    """This process goes on as the one that looks after the node."""
+    asked_fd = _written(what)
+    os.set_inheritable(asked_fd, True)
+    sys.stdout.flush()
+    os.execve(sys.executable, _command(asked_fd, -1), _environment())  # noqa: S606  (an argument list)
+
+
+def _in_background(what: Asked) -> int:
     """The same in a process and a session of its own; until that says that it runs, or why not."""
+    asked_fd = _written(what)
     ours, theirs = os.pipe()
     process = subprocess.Popen(
-        [sys.executable, "-m", __name__, str(theirs), json.dumps(asked)],
+        _command(asked_fd, theirs),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        pass_fds=[theirs],
+        pass_fds=[asked_fd, theirs],
+        env=_environment(),
         start_new_session=True,
     )
+    os.close(asked_fd)
     os.close(theirs)
     with open(ours, encoding="utf-8") as report:
         said = report.read()
@@ -69,58 +88,32 @@ def _in_background(asked: Mapping[str, Any]) -> int:
     return int(code)
 
 
-def _serve(asked: Mapping[str, Any], options: ServiceOptions, report_fd: int) -> int:
-    """`report_fd`: where whoever waits for us is told; -1: on our own output."""
-    if report_fd >= 0:
-        os.set_inheritable(report_fd, False)
-    dashboard: DashboardOfHead | None = None
-    services = load_services(DEFAULT_BACKEND)
-    try:
-        dashboard = DashboardOfHead(asked, options.tls or services.tls())
-        service = services.start(options)
-    except (ValueError, ConnectionError, AuthenticationError, RuntimeError) as error:
-        if dashboard is not None:
-            dashboard.close()
-        code = 2 if isinstance(error, ValueError) else 1
-        _report(report_fd, code, str(error))
-        return code
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: service.end())
-    dashboard.begin(service)
-    said = (_said(options, service), dashboard.said)
-    _report(report_fd, 0, "\n".join(part for part in said if part))
-    why = service.run()
-    dashboard.close()
-    if why is None:
-        return 0
-    if service.has_left:
-        click.echo("The node was drained, and has left the cluster.")
-        return 0
-    click.echo(f"The node has ended: {why}.", err=True)
-    return 1
+def _command(asked_fd: int, report_fd: int) -> list[str]:
+    """With what was typed, by which people and the autoscaler know it."""
+    program = [sys.executable, "-m", supervising.__name__, str(asked_fd), str(report_fd)]
+    return [*program, *sys.argv[1:]]
 
 
-def _report(report_fd: int, code: int, text: str) -> None:
-    if report_fd < 0:
-        click.echo(text, err=code != 0)
-        return
-    with open(report_fd, "w", encoding="utf-8") as report:
-        json.dump([code, text], report)
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in SECRETS}
 
 
-def _said(options: ServiceOptions, service: Service) -> str:
-    if options.address is not None:
-        return f"Node {service.node_id[:12]} has joined the cluster at {service.address}. Logs: {service.folder}"
-    token = f"the file {service.token_file}" if service.token_file else "the environment"
-    again = " again, with what its last head had written down" if service.returns else ""
-    return (
-        f"The cluster runs at {service.address}{again}. Logs: {service.folder}\n"
-        f"Join another node (the token is in {token}):\n"
-        f"  raysim start --address {service.address}\n"
-        "Join from a program:\n"
-        f'  raysim.init(address="{service.address}")\n'
-        "End it:\n"
-        "  raysim stop"
+def _written(what: Asked) -> int:
+    """A descriptor from which that can be read: by command line anybody could."""
+    fd = os.memfd_create("raysim-start")
+    os.write(fd, msgspec.msgpack.encode(what))
+    os.lseek(fd, 0, os.SEEK_SET)
+    return fd
+
+
+def _dashboard(asked: Mapping[str, Any]) -> DashboardAsked | None:
+    if not (asked["head"] and asked["dashboard"]):
+        return None
+    return DashboardAsked(
+        asked["dashboard_host"],
+        asked["dashboard_port"],
+        asked["plaintext"],
+        asked["dashboard_client_certs"],
     )
 
 
@@ -236,8 +229,3 @@ def _json(option: str, text: str | None) -> dict[str, Any] | None:
     if not isinstance(found, dict):
         raise ValueError(f'{option}: {text!r} is no JSON object, such as {{"a": 1}}')
     return found
-
-
-if __name__ == "__main__":
-    _asked = json.loads(sys.argv[2])
-    sys.exit(_serve(_asked, _options(_asked), int(sys.argv[1])))

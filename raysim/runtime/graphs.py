@@ -8,7 +8,6 @@ from raysim.protocol.host import Waiter
 from raysim.protocol.messages import ChannelOutput, ChannelWrite, ContainedRef
 from raysim.protocol.owner.channels import write_straight
 from raysim.protocol.owner.graphs import Graph
-from raysim.runtime.futures import told
 from raysim.runtime.object_ref import ObjectRef
 from raysim.runtime.serialization import Serialized
 from raysim.runtime.values import NS, raisable
@@ -211,6 +210,8 @@ class OpenedGraph:
                     graphs.tell(graph)
 
         while not self.done(number):
+            from raysim.runtime.futures import told  # With asyncio, where it is used already.
+
             await told(begin)
 
     def _tell(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Final, NamedTuple
 
 _CALL: Final = re.compile(r"\s*([^\s()=,]+)\s*(?:\((.*)\))?\s*", re.DOTALL)
@@ -42,6 +41,8 @@ def parse_call(text: str, kind: str, example: str) -> CallText:
 
 def hint(word: str, known: Iterable[str]) -> str:
     """For the end of an error: the known word that is nearest, or all of them."""
+    from difflib import get_close_matches  # Only mistakes need it.
+
     words = list(known)
     close = get_close_matches(word.lower().replace("-", "_"), words, n=1)
     if close:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import re
-from difflib import get_close_matches
 from fractions import Fraction
 from typing import Final
 
@@ -173,5 +172,7 @@ def _nearest_unit(unit: str, known: tuple[str, ...]) -> str | None:
         for name in known:
             if name.lower().startswith(unit.lower()[:length]) and length <= len(unit):
                 return name
+    from difflib import get_close_matches  # Only mistakes need it.
+
     close = get_close_matches(unit.lower(), folded, n=1)
     return folded[close[0]] if close else None

@@ -1,8 +1,10 @@
 """What `raysim start` refuses before anything is started, and what it is told of a node."""
 
+import msgspec
 import pytest
 
 from raysim.cli import start as starting
+from raysim.cli.supervising import Asked, supervise
 from raysim.services import ServiceOptions
 
 
@@ -11,11 +13,13 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[ServiceOptions]:
     """What would be started."""
     found: list[ServiceOptions] = []
 
-    def serve(_asked: object, options: ServiceOptions, report_fd: int) -> int:
-        found.append(options)
+    def become(asked: Asked) -> int:
+        # As it comes through the descriptor.
+        again = msgspec.msgpack.decode(msgspec.msgpack.encode(asked), type=Asked)
+        found.append(again.options)
         return 0
 
-    monkeypatch.setattr(starting, "_serve", serve)
+    monkeypatch.setattr(starting, "_become", become)
     return found
 
 
@@ -65,8 +69,9 @@ def test_what_does_not_fit_is_bad_input(
     assert asked == []
 
 
-def test_listening_beyond_this_machine_needs_to_be_said(raysim) -> None:
-    ended = raysim("start", "--head", "--block", "--node-ip-address", "0.0.0.0")
+def test_listening_beyond_this_machine_needs_to_be_said(raysim, monkeypatch) -> None:
+    monkeypatch.setattr(starting, "_become", lambda asked: supervise(asked, -1))
+    ended = raysim("start", "--head", "--block", "--node-ip-address", "0.0.0.0", "--no-dashboard")
     assert ended.code == 2
     assert "is not encrypted" in ended.err
     assert "--allow-plaintext" in ended.err

@@ -1,6 +1,9 @@
 import subprocess
 import sys
 
+from raysim import services
+from raysim_cluster import launch
+
 ASK = """
 import sys
 import raysim_cluster.beginning
@@ -35,3 +38,30 @@ def test_nothing_of_workers_is_imported_in_the_node():
         "raysim_cluster.worker",
     )
     assert not [name for name in found if name.startswith(roles)]
+
+
+SUPERVISOR = """
+import sys
+import raysim.cli.supervising
+from raysim.config import Config
+from raysim.services import services_of
+services_of("cluster", "raysim_cluster")
+from raysim_cluster.preloaded import preload
+preload(Config(), True)
+print(*sys.modules)
+"""
+
+
+def test_what_looks_after_a_started_node_has_nothing_that_only_commands_or_some_programs_need():
+    """Its node's processes are forks of it, so that each would count what it has."""
+    done = subprocess.run(
+        [sys.executable, "-c", SUPERVISOR], capture_output=True, text=True, check=True
+    )
+    found = set(done.stdout.split())
+    assert {"raysim_cluster.node", "raysim_cluster.gcs_process", "raysim_cluster.worker"} <= found
+    heavy = ("asyncio", "click", "importlib.metadata", "psutil", "ssl", "tarfile", "zipfile")
+    assert found.isdisjoint((*heavy, "numpy", "raysim.api.session", "raysim_cluster.world"))
+
+
+def test_what_a_start_takes_out_of_the_environment_is_what_no_process_of_a_node_has():
+    assert set(services.SECRETS) == launch.SECRETS
