@@ -22,7 +22,8 @@ class _File:
 
     def fileno(self) -> int:
         if self._fd < 0:
-            self._path.parent.mkdir(0o700, parents=True, exist_ok=True)
+            # The session's folder is there, or its node has ended and removed it: then nothing may be left behind.
+            self._path.parent.mkdir(0o700, exist_ok=True)
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
             self._fd = os.open(self._path, flags, 0o600)
         return self._fd

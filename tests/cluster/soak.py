@@ -14,7 +14,6 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -31,7 +30,7 @@ from tests.cluster.measures import (
 from tests.cluster.soak_programs import PATIENCE_SECONDS, Job, Program, Told, run_program
 from tests.cluster.started import Machine
 
-REMEMBERED = '{"gcs_history": 1000, "task_history": 5000}'
+REMEMBERED = '{"gcs_history": 500, "task_history": 2500}'
 """What the head remembers of the past for people who ask: little, so that it is full of it after the warm-up."""
 
 STORE = ("--num-cpus", "2")
@@ -204,16 +203,15 @@ class Soak:
             print(f"{role}: {first:.1f} to {last:.1f} MiB, {slope}", flush=True)
             if slope.least > GROWTH_MIB_PER_HOUR:
                 wrong.append(f"the head's {role} grows by {slope}")
-        for role, pid in pids.items():
 
-            def more(pid: int = pid, role: str = role) -> Counter[str]:
-                return descriptors(pid) - before[role]
+        def more() -> dict[str, Counter[str]]:
+            now = {role: descriptors(pid) - before[role] for role, pid in pids.items()}
+            return {
+                role: held for role, held in now.items() if max([*held.values(), 0]) > DESCRIPTORS
+            }
 
-            def few(more: Callable[[], Counter[str]] = more) -> bool:
-                return max([*more().values(), 0]) <= DESCRIPTORS
-
-            if not until(few):
-                wrong.append(f"the head's {role} has more descriptors than before: {more()}")
+        if not until(lambda: not more()):
+            wrong.append(f"the head has more descriptors than before: {more()}")
         grown = files_in(head.temporary) - files
         if grown.total() > FILES:
             wrong.append(f"the head's folders have more files than before: {grown}")

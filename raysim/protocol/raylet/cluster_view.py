@@ -16,6 +16,7 @@ from raysim.policies.base import Nodes
 from raysim.policies.devices import without
 from raysim.protocol.host import Host
 from raysim.protocol.messages import ResourceView, WatchNodes
+from raysim.protocol.raylet.fence import REMEMBERED
 from raysim.spec.address import Address
 from raysim.spec.ids import NodeId
 from raysim.spec.node import NodeInfo, NodeView
@@ -129,6 +130,8 @@ class ClusterView:
         """It is gone; a view that was under way does not bring it back."""
         if node_id != self.local_id:
             self._removed[node_id] = None
+            if len(self._removed) > REMEMBERED:
+                del self._removed[next(iter(self._removed))]
             self._deducted.pop(node_id, None)
             self.nodes.drop(node_id)
 

@@ -14,6 +14,9 @@ from raysim.protocol.messages.state import EnvSeen
 from raysim.spec.address import Address
 from raysim.spec.runtime_env import PACKAGE_SCHEME, read_env
 
+READY_KEPT = 1_000
+"""Environments in which workers can start at once, the latest. Ours."""
+
 FAILED_KEPT = 100
 """Environments that failed whose problem is remembered. Ours."""
 
@@ -77,7 +80,7 @@ class Envs:
             self._host.call_later(0, lambda: self._end(env, problem))
             return
         if not spec.needs_setting_up:
-            self._ready[env] = 0
+            self._remember_ready(env, 0)
             self._on_ready(env)
             return
         set_up = self._under_way[env] = _SetUp(env, self._host.now_ns())
@@ -117,8 +120,14 @@ class Envs:
             self._on_failed(env, problem)
             return
         self._failed.pop(env, None)
-        self._ready[env] = self._host.now_ns() - set_up.since_ns
+        self._remember_ready(env, self._host.now_ns() - set_up.since_ns)
         self._on_ready(env)
+
+    def _remember_ready(self, env: str, took_ns: int) -> None:
+        """One that is forgotten is set up again when a worker is to start in it: what it needs is there."""
+        self._ready[env] = took_ns
+        if len(self._ready) > READY_KEPT:
+            del self._ready[next(iter(self._ready))]
 
     def _remember_failed(self, env: str, problem: str) -> None:
         self._failed[env] = problem

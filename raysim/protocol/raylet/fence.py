@@ -4,7 +4,7 @@ from raysim.spec.address import Address
 from raysim.spec.ids import NodeId, WorkerId
 
 REMEMBERED = 10_000
-"""Lost processes that are told apart, the latest ones. Their last messages are long delivered by then. Ours."""
+"""Lost processes, and lost nodes, that are told apart, the latest. Their last messages are long delivered. Ours."""
 
 
 NODES_TOLD = 1_000
@@ -32,6 +32,8 @@ class Fence:
         """False if it was known already."""
         known = node_id in self._nodes
         self._nodes[node_id] = None
+        if len(self._nodes) > REMEMBERED:
+            del self._nodes[next(iter(self._nodes))]
         return not known
 
     def has(self, process: Address) -> bool:

@@ -184,13 +184,18 @@ class Leases:
             self._pool.put_back(worker)
             return
         lease = awaiting.pop(key)
+        self._forget_served(worker.env)
         self._grant(lease, worker)
         # A report may have been sent since the lease took its resources: for whoever has asked they count twice
         # when this grant comes, until the next one.
         self._reports.changed()
-        self._pool.want(len(awaiting), worker.env)
+        self._pool.want(len(self._awaiting.get(worker.env, ())), worker.env)
         if lease.request.actor_id is not None:
             self._grant_queued()
+
+    def _forget_served(self, env: str) -> None:
+        if not self._awaiting[env]:
+            del self._awaiting[env]
 
     def worker_gone(self, worker: Worker, reason: str) -> None:
         """Its process is no more: what it held is free."""
@@ -527,13 +532,13 @@ class Leases:
                 self.freed()
         elif state is LeaseState.STARTING:
             env = lease.request.runtime_env
-            awaiting = self._awaiting[env]
-            del awaiting[lease_key(lease)]
+            del self._awaiting[env][lease_key(lease)]
+            self._forget_served(env)
             self._queue.ended(lease)
             add(self._local.available, lease.held)
             self.instances.give_back(lease.assigned)
             self._grant_queued()
-            self._pool.want(len(awaiting), env)
+            self._pool.want(len(self._awaiting.get(env, ())), env)
             self._reports.changed()
         elif state is LeaseState.QUEUED:
             if self._homeless.pop(lease_key(lease), None) is None:

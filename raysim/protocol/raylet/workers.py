@@ -106,12 +106,18 @@ class WorkerPool:
         starts.wanted = count
         if count > starts.starting and not starts.pausing and self._make_ready(env):
             self._start(env, starts)
+        self._forget_unused(env, starts)
 
     def env_ready(self, env: str) -> None:
         """Workers can start in it from now on."""
         starts = self._starts.get(env)
         if starts is not None and not starts.pausing:
             self._start(env, starts)
+
+    def _forget_unused(self, env: str, starts: _Starts) -> None:
+        """Programs come with environments of their own, ever others."""
+        if not (starts.wanted or starts.starting or starts.pausing):
+            self._starts.pop(env, None)
 
     def _start(self, env: str, starts: _Starts) -> None:
         while starts.starting < starts.wanted:
@@ -128,7 +134,9 @@ class WorkerPool:
         starting = self._started(token)
         if starting is None:
             return None
-        self._starts[starting.env].failed_rounds = 0
+        starts = self._starts[starting.env]
+        starts.failed_rounds = 0
+        self._forget_unused(starting.env, starts)
         worker = Worker(address, token, starting.env, pid=pid, since_ns=self._host.now_ns())
         self.workers[address.worker_id] = self._by_token[token] = worker
         return worker
