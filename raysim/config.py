@@ -144,6 +144,13 @@ class Config(msgspec.Struct, frozen=True, gc=False):
     """Nanoseconds that the GCS keeps a package which nobody needs, after it was last brought or fetched.
     Ray: `RAY_RUNTIME_ENV_TEMPORARY_REFERENCE_EXPIRATION_S`."""
 
+    rotation_max_bytes: int = 32 * 1024 * 1024
+    """Bytes of a log file of a worker, node or GCS, after which another one is begun; 0: any number.
+    Ours (Ray: `RAY_ROTATION_MAX_BYTES`, 512 MiB)."""
+
+    rotation_backup_count: int = 5
+    """Number of log files that are kept of those that were full, at least one. Ray: `RAY_ROTATION_BACKUP_COUNT`."""
+
     memory_usage_threshold: float = 0.95
     """Part of a node's memory above which a worker ends to free some. Ray: `memory_usage_threshold`."""
 

@@ -26,7 +26,7 @@ from raysim_cluster.linux import (
     name_process,
     watch_process,
 )
-from raysim_cluster.own_log import log_to
+from raysim_cluster.rotated import log_to
 
 if TYPE_CHECKING:
     from raysim_cluster.node import Node
@@ -55,7 +55,7 @@ def main(fd: int, preloaded: bool = False) -> None:
     os.makedirs(settings.folder, 0o700, exist_ok=True)
     allow_many_files()
     # Its workers, forked elsewhere, keep the driver's output.
-    log_to(log_file(settings.folder, settings.node_id))
+    log_to(log_file(settings.folder, settings.node_id), settings.config)
     node: Node | None = None
     try:
         node = _be_the_node(settings, driver, forks, arena, preloaded)

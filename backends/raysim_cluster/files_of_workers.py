@@ -7,12 +7,13 @@ from typing import Final
 
 from raysim.spec.ids import NodeId
 from raysim.spec.log import worker_file
+from raysim_cluster.rotated import parts, remove
 
 SUFFIXES: Final = ("out", "err")
 """Of standard output and standard error. Ray's."""
 
 KEPT: Final = 1_000
-"""Files with something in them, the latest."""
+"""Files with something in them, the latest, each with what was put aside of it."""
 
 TOGETHER: Final = 32
 """Ended workers for which the folder is read once."""
@@ -54,9 +55,9 @@ class PastOutputs:
                     status = entry.stat()
                     found.append((status.st_size, status.st_mtime_ns, Path(entry.path)))
         for size, _, path in sorted(found, key=lambda one: one[1]):
-            if size:
+            if size or parts(path):
                 self._kept.append(path)
             else:
                 path.unlink(missing_ok=True)
         while len(self._kept) > KEPT:
-            self._kept.popleft().unlink(missing_ok=True)
+            remove(self._kept.popleft())

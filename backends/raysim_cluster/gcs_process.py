@@ -32,9 +32,9 @@ from raysim_cluster.faults.actors import living_actors
 from raysim_cluster.host import LoopHost
 from raysim_cluster.joining import GATE, Gate
 from raysim_cluster.linux import allow_many_files, die_with_parent, name_process
-from raysim_cluster.own_log import log_to
 from raysim_cluster.poller import READ
 from raysim_cluster.printed import Directory
+from raysim_cluster.rotated import log_to
 from raysim_cluster.sample_keeper import SampleKeeper
 from raysim_cluster.storage import (
     BatchedStore,
@@ -168,7 +168,7 @@ def main(fd: int, parent: int) -> None:
         return
     assert isinstance(settings, StartGcs), f"the head's node sent {settings}"
     allow_many_files()
-    log_to(Path(settings.folder, "gcs.log"))
+    log_to(Path(settings.folder, "gcs.log"), settings.config)
     try:
         process = GcsProcess(settings, node)
         gc.freeze()

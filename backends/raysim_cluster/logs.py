@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from raysim.spec.log import LogPart, start_of
+from raysim.spec.log import LogPart
 from raysim.spec.sample import FOLDER
 from raysim_cluster.files_of_workers import worker_logs
+from raysim_cluster.rotated import read
 
 _SHOWN: Final = (".log", ".out", ".err")
 
@@ -32,11 +33,7 @@ class FilesOfNode:
         if not path.resolve().is_relative_to(self._folder.resolve()) or not path.is_file():
             return None
         try:
-            with path.open("rb") as file:
-                size = os.fstat(file.fileno()).st_size
-                start = start_of(offset, size)
-                file.seek(start)
-                return LogPart(file.read(limit), start, size)
+            return read(path, offset, limit)
         except FileNotFoundError:  # Removed just now.
             return None
 

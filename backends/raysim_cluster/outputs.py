@@ -5,31 +5,12 @@ import sys
 import threading
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 from raysim.runtime.core_worker import CoreWorker
 from raysim.runtime.prints import Prints, prefix_of
 from raysim.spec.ids import NodeId, WorkerId
 from raysim_cluster.files_of_workers import SUFFIXES, worker_log
-
-
-class _File:
-    """Made with its first line: most workers print nothing."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._fd = -1
-
-    def fileno(self) -> int:
-        if self._fd < 0:
-            # The session's folder is there, or its node has ended and removed it: then nothing may be left behind.
-            self._path.parent.mkdir(0o700, exist_ok=True)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-            self._fd = os.open(self._path, flags, 0o600)
-        return self._fd
-
-    def write(self, text: str) -> None:
-        os.write(self.fileno(), text.encode("utf-8", "replace"))
+from raysim_cluster.rotated import RotatedFile
 
 
 class Outputs:
@@ -47,13 +28,17 @@ class Outputs:
         """`to_driver`: this process has the driver's output. `tell`: else, how it gets there, and whether it is an
         error's."""
         # A worker may be killed at any time: what it printed must be out by then.
-        lock = threading.RLock()
+        self._lock = lock = threading.RLock()
         self._prints: list[Prints] = []
+        self._files: list[RotatedFile] = []
+        config = core_worker.host.config
         for fd, suffix in enumerate(SUFFIXES, start=1):
             path = worker_log(folder, node_id.hex(), worker_id.hex(), os.getpid(), suffix)
-            file = _File(path)
+            # Made with its first line: most workers print nothing.
+            file = RotatedFile(path, config, () if to_driver else (fd,))
             if not to_driver:
-                os.dup2(file.fileno(), fd)  # What is not printed by Python goes there, too.
+                file.open()  # What is not printed by Python goes there, too.
+            self._files.append(file)
             prefix = partial(prefix_of, core_worker)
             self._prints.append(
                 Prints(partial(_write, file, self._way(fd, to_driver, tell)), prefix, lock, fd)
@@ -68,13 +53,24 @@ class Outputs:
             return lambda text: os.write(fd, text.encode("utf-8", "replace"))
         return None if tell is None else partial(tell, fd == 2)
 
+    def look(self) -> None:
+        """Whether a file is full: what is not printed by Python is not counted as it is written."""
+        if self._lock.acquire(blocking=False):  # Who prints now looks, too.
+            try:
+                for file in self._files:
+                    file.look()
+            finally:
+                self._lock.release()
+
     def last_words(self) -> None:
         for prints in self._prints:
             prints.last_words()
 
 
-def _write(file: _File, driver: Callable[[str], object] | None, prefix: str, text: str) -> None:
-    file.write(text)
+def _write(
+    file: RotatedFile, driver: Callable[[str], object] | None, prefix: str, text: str
+) -> None:
+    file.write(text.encode("utf-8", "replace"))
     if driver is not None:
         lines = text.splitlines(keepends=True)
         # One call, so that lines of several processes do not mix.

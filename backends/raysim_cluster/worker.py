@@ -43,6 +43,9 @@ _VISIBLE: Final = "CUDA_VISIBLE_DEVICES"
 _LAST_WORDS_NS: Final = 1_000 * MS
 """How long an ending worker tries to get rid of what it has said."""
 
+_LOOK_AT_OUTPUTS_NS: Final = 10_000 * MS
+"""Between two looks whether what C libraries have printed fills a file."""
+
 
 class WorkerHost(UserHost):
     """The ProcessHost of a worker: tasks, and an actor's calls, run in its main thread; those of threaded
@@ -244,6 +247,10 @@ class WorkerHost(UserHost):
             os._exit(0)
         self.pump.look()
 
+    def look_at_outputs(self) -> None:
+        self.outputs.look()
+        self.call_later(_LOOK_AT_OUTPUTS_NS, self.look_at_outputs)
+
     def last_words(self) -> None:
         self._spoken = True
         with self.lock:
@@ -305,6 +312,8 @@ def main(settings: StartNode, set_up: SetUp, token: int, arena: Arena) -> None:
     host.pump.start()
     with host.lock:
         core_worker.process.start()
+        if not settings.log_to_driver:
+            host.look_at_outputs()
     host.work(core_worker)
     assert core_worker.executor is not None
     if core_worker.executor.leaves:

@@ -30,6 +30,12 @@ OWN = (SIMULATED, DEFAULT_BACKEND)
 ADDRESS_VARIABLES = ("RAYSIM_ADDRESS", "RAY_ADDRESS")
 """Name the cluster that a program joins which does not say where it runs."""
 
+ROTATION = {
+    "rotation_max_bytes": ("RAYSIM_ROTATION_MAX_BYTES", "RAY_ROTATION_MAX_BYTES"),
+    "rotation_backup_count": ("RAYSIM_ROTATION_BACKUP_COUNT", "RAY_ROTATION_BACKUP_COUNT"),
+}
+"""Fields of `Config`, and the variables that say them, of which the first counts."""
+
 SIMULATED_MEMORY_PER_CPU = 4 * 1024**3
 """Bytes of the resource `memory` a simulated node has for each CPU, when not given. Ours: what
 general-purpose machines of the large clouds have."""
@@ -192,18 +198,31 @@ def _with_policy(config: Config) -> Config:
     return config
 
 
+def _of_environment() -> dict[str, int]:
+    """Raises ValueError for what is no number."""
+    found = {}
+    for field, names in ROTATION.items():
+        for name in reversed(names):
+            if text := os.environ.get(name, "").strip():
+                if not text.isdecimal():
+                    raise ValueError(f"{name} is {text!r}, and no whole number from 0 on.")
+                found[field] = int(text)
+    return found
+
+
 def config_of(given: Mapping[str, Any] | None) -> Config:
     """`_system_config`: fields of `raysim.config.Config`, Ray's names with milliseconds, `object_spilling_config`.
 
-    Raises TypeError for what is no dict or has a wrong type, ValueError for an unknown name.
+    Where it does not say them, the sizes of logs are those of `ROTATION`. Raises TypeError for what is no dict or has a
+    wrong type, ValueError for an unknown name.
     """
     if given is None:
-        return Config()
+        given = {}
     if not isinstance(given, Mapping):
         raise TypeError("The _system_config must be a dict.")
     given = spilling.with_directories(given) or {}
     fields = Config.__struct_fields__
-    changes: dict[str, Any] = {}
+    changes: dict[str, Any] = _of_environment()
     for name, value in given.items():
         in_ns = name.removesuffix("_milliseconds").removesuffix("_ms") + "_ns"
         if name in fields:

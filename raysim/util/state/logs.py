@@ -58,16 +58,23 @@ class LogReader:
         content = part.data + self._between(part.end, end)
         while begin > 0 and _lines(content) < count and len(content) < MOST_TAIL_BYTES:
             start = max(0, begin - TAIL_BYTES)
-            content = self._between(start, begin) + content
+            before = self._between(start, begin)
+            if not before:
+                break  # Nothing of it is kept.
+            content = before + content
             begin = start
         self._offset = end
         yield last_lines(content, count)
 
     def _between(self, start: int, end: int) -> bytes:
+        """Less where the first of it is not kept any more."""
         content = b""
-        while start < end and (data := self._log.read(start).data):
-            content += data[: end - start]
-            start += len(data)
+        while start < end:
+            part = self._log.read(start)
+            if not part.data or part.offset >= end:
+                break
+            content += part.data[: end - part.offset]
+            start = part.end
         return content
 
     def added(self) -> Iterator[bytes]:

@@ -49,6 +49,17 @@ def test_of_what_was_printed_the_latest_is_kept(past: PastOutputs, tmp_path: Pat
     assert there(tmp_path) == ["1.err", "1.out", "14.out", "15.out", "16.out"]
 
 
+def test_what_was_rotated_goes_with_its_file(past: PastOutputs, tmp_path: Path) -> None:
+    folder = worker_logs(tmp_path, NODE.hex())
+    for pid in range(11, 17):
+        printed(tmp_path, pid, "")
+        path = worker_log(tmp_path, NODE.hex(), f"{pid:056x}", pid, "out")
+        path.with_name(f"{path.name}.0-9").write_text("something")
+        past.add(pid)
+    left = sorted(path.name.partition("-")[2][54:] for path in folder.iterdir())
+    assert left == [f"{pid:02x}-{pid}.out{more}" for pid in (14, 15, 16) for more in ("", ".0-9")]
+
+
 def test_workers_that_opened_no_file_leave_none(past: PastOutputs, tmp_path: Path) -> None:
     past.add(11)
     past.add(12)

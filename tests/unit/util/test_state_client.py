@@ -27,6 +27,8 @@ def node(number):
 class FakeLogs:
     def __init__(self):
         self.content = b"one\ntwo\n\x1b[31mthree\x1b[0m\n"
+        self.dropped = 0
+        """Bytes of its beginning that are not kept."""
 
     def names(self, node_id):
         return [f"node-{node_id[:4]}.log", "worker-1.out", "worker-1.err"]
@@ -34,7 +36,7 @@ class FakeLogs:
     def read(self, node_id, name, offset):
         if name not in self.names(node_id):
             raise FileNotFoundError(f"there is no {name}")
-        start = start_of(offset, len(self.content))
+        start = max(self.dropped, start_of(offset, len(self.content)))
         return LogPart(self.content[start : start + 12], start, len(self.content))
 
     def of_worker(self, node_id, worker_id, pid, suffix):
@@ -245,6 +247,15 @@ def test_a_log_that_is_followed(backend):
         "four\n",
     ]
     assert backend.slept == [2, 2]
+
+
+def test_the_end_of_a_log_whose_beginning_is_gone(backend, monkeypatch):
+    """As much of it as there is, once."""
+    monkeypatch.setattr("raysim.util.state.logs.TAIL_BYTES", 8)
+    logs = backend.logs()
+    logs.content, logs.dropped = b"".join(b"%03d\n" % number for number in range(30)), 80
+    [end] = state.get_log(node_id=NODE, filename="worker-1.out", tail=20)
+    assert end == "".join(f"{number:03}\n" for number in range(20, 30))
 
 
 def test_a_log_that_is_not_there(backend):
