@@ -68,7 +68,7 @@ def _of_node(
             f"{node.name} lends {worker} to {owner} (lease {lease.request.lease_id}, "
             f"{lease.state.name.lower()} for {age_s:.3g} s)"
         )
-    if queued := raylet.leases.book.queued():
+    if queued := raylet.leases.book.queued() + raylet.leases.quotas.waiting():
         yield f"at {node.name}, {queued} lease requests wait"
     if not lent and not queued and not raylet.leases.book.holds_any():
         for name, total in local.total.items():

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from raysim.api.job_config import JobConfig
+from raysim.api.job_metadata import settings_of
 from raysim.api.logging_config import LoggingConfig
 from raysim.api.submitted_job import SubmittedJob, submitted_job, with_submitted
 from raysim.runtime.logs import FORMAT, OWN, configure, configure_own
@@ -70,12 +71,17 @@ def job_arguments(
     if to_driver is None:
         to_driver = os.environ.get(TO_DRIVER) != "0"
     told = submitted_job() if submitted else SubmittedJob()
+    metadata = {**config.metadata, **told.metadata}  # Who submits a job has the last word on it.
     return JobArguments(
         with_submitted(runtime_env or config.runtime_env, told.runtime_env) or None,
         namespace or config.ray_namespace,
-        JobSettings(config.makes_detached, None if logs is None else logs.settings()),
+        msgspec.structs.replace(
+            settings_of(metadata),
+            detached=config.makes_detached,
+            logging=None if logs is None else logs.settings(),
+        ),
         bool(to_driver),
-        {**config.metadata, **told.metadata},
+        metadata,
     )
 
 

@@ -117,7 +117,7 @@ def owners_live(cluster: Cluster) -> Iterator[Finding]:
 def none_waits(cluster: Cluster) -> Iterator[Finding]:
     """At rest: no request is queued (Ray: #13545, a lease nobody waits for)."""
     for node in cluster.nodes:
-        queued = node.raylet.leases.book.queued()
+        queued = node.raylet.leases.book.queued() + node.raylet.leases.quotas.waiting()
         if queued:
             yield Finding(
                 "lease-queued",

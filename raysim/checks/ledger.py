@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, TypeAlias
 
-from raysim.checks import actors, leases, objects, resources, stores, tasks, views
+from raysim.checks import actors, leases, objects, quotas, resources, stores, tasks, views
 from raysim.checks.cluster import Cluster
 from raysim.checks.finding import BrokenInvariantError, Finding
 from raysim.journal import Record
@@ -19,6 +19,7 @@ Check: TypeAlias = Callable[[Cluster], Iterator[Finding]]
 STEPS: Final[tuple[Check, ...]] = (
     resources.conserved,
     resources.never_negative,
+    quotas.within,
     leases.lent_once,
     leases.idle_is_idle,
     leases.placed,

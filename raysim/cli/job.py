@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import click
 
+from raysim.api.job_metadata import settings_of, with_standing
 from raysim.cli.connection import BadInputError, CommandFailedError, connected_to
 from raysim.cli.rows import DOCUMENTS, as_table
 from raysim.exceptions import AuthenticationError, RayError
@@ -55,6 +56,8 @@ def submit_command(entrypoint: Sequence[str], no_wait: bool, asked: Mapping[str,
     resources = _json("--entrypoint-resources", asked["entrypoint_resources"])
     metadata = _json("--metadata-json", asked["metadata_json"])
     with _client(asked) as client:
+        metadata = with_standing(metadata, asked["priority"], asked["quota"])
+        settings_of(metadata)
         job_id = client.submit_job(
             entrypoint=command,
             runtime_env=env,

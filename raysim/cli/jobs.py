@@ -77,6 +77,18 @@ def _of_entrypoint(command: _Command) -> _Command:
             click.option("--runtime-env-json", metavar="JSON", help="A runtime environment."),
             click.option("--submission-id", metavar="ID", help="Default: a new one."),
             click.option("--metadata-json", metavar="JSON", help='Such as \'{"owner": "me"}\'.'),
+            click.option(
+                "--priority",
+                type=int,
+                metavar="N",
+                help="Of its tasks, under `raysim start --queue priority`; higher comes first. Default 0.",
+            ),
+            click.option(
+                "--quota",
+                multiple=True,
+                metavar="NAME=N",
+                help="At most so much of a resource at once: CPU=4, memory=8GiB. What is more waits. Repeatable.",
+            ),
             click.option("--entrypoint-num-cpus", type=_number, metavar="N"),
             click.option("--entrypoint-num-gpus", type=_number, metavar="N"),
             click.option("--entrypoint-memory", metavar="SIZE", help="8GiB, or bytes."),
@@ -101,6 +113,7 @@ def submit(entrypoint: tuple[str, ...], no_wait: bool, **asked: Any) -> int:
     \b
     raysim job submit -- python -c 'import raysim; raysim.init(); print(raysim.nodes())'
     raysim job submit --working-dir . --no-wait --submission-id nightly -- python app.py --all
+    raysim job submit --quota CPU=4 --quota GPU=1 --priority 10 -- python train.py
     """
     from raysim.cli.job import submit_command
 

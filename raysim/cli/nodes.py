@@ -72,6 +72,16 @@ def _what_it_has(command: _Command) -> _Command:
 )
 @click.option("--system-config", metavar="JSON", help="Of a head: fields of raysim.config.Config.")
 @click.option(
+    "--policy",
+    metavar="POLICY",
+    help="Of a head: where tasks go, such as best_fit (docs/policies.md).",
+)
+@click.option(
+    "--queue",
+    metavar="ORDER",
+    help="Of a head: whose turn it is where tasks wait: fair_share, drf, priority (docs/policies.md). Default: fifo.",
+)
+@click.option(
     "--autoscaling-config",
     metavar="FILE",
     help="Of a head: which nodes it may start, as Ray's cluster YAML says it (docs/autoscaling.md).",
@@ -109,6 +119,7 @@ def start(**asked: Any) -> int:
     \b
     raysim start --head
     raysim start --head --storage rediss://redis.example:6379/0
+    raysim start --head --queue fair_share
     raysim start --address 127.0.0.1:6379 --num-cpus 4 --block
 
     A head that is started where one was killed goes on with its cluster: nodes, named and detached actors, placement

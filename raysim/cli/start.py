@@ -20,6 +20,7 @@ from raysim.cli import supervising
 from raysim.cli.dashboard import DashboardAsked
 from raysim.cli.nodes import DEFAULT_PORT
 from raysim.cli.supervising import Asked
+from raysim.config import Config
 from raysim.services import SECRETS, ServiceOptions, load_services
 from raysim.spec.growth import Growth
 from raysim.spec.ids import UNIQUE_ID_BYTES
@@ -32,6 +33,8 @@ _OF_THE_HEAD: Final = (
     "storage",
     "dashboard_port",
     "system_config",
+    "policy",
+    "queue",
     "autoscaling_config",
 )
 
@@ -126,8 +129,8 @@ def _options(asked: Mapping[str, Any]) -> ServiceOptions:
         )
     if not head and any(asked[name] is not None for name in _OF_THE_HEAD):
         raise click.UsageError(
-            "--port, --storage, --dashboard-port, --system-config and --autoscaling-config are the head's: "
-            "leave them out with --address."
+            "--port, --storage, --dashboard-port, --system-config, --policy, --queue and --autoscaling-config are the "
+            "head's: leave them out with --address."
         )
     storage = asked["storage"] or ""
     if "@" in storage and ":" in storage.partition("://")[2].rpartition("@")[0]:
@@ -146,7 +149,7 @@ def _options(asked: Mapping[str, Any]) -> ServiceOptions:
             object_store_memory=_size(asked["object_store_memory"]),
             name=asked["node_name"] or "",
         )
-        config = config_of(_json("--system-config", asked["system_config"]))
+        config = _config(asked)
     except (ValueError, TypeError) as error:
         raise click.UsageError(str(error)) from error
     return ServiceOptions(
@@ -161,6 +164,25 @@ def _options(asked: Mapping[str, Any]) -> ServiceOptions:
         growth=_growth(asked["autoscaling_config"]),
         node_id=_node_id(asked["node_id"]),
     )
+
+
+def _config(asked: Mapping[str, Any]) -> Config:
+    """Raises ValueError, TypeError."""
+    given = _json("--system-config", asked["system_config"]) or {}
+    named = {name: asked[name] for name in ("policy", "queue") if asked[name] is not None}
+    if not named:
+        return config_of(given)
+    from raysim.policies import create, located
+    from raysim.policies.orders import create_order
+
+    for name in named:
+        if name in given:
+            raise ValueError(f"--{name} and --system-config both have a {name}: leave one out")
+        named[name] = located(named[name], Path.cwd())
+    config = config_of({**given, **named})
+    create(config.policy, config)
+    create_order(config.queue)
+    return config
 
 
 def _growth(file: str | None) -> Growth | None:

@@ -61,6 +61,8 @@ class Swarm(msgspec.Struct, frozen=True, kw_only=True):
     """In half of the runs; None: in none."""
     small_stores: bool = True
     """Whether some runs have little room for objects."""
+    quotas: tuple[int, ...] = ()
+    """CPUs that the program's job may have at once, in a quarter of the runs; empty: as many as there are."""
     labels: tuple[Mapping[str, str], ...] = ()
     """What nodes beside the head have for labels, in half of the runs; empty: in none."""
 
@@ -73,6 +75,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     object_store_memory: int | None = None
     labels: tuple[Mapping[str, str], ...] = ()
     """Of each node, the head first; those beyond have none."""
+    quota: int | None = None
+    """CPUs that the program's job may have at once; None: as many as there are."""
     network: dict[str, Any] = {}
     """Changes to the costs of the network, as `init(world={"network": ...})` takes them."""
     connection_resets: bool = False
@@ -114,6 +118,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
                 "cpus",
                 "object_store_memory",
                 "labels",
+                "quota",
                 "network",
                 "connection_resets",
                 "knobs",
@@ -133,6 +138,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
             if labels:
                 shown = ", ".join(f"{key}={value}" for key, value in labels.items())
                 lines.append(f"labels of node {index}: {shown}")
+        if self.quota is not None:
+            lines.append(f"quota of the job: {_count(self.quota, 'CPU')}")
         if self.network:
             lines.append(f"network: {', '.join(f'{k}={v}' for k, v in self.network.items())}")
         if self.connection_resets:
@@ -215,6 +222,7 @@ def sample(tape: Tape, swarm: Swarm | None = None) -> Profile:
         cpus=cluster.between(*swarm.cpus),
         object_store_memory=_store(cluster) if swarm.small_stores else None,
         labels=_labels(Draws(tape, "swarm: labels"), swarm, nodes),
+        quota=_quota(Draws(tape, "swarm: quota"), swarm),
         network=_network(Draws(tape, "swarm: network")),
         connection_resets=cluster.chance(0.5),
         order=_order(Draws(tape, "swarm: order"), swarm),
@@ -232,6 +240,10 @@ def _labels(draws: Draws, swarm: Swarm, nodes: int) -> tuple[Mapping[str, str], 
     if not swarm.labels or not draws.chance(0.5):
         return ()
     return ({}, *(draws.one_of(({}, *swarm.labels)) for _ in range(nodes - 1)))
+
+
+def _quota(draws: Draws, swarm: Swarm) -> int | None:
+    return draws.one_of(swarm.quotas) if swarm.quotas and draws.chance(0.25) else None
 
 
 def _network(draws: Draws) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import raysim
+from raysim.api.job_metadata import settings_of
 from raysim.api.session import connected
 from raysim.jobs.log import PART_BYTES, delete_log, parts, read_log
 from raysim.jobs.supervisor import JobSupervisor, now_ms
@@ -51,6 +52,7 @@ def submit(asked: Submission, packages: Mapping[str, bytes] | None = None) -> st
     """
     if not asked.entrypoint.strip():
         raise ValueError("A job needs an entrypoint: the command that it runs.")
+    settings_of(asked.metadata)  # It fails here, rather than where the program begins.
     if asked.submission_id:
         check_id(asked.submission_id)
     job_id = asked.submission_id or new_id()

@@ -207,7 +207,7 @@ def _claim(workflow: Workflow, index: int, second_ns: float, duration_ns: int) -
     return Claim(
         users[index] if users else "",
         duration_ns if requested_s is None else round(requested_s * second_ns),
-        workflow.priorities[index] if workflow.priorities else 0,
+        workflow.priorities[index] if workflow.priorities else None,
         round(deadlines_s[index] * second_ns) if deadlines_s else -1,
         preemptible=True,
     )

@@ -19,6 +19,8 @@ class Reason(StrEnum):
     """Some node could run it, and has nothing free."""
     NOT_ITS_TURN = "not its turn"
     """There is room, which the order of the queue has not given it."""
+    OVER_QUOTA = "over quota"
+    """What its job may have at once is in use."""
     INFEASIBLE = "infeasible"
     """No node could ever run it."""
     PLACEMENT_GROUP = "placement group pending"

@@ -68,6 +68,10 @@ def job_of_task(task: TaskId) -> JobId:
     return JobId(task[-JOB_ID_BYTES:])
 
 
+def job_of_group(group: PlacementGroupId) -> JobId:
+    return JobId(group[-JOB_ID_BYTES:])
+
+
 def actor_of_task(task: TaskId) -> ActorId:
     return ActorId(task[8:])
 

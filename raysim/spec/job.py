@@ -24,3 +24,9 @@ class JobSettings(msgspec.Struct, frozen=True, omit_defaults=True):
     """What actors are whose `lifetime` is not given. Ray: `default_actor_lifetime`."""
     logging: Logging | None = None
     """None: the program's own affair."""
+    user: str = ""
+    """Whose turns its tasks take, where they do not say; empty: its own. In metadata: `raysim.io/user`."""
+    priority: int = 0
+    """Of its tasks, where they do not say; higher comes first. In metadata: `raysim.io/priority`."""
+    quota: dict[str, int] = {}
+    """Resource to what it may have of it in the whole cluster at once, in units of 1e-4; the others as they come."""

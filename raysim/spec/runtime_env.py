@@ -153,6 +153,15 @@ def read_env(text: str) -> RuntimeEnvSpec:
     return msgspec.json.decode(text, type=RuntimeEnvSpec) if text else RuntimeEnvSpec()
 
 
+@lru_cache(maxsize=1024)
+def job_of_env(text: str) -> JobSettings:
+    """What it says of the job. Of a text that is no environment: nothing, as whoever sets it up refuses it."""
+    try:
+        return read_env(text).job
+    except msgspec.DecodeError:
+        return JobSettings()
+
+
 def write_env(fields: dict[str, object]) -> str:
     """The text of these fields; none of them: the plain environment."""
     return _encode(fields).decode() if fields else ""

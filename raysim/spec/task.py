@@ -125,11 +125,11 @@ class Claim(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """What a call says of itself to the order of the queue (`raysim.policies.queue`). Times in ns."""
 
     user: str = ""
-    """Whose it is; empty: the job's."""
+    """Whose it is; empty: the job's user's, or else the job's."""
     expected_ns: int = -1
     """How long it will run; -1: as long as the calls of its function did before."""
-    priority: int = 0
-    """Higher comes first."""
+    priority: int | None = None
+    """Higher comes first; None: the job's."""
     within_ns: int = -1
     """From its submission until it should have ended; -1: nobody minds."""
     preemptible: bool = False

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import raysim as ray
+from raysim.api.job_config import JobConfig
 from raysim.api.session import current_world
 from raysim.checks import ledger
 from raysim.checks.finding import BrokenInvariantError, Finding
@@ -65,6 +66,9 @@ def run_case(
     if tape is None:
         del world["tape"]
     arguments = case.profile.init_arguments(**world)
+    if case.profile.quota is not None:
+        quota = {"raysim.io/quota": f"CPU={case.profile.quota}"}
+        arguments["job_config"] = JobConfig(metadata=quota)
     arguments |= {"log_to_driver": False, "logging_level": logging.CRITICAL}
     before, sys.argv = sys.argv, [target.name]  # The job's entry point, which messages carry.
     try:

@@ -123,6 +123,7 @@ class Shrinker:
         for name in (
             "buggify",
             "labels",
+            "quota",
             "network",
             "connection_resets",
             "order",

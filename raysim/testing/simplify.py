@@ -69,6 +69,8 @@ def _simpler(profile: Profile) -> Iterator[Profile]:
         yield replace(profile, object_store_memory=None)
     if profile.labels:
         yield replace(profile, labels=())
+    if profile.quota is not None:
+        yield replace(profile, quota=None)
     if profile.network:
         yield replace(profile, network={})
     if profile.connection_resets:

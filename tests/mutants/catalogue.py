@@ -50,7 +50,7 @@ MUTANTS = (
     ),
     Mutant(
         "blocked_worker_keeps_its_cpus",
-        "raylet.leases:Leases.worker_blocked",
+        "raylet.lending:Lending.blocked",
         "if cpus and not lease.lent:",
         "if False:",
         "nested calls starve while their caller waits",

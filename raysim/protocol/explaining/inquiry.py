@@ -19,6 +19,7 @@ from raysim.protocol.explaining.wording import (
     nobody,
     of_group,
     process_id,
+    quota,
     short,
     why_queued,
 )
@@ -264,6 +265,11 @@ class Inquiry:
                 )
                 return Explanation(
                     reason=Reason.ENV_SETTING_UP, text=text, node_id=node_id, for_s=for_s
+                )
+            case LeaseStage.OVER_QUOTA:
+                text = f"{call} needs {needs(story)}, and has waited for {for_s:.3g} s: {quota(story)}."
+                return Explanation(
+                    reason=Reason.OVER_QUOTA, text=text, node_id=node_id, for_s=for_s
                 )
             case LeaseStage.GRANTED | LeaseStage.UNKNOWN:
                 text = f"{call} asked {where} for a worker; the request or its answer is under way."

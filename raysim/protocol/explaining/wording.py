@@ -28,6 +28,9 @@ def of_group(
     needs = " + ".join(describe(bundle) for bundle in story.unplaced)
     kept = f", and keeps {story.placed}" if story.placed else ""
     text = f"{what} needs places for {len(story.unplaced)} bundles{kept}: {needs}."
+    if story.quota:
+        text += f" It waits, as {quota(story)}."
+        return Explanation(reason=Reason.OVER_QUOTA, text=text)
     if story.tight:
         who = "No node has room" if story.ever else "No node could ever have room"
         text += f" {who} for {describe(story.tight)}."
@@ -37,6 +40,10 @@ def of_group(
         text += " The nodes of this cluster could never hold all of them at once."
     reason = Reason.NO_ROOM if story.ever else Reason.INFEASIBLE
     return Explanation(reason=reason, text=text, nodes=list(lacks) if story.tight else [])
+
+
+def quota(story: LeaseStory | GroupStory) -> str:
+    return f"its job's quota of {describe(story.quota)} is in use"
 
 
 def cycle(objects: Sequence[ObjectId], names: Sequence[str], object_id: ObjectId) -> Explanation:

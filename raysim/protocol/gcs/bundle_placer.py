@@ -7,11 +7,13 @@ everything back at once and waits for no answer: a dead node's may never come (R
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Final
 
 import msgspec
 
 from raysim.policies.bundles import is_feasible, place_bundles
 from raysim.protocol.gcs.outbox import Outbox
+from raysim.protocol.gcs.quotas import Quotas
 from raysim.protocol.gcs.views import Views
 from raysim.protocol.host import Timer
 from raysim.protocol.messages import (
@@ -27,6 +29,9 @@ from raysim.spec.address import Address
 from raysim.spec.ids import NIL_NODE, NodeId, PlacementGroupId
 from raysim.spec.placement_group import GroupSpec
 from raysim.spec.resources import Resources, total
+
+OVER_QUOTA: Final = "OVER_QUOTA"
+"""Of a group's progress: its job has the rest of its quota in use. Ours; the others are Ray's."""
 
 
 class _Wanted(msgspec.Struct):
@@ -63,17 +68,21 @@ class BundlePlacer:
         self,
         outbox: Outbox,
         views: Views,
+        quotas: Quotas,
         decided: Callable[[PlacementGroupId, int, Mapping[int, NodeId]], None],
         placed: Callable[[PlacementGroupId, list[int]], None],
     ) -> None:
         self._outbox = outbox
         self._host = outbox.host
         self._views = views
+        self._quotas = quotas
         self._decided = decided
         self._placed = placed
         self._urgent: dict[PlacementGroupId, _Wanted] = {}
         """Groups in use that lost bundles: they come before new ones, as in Ray."""
         self._queue: dict[PlacementGroupId, _Wanted] = {}
+        self.lives: Callable[[PlacementGroupId], bool]
+        """Whether a group is not removed. Set by whoever knows the groups."""
         self._returns: dict[tuple[PlacementGroupId, int, NodeId], Timer] = {}
         self._epoch = 0
         self._looking = False
@@ -144,6 +153,7 @@ class BundlePlacer:
     def node_gone(self, node_id: NodeId) -> None:
         for key in [key for key in self._returns if key[2] == node_id]:
             self._returns.pop(key).cancel()  # What it reserved died with it.
+            self.release(key[0])
         self.withdraw_node(node_id)
 
     def withdraw_node(self, node_id: NodeId) -> None:
@@ -178,6 +188,10 @@ class BundlePlacer:
     def _try(self, wanted: _Wanted) -> None:
         spec, live = wanted.spec, self._views.live
         where = place_bundles(spec, live, wanted.placed)
+        if where is not None and not self._quotas.admit_group(spec):
+            wanted.progress = OVER_QUOTA
+            wanted.attempts = max(wanted.attempts, 1)
+            return
         if where is None:
             feasible = is_feasible(spec, live, wanted.placed)
             wanted.progress = "NO_RESOURCES" if feasible else "INFEASIBLE"
@@ -230,6 +244,8 @@ class BundlePlacer:
         self._forget(attempt)
         for node_id in dict.fromkeys(attempt.where.values()):
             self.give_back(wanted.spec.group_id, node_id, attempt.epoch)
+        if not wanted.placed:
+            self.release(wanted.spec.group_id)
 
     def _forget(self, attempt: _Attempt) -> None:
         for timer in attempt.asked.values():
@@ -284,6 +300,19 @@ class BundlePlacer:
         timer = self._returns.pop((message.group_id, message.epoch, raylet.node_id), None)
         if timer is not None:
             timer.cancel()
+            self.release(message.group_id)
+
+    def release(self, group_id: PlacementGroupId) -> None:
+        """Its part of the quota is free again, if nothing has a place any more and every node has given it back."""
+        wanted = self._find(group_id)
+        if any(key[0] == group_id for key in self._returns):
+            return
+        lives = self.lives(group_id)
+        if lives and (wanted is None or wanted.attempt is not None or wanted.placed):
+            return
+        self._quotas.release_group(group_id)
+        if not lives:
+            self.room_changed()
 
     def _find(self, group_id: PlacementGroupId) -> _Wanted | None:
         return self._urgent.get(group_id) or self._queue.get(group_id)

@@ -79,6 +79,7 @@ class Explanations:
         story.name, story.strategy, story.placed = spec.name, spec.strategy, len(placed)
         story.unplaced = [spec.bundles[index] for index in wanted]
         story.ever = is_feasible(spec, self._views.live, placed)
+        story.quota = self._groups.quota_in_use(group_id)
         story.tight, story.nodes = self._tightest(list(_wishes(spec, wanted)))
         return story
 

@@ -19,6 +19,7 @@ from raysim.protocol.gcs.nodes import NodeTable
 from raysim.protocol.gcs.outbox import Outbox
 from raysim.protocol.gcs.packages import PackageTable
 from raysim.protocol.gcs.placement_groups import PlacementGroupTable
+from raysim.protocol.gcs.quotas import Quotas
 from raysim.protocol.gcs.tables import Tables
 from raysim.protocol.host import GcsHost, NodeProvider
 from raysim.protocol.messages import (
@@ -56,6 +57,7 @@ from raysim.protocol.messages import (
     RegisterNode,
     RemovePlacementGroup,
     ReportResources,
+    RequestQuota,
     RevokeIdleLeases,
     SubscribeActor,
     SubscribePlacementGroup,
@@ -88,7 +90,9 @@ class Gcs:
             outbox, tables, self.jobs.drivers, self._nodes_joined, self._node_lost
         )
         self.actors = ActorTable(outbox, tables, self.nodes, self.jobs, policy)
-        self.groups = PlacementGroupTable(outbox, tables, self.nodes, self.jobs)
+        self.quotas = Quotas(outbox, tables, self.jobs)
+        self.groups = PlacementGroupTable(outbox, tables, self.nodes, self.jobs, self.quotas)
+        self.quotas.freed = self.groups.placer.room_changed
         self.groups.changed = self.actors.scheduler.group_changed
         self.actors.scheduler.node_in_group = self.groups.node_for
         self.actors.died = self.groups.actor_dead
@@ -142,6 +146,7 @@ class Gcs:
             BundlesPrepared: lambda gcs: gcs.groups.placer.on_prepared,
             BundlesCommitted: lambda gcs: gcs.groups.placer.on_committed,
             BundlesReturned: lambda gcs: gcs.groups.placer.on_returned,
+            RequestQuota: lambda gcs: gcs.quotas.on_request,
             PutPackage: lambda gcs: gcs.packages.on_put,
             GetPackage: lambda gcs: gcs.packages.on_get,
             KvPut: lambda gcs: gcs.kv.on_put,
@@ -163,6 +168,7 @@ class Gcs:
         self.jobs.load()
         self.packages.load()
         self.nodes.load()
+        self.quotas.load()
         self.groups.load()
         self.actors.load()
         self._finish_what_was_begun()
@@ -249,6 +255,7 @@ class Gcs:
         self.inspections.node_lost(node_id, reason)
         self.actors.node_gone(node_id, f"node {node_id.hex()[:8]} died: {reason}")
         self.groups.node_gone(node_id)
+        self.quotas.node_gone(node_id)
         if self.autoscaler is not None:
             self.autoscaler.node_gone(node_id)
         self.jobs.node_gone(node_id)
@@ -258,6 +265,7 @@ class Gcs:
             self.inspections.job_finished(job)
         self.actors.job_finished(job)
         self.groups.job_finished(job)
+        self.quotas.job_finished(job)
 
 
 def _entry(of: Callable[[Gcs], Handler], gcs: Gcs) -> Handler:

@@ -11,6 +11,8 @@ from raysim.protocol.messages import FinishJob, JobFinished, JobRegistered, Regi
 from raysim.protocol.messages.state import JobSeen
 from raysim.spec.address import Address
 from raysim.spec.ids import JobId, NodeId, WorkerId, job_id
+from raysim.spec.resources import Resources
+from raysim.spec.runtime_env import job_of_env
 
 _REMEMBERED: Final = 1_000
 """Observers that have ended, the latest ones."""
@@ -38,6 +40,8 @@ class JobTable:
         self._past: dict[WorkerId, None] = {}
         """Drivers whose jobs have ended and are known, the latest last."""
         self.ended: dict[JobId, None] = {}
+        self.quotas: dict[JobId, Resources] = {}
+        """Of jobs that have one."""
         self._last = 0
         """The number of the latest one."""
 
@@ -46,6 +50,7 @@ class JobTable:
         for row in self._tables.jobs():
             self._last = max(self._last, int.from_bytes(row.job_id, "little"))
             self._by_driver[row.driver.worker_id] = row
+            self._note_quota(row)
             if row.finished:
                 self.ended[row.job_id] = None
                 self._past[row.driver.worker_id] = None
@@ -103,8 +108,13 @@ class JobTable:
             )
             self._by_driver[driver.worker_id] = row
             self._running[driver.worker_id] = row
+            self._note_quota(row)
             self._tables.save_job(row)
         self._outbox.send(driver, JobRegistered(row.job_id))
+
+    def _note_quota(self, row: JobRow) -> None:
+        if quota := job_of_env(row.runtime_env).quota:
+            self.quotas[row.job_id] = quota
 
     def on_finish(self, driver: Address, finish: FinishJob) -> None:
         self.process_gone(driver.worker_id)
@@ -134,6 +144,7 @@ class JobTable:
             del self._past[oldest]
             row = self._by_driver.pop(oldest)
             del self.ended[row.job_id]
+            self.quotas.pop(row.job_id, None)
             self._tables.forget_job(row.job_id)
             # It may have had the highest number of those that are known.
             self._tables.save_last_job(self._last)
@@ -142,6 +153,7 @@ class JobTable:
         """Or whoever looks often fills the table."""
         row = self._observers[process] = self._by_driver.pop(process)
         self._tables.forget_job(row.job_id)
+        self.quotas.pop(row.job_id, None)
         if len(self._observers) > _REMEMBERED:
             oldest = self._observers.pop(next(iter(self._observers)))
             del self.ended[oldest.job_id]

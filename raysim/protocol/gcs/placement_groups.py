@@ -8,10 +8,11 @@ any of them --removed, or its creator is gone--> REMOVED
 from collections.abc import Iterator, Mapping
 
 from raysim.journal import PlacementGroupNoted
-from raysim.protocol.gcs.bundle_placer import BundlePlacer, places
+from raysim.protocol.gcs.bundle_placer import OVER_QUOTA, BundlePlacer, places
 from raysim.protocol.gcs.jobs import JobTable
 from raysim.protocol.gcs.nodes import NodeTable
 from raysim.protocol.gcs.outbox import Outbox
+from raysim.protocol.gcs.quotas import Quotas
 from raysim.protocol.gcs.tables import GroupRow, Tables
 from raysim.protocol.messages import (
     CreatePlacementGroup,
@@ -28,7 +29,15 @@ from raysim.protocol.messages.state import GroupSeen
 from raysim.spec.actor import ActorSpec
 from raysim.spec.address import Address
 from raysim.spec.failure import Failure, FailureKind
-from raysim.spec.ids import NIL_NODE, ActorId, JobId, NodeId, PlacementGroupId, WorkerId
+from raysim.spec.ids import (
+    NIL_NODE,
+    ActorId,
+    JobId,
+    NodeId,
+    PlacementGroupId,
+    WorkerId,
+    job_of_group,
+)
 from raysim.spec.placement_group import (
     GroupInfo,
     GroupSpec,
@@ -37,7 +46,7 @@ from raysim.spec.placement_group import (
     fits_a_bundle,
     plain,
 )
-from raysim.spec.resources import fits
+from raysim.spec.resources import Resources, fits
 from raysim.spec.task import InBundle
 
 
@@ -99,16 +108,20 @@ class _Group:
 class PlacementGroupTable:
     """`changed(group)`: set by whoever places into groups; called when one was placed or removed."""
 
-    def __init__(self, outbox: Outbox, tables: Tables, nodes: NodeTable, jobs: JobTable) -> None:
+    def __init__(
+        self, outbox: Outbox, tables: Tables, nodes: NodeTable, jobs: JobTable, quotas: Quotas
+    ) -> None:
         self._outbox = outbox
         self._host = outbox.host
         self._tables = tables
         self._nodes = nodes
         self._views = nodes.views
         self._ended_jobs = jobs.ended
-        self.placer = BundlePlacer(outbox, nodes.views, self._decided, self._placed)
+        self._quotas = quotas
+        self.placer = BundlePlacer(outbox, nodes.views, quotas, self._decided, self._placed)
         self.changed = _nobody
         self._groups: dict[PlacementGroupId, _Group] = {}
+        self.placer.lives = self._groups.__contains__
         self._removed: dict[PlacementGroupId, GroupInfo] = {}
         self._remembered = outbox.host.config.gcs_history
         self._names: dict[tuple[str, str], PlacementGroupId] = {}
@@ -129,6 +142,8 @@ class PlacementGroupTable:
         group.nodes = list(info.nodes)
         group.job_ended, group.creator_gone = row.job_ended, row.creator_gone
         self._register(group)
+        if group.state is not GroupState.PENDING:
+            self._quotas.hold_group(group.spec)
         if group.state is GroupState.PREPARED:
             self.placer.commit_again(group.spec, group.epoch, places(group.nodes))
         elif group.state is not GroupState.CREATED:
@@ -150,11 +165,14 @@ class PlacementGroupTable:
             )
             self._outbox.send(creator, PlacementGroupRefused(spec.group_id, reason))
             return
+        if beyond := self._quotas.beyond(spec):
+            self._outbox.send(creator, PlacementGroupRefused(spec.group_id, beyond))
+            return
         self._created += 1
         group = _Group(spec, self._created, self._host.now_ns())
         self._register(group)
         group.subscribers[creator.worker_id] = creator
-        group.job_ended = group.job_ended or _job(spec.group_id) in self._ended_jobs
+        group.job_ended = group.job_ended or job_of_group(spec.group_id) in self._ended_jobs
         self._change(group)
         self._outbox.send(creator, PlacementGroupRegistered(spec.group_id))
         if not self._remove_if_over(group):
@@ -186,6 +204,13 @@ class PlacementGroupTable:
         """What is to be placed, and the bundles that have a place; None for groups that are not known."""
         group = self._groups.get(group_id)
         return None if group is None else (group.spec, places(group.nodes))
+
+    def quota_in_use(self, group_id: PlacementGroupId) -> Resources:
+        """Its job's quota, where the group waits for that."""
+        found = self.placer.progress(group_id)
+        if found is None or found[1] != OVER_QUOTA:
+            return {}
+        return self._quotas.quota_of(group_id)
 
     def state(self, group_id: PlacementGroupId) -> GroupState:
         return self._known(group_id).state
@@ -269,7 +294,7 @@ class PlacementGroupTable:
 
     def job_finished(self, job: JobId) -> None:
         for group in list(self._groups.values()):
-            if _job(group.spec.group_id) == job:
+            if job_of_group(group.spec.group_id) == job:
                 group.job_ended = True
                 self._remove_if_over(group)
 
@@ -293,6 +318,7 @@ class PlacementGroupTable:
         for node_id in dict.fromkeys(nodes):
             self.placer.give_back(spec.group_id, node_id)
         del self._groups[spec.group_id]
+        self.placer.release(spec.group_id)
         if spec.name:
             del self._names[spec.namespace, spec.name]
         group.state, group.progress = GroupState.REMOVED, "REMOVED"
@@ -380,10 +406,6 @@ def removed(spec: ActorSpec) -> Failure:
         "or never created. Create another group for it."
     )
     return Failure(FailureKind.ACTOR_PLACEMENT_GROUP_REMOVED, text, spec.actor_id)
-
-
-def _job(group_id: PlacementGroupId) -> JobId:
-    return JobId(group_id[-4:])
 
 
 def _nobody(group_id: PlacementGroupId) -> None:

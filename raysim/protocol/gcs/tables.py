@@ -12,13 +12,14 @@ from raysim.spec.failure import Failure
 from raysim.spec.ids import ActorId, JobId, NodeId, PlacementGroupId
 from raysim.spec.node import Drain, NodeInfo
 from raysim.spec.placement_group import GroupInfo, GroupSpec
-from raysim.spec.resources import Accelerators
+from raysim.spec.resources import Accelerators, Resources
 
 META = "meta"
 NODES = "nodes"
 JOBS = "jobs"
 ACTORS = "actors"
 PLACEMENT_GROUPS = "placement_groups"
+QUOTAS = "quotas"
 ACTOR_SPECS = "actor_specs"
 """Apart from the states, which change often and are small."""
 
@@ -74,6 +75,22 @@ class GroupRow(msgspec.Struct, frozen=True, gc=False):
     epoch: int
     job_ended: bool
     creator_gone: bool
+
+
+class QuotaRow(msgspec.Struct, frozen=True, gc=False):
+    """What a job with a quota has at one node: what its raylet said in this version, and what was granted of it."""
+
+    job_id: JobId
+    raylet: Address
+    quota: Resources
+    version: int
+    used: Resources
+    granted: list[int] = []
+    """Numbers of those that waited in this version; `used` has what they need."""
+
+    @property
+    def key(self) -> bytes:
+        return self.job_id + self.raylet.node_id
 
 
 class Tables:
@@ -132,6 +149,15 @@ class Tables:
 
     def groups(self) -> Iterator[GroupRow]:
         return self._load(PLACEMENT_GROUPS, GroupRow)
+
+    def save_quota(self, row: QuotaRow) -> None:
+        self._outbox.put(QUOTAS, row.key, self._encode(row))
+
+    def quotas(self) -> Iterator[QuotaRow]:
+        return self._load(QUOTAS, QuotaRow)
+
+    def forget_quota(self, row: QuotaRow) -> None:
+        self._outbox.delete(QUOTAS, row.key)
 
     def forget_group(self, group_id: PlacementGroupId) -> None:
         self._outbox.delete(PLACEMENT_GROUPS, group_id)

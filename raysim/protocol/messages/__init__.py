@@ -170,6 +170,10 @@ from raysim.protocol.messages.probes import (
     RequestsStolen,
     StealRequests,
 )
+from raysim.protocol.messages.quotas import (
+    QuotaGranted,
+    RequestQuota,
+)
 from raysim.protocol.messages.state import (
     Inspected,
     InspectGcs,
@@ -336,6 +340,7 @@ __all__ = [
     "PutPackage",
     "QueueProbed",
     "QueueTurn",
+    "QuotaGranted",
     "RayletDrained",
     "RayletDrains",
     "ReadLog",
@@ -349,6 +354,7 @@ __all__ = [
     "RemovePlacementGroup",
     "ReportResources",
     "RequestExtent",
+    "RequestQuota",
     "RequestWorkerLease",
     "RequestsStolen",
     "ResolveObjects",

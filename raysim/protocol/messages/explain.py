@@ -83,6 +83,8 @@ class LeaseStage(IntEnum):
     GRANTED = 4
     SETTING_UP = 5
     """Its runtime environment."""
+    OVER_QUOTA = 6
+    """It waits for its job's quota, or for word of it."""
 
 
 class NodeRoom(msgspec.Struct, array_like=True):
@@ -137,6 +139,8 @@ class LeaseStory(msgspec.Struct, array_like=True):
     """Under an order of the queue that is not Ray's."""
     queued_by: str = ""
     """The policy, where it said that the request waits at this node."""
+    quota: Resources = {}
+    """Of its job, where it waits for that."""
 
 
 class ExplainLease(Message):
@@ -213,6 +217,8 @@ class GroupStory(msgspec.Struct, array_like=True):
     """The first bundle that no node has room for, even alone; empty: only all at once have none."""
     nodes: list[NodeRoom] = []
     """For `tight`."""
+    quota: Resources = {}
+    """Of its job, where it waits for that."""
 
 
 class ExplainGroup(Message):

@@ -15,6 +15,7 @@ from raysim.protocol.raylet.cluster_view import ClusterView
 from raysim.protocol.raylet.envs import Envs
 from raysim.protocol.raylet.lease import Lease, LeaseState
 from raysim.protocol.raylet.leases import Leases
+from raysim.protocol.raylet.quotas import quota_of
 from raysim.protocol.raylet.turns import Turns
 from raysim.protocol.rooms import rooms, without_group
 from raysim.spec.address import NOWHERE, Address
@@ -47,7 +48,10 @@ class Explanations:
         if isinstance(request.strategy, InBundle):
             story.group_id = request.strategy.group_id
         story.for_ns = self._host.now_ns() - lease.since_ns
-        if lease.state is LeaseState.STARTING:
+        if lease.admission:
+            story.stage = LeaseStage.OVER_QUOTA
+            story.quota = quota_of(request)
+        elif lease.state is LeaseState.STARTING:
             story.stage = LeaseStage.STARTING
             if self._envs.is_under_way(request.runtime_env):
                 story.stage, story.runtime_env = LeaseStage.SETTING_UP, shown(request.runtime_env)

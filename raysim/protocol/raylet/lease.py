@@ -12,10 +12,11 @@ from raysim.policies.queue import Waiting
 from raysim.protocol.messages import RequestWorkerLease, WorkerLeaseSpilled
 from raysim.protocol.raylet.instances import Assigned, Instances
 from raysim.spec.address import Address
-from raysim.spec.ids import NodeId
+from raysim.spec.failure import Failure, FailureKind
+from raysim.spec.ids import NodeId, PlacementGroupId
 from raysim.spec.labels import Selector
 from raysim.spec.resources import Resources, fits
-from raysim.spec.task import Strategy
+from raysim.spec.task import InBundle, Strategy
 
 ANSWERS_KEPT = 256
 """Ended requests of one owner that are remembered, the latest ones: a late copy finds its answer. Ours."""
@@ -23,11 +24,13 @@ ANSWERS_KEPT = 256
 
 class LeaseState(IntEnum):
     QUEUED = 0
-    """Waits for resources, or for a node that has them."""
-    STARTING = 1
+    """Waits for resources, for a node that has them, or for its job's quota."""
+    ADMITTING = 1
+    """Holds its resources, while the GCS is asked whether its job's quota has room for it: see quotas."""
+    STARTING = 2
     """Holds its resources and waits for a worker."""
-    GRANTED = 2
-    ENDED = 3
+    GRANTED = 3
+    ENDED = 4
 
 
 class Lease(msgspec.Struct, gc=False):
@@ -47,6 +50,12 @@ class Lease(msgspec.Struct, gc=False):
     """When it came into its state."""
     lent: Resources = {}
     """Part of `held` that is given back while the worker is blocked: its CPUs. Replaced, never changed."""
+    quota: Resources = {}
+    """What it has of its job's quota. Replaced, never changed."""
+    admission: int = 0
+    """The number under which it waits for the quota; 0: it does not."""
+    resumed: bool = False
+    """Its worker went on after a wait, whether or not the quota had room for its CPUs again."""
 
 
 class LeaseOwner(msgspec.Struct, gc=False):
@@ -69,6 +78,18 @@ class LeaseOwner(msgspec.Struct, gc=False):
 def taken(request: RequestWorkerLease) -> Resources:
     """What it takes off its node. Of an actor: what it keeps for life; the rest only says where it may be (Ray)."""
     return request.resources if request.lifetime is None else request.lifetime
+
+
+def is_in(lease: Lease, group_id: PlacementGroupId) -> bool:
+    strategy = lease.request.strategy
+    return isinstance(strategy, InBundle) and strategy.group_id == group_id
+
+
+def failure_of(request: RequestWorkerLease, text: str) -> Failure:
+    """What its owner is told that can never have it."""
+    if request.actor_id is None:
+        return Failure(FailureKind.TASK_UNSCHEDULABLE, text)
+    return Failure(FailureKind.ACTOR_UNSCHEDULABLE, text, request.actor_id)
 
 
 Shape: TypeAlias = tuple[

@@ -27,9 +27,19 @@ from raysim.protocol.raylet.cluster_view import ClusterView
 from raysim.protocol.raylet.fence import Fence
 from raysim.protocol.raylet.groups import removed
 from raysim.protocol.raylet.instances import Instances, numbers
-from raysim.protocol.raylet.lease import Lease, LeaseOwner, LeaseQueue, LeaseState, taken
+from raysim.protocol.raylet.lease import (
+    Lease,
+    LeaseOwner,
+    LeaseQueue,
+    LeaseState,
+    failure_of,
+    is_in,
+    taken,
+)
 from raysim.protocol.raylet.lease_book import LeaseBook, LeaseKey, lease_key
+from raysim.protocol.raylet.lending import Lending
 from raysim.protocol.raylet.placement import Placement
+from raysim.protocol.raylet.quotas import Quotas
 from raysim.protocol.raylet.reports import Reports
 from raysim.protocol.raylet.revocation import Revocation
 from raysim.protocol.raylet.turns import Turns
@@ -38,10 +48,9 @@ from raysim.spec.address import Address
 from raysim.spec.failure import Failure, FailureKind
 from raysim.spec.ids import NodeId, PlacementGroupId
 from raysim.spec.node import NodeView, has_room
-from raysim.spec.placement_group import cpus_of, plain
-from raysim.spec.resources import CPU, Resources, add, fits, subtract
+from raysim.spec.placement_group import plain
+from raysim.spec.resources import Resources, add, fits, subtract
 from raysim.spec.runtime_env import read_env, shown
-from raysim.spec.task import InBundle
 
 
 class Leases:
@@ -53,6 +62,7 @@ class Leases:
         pool: WorkerPool,
         reports: Reports,
         fence: Fence,
+        gcs: Address,
     ) -> None:
         self._host = host
         self._view = view
@@ -74,6 +84,8 @@ class Leases:
         """Told when something has ended here, where anybody wants to know."""
         self._closed = False
         self._revocation = Revocation(host, self._owners, pool, self._queue)
+        self.quotas = Quotas(host, gcs, self)
+        self.lending = Lending(view.local, self.quotas, reports, self._grant_queued)
 
     def close(self) -> None:
         """The node leaves: nothing is granted any more. Whoever asks hears of its end from the GCS."""
@@ -113,7 +125,10 @@ class Leases:
         elif self._repeated(owner, request):
             return
         lease = Lease(sender, request, taken(request), since_ns=self._host.now_ns())
-        self._place(owner, lease)
+        if beyond := self.quotas.beyond(request):
+            self._refuse(lease, failure_of(request, beyond))
+        else:
+            self._place(owner, lease)
 
     def on_return(self, sender: Address, returned: ReturnWorkerLease) -> None:
         owner = self._owners.get(sender.worker_id)
@@ -155,7 +170,7 @@ class Leases:
                 granted = WorkerLeaseGranted(request.lease_id, lease.worker, gpus)
                 self._host.send(owner.address, granted)
                 self._reports.changed()  # As after the first one.
-            elif lease.state is LeaseState.QUEUED:
+            elif lease.state is LeaseState.QUEUED and not lease.admission:
                 if request.backlog != lease.request.backlog:
                     lease.request = msgspec.structs.replace(lease.request, backlog=request.backlog)
                     self._reports.changed()
@@ -214,30 +229,6 @@ class Leases:
         if self.freed is not None:
             self.freed()
 
-    def worker_blocked(self, worker: Worker, number: int) -> None:
-        if number <= worker.last_block:
-            return  # A second copy.
-        worker.last_block = number
-        lease = worker.lease
-        if lease is None or lease.state is not LeaseState.GRANTED:
-            return  # The lease's return overtook it.
-        worker.blocked = number
-        cpus = _cpus_of(lease)
-        if cpus and not lease.lent:
-            lease.lent = cpus
-            add(self._local.available, cpus)
-            self._grant_queued()
-            self._reports.changed()
-
-    def worker_unblocked(self, worker: Worker, number: int) -> None:
-        lease = worker.lease
-        if number != worker.blocked or lease is None:
-            return  # Of an earlier block, or of a lease that has been returned since.
-        worker.blocked = 0
-        subtract(self._local.available, lease.lent)  # May go below zero: it runs on regardless.
-        lease.lent = {}
-        self._reports.changed()
-
     def env_failed(self, env: str, problem: str) -> None:
         """There is no such runtime environment here: those who wait for a worker in it are told."""
         for lease in list(self._awaiting.get(env, {}).values()):
@@ -257,7 +248,7 @@ class Leases:
                 f"Node {self._view.local_id.hex()} cannot start worker processes ({reason}). "
                 "Look at the node's log, or run on other nodes."
             )
-            self._refuse(lease, _failure(lease.request, text))
+            self._refuse(lease, failure_of(lease.request, text))
 
     # --- what happens to others -------------------------------------------------------------------
 
@@ -319,7 +310,7 @@ class Leases:
             lease
             for owner in self._owners.values()
             for lease in owner.leases.values()
-            if lease.state is not LeaseState.GRANTED and _is_in(lease, group_id)
+            if lease.state is not LeaseState.GRANTED and is_in(lease, group_id)
         ]
         # Those that wait first, or they would be granted what the others give back.
         for lease in sorted(waiting, key=lambda lease: lease.state):
@@ -331,7 +322,7 @@ class Leases:
         kept: Resources = {}
         for worker in list(self._pool.workers.values()):
             lease = worker.lease
-            if lease is None or not _is_in(lease, group_id):
+            if lease is None or not is_in(lease, group_id):
                 continue
             add(self._local.available, lease.held)
             subtract(self._local.available, lease.lent)
@@ -397,7 +388,8 @@ class Leases:
 
     def _patience_over(self, lease: Lease) -> None:
         """It waits where its arguments are, and may go elsewhere from now on."""
-        if lease.state is LeaseState.QUEUED and not self.book.is_homeless(lease):
+        waits = lease.state is LeaseState.QUEUED and not lease.admission
+        if waits and not self.book.is_homeless(lease):
             self._spill_queued(self._queue.shapes[self._queue.shape(lease.request)])
             self._count_queued()
 
@@ -443,11 +435,20 @@ class Leases:
         self._count_queued()
 
     def _start(self, lease: Lease) -> None:
-        """Its resources are there: take them, and a worker as soon as there is one."""
+        """Its resources are there: take them, and a worker as soon as there is one, and its job's quota has room."""
         self._queue.started(lease)
         gpus = lease.request.gpus or self._placement.gpus(lease.held, self._local)
         subtract(self._local.available, lease.held)
         lease.assigned = self.instances.take(lease.held, gpus)
+        if self.quotas.counts(lease):
+            lease.state = LeaseState.ADMITTING
+            lease.since_ns = self._host.now_ns()
+            self.quotas.ask(lease)
+            self._reports.changed()
+        else:
+            self._take_worker(lease)
+
+    def _take_worker(self, lease: Lease) -> None:
         env = lease.request.runtime_env
         worker = self._pool.take(env, lease.request.job_id)
         if worker is not None and self._host.buggify("raylet.start_anyway"):
@@ -461,6 +462,38 @@ class Leases:
             awaiting = self._awaiting.setdefault(env, {})
             awaiting[lease_key(lease)] = lease
             self._pool.want(len(awaiting), env)
+        self._reports.changed()
+
+    # What quotas ask for.
+
+    def has_room(self, lease: Lease) -> bool:
+        if self._view.drains or not fits(lease.held, self._local.available):
+            return False
+        return self.instances.fits(lease.held)
+
+    def begin(self, lease: Lease) -> None:
+        if lease.state is LeaseState.ADMITTING:
+            self._take_worker(lease)
+        else:
+            self._start(lease)
+
+    def park(self, lease: Lease) -> None:
+        lease.state = LeaseState.QUEUED
+        lease.since_ns = self._host.now_ns()
+        self._give_up_room(lease)
+
+    def place_again(self, lease: Lease) -> None:
+        owner = self._owners[lease.owner.worker_id]
+        del owner.leases[lease.request.lease_id]
+        self._place(owner, lease)
+
+    def _give_up_room(self, lease: Lease) -> None:
+        """Of a lease that has no worker yet."""
+        self._queue.ended(lease)
+        add(self._local.available, lease.held)
+        self.instances.give_back(lease.assigned)
+        lease.assigned = {}
+        self._grant_queued()
         self._reports.changed()
 
     def _grant(self, lease: Lease, worker: Worker) -> None:
@@ -534,12 +567,13 @@ class Leases:
             env = lease.request.runtime_env
             del self._awaiting[env][lease_key(lease)]
             self._forget_served(env)
-            self._queue.ended(lease)
-            add(self._local.available, lease.held)
-            self.instances.give_back(lease.assigned)
-            self._grant_queued()
+            self.quotas.ended(lease)
+            self._give_up_room(lease)
             self._pool.want(len(self._awaiting.get(env, ())), env)
-            self._reports.changed()
+        elif lease.admission:
+            self.quotas.withdraw(lease)
+            if state is LeaseState.ADMITTING:
+                self._give_up_room(lease)
         elif state is LeaseState.QUEUED:
             if self._homeless.pop(lease_key(lease), None) is None:
                 self._queue.remove(lease)
@@ -548,6 +582,7 @@ class Leases:
     def _release(self, lease: Lease, worker: Worker) -> None:
         worker.lease = None
         worker.blocked = 0
+        self.quotas.ended(lease)
         self._queue.ended(lease)
         add(self._local.available, lease.held)
         self.instances.give_back(lease.assigned)
@@ -562,21 +597,3 @@ class Leases:
             # Only then: each report makes every raylet look again, which must end.
             self._local.queued = queued
             self._reports.changed()
-
-
-def _cpus_of(lease: Lease) -> Resources:
-    if isinstance(lease.request.strategy, InBundle):
-        return cpus_of(lease.held)
-    cpus = lease.held.get(CPU, 0)
-    return {CPU: cpus} if cpus else {}
-
-
-def _is_in(lease: Lease, group_id: PlacementGroupId) -> bool:
-    strategy = lease.request.strategy
-    return isinstance(strategy, InBundle) and strategy.group_id == group_id
-
-
-def _failure(request: RequestWorkerLease, text: str) -> Failure:
-    if request.actor_id is None:
-        return Failure(FailureKind.TASK_UNSCHEDULABLE, text)
-    return Failure(FailureKind.ACTOR_UNSCHEDULABLE, text, request.actor_id)

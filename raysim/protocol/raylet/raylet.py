@@ -43,6 +43,7 @@ from raysim.protocol.messages import (
     ProbeQueue,
     PullChunk,
     QueueProbed,
+    QuotaGranted,
     RayletDrains,
     ReadLog,
     RegisterDriver,
@@ -110,7 +111,7 @@ class Raylet:
         self.pool = WorkerPool(host, info.total, self._starts_failed, self._make_env_ready)
         self.groups = Groups(host, self.view, gcs)
         placement = Placement(host, self.view, policy, self._fence, self.groups)
-        self.leases = Leases(host, self.view, placement, self.pool, self.reports, self._fence)
+        self.leases = Leases(host, self.view, placement, self.pool, self.reports, self._fence, gcs)
         self.probing = Probing(host, self.view, policy, self.leases.book.queue, self._fence)
         self.stealing = Stealing(host, self.view, policy, self.leases, self._fence)
         self.reports.busy = self._busy
@@ -152,6 +153,7 @@ class Raylet:
             QueueProbed: lambda raylet: raylet.probing.on_probed,
             StealRequests: lambda raylet: raylet.stealing.on_steal,
             RequestsStolen: lambda raylet: raylet.stealing.on_stolen,
+            QuotaGranted: lambda raylet: raylet.leases.quotas.on_granted,
             CancelWorkerLease: lambda raylet: raylet.leases.on_cancel,
             PrepareBundles: lambda raylet: raylet.bundles.on_prepare,
             CommitBundles: lambda raylet: raylet.bundles.on_commit,
@@ -202,6 +204,7 @@ class Raylet:
             self.reports.begin()
             self.groups.ask_again()
             self.view.gcs_returned()
+            self.leases.quotas.gcs_returned()
             self.stealing.begin()
 
     def _on_refused(self, sender: Address, refused: NodeRefused) -> None:
@@ -318,12 +321,12 @@ class Raylet:
     def _on_blocked(self, sender: Address, blocked: WorkerBlocked) -> None:
         worker = self.pool.get(sender)
         if worker is not None:
-            self.leases.worker_blocked(worker, blocked.number)
+            self.leases.lending.blocked(worker, blocked.number)
 
     def _on_unblocked(self, sender: Address, unblocked: WorkerUnblocked) -> None:
         worker = self.pool.get(sender)
         if worker is not None:
-            self.leases.worker_unblocked(worker, unblocked.number)
+            self.leases.lending.unblocked(worker, unblocked.number)
 
     def _on_kill(self, sender: Address, kill: KillWorker) -> None:
         worker = self.pool.get(kill.worker)

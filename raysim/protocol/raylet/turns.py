@@ -11,8 +11,10 @@ from raysim.policies.queue import UNKNOWN, Queue, QueueOrder, Rank, Ranking, Run
 from raysim.protocol.host import Host
 from raysim.protocol.raylet.instances import Instances
 from raysim.protocol.raylet.lease import Lease, LeaseQueue, LeaseState, Shape
+from raysim.spec.job import JobSettings
 from raysim.spec.node import NodeView
 from raysim.spec.resources import Resources, add, fits
+from raysim.spec.runtime_env import job_of_env
 from raysim.spec.task import Claim
 
 _NO_CLAIM = Claim()
@@ -53,7 +55,7 @@ class Turns(LeaseQueue):
             _user(lease, claim),
             now,
             claim.expected_ns,
-            claim.priority,
+            _priority(lease, claim),
             UNKNOWN if claim.within_ns == UNKNOWN else now + claim.within_ns,
         )
         if self._rank is not None:
@@ -80,7 +82,7 @@ class Turns(LeaseQueue):
             _user(lease, claim),
             self._host.now_ns(),
             claim.expected_ns,
-            claim.priority,
+            _priority(lease, claim),
             claim.preemptible,
         )
 
@@ -161,4 +163,12 @@ class Turns(LeaseQueue):
 
 
 def _user(lease: Lease, claim: Claim) -> str:
-    return claim.user or lease.request.job_id.hex()
+    return claim.user or _job(lease).user or lease.request.job_id.hex()
+
+
+def _priority(lease: Lease, claim: Claim) -> int:
+    return _job(lease).priority if claim.priority is None else claim.priority
+
+
+def _job(lease: Lease) -> JobSettings:
+    return job_of_env(lease.request.runtime_env)

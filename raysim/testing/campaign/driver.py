@@ -50,6 +50,10 @@ POLICIES: Final = {
 """Those that go ways of their own through the protocol."""
 
 
+QUOTAS = (3, 4, 6)
+"""CPUs of the job. A placement group of a program has three bundles at most."""
+
+
 class ProtocolCampaign:
     """Programs of so many operations, within such limits."""
 
@@ -64,6 +68,7 @@ class ProtocolCampaign:
             groups_changed=0.3,
             small_stores=False,
             labels=places.LABELS,
+            quotas=QUOTAS,
             words=POLICIES,
         )
 

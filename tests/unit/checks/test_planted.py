@@ -9,7 +9,7 @@ import pytest
 
 import raysim as ray
 from raysim.api.session import current_world
-from raysim.checks import actors, leases, objects, resources, stores, tasks, views
+from raysim.checks import actors, leases, objects, quotas, resources, stores, tasks, views
 from raysim.checks.cluster import Cluster
 from raysim.checks.ledger import AT_REST, EMPTY, STEPS, Ledger, findings
 from raysim.protocol.executor.actor_queue import Line
@@ -130,6 +130,17 @@ def test_resources_that_do_not_come_back(cluster):
     head(cluster).raylet.view.local.available["memory"] -= 1
     texts = [finding.text for finding in resources.all_returned(cluster)]
     assert any("memory" in text for text in texts)
+
+
+def test_a_job_that_has_more_than_its_quota(cluster):
+    """Its placement group has a CPU already."""
+    cluster.gcs.jobs.quotas[job_id(1)] = {"CPU": 20_000}
+    lend(cluster, lease_of(cluster, quota={"CPU": 10_000}), 1 << 40)
+    assert names(quotas.within, cluster) == set()
+    lend(cluster, lease_of(cluster, quota={"CPU": 10_000}), 2 << 40)
+    assert names(quotas.within, cluster) == {"quota-kept"}
+    lend(cluster, lease_of(cluster, quota={"CPU": 10_000}, resumed=True), 2 << 40)
+    assert names(quotas.within, cluster) == set()
 
 
 def test_a_worker_that_is_lent_twice(cluster):

@@ -1,5 +1,7 @@
 """Under an order of the queue that is not Ray's: one request for one call, served when its turn comes."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -12,8 +14,10 @@ from raysim.protocol.messages import (
     WorkerLeaseSpilled,
 )
 from raysim.spec.address import Address
-from raysim.spec.ids import ActorId
+from raysim.spec.ids import ActorId, job_id
+from raysim.spec.job import JobSettings
 from raysim.spec.resources import fixed
+from raysim.spec.runtime_env import with_job
 from raysim.spec.task import Claim
 from tests.unit.protocol.raylet.node import ACTOR, PATIENT, Node
 from tests.unit.protocol.raylet.test_wishes import why
@@ -247,3 +251,51 @@ def test_a_request_without_a_turn_is_told_of_none(owner: Address) -> None:
     node.lease(owner, 1, claim=claim())
     node.ask(owner, 2)
     assert why(node, 2, owner).turn is None
+
+
+# Jobs
+
+
+def of_job(node: Node, owner: Address, lease_id: int, **job: Any) -> None:
+    """A request of a job that says this of itself."""
+    claim = job.pop("claim", Claim())
+    number = job.pop("number", 1)
+    env = with_job("", JobSettings(**job))
+    node.ask(owner, lease_id, claim=claim, runtime_env=env, job=job_id(number))
+
+
+def served(node: Node) -> list[int]:
+    """In which order one core serves those that wait, if each ends at once."""
+    queue, one = node.raylet.leases.book.queue, cpus(1)
+    found: list[int] = []
+    while (lease := queue.next(one, node.raylet.leases.instances)) is not None:
+        queue.remove(lease)
+        found.append(lease.request.lease_id)
+    return found
+
+
+def test_a_job_s_priority_is_that_of_its_tasks_unless_they_say_otherwise(
+    owner: Address, other: Address
+) -> None:
+    node = ordered("priority")
+    of_job(node, owner, 1)
+    of_job(node, owner, 2)
+    of_job(node, owner, 3, claim=Claim(priority=7))
+    of_job(node, other, 4, priority=5)
+    of_job(node, other, 5, priority=5, claim=Claim(priority=-1))
+    assert served(node) == [3, 4, 2, 5]
+
+
+def test_jobs_of_one_user_take_turns_as_one(owner: Address, other: Address) -> None:
+    node = ordered("max_min", cpus=4)
+    of_job(node, owner, 1, number=1, user="ann")
+    of_job(node, other, 2, number=2, user="ann")
+    of_job(node, owner, 3, number=3)
+    of_job(node, other, 4, number=2, user="ann")
+    for token in range(1, 5):
+        node.worker_up(token)
+    of_job(node, owner, 5, number=1, user="ann")
+    of_job(node, owner, 6, number=3)
+    node.tell(other, ReturnWorkerLease(4))
+    waiting = node.raylet.leases.book.queue.shapes.values()
+    assert [lease.request.lease_id for one in waiting for lease in one.values()] == [5]
