@@ -26,7 +26,7 @@ from raysim.runtime.object_ref import ObjectRef
 from raysim.spec.explanation import Explanation
 from raysim.spec.ids import ActorId, ObjectId, PlacementGroupId
 from raysim.spec.placement_group import GroupInfo
-from raysim.spec.state import Inquiry, Listing
+from raysim.spec.state import Inquiry, Listing, Noun
 from raysim_ray import handles, placement_groups, references
 from raysim_ray.context import RayContextInfo
 from raysim_ray.entering import entered, entered_class, here, synthetic
@@ -282,6 +282,13 @@ class RayBackend:
         raise ValueError(
             f"{ref!r} cannot be explained on the backend 'ray': Ray does not tell why it decided so. "
             "Run the program with backend='sim' or 'cluster', or see `ray status` and `ray list tasks`."
+        )
+
+    def explain_id(self, noun: Noun, identity: str) -> Explanation | None:
+        """Raises ValueError, as above."""
+        raise ValueError(
+            f"{identity} of {noun} cannot be explained on the backend 'ray': Ray does not tell why it decided so. "
+            "See `ray list` and `ray get`."
         )
 
     # The cluster

@@ -23,7 +23,7 @@ from raysim.spec.explanation import Explanation
 from raysim.spec.ids import ActorId, ObjectId, PlacementGroupId
 from raysim.spec.log import LogPart
 from raysim.spec.placement_group import GroupInfo
-from raysim.spec.state import Inquiry, Listing
+from raysim.spec.state import Inquiry, Listing, Noun
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -236,6 +236,9 @@ class Backend(Protocol):
 
     def explain(self, ref: "ObjectRef") -> Explanation:
         """Why the object is not ready."""
+
+    def explain_id(self, noun: Noun, identity: str) -> Explanation | None:
+        """Why a thing of this id (hex) is as it is; None: nobody knows such a thing. Raises RaySystemError."""
 
     def inspect(self, inquiry: Inquiry) -> Listing:
         """The state of the cluster. Raises RaySystemError when the GCS does not answer in time."""

@@ -1,4 +1,4 @@
-"""What `raysim timeline`, `stack` and `kill-actor` do. Never their options: see actions."""
+"""What `raysim timeline`, `stack`, `kill-actor` and, of a cluster, `explain` do. Never their options: see actions."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from raysim.cli.state import find
 from raysim.spec.ids import ActorId
 from raysim.util.state.api import list_actors, list_workers
 from raysim.util.state.exception import RayStateApiException
+from raysim.util.state.explaining import explain as why
 from raysim.util.state.logs import get_log
 from raysim.util.state.options import RAY_MAX_LIMIT_FROM_API_SERVER, StateResource
 
@@ -40,6 +41,13 @@ def timeline_command(file: Path, address: str) -> int:
         except OSError as error:
             raise BadInputError(f"{file} cannot be written: {error.strerror}") from error
     click.echo(file)
+    return 0
+
+
+def explain_command(identity: str, as_json: bool, address: str) -> int:
+    with connected_to(address):
+        found = why(identity)
+    click.echo(found.as_json() if as_json else str(found))
     return 0
 
 

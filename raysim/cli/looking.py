@@ -1,10 +1,12 @@
-"""The commands `raysim report` and `raysim explain`, which look at a run's folder. Never run anything."""
+"""The commands `raysim report` and `raysim explain`, which look at a run's folder or a cluster. Never run anything."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import click
+
+from raysim.cli.state_options import address
 
 BAD_INPUT = 2
 
@@ -50,22 +52,42 @@ def report(run: Path, figures: bool, png: bool, parquet: bool) -> int:
 
 
 @click.command()
-@_run
-@click.argument("task")
+@click.argument("subject", metavar="ID|RUN")
+@click.argument("task", required=False, default="", metavar="[TASK]")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-def explain(run: Path, task: str, as_json: bool) -> int:
-    """Tell why TASK of RUN, the folder that a run left, waited: for what, for how long, and node by node.
+@address
+def explain(subject: str, task: str, as_json: bool, address: str) -> int:
+    """Tell why a thing of a cluster that runs waits, failed or was lost: for what, node by node. ID: of a task, object,
+    actor, placement group, node, worker or job, in full, as `raysim list` shows it.
 
-    TASK: an id as in tasks.csv, the beginning of one, or a name that only one task has.
+    Of TASK of RUN, the folder that a run left, why it waited. TASK: an id as in tasks.csv, the beginning of one, or a
+    name that only one task has.
 
     \b
+    raysim explain 16310a0f0a45af5cffffffffffffffffffffffff01000000
     raysim explain runs/quickstart project_2_3
     """
+    if task:
+        return _explain_run(Path(subject), task, as_json)
+    if Path(subject).is_dir():
+        return _refused(
+            f"{subject} is a run's folder. Say of which task: raysim explain {subject} TASK"
+        )
+    from raysim.cli.acts import explain_command
+
+    return explain_command(subject, as_json, address)
+
+
+def _explain_run(run: Path, task: str, as_json: bool) -> int:
     from raysim.report import explaining
     from raysim.report.view import view_of
     from raysim.scenario.folder import read_run
     from raysim.scenario.problems import ScenarioError
 
+    if not run.is_dir():
+        return _refused(
+            f"{run} is no folder that a run left. Of a cluster that runs: raysim explain ID"
+        )
     try:
         kept = read_run(run)
         view = view_of(kept.journal, kept.time_scale, kept.start_ns)
@@ -74,7 +96,7 @@ def explain(run: Path, task: str, as_json: bool) -> int:
         return _refused(*map(str, error.problems))
     except explaining.UnknownTaskError as error:
         return _refused(f"{run}: {error}")
-    click.echo(explaining.as_json(explanation) if as_json else str(explanation))
+    click.echo(explanation.as_json() if as_json else str(explanation))
     return 0
 
 

@@ -15,7 +15,7 @@ from starlette.routing import Route as Served
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from raysim.dashboard import auth, cluster, jobs, logs, pictures, prometheus, state
+from raysim.dashboard import auth, cluster, explaining, jobs, logs, pictures, prometheus, state
 from raysim.dashboard.openapi import description
 from raysim.dashboard.routes import Handler, Route
 from raysim.dashboard.sources import Source
@@ -23,7 +23,7 @@ from raysim.report.page import asset, style, timeline
 
 TABLES: Final[tuple[Sequence[Route], ...]] = (
     *(state.ROUTES, logs.ROUTES, cluster.ROUTES),
-    *(pictures.ROUTES, prometheus.ROUTES, jobs.ROUTES),
+    *(pictures.ROUTES, prometheus.ROUTES, jobs.ROUTES, explaining.ROUTES),
 )
 """Of the modules that answer: one that is named here is served, and described."""
 

@@ -6,11 +6,13 @@ from typing import Any
 
 import msgspec
 
+from raysim.report import explaining
 from raysim.report.chrome_trace import chrome_trace
 from raysim.report.page import end_of
 from raysim.report.timeline import chart_data, height
 from raysim.report.view import Attempt, Mark, View, view_of
 from raysim.scenario.folder import KeptRun
+from raysim.spec.explanation import Explanation
 from raysim.spec.sample import Sample
 from raysim.util.state.client import SCHEMAS, Page, put_in_order
 from raysim.util.state.filters import do_filter
@@ -111,6 +113,12 @@ class PastRun:
 
     def trace(self) -> bytes:
         return chrome_trace(self._view, self._run.summary.name)
+
+    def explain(self, identity: str) -> Explanation:
+        try:
+            return explaining.explain(self._run, self._view, identity)
+        except explaining.UnknownTaskError as error:
+            raise FileNotFoundError(str(error)) from error
 
     def _missing(self, resource: StateResource) -> str:
         kept, there = len(self._view.attempts), self._run.journal.attempts

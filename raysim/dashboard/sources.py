@@ -14,10 +14,12 @@ from raysim.dashboard.user_metrics import Remembered
 from raysim.report.chrome_trace import chrome_trace
 from raysim.report.timeline import chart_data, height
 from raysim.report.view import Attempt, Mark, Node, View
+from raysim.spec.explanation import Explanation
 from raysim.spec.sample import FOLDER, PERIOD_S, Sample, file_name
 from raysim.util.metrics import cluster_rows
 from raysim.util.state.api import list_nodes
 from raysim.util.state.client import Page, StateApiClient, connected
+from raysim.util.state.explaining import UnknownIdError, explain
 from raysim.util.state.logs import LogFile, LogReader
 from raysim.util.state.options import (
     RAY_MAX_LIMIT_FROM_API_SERVER,
@@ -62,6 +64,9 @@ class Source(Protocol):
 
     def trace(self) -> bytes:
         """The same as events of Chrome's tracing, which Perfetto shows."""
+
+    def explain(self, identity: str) -> Explanation:
+        """Why the thing of this id is as it is. Raises FileNotFoundError for what nobody knows."""
 
     def measured(self) -> list[Row]:
         """What programs count: rows as `raysim.util.metrics.cluster_rows` has them."""
@@ -133,6 +138,12 @@ class Cluster:
 
     def trace(self) -> bytes:
         return chrome_trace(self._view(), "cluster")
+
+    def explain(self, identity: str) -> Explanation:
+        try:
+            return explain(identity)
+        except UnknownIdError as error:
+            raise FileNotFoundError(str(error)) from error
 
     def _view(self) -> View:
         """Of the tasks that can still be asked for. Zero is the first submission."""

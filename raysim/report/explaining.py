@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from math import isnan
 
-import msgspec
-
 from raysim.report.occupancy import NodeWait, waits_of
 from raysim.report.text import count, seconds
 from raysim.report.turns import turn_of
@@ -56,7 +54,9 @@ def find(run: KeptRun, task: str) -> int:
 
 def explain(run: KeptRun, view: View, task: str) -> Explanation:
     """What it waited for, from its submission to its start. Raises UnknownTaskError."""
-    row = find(run, task)
+    row = _of_journal(run, view, task)
+    if row is None:
+        row = find(run, task)
     record, ready_s = run.records[row], run.records.ready_s[row]
     pushed_s = run.records.pushed_s[row]
     steps = [*_for_parents(run, record, ready_s)]
@@ -78,6 +78,26 @@ def explain(run: KeptRun, view: View, task: str) -> Explanation:
     )
     longest = max(steps, key=lambda step: step.for_s or 0.0)
     return Explanation(reason=longest.reason, text=text, for_s=waited_s, because=steps)
+
+
+def _of_journal(run: KeptRun, view: View, task: str) -> int | None:
+    """The place in the records of what the journal knows under this id: see `_attempts`."""
+    own = next(
+        (one for one in view.attempts if one.task == task and one.status == "finished"), None
+    )
+    if own is None:
+        return None
+    slack_s = _slack_s(own.end_s)
+    times = zip(run.records.start_s, run.records.end_s, strict=True)
+    for row, (start_s, end_s) in enumerate(times):
+        if abs(start_s - own.start_s) <= slack_s and abs(end_s - own.end_s) <= slack_s:
+            return row
+    return None
+
+
+def _slack_s(end_s: float) -> float:
+    """Within which two moments are the same: both were rounded."""
+    return 1e-8 * max(1.0, end_s)
 
 
 def _called(record: TaskRecord) -> str:
@@ -205,7 +225,7 @@ def _attempts(view: View, record: TaskRecord) -> list[Attempt]:
     """
     assert record.ran is not None
     start_s, end_s = record.ran.start_s, record.ran.end_s
-    slack_s = 1e-8 * max(1.0, end_s)
+    slack_s = _slack_s(end_s)
     own = next(
         (
             one
@@ -222,8 +242,3 @@ def _attempts(view: View, record: TaskRecord) -> list[Attempt]:
         return []
     before = [one for one in view.attempts if one.task == own.task and one.number < own.number]
     return [*sorted(before, key=lambda one: one.number), own]
-
-
-def as_json(explanation: Explanation) -> str:
-    """For programs."""
-    return msgspec.json.format(msgspec.json.encode(explanation), indent=1).decode()

@@ -33,6 +33,7 @@ from raysim.protocol.queries import Queries
 from raysim.protocol.uploads import Uploads
 from raysim.runtime.calls import Calls
 from raysim.runtime.execution import Execution
+from raysim.runtime.explained import explain_id
 from raysim.runtime.graphs import compile_graph
 from raysim.runtime.log_files import LeftLogs, LogFiles
 from raysim.runtime.measured import Measured
@@ -67,7 +68,7 @@ from raysim.spec.ids import (
 from raysim.spec.node import NodeState
 from raysim.spec.placement_group import GroupInfo
 from raysim.spec.runtime_env import read_env
-from raysim.spec.state import Inquiry, Listing
+from raysim.spec.state import Inquiry, Listing, Noun
 
 Answer = TypeVar("Answer")
 
@@ -285,6 +286,9 @@ class CoreWorker:
             self.explaining.explain([ContainedRef(ref._id, ref._owner)], answer)
         self.block(waiter, None)
         return found[0]
+
+    def explain_id(self, noun: Noun, identity: str) -> Explanation | None:
+        return explain_id(self, noun, identity)
 
     # References
 

@@ -84,7 +84,7 @@ def _task(row: TaskSeen, tables: Tables, load: Load) -> Shown:
         "start_time_ms": tables.ms(row.start_ns),
         "end_time_ms": tables.ms(row.end_ns),
         "task_log_info": None,
-        "error_message": _message(row, load),
+        "error_message": message_of(row, load),
         "is_debugger_paused": None,
         "call_site": None,
         "label_selector": selector(row.selectors),
@@ -123,7 +123,8 @@ def _events(row: TaskSeen, tables: Tables) -> list[Shown]:
     return [{"state": state, "created_ms": tables.ms(at)} for state, at in times if at]
 
 
-def _message(row: TaskSeen, load: Load) -> str | None:
+def message_of(row: TaskSeen, load: Load) -> str | None:
+    """Why it failed, in the words of its exception where there is one."""
     if not row.error:
         return None
     if not row.payload:

@@ -86,6 +86,10 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     def __str__(self) -> str:
         return "\n".join(self._lines(0))
 
+    def as_json(self) -> str:
+        """For programs."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=1).decode()
+
     def causes(self) -> list["Explanation"]:
         """The ends of the chain."""
         if not self.because:

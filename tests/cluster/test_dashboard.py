@@ -156,6 +156,17 @@ def test_a_failed_task_is_found_with_its_error(dashboard: tuple[Asked, str]) -> 
     assert "the reason" in task["error_message"]
 
 
+def test_why_is_told_of_an_id(dashboard: tuple[Asked, str]) -> None:
+    asked, _ = dashboard
+    [failed] = [row for row in asked.rows("tasks", limit=100) if row["name"] == "bad"]
+    data = asked.get(f"/api/v0/explain/{failed['task_id']}")["data"]
+    assert data["explanation"]["reason"] == "failed"
+    assert "the reason" in data["text"]
+    code, message = asked.refused(f"/api/v0/explain/{'ff' * 24}")
+    assert code == 404
+    assert "looked for among tasks" in message
+
+
 def test_summaries_count_by_name_and_state(dashboard: tuple[Asked, str]) -> None:
     asked, _ = dashboard
     data = asked.get("/api/v0/tasks/summarize")["data"]

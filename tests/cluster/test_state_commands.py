@@ -46,7 +46,8 @@ def program(machine: Machine) -> Iterator[Program]:
 
 
 def asked(machine: Machine, *args: str) -> Any:
-    ended = machine.raysim(*args, "--format", "json")
+    how = () if "--json" in args else ("--format", "json")
+    ended = machine.raysim(*args, *how)
     assert ended.returncode == 0, ended.stderr
     return json.loads(ended.stdout)
 
@@ -92,6 +93,20 @@ def test_one_thing_is_found_by_what_its_id_begins_with(machine: Machine, program
     assert "None of the nodes has an id that begins with ffffffffff" in none.stderr
     several = machine.raysim("get", "task", "")
     assert several.returncode == 2
+
+
+def test_why_is_told_of_any_id(machine: Machine, program: Program) -> None:
+    _, actor_id, object_id, driver = program.ids
+    actor = asked(machine, "explain", actor_id, "--json")
+    assert (actor["reason"], actor["actor_id"]) == ("ready", actor_id)
+    large = machine.raysim("explain", object_id)
+    assert f"Referred to by: driver with pid {driver} (local reference)." in large.stdout
+    [job] = asked(machine, "list", "jobs")
+    assert "its driver is in process" in machine.raysim("explain", job["job_id"]).stdout
+    none = machine.raysim("explain", "ff" * 18)
+    assert (none.returncode, none.stdout) == (1, "")
+    assert "looked for among placement groups" in none.stderr
+    assert "`raysim list placement-groups`" in none.stderr
 
 
 def test_counts(machine: Machine, program: Program) -> None:

@@ -29,7 +29,8 @@ async function show() {
   shown?.abort();
   const controller = shown = new AbortController();
   const { name, id, query } = where();
-  const title = id ? `Task ${id.slice(0, 12)}` : PAGES.find(([one]) => one === name)[1];
+  const heading = PAGES.find(([one]) => one === name)[1];
+  const title = id ? `${heading.replace(/s$/, "")} ${id.slice(0, 12)}` : heading;
   document.title = `${title} · raysim`;
   for (const one of $("pages").querySelectorAll("a")) {
     const here = one.getAttribute("href") === `#/${name}`;

@@ -1,5 +1,6 @@
 // What several pages are made of: tables, bars, states, tiles, facts.
-import { h, link } from "./dom.js";
+import { get } from "./api.js";
+import { h, link, refill } from "./dom.js";
 import { count, quantity } from "./format.js";
 
 const GOOD = ["FINISHED", "ALIVE", "CREATED", "SUCCEEDED"];
@@ -65,3 +66,13 @@ function stacked(one) {
 }
 
 export const problem = (error) => h("p", { class: "bad", role: "alert" }, error.message ?? String(error));
+
+// Why the thing of the page's id is as it is.
+export async function because(page, place) {
+  try {
+    const { text } = await get(`/api/v0/explain/${encodeURIComponent(page.id)}`, {}, page.signal);
+    refill(place, h("pre", { class: "why", tabindex: "0", role: "region", "aria-label": "Why" }, text));
+  } catch (error) {
+    if (error.name !== "AbortError") refill(place, h("p", { class: "quiet" }, error.message));
+  }
+}

@@ -70,7 +70,7 @@ START = Path()
 class Inquiry:
     def __init__(self, gcs: Address) -> None:
         self.names: dict[NodeId, str] = {}
-        self._gcs = gcs
+        self.gcs = gcs
         self._left = QUESTIONS
 
     # --- objects ----------------------------------------------------------------------------------
@@ -87,17 +87,17 @@ class Inquiry:
         if story is None:
             text = (
                 f"Object {object_id.hex()}: its owner, process {process_id(ref.owner)} on "
-                f"{self._node(ref.owner.node_id)}, does not answer."
+                f"{self.node(ref.owner.node_id)}, does not answer."
             )
             found = Explanation(reason=Reason.NO_ANSWER, text=text)
         else:
             name = f"{story.name or 'object'} ({short(story.task_id or object_id)})"
             path = Path((*path.objects, object_id), (*path.names, name))
-            found = yield from self._of_story(ref, story, name, path)
+            found = yield from self.of_story(ref, story, name, path)
         task_id = story.task_id.hex() if story is not None and story.task_id is not None else ""
         return msgspec.structs.replace(found, object_id=object_id.hex(), task_id=task_id)
 
-    def _of_story(self, ref: ContainedRef, story: ObjectStory, name: str, path: Path) -> Steps:
+    def of_story(self, ref: ContainedRef, story: ObjectStory, name: str, path: Path) -> Steps:
         what = f"Object {ref.object_id.hex()}"
         call = f"Call {name}"
         if story.rebuilt:
@@ -122,20 +122,20 @@ class Inquiry:
                     text = f"{what} is set by its owner, and no call makes it."
                     return Explanation(reason=Reason.NOT_FOLLOWED, text=text)
                 text = f"{what} is ready when placement group {short(story.group_id)} is:"
-                group = yield from self._group(story.group_id)
+                group = yield from self.group(story.group_id)
                 return Explanation(reason=Reason.PLACEMENT_GROUP, text=text, because=[group])
             case ObjectStage.ARGUMENTS:
-                because = yield from self._each(story.arguments, path)
+                because = yield from self.each(story.arguments, path)
                 text = f"{call} waits for {arguments(story)}."
                 reason = Reason.PENDING_ARGUMENT
             case ObjectStage.ACTOR_ARGUMENTS:
-                because = yield from self._each(story.arguments, path)
+                because = yield from self.each(story.arguments, path)
                 text = (
                     f"{call} waits for its actor, whose constructor waits for {arguments(story)}."
                 )
                 reason = Reason.PENDING_ARGUMENT
             case ObjectStage.BEHIND:
-                because = yield from self._each(story.arguments, path)
+                because = yield from self.each(story.arguments, path)
                 text = (
                     f"{call} waits behind {story.text} of the same caller, which waits for "
                     f"{arguments(story)}."
@@ -151,7 +151,7 @@ class Inquiry:
                 return (yield from self._actor(story.actor_id, call, path))
         return Explanation(reason=reason, text=text, for_s=for_s, because=because)
 
-    def _each(self, refs: Sequence[ContainedRef], path: Path) -> Several:
+    def each(self, refs: Sequence[ContainedRef], path: Path) -> Several:
         found: list[Explanation] = []
         for ref in refs[:BRANCHES]:
             explanation = yield from self.object(ref, path)
@@ -162,16 +162,16 @@ class Inquiry:
 
     def _pushed(self, task_id: TaskId, story: ObjectStory, call: str, path: Path) -> Steps:
         worker = story.worker
-        where = f"worker {process_id(worker)} on {self._node(worker.node_id)}"
+        where = f"worker {process_id(worker)} on {self.node(worker.node_id)}"
         node_id = worker.node_id.hex()
         actor_id = story.actor_id.hex() if story.actor_id is not None else ""
-        process = yield from self._doing(worker)
+        process = yield from self.doing(worker)
         if process is None:
             text = f"{call} was sent to {where}, which does not answer."
             return Explanation(
                 reason=Reason.NO_ANSWER, text=text, node_id=node_id, actor_id=actor_id
             )
-        because = yield from self._each(process.awaited, path)
+        because = yield from self.each(process.awaited, path)
         ours = next((one for one in process.running if one.task_id == task_id), None)
         waits = ", and waits for:" if because else "."
         if ours is not None:
@@ -200,7 +200,7 @@ class Inquiry:
             because=because,
         )
 
-    def _doing(self, worker: Address) -> Generator[Question, Any, ProcessStory | None]:
+    def doing(self, worker: Address) -> Generator[Question, Any, ProcessStory | None]:
         if worker == NOWHERE or self._left <= 0:
             return None
         self._left -= 1
@@ -219,7 +219,7 @@ class Inquiry:
     def _lease(
         self, owner: WorkerId, lease_id: int, raylet: Address, call: str, path: Path
     ) -> Steps:
-        where = self._node(raylet.node_id)
+        where = self.node(raylet.node_id)
         node_id = raylet.node_id.hex()
         self._left -= 1
         story: LeaseStory | None = yield raylet, lambda n: ExplainLease(n, owner, lease_id)
@@ -243,7 +243,7 @@ class Inquiry:
             case LeaseStage.INFEASIBLE:
                 text = f"{call} needs {needs(story)}, and {nobody(story)}."
                 because = (
-                    [] if story.group_id is None else [(yield from self._group(story.group_id))]
+                    [] if story.group_id is None else [(yield from self.group(story.group_id))]
                 )
                 return Explanation(
                     reason=infeasible(story),
@@ -282,7 +282,7 @@ class Inquiry:
         found: list[Holder] = []
         because: list[Explanation] = []
         for holder in holders[:BRANCHES]:
-            process = yield from self._doing(holder.worker)
+            process = yield from self.doing(holder.worker)
             what = (
                 [f"{one.name} ({short(one.task_id)})" for one in process.running] if process else []
             )
@@ -291,7 +291,7 @@ class Inquiry:
             who = f"{', '.join(what) or 'a lease'} in worker {process_id(holder.worker)}"
             found.append(Holder(who, holder.held, holder.for_ns / 1e9))
             if process is not None and process.awaited:
-                waits = yield from self._each(process.awaited, path)
+                waits = yield from self.each(process.awaited, path)
                 text = f"{who} waits for:"
                 because.append(Explanation(reason=Reason.BLOCKED, text=text, because=waits))
         return found, because
@@ -306,9 +306,9 @@ class Inquiry:
 
     # --- placement groups -------------------------------------------------------------------------
 
-    def _group(self, group_id: PlacementGroupId) -> Steps:
+    def group(self, group_id: PlacementGroupId) -> Steps:
         self._left -= 1
-        story: GroupStory | None = yield self._gcs, lambda n: ExplainGroup(n, group_id)
+        story: GroupStory | None = yield self.gcs, lambda n: ExplainGroup(n, group_id)
         if story is None:
             text = f"The GCS does not tell of placement group {short(group_id)}."
             return Explanation(reason=Reason.NO_ANSWER, text=text)
@@ -318,7 +318,7 @@ class Inquiry:
 
     def _actor(self, actor_id: ActorId, call: str, path: Path) -> Steps:
         self._left -= 1
-        story: ActorStory | None = yield self._gcs, lambda n: ExplainActor(n, actor_id)
+        story: ActorStory | None = yield self.gcs, lambda n: ExplainActor(n, actor_id)
         found = yield from self._actor_story(actor_id, story, call, path)
         return msgspec.structs.replace(found, actor_id=actor_id.hex())
 
@@ -349,29 +349,29 @@ class Inquiry:
             case ActorState.PENDING_CREATION:
                 reason = Reason.ACTOR_PENDING
                 text = f"{call} waits for {who} to be created:"
-        because = yield from self._start_of(who, story, path)
+        because = yield from self.start_of(who, story, path)
         return Explanation(reason=reason, text=text, because=because)
 
-    def _start_of(self, who: str, story: ActorStory, path: Path) -> Several:
+    def start_of(self, who: str, story: ActorStory, path: Path) -> Several:
         what = who[0].upper() + who[1:]
         if story.worker != NOWHERE:
-            where = f"worker {process_id(story.worker)} on {self._node(story.worker.node_id)}"
-            process = yield from self._doing(story.worker)
+            where = f"worker {process_id(story.worker)} on {self.node(story.worker.node_id)}"
+            process = yield from self.doing(story.worker)
             if process is None:
                 text = f"{what} is being constructed in {where}, which does not answer."
                 return [Explanation(reason=Reason.NO_ANSWER, text=text)]
-            because = yield from self._each(process.awaited, path)
+            because = yield from self.each(process.awaited, path)
             waits = ", which waits for:" if because else "."
             text = f"{what}: its constructor runs in {where}{waits}"
             reason = Reason.BLOCKED if because else Reason.RUNNING
             node_id = story.worker.node_id.hex()
             return [Explanation(reason=reason, text=text, node_id=node_id, because=because)]
         if story.raylet != NOWHERE:
-            gcs = self._gcs.worker_id
+            gcs = self.gcs.worker_id
             return [(yield from self._lease(gcs, story.lease_id, story.raylet, what, path))]
         text = f"{what} needs {needs(story)}, and {nobody(story)}."
         lacks = self._lacks(story.nodes)
         return [Explanation(reason=infeasible(story), text=text, nodes=lacks)]
 
-    def _node(self, node_id: NodeId) -> str:
+    def node(self, node_id: NodeId) -> str:
         return f"node {self.names.get(node_id) or node_id.hex()[:8]}"

@@ -11,6 +11,7 @@ from raysim.protocol.messages import (
     ActorExplained,
     CallSeen,
     ContainedRef,
+    ExplainCall,
     ExplainObject,
     ExplainProcess,
     GroupExplained,
@@ -61,6 +62,7 @@ class Explaining:
     def handlers() -> Handlers["Explaining"]:
         return {
             ExplainObject: lambda role: role._on_object,
+            ExplainCall: lambda role: role._on_call,
             ExplainProcess: lambda role: role._on_process,
             ObjectExplained: lambda role: lambda _, m: role._answered(m.number, m.story),
             LeaseExplained: lambda role: lambda _, m: role._answered(m.number, m.story),
@@ -73,6 +75,10 @@ class Explaining:
 
     def _on_object(self, sender: Address, asked: ExplainObject) -> None:
         story = self._owner.testimony.of(asked.object_id)
+        self._host.send(sender, ObjectExplained(asked.number, story))
+
+    def _on_call(self, sender: Address, asked: ExplainCall) -> None:
+        story = self._owner.testimony.of_call(asked.task_id)
         self._host.send(sender, ObjectExplained(asked.number, story))
 
     def _on_process(self, sender: Address, asked: ExplainProcess) -> None:
@@ -96,15 +102,23 @@ class Explaining:
         self, refs: Sequence[ContainedRef], answer: Callable[[list[Explanation]], None]
     ) -> None:
         """Why these objects are not ready; `answer` hears it when all who know were asked."""
+        self.inquire([partial(Inquiry.object, ref=ref) for ref in refs], answer)
+
+    def inquire(
+        self,
+        subjects: Sequence[Callable[[Inquiry], Steps]],
+        answer: Callable[[list[Explanation]], None],
+    ) -> None:
+        """One explanation of each; `answer` hears them when all who know were asked."""
         inquiry = Inquiry(self._gcs)
         found: list[Explanation] = []
-        left = list(refs)
+        left = list(subjects)
 
         def next_one() -> None:
             if not left:
                 answer(found)
                 return
-            self._step(inquiry.object(left.pop(0)), None, ended)
+            self._step(left.pop(0)(inquiry), None, ended)
 
         def ended(explanation: Explanation) -> None:
             found.append(explanation)

@@ -52,7 +52,7 @@ class Explanations:
         spec = actor.spec
         name = spec.name or spec.class_name
         story = ActorStory(actor.state, name, incarnation=actor.incarnation)
-        story.need = plain(spec.placement)
+        story.need, story.owner = plain(spec.placement), spec.owner
         if isinstance(spec.strategy, InBundle):
             story.group_id = spec.strategy.group_id
         if actor.process is not None:

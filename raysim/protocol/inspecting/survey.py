@@ -12,7 +12,13 @@ from typing import Protocol
 import msgspec
 
 from raysim.protocol.messages import Inspected, InspectGcs, InspectNode, InspectProcess, Message
-from raysim.protocol.messages.state import AnyRow, NodeSeen, ProcessSeen
+from raysim.protocol.messages.state import (
+    ActorSeen,
+    AnyRow,
+    NodeSeen,
+    ProcessSeen,
+    TaskSeen,
+)
 from raysim.spec.address import Address
 from raysim.spec.state import Inquiry, Noun
 
@@ -43,6 +49,8 @@ class Findings(msgspec.Struct):
     asked: int = 0
     silent: list[str] = []
     """Who did not answer in time; nodes that have just been lost, too."""
+    told_by: dict[bytes, Address] = {}
+    """Of tasks and actors of one id that was looked for: the process whose they are, which told of them."""
 
 
 class Survey:
@@ -126,10 +134,11 @@ class Survey:
         if not asked:
             then()
         for to, who, make in asked:
-            self._ask(to, make, partial(self._answered, who, may_end, then))
+            self._ask(to, make, partial(self._answered, to, who, may_end, then))
 
     def _answered(
         self,
+        to: Address,
         who: str,
         may_end: bool,
         then: Callable[[], None],
@@ -139,6 +148,12 @@ class Survey:
         if answer is not None:
             self._found.rows += answer.rows
             self._found.left_out += answer.total - len(answer.rows)
+            if self._only and to != self._gcs:
+                for row in answer.rows:
+                    if isinstance(row, TaskSeen):
+                        self._found.told_by[row.task_id] = to
+                    elif isinstance(row, ActorSeen):
+                        self._found.told_by[row.actor_id] = to
         elif not (ended and may_end):
             self._found.silent.append(who)
         self._open -= 1

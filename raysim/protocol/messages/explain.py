@@ -64,8 +64,18 @@ class ExplainObject(Message):
     object_id: ObjectId
 
 
+class ExplainCall(Message):
+    """Anyone to the owner of a call, or of an actor that it constructs: what becomes of it?
+
+    Reply: ObjectExplained. Lost: asked again, once.
+    """
+
+    number: int
+    task_id: TaskId
+
+
 class ObjectExplained(Message):
-    """Owner to whoever asked.
+    """Owner to whoever asked, of an object or of a call.
 
     Lost: asked again.
     """
@@ -180,6 +190,8 @@ class ActorStory(msgspec.Struct, array_like=True):
     need: Resources = {}
     group_id: PlacementGroupId | None = None
     nodes: list[NodeRoom] = []
+    owner: Address = NOWHERE
+    """Who made it, while it lives."""
 
 
 class ExplainActor(Message):

@@ -148,6 +148,7 @@ class ObjectSeen(Row):
     process: Address
     pid: int
     is_driver: bool
+    owner: Address = NOWHERE
 
 
 class EnvSeen(Row):

@@ -47,6 +47,7 @@ class ObjectStates:
             self._host.address,
             self._host.pid,
             self.is_driver,
+            entry.owner or self._host.address,
         )
 
     def _of_call(self, entry: Entry) -> tuple[str, int]:

@@ -8,7 +8,14 @@ from raysim.protocol.owner.entries import Entry, ObjectState
 from raysim.protocol.owner.objects import ObjectTable
 from raysim.protocol.owner.records import TaskRecord
 from raysim.protocol.owner.tasks import Tasks
-from raysim.spec.ids import ObjectId, PlacementGroupId, task_of_object
+from raysim.spec.ids import (
+    ObjectId,
+    PlacementGroupId,
+    TaskId,
+    actor_creation_task,
+    actor_of_task,
+    task_of_object,
+)
 
 LEASES = 3
 """Requests that one answer names. Ours: they are all alike."""
@@ -37,23 +44,35 @@ class Testimony:
             return ObjectStory(ObjectStage.UNKNOWN)
         if entry.ready:
             return _of_ready(entry)
-        task_id = task_of_object(object_id)
+        story = self.of_call(task_of_object(object_id))
+        if story.stage == ObjectStage.UNKNOWN:
+            return ObjectStory(ObjectStage.NO_CALL, group_id=self.groups.get(object_id))
+        story.rebuilt = entry.task is not None
+        return story
+
+    def of_call(self, task_id: TaskId) -> ObjectStory:
+        """Also of one whose returns nobody refers to. UNKNOWN: it has ended, or is none of this process."""
         record = self._tasks.records.get(task_id)
         if record is not None:
             story = self._of_task(record)
-        else:
-            record = self._calls.record(task_id)
-            if record is None:
-                group_id = self.groups.get(object_id)
-                return ObjectStory(ObjectStage.NO_CALL, group_id=group_id)
+        elif (record := self._calls.record(task_id)) is not None:
             story = self._of_actor_call(record)
+        elif (record := self._constructor(task_id)) is not None:
+            story = ObjectStory(ObjectStage.ARGUMENTS, arguments=self._missing(record))
+        else:
+            return ObjectStory(ObjectStage.UNKNOWN)
         story.task_id = task_id
         story.name = story.name or record.name
         story.attempt = record.call.attempt
-        story.rebuilt = entry.task is not None
         started_ns = record.pushed_ns if record.running else record.submitted_ns
         story.for_ns = self._host.now_ns() - started_ns
         return story
+
+    def _constructor(self, task_id: TaskId) -> TaskRecord | None:
+        actor_id = actor_of_task(task_id)
+        if task_id != actor_creation_task(actor_id):
+            return None
+        return self._creations.unready(actor_id)
 
     def _of_task(self, record: TaskRecord) -> ObjectStory:
         if record.running:

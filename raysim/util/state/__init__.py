@@ -22,10 +22,12 @@ from raysim.util.state.api import (
     summarize_tasks,
 )
 from raysim.util.state.client import StateApiClient
+from raysim.util.state.explaining import explain
 from raysim.util.state.logs import get_log, list_logs
 
 __all__ = [
     "StateApiClient",
+    "explain",
     "get_actor",
     "get_job",
     "get_log",

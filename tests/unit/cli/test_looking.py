@@ -81,6 +81,15 @@ def test_parquet_has_the_columns_of_the_table(raysim, folder):
     assert table.num_rows == 8
 
 
+def test_a_folder_without_a_task_and_a_task_without_a_folder_are_told(raysim, folder):
+    ended = raysim("explain", str(folder))
+    assert (ended.code, ended.out) == (2, "")
+    assert f"raysim explain {folder} TASK" in ended.err
+    ended = raysim("explain", "nowhere", "task")
+    assert ended.code == 2
+    assert "raysim explain ID" in ended.err
+
+
 def test_a_task_s_wait_is_explained(raysim, folder):
     task = (folder / "tasks.csv").read_text().splitlines()[-1].split(",")[0]
     ended = raysim("explain", str(folder), task)

@@ -77,6 +77,14 @@ def test_the_moment_is_a_parameter_of_every_question(past: PastRun) -> None:
     assert get(past, "/api/v0/tasks?at=soon").status == 400
 
 
+def test_a_task_s_wait_is_explained(past: PastRun) -> None:
+    task = get(past, "/api/v0/tasks?limit=1").json()["data"]["result"][0]["task_id"]
+    data = get(past, f"/api/v0/explain/{task}").json()["data"]
+    assert "waited for" in data["text"]
+    assert data["explanation"]["text"].startswith("Task project_")
+    assert get(past, "/api/v0/explain/nothing").status == 404
+
+
 def test_rows_come_in_the_order_that_is_asked_for(past: PastRun) -> None:
     rows = get(past, "/api/v0/tasks?order=-end_time_ms&limit=20&detail=1").json()["data"]["result"]
     ends = [row["end_time_ms"] for row in rows]

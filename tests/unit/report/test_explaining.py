@@ -6,7 +6,7 @@ import json
 import pytest
 
 from raysim.journal import NodeJoined, NodeLost, ObjectMoved
-from raysim.report.explaining import UnknownTaskError, as_json, explain
+from raysim.report.explaining import UnknownTaskError, explain
 from raysim.report.view import view_of
 from raysim.scenario.folder import KeptRun, kept, read_run, write_run
 from raysim.scenario.loading import parse_scenario
@@ -119,7 +119,7 @@ def test_the_beginning_of_an_id_is_enough_where_one_task_has_it(told):
 def test_it_is_one_object_for_programs(run):
     done = kept(run)
     task = run.records.ids[1]
-    found = json.loads(as_json(explain(done, view_of(done.journal, 1.0, START), task)))
+    found = json.loads(explain(done, view_of(done.journal, 1.0, START), task).as_json())
     assert found["text"].startswith(f"Task {task} waited for 2 s")
 
 

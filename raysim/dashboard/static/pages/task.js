@@ -3,10 +3,11 @@ import { filters, get, text } from "../api.js";
 import { h, link, refill } from "../dom.js";
 import { between, moment } from "../format.js";
 import { nameNodes, nameOf } from "../names.js";
-import { facts, problem, section, state } from "../parts.js";
+import { because, facts, problem, section, state } from "../parts.js";
 
 export default function task(page) {
-  const place = h("div"), log = h("div");
+  const place = h("div"), reason = h("div"), log = h("div");
+  page.repeat(() => because(page, reason));
   page.repeat(async () => {
     try {
       const { result } = await get("/api/v0/tasks", { ...filters({ task_id: page.id }), detail: true }, page.signal);
@@ -17,7 +18,7 @@ export default function task(page) {
     }
   });
   if (page.about.kind !== "run") page.repeat(() => print(page, log));
-  return [place, page.about.kind === "run" ? null : section("What its worker printed", log)];
+  return [place, section("Why", reason), page.about.kind === "run" ? null : section("What its worker printed", log)];
 }
 
 function attempt(one) {
