@@ -150,6 +150,9 @@ class Config(msgspec.Struct, frozen=True, gc=False):
 
     rotation_backup_count: int = 5
     """Number of log files that are kept of those that were full, at least one. Ray: `RAY_ROTATION_BACKUP_COUNT`."""
+    record_ref_creation_sites: bool = False
+    """Whether each process remembers where its program made each reference: some microseconds a call or put, and
+    100 bytes each. Ray: `record_ref_creation_sites`."""
 
     memory_usage_threshold: float = 0.95
     """Part of a node's memory above which a worker ends to free some. Ray: `memory_usage_threshold`."""

@@ -36,6 +36,9 @@ ROTATION = {
 }
 """Fields of `Config`, and the variables that say them, of which the first counts."""
 
+CALL_SITES = ("RAYSIM_RECORD_CALL_SITES", "RAY_record_ref_creation_sites")
+"""Have processes remember where references are made, where one of them is 1."""
+
 SIMULATED_MEMORY_PER_CPU = 4 * 1024**3
 """Bytes of the resource `memory` a simulated node has for each CPU, when not given. Ours: what
 general-purpose machines of the large clouds have."""
@@ -200,7 +203,9 @@ def _with_policy(config: Config) -> Config:
 
 def _of_environment() -> dict[str, int]:
     """Raises ValueError for what is no number."""
-    found = {}
+    found: dict[str, int] = {}
+    if any(os.environ.get(name, "").lower() in ("1", "true") for name in CALL_SITES):
+        found["record_ref_creation_sites"] = True
     for field, names in ROTATION.items():
         for name in reversed(names):
             if text := os.environ.get(name, "").strip():
@@ -213,16 +218,16 @@ def _of_environment() -> dict[str, int]:
 def config_of(given: Mapping[str, Any] | None) -> Config:
     """`_system_config`: fields of `raysim.config.Config`, Ray's names with milliseconds, `object_spilling_config`.
 
-    Where it does not say them, the sizes of logs are those of `ROTATION`. Raises TypeError for what is no dict or has a
+    What it does not say may be said by the variables of `ROTATION` and `CALL_SITES`. Raises TypeError for what is no dict or has a
     wrong type, ValueError for an unknown name.
     """
+    changes: dict[str, Any] = _of_environment()
     if given is None:
         given = {}
     if not isinstance(given, Mapping):
         raise TypeError("The _system_config must be a dict.")
     given = spilling.with_directories(given) or {}
     fields = Config.__struct_fields__
-    changes: dict[str, Any] = _of_environment()
     for name, value in given.items():
         in_ns = name.removesuffix("_milliseconds").removesuffix("_ms") + "_ns"
         if name in fields:

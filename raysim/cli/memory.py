@@ -10,7 +10,7 @@ import click
 
 import raysim
 from raysim.cli.connection import connected_to
-from raysim.cli.rows import DOCUMENTS, as_table
+from raysim.cli.rows import DOCUMENTS, WIDEST, as_table
 from raysim.cli.state import repeatedly
 from raysim.util.state.client import StateApiClient
 from raysim.util.state.options import (
@@ -35,7 +35,7 @@ SORTS: Final[dict[str, Callable[[Row], Any]]] = {
 }
 _REFERENCE: Final = (
     *("object_size", "reference_type", "task_status"),
-    *("type", "pid", "node_id", "object_id"),
+    *("type", "pid", "node_id", "object_id", "call_site"),
 )
 _STORE: Final = ("used_bytes", "capacity", "objects", "bytes_on_disk")
 
@@ -117,15 +117,13 @@ _BYTES: Final = ("object_size", "size", "used_bytes", "capacity", "bytes_on_disk
 
 
 def _table(rows: Sequence[Row], columns: Sequence[str]) -> str:
-    shown = [
-        {
-            name: ""
-            if name in _BYTES and value < 0
-            else Humanify.memory(value)
-            if name in _BYTES
-            else value
-            for name, value in row.items()
-        }
-        for row in rows
-    ]
-    return as_table(shown, columns)
+    return as_table([{name: _cell(name, row[name]) for name in row} for row in rows], columns)
+
+
+def _cell(name: str, value: Any) -> Any:
+    if name in _BYTES:
+        return "" if value < 0 else Humanify.memory(value)
+    if name == "call_site" and len(value) > WIDEST:
+        how, _, where = value.partition(" | ")
+        return f"{how} | ...{where[len(how) + len(' | ...') - WIDEST :]}"  # The line is at its end.
+    return value

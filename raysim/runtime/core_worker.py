@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any, NoReturn, TypeVar
 
 from raysim.backend import (
-    ActorOptions,
     ActorRecord,
     CompiledGraph,
     ContextInfo,
@@ -17,7 +16,6 @@ from raysim.backend import (
     InitOptions,
     Logs,
     PlacementGroupOptions,
-    RemoteTarget,
 )
 from raysim.exceptions import AsyncioActorExit, RaySystemError
 from raysim.protocol.driver import Driver
@@ -31,6 +29,7 @@ from raysim.protocol.owner import Owner
 from raysim.protocol.process import Process, Role
 from raysim.protocol.queries import Queries
 from raysim.protocol.uploads import Uploads
+from raysim.runtime.call_sites import ACTOR, CREATED, PUT, TASK, CallSites
 from raysim.runtime.calls import Calls
 from raysim.runtime.execution import Execution
 from raysim.runtime.explained import explain_id
@@ -90,6 +89,8 @@ class CoreWorker:
         self.calls = Calls(self)
         self.submit_task = self.calls.submit_task
         self.call_actor = self.calls.call_actor
+        self.create_actor = self.calls.create_actor
+        self.put = self.values.put
         self.groups = Groups(self)
         self.execution = Execution(self)
         self._steps = Steps(self.execution)
@@ -117,6 +118,8 @@ class CoreWorker:
         self.kept: list[ObjectRef] = []
         """Implicit puts: alive until the call that carries them counts them itself."""
         self._pinned: list[ObjectRef] = []
+        if host.config.record_ref_creation_sites:
+            self._note_call_sites()
 
     @classmethod
     def driver(
@@ -135,6 +138,8 @@ class CoreWorker:
         )
         self._driver = Driver(host, raylet, gcs, job, host.pid, self._on_joined)
         self.owner.object_states.is_driver = True
+        if options.config.record_ref_creation_sites and not host.config.record_ref_creation_sites:
+            self._note_call_sites()  # It joined a cluster that does not.
         self.process = self._process(self._driver, self._uploads)
         return self
 
@@ -153,6 +158,14 @@ class CoreWorker:
 
     def _metrics(self) -> list[MetricSeen]:
         return self.measured.rows(self.host.address, job_of_task(self._latest.task_id))
+
+    def _note_call_sites(self) -> None:
+        sites = CallSites(self.owner.objects.entries.__contains__)
+        self.submit_task = sites.recorded(TASK, self.submit_task, list)
+        self.call_actor = sites.recorded(ACTOR, self.call_actor, list)
+        self.put = sites.recorded(PUT, self.put, lambda ref: [ref])
+        self.create_actor = sites.recorded(CREATED, self.create_actor, lambda made: [made.ref])
+        self.owner.object_states.site_of = sites.of
 
     # Life
 
@@ -325,15 +338,6 @@ class CoreWorker:
 
     # The port: raysim.backend.Backend
 
-    def create_actor(
-        self,
-        cls: RemoteTarget,
-        options: ActorOptions,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> ActorRecord:
-        return self.calls.create_actor(cls, options, args, kwargs)
-
     def compile_graph(self, options: GraphOptions) -> CompiledGraph:
         return compile_graph(self, options)
 
@@ -372,9 +376,6 @@ class CoreWorker:
         self, group_id: PlacementGroupId | None = None, name: str = ""
     ) -> list[GroupInfo]:
         return self.groups.infos(group_id, name)
-
-    def put(self, value: Any) -> ObjectRef:
-        return self.values.put(value)
 
     def get(self, refs: Sequence[ObjectRef], timeout: float | None) -> list[Any]:
         return self.values.get(refs, timeout)

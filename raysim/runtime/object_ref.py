@@ -101,8 +101,10 @@ class ObjectRef(RandomID, msgspec.Struct, gc=False, eq=False):
         return msgspec.msgpack.encode(self._owner)
 
     def call_site(self) -> str:
-        """Empty: where references are made is not recorded, which is Ray's default, too."""
-        return ""
+        """Where this process made it; empty where that is not recorded, which is Ray's default, too."""
+        worker = None if self._holder is None else self._holder.worker()
+        site_of = None if worker is None else worker.owner.object_states.site_of
+        return "" if site_of is None else site_of(self._id)
 
     def tensor_transport(self) -> None:
         """None: values travel through the object store only."""

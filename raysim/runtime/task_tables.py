@@ -143,7 +143,7 @@ def object_rows(rows: Iterable[AnyRow], tables: Tables) -> list[Shown]:
             "task_status": row.task_state,
             "attempt_number": row.attempt,
             "reference_type": row.reference,
-            "call_site": "disabled",
+            "call_site": row.call_site,
             "type": "DRIVER" if row.is_driver else "WORKER",
             "pid": row.pid,
             "ip": tables.ip(row.process.node_id),

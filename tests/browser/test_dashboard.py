@@ -218,11 +218,23 @@ def test_one_finds_why_a_task_failed_with_one_click(opened: Opened) -> None:
     opened.show("overview")
     opened.browser.value("(document.querySelector('main a[href^=\"#/tasks/\"]').click(), 0)")
     opened.until(
-        "document.querySelector('pre.error') && document.querySelectorAll('pre').length > 1"
+        "document.querySelector('pre.error') && document.querySelectorAll('pre').length > 2"
     )
     assert "ValueError: the <b>reason</b>" in opened.main()
     assert "said before it failed" in opened.main()
+    assert "TASK_EXECUTION_EXCEPTION" in opened.browser.value(
+        "document.querySelector('pre.why').innerText"
+    )
     assert opened.browser.value("document.querySelectorAll('main b').length") == 0
+    assert_looks_well(opened.browser, DESKTOP[0])
+
+
+def test_an_actor_that_is_gone_says_why(opened: Opened) -> None:
+    opened.show("actors?state=DEAD")
+    opened.until("document.querySelector('main a[href^=\"#/actors/\"]')")
+    opened.browser.value("(document.querySelector('main a[href^=\"#/actors/\"]').click(), 0)")
+    opened.until("document.querySelector('pre.why')?.innerText.includes('keeper-1')")
+    assert "is dead" in opened.browser.value("document.querySelector('pre.why').innerText")
     assert_looks_well(opened.browser, DESKTOP[0])
 
 

@@ -149,6 +149,8 @@ class ObjectSeen(Row):
     pid: int
     is_driver: bool
     owner: Address = NOWHERE
+    call_site: str = "disabled"
+    """Where the process made the reference; empty: it does not know. As it is here where nobody notes that (Ray)."""
 
 
 class EnvSeen(Row):

@@ -4,7 +4,7 @@ Which kind of reference it is follows Ray's order: an actor's handle, pinned, an
 inside another object.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from raysim.protocol.host import ProcessHost
 from raysim.protocol.messages.state import ObjectSeen
@@ -12,7 +12,7 @@ from raysim.protocol.owner.entries import Entry, ObjectState
 from raysim.protocol.owner.fetches import Fetches
 from raysim.protocol.owner.objects import ObjectTable
 from raysim.protocol.owner.task_states import TaskStates
-from raysim.spec.ids import is_actor_handle, task_of_object
+from raysim.spec.ids import ObjectId, is_actor_handle, task_of_object
 
 
 class ObjectStates:
@@ -24,6 +24,8 @@ class ObjectStates:
         self._fetches = fetches
         self._tasks = tasks
         self.is_driver = False
+        self.site_of: Callable[[ObjectId], str] | None = None
+        """Where the program made a reference, where that is noted."""
 
     def rows(self, limit: int, only: bytes) -> tuple[list[ObjectSeen], int]:
         """The newest so many, and how many there are."""
@@ -38,7 +40,7 @@ class ObjectStates:
     def _row(self, entry: Entry) -> ObjectSeen:
         state, attempt = self._of_call(entry)
         known = entry.ready and entry.failure is None
-        return ObjectSeen(
+        row = ObjectSeen(
             entry.object_id,
             entry.size if known and not is_actor_handle(entry.object_id) else -1,
             state,
@@ -49,6 +51,9 @@ class ObjectStates:
             self.is_driver,
             entry.owner or self._host.address,
         )
+        if self.site_of is not None:
+            row.call_site = self.site_of(entry.object_id)
+        return row
 
     def _of_call(self, entry: Entry) -> tuple[str, int]:
         """The state of the call that makes it, and its attempt."""

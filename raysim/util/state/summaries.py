@@ -85,7 +85,7 @@ class ObjectSummaries:
 
     @classmethod
     def to_summary(cls, *, objects: list[Row]) -> "ObjectSummaries":
-        """By where references were made, which nobody notes: there is one group, `disabled`."""
+        """By where references were made; `disabled` for those of processes that do not note it."""
         groups: dict[str, list[Row]] = {}
         for row in objects:
             groups.setdefault(row["call_site"], []).append(row)

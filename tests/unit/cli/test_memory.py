@@ -1,6 +1,6 @@
 """How references are counted by what they have in common."""
 
-from raysim.cli.memory import GROUPS, grouped
+from raysim.cli.memory import GROUPS, _cell, grouped
 
 
 def reference(object_id: str, size: int, pid: int, **more: str) -> dict[str, object]:
@@ -25,3 +25,12 @@ def test_an_object_counts_once_in_a_group_whoever_knows_its_size() -> None:
     unsized = reference("large", -1, 4)
     (group,) = grouped([unsized, *ROWS], GROUPS["node"])
     assert group == {"node_id": "here", "references": 5, "size": 510}
+
+
+def test_of_a_long_call_site_the_end_is_shown_where_the_line_is() -> None:
+    site = f"(put object) | /{'long/' * 20}program.py:main:17"
+    shown = _cell("call_site", site)
+    assert len(shown) == 60
+    assert shown.startswith("(put object) | ...")
+    assert shown.endswith("program.py:main:17")
+    assert _cell("call_site", "disabled") == "disabled"
