@@ -137,8 +137,8 @@ class Config(msgspec.Struct, frozen=True, gc=False):
 
     gcs_history: int = 10_000
     """Of the past, the latest that the GCS remembers: dead actors (8 KB each), removed placement groups, ended
-    processes, ended jobs, dead nodes, events. Ray: 1,000 nodes (`maximum_gcs_dead_node_cached_count`), 100,000 actors
-    (`maximum_gcs_destroyed_actor_cached_count`), groups and jobs for good."""
+    processes, their spans, ended jobs, dead nodes, events. Ray: 1,000 nodes (`maximum_gcs_dead_node_cached_count`),
+    100,000 actors (`maximum_gcs_destroyed_actor_cached_count`), groups and jobs for good."""
 
     package_keep_ns: int = 600_000 * MS
     """Nanoseconds that the GCS keeps a package which nobody needs, after it was last brought or fetched.

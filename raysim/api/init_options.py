@@ -218,8 +218,8 @@ def _of_environment() -> dict[str, int]:
 def config_of(given: Mapping[str, Any] | None) -> Config:
     """`_system_config`: fields of `raysim.config.Config`, Ray's names with milliseconds, `object_spilling_config`.
 
-    What it does not say may be said by the variables of `ROTATION` and `CALL_SITES`. Raises TypeError for what is no dict or has a
-    wrong type, ValueError for an unknown name.
+    What it does not say may be said by the variables of `ROTATION` and `CALL_SITES`. Raises TypeError for what is no
+    dict or has a wrong type, ValueError for an unknown name.
     """
     changes: dict[str, Any] = _of_environment()
     if given is None:

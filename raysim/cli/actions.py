@@ -24,7 +24,8 @@ from raysim.cli.state_options import address
 )
 @address
 def timeline(file: Path, address: str) -> int:
-    """Write what ran when and where, and who submitted it, for https://ui.perfetto.dev or chrome://tracing.
+    """Write what ran when and where, who submitted it, and which objects moved, for https://ui.perfetto.dev or
+    chrome://tracing. What took less than 0.5 ms and moved less than 100 KiB is left out.
 
     \b
     raysim timeline -o cluster.json

@@ -23,6 +23,7 @@ from raysim.journal import (
     TaskEnded,
     WorkerLost,
 )
+from raysim.spec.lanes import lanes
 from raysim.spec.units import NANOSECONDS
 
 _SHORT_ID: Final = 8
@@ -219,11 +220,4 @@ def _in_turn(attempts: Iterable[Attempt]) -> Iterable[Attempt]:
 
 def rows_of(attempts: Iterable[Attempt]) -> list[int]:
     """A row for each attempt, in the order of starts, such that none of a row overlap; the fewest."""
-    free_at: list[float] = []
-    rows: list[int] = []
-    for attempt in attempts:
-        free = (row for row, free_s in enumerate(free_at) if free_s <= attempt.start_s)
-        row = next(free, len(free_at))
-        free_at[row : row + 1] = [attempt.end_s]
-        rows.append(row)
-    return rows
+    return lanes((attempt.start_s, attempt.end_s) for attempt in attempts)

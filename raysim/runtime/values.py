@@ -12,6 +12,7 @@ from raysim.exceptions import (
 )
 from raysim.protocol.host import ProcessHost, Waiter
 from raysim.protocol.messages import FetchReason
+from raysim.protocol.messages.state import SpanKind
 from raysim.protocol.owner import Owner
 from raysim.protocol.owner.entries import INLINE, Entry, ObjectState
 from raysim.protocol.owner.fetches import Pin
@@ -66,6 +67,7 @@ class Values:
 
     def _store(self, entry: Entry, serialized: Serialized) -> None:
         """Write into a lent extent of the node's store. Raises ObjectStoreFullError, OutOfDiskError."""
+        start_ns = self._host.now_ns()
         waiter = Waiter()
         answer: list[tuple[int, int, Failure | None]] = []
 
@@ -84,6 +86,7 @@ class Values:
         with self._host.lock:
             self._owner.extents.seal(number, entry.object_id, serialized.size, self._host.address)
             self._owner.objects.set_stored(entry, serialized.size, [self._worker.raylet])
+        self._owner.spans.add(SpanKind.PUT, start_ns, [entry.object_id], serialized.size)
 
     def serialize(self, value: object, what: str) -> Serialized:
         """Raises TypeError that says what could not be serialised, and why."""
@@ -150,9 +153,12 @@ class Values:
                 together = Together(owner.objects, fetches, FetchReason.GET, here)
                 together.begin(list(missing.values()))
         try:
-            in_time = together is None or waiter.done
-            if not (in_time or self._worker.block(waiter, self._patience_ns(timeout, entries))):
-                raise _timed_out(refs, entries, pins, timeout)
+            if not (together is None or waiter.done):
+                start_ns = self._host.now_ns()
+                in_time = self._worker.block(waiter, self._patience_ns(timeout, entries))
+                owner.spans.add(SpanKind.GET, start_ns, missing, count=len(missing))
+                if not in_time:
+                    raise _timed_out(refs, entries, pins, timeout)
             if is_broken:
                 self._raise_first_error(entries, failures)
             return [self._value(ref, entry, pins) for ref, entry in zip(refs, entries, strict=True)]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from raysim.protocol.host import Waiter
 from raysim.protocol.messages import FetchReason
+from raysim.protocol.messages.state import SpanKind
 from raysim.protocol.owner.entries import Entry, ObjectState
 from raysim.protocol.owner.together import Together
 from raysim.runtime.object_ref import ObjectRef
@@ -53,7 +54,9 @@ class Waiting:
             together = self._begin()
         try:
             if not self._waiter.done:
+                start_ns = self._worker.host.now_ns()
                 self._worker.block(self._waiter, timeout_ns)
+                self._worker.owner.spans.add(SpanKind.WAIT, start_ns, count=len(self._refs))
         finally:
             with lock:
                 self._end(together)

@@ -20,6 +20,8 @@ class Noun(StrEnum):
     CLUSTER_EVENTS = "cluster_events"
     METRICS = "metrics"
     """Ours: what user code has counted."""
+    SPANS = "spans"
+    """Gets, puts, transfers and so on: for timelines, never as a list. Ours."""
 
 
 class Condition(msgspec.Struct, frozen=True):

@@ -80,3 +80,52 @@ def test_a_file(ray, tmp_path):
     file = tmp_path / "timeline.json"
     assert ray.timeline(str(file)) is None
     assert any("written" in event["cat"] for event in json.loads(file.read_text("utf-8")))
+
+
+OWN = ("sim", "cluster")
+
+
+def events_of(ray, *kinds):
+    """Slices of these kinds, in the order of their starts."""
+    found = [event for event in ray.timeline() if event["cat"] in kinds and event["ph"] == "X"]
+    return sorted(found, key=lambda event: event["ts"])
+
+
+def test_a_long_get_and_a_large_put_are_there_and_small_ones_are_not(ray, backend):
+    if backend not in OWN:
+        pytest.skip("Ray's profiling has other words for it")
+
+    @ray.remote
+    def slow():
+        time.sleep(0.3)
+
+    before = len(events_of(ray, "get", "put"))
+    small = ray.put(1)
+    for _ in range(10):
+        ray.get(small)
+    large = ray.put(bytes(1 << 20))
+    ref = slow.remote()
+    ray.get(ref)
+    put, get = events_of(ray, "get", "put")[before:]
+    assert (put["name"], put["args"]["object"]) == ("put", large.hex())
+    assert put["args"]["bytes"] >= 1 << 20
+    assert (get["name"], get["args"]["object"], get["args"]["objects"]) == ("get", ref.hex(), 1)
+    assert get["dur"] >= 200_000
+    [task] = of(ray, "slow", 1)
+    assert get["tid"] != task["tid"], "a driver has a row of its own"
+    assert get["pid"] == task["pid"]
+
+
+def test_a_wait_that_takes_long_is_there(ray, backend):
+    if backend not in OWN:
+        pytest.skip("Ray's profiling has other words for it")
+
+    @ray.remote
+    def slow():
+        time.sleep(0.3)
+
+    before = len(events_of(ray, "wait"))
+    ray.wait([slow.remote(), slow.remote()], num_returns=2)
+    [wait] = events_of(ray, "wait")[before:]
+    assert wait["args"]["objects"] == 2
+    assert wait["dur"] >= 200_000

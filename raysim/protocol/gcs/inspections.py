@@ -30,6 +30,7 @@ from raysim.protocol.messages.state import (
     MetricSeen,
     NodeSeen,
     ProcessSeen,
+    SpanSeen,
     TaskCount,
     TaskSeen,
 )
@@ -69,6 +70,7 @@ class Inspections:
         self._raised: deque[TaskSeen] = deque()
         """Those of them whose exceptions are known."""
         self._raised_bytes = 0
+        self._spans: deque[SpanSeen] = deque(maxlen=outbox.host.config.gcs_history)
         self._events = Events(outbox.host)
         actors.buried = self._buried
 
@@ -102,6 +104,7 @@ class Inspections:
             oldest = self._raised.popleft()
             self._raised_bytes -= len(oldest.payload)
             oldest.payload, oldest.text = b"", "Its exception was dropped: many came after it."
+        self._spans.extend(keep.spans)
 
     def on_keep_metrics(self, process: Address, keep: KeepMetrics) -> None:
         self._metrics[process.worker_id] = keep.metrics
@@ -126,6 +129,8 @@ class Inspections:
                 return self._events.rows()
             case Noun.METRICS:
                 return [row for rows in self._metrics.values() for row in rows]
+            case Noun.SPANS:
+                return list(self._spans)
             case Noun.OBJECTS | Noun.RUNTIME_ENVS:
                 return []  # Known to their owners, and to the nodes.
 

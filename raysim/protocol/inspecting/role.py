@@ -27,7 +27,7 @@ from raysim.spec.ids import actor_creation_task
 from raysim.spec.state import Inquiry, Noun
 
 HANDED_OVER = 1_000
-"""Ended tasks of a process that ends which the GCS is told, the latest. Ours: a message of 200 KB."""
+"""Ended tasks, and spans, of a process that ends which the GCS is told, the latest. Ours: a message of 400 KB."""
 
 ERRORS_BYTES = 1 << 20
 """Of pickled exceptions that it is told with them, the latest. Ours."""
@@ -90,8 +90,9 @@ class Inspecting:
                     b"",
                     "Its exception was dropped with the process that submitted it.",
                 )
-        if tasks:
-            self._host.send(self._gcs, KeepTasks(tasks))
+        spans = self._owner.spans.rows(HANDED_OVER)
+        if tasks or spans:
+            self._host.send(self._gcs, KeepTasks(tasks, spans))
         # What a gauge showed is over with its process.
         metrics = [row for row in self.metrics() if row.kind != GAUGE]
         if metrics:
@@ -128,6 +129,9 @@ class Inspecting:
             metrics = self.metrics()
             rows += metrics[: asked.limit]
             total = len(metrics)
+        elif asked.noun is Noun.SPANS:
+            rows += self._owner.spans.rows(asked.limit)
+            total = len(self._owner.spans)
         self._host.send(sender, Inspected(asked.number, rows, total))
 
     def _name_parents(self, tasks: Sequence[TaskSeen | TaskCount]) -> None:

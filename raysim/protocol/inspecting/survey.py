@@ -25,7 +25,7 @@ from raysim.spec.state import Inquiry, Noun
 OWN_BY_GCS = (Noun.RUNTIME_ENVS, Noun.OBJECTS)
 """Nouns of which the GCS knows nothing."""
 
-WITH_PROCESSES = (Noun.ACTORS, Noun.TASKS, Noun.OBJECTS, Noun.METRICS)
+WITH_PROCESSES = (Noun.ACTORS, Noun.TASKS, Noun.OBJECTS, Noun.METRICS, Noun.SPANS)
 """Nouns of which processes know a part."""
 
 WITH_PIDS = (Noun.ACTORS, Noun.TASKS, Noun.JOBS, Noun.WORKERS)
@@ -88,6 +88,8 @@ class Survey:
         wanted = [Noun.RUNTIME_ENVS] if noun is Noun.RUNTIME_ENVS else []
         if noun in (*WITH_PIDS, *WITH_PROCESSES):
             wanted = [Noun.WORKERS]
+        if noun is Noun.SPANS:
+            wanted.append(noun)
         states = [row.state for row in self._found.rows if isinstance(row, NodeSeen)]
         alive = [state.info for state in states if state.alive] if wanted else []
         self._put(

@@ -11,7 +11,7 @@ import msgspec
 from raysim.protocol.messages.base import Message
 from raysim.spec.address import NOWHERE, Address
 from raysim.spec.failure import Failure
-from raysim.spec.ids import ActorId, JobId, NodeId, ObjectId, PlacementGroupId, TaskId
+from raysim.spec.ids import NIL_NODE, ActorId, JobId, NodeId, ObjectId, PlacementGroupId, TaskId
 from raysim.spec.labels import Selector
 from raysim.spec.node import NodeState
 from raysim.spec.placement_group import GroupInfo
@@ -189,6 +189,34 @@ class MetricSeen(Row):
     numbers: list[Number]
 
 
+class SpanKind(StrEnum):
+    """What took a while."""
+
+    GET = "get"
+    WAIT = "wait"
+    PUT = "put"
+    TRANSFER = "transfer"
+    """An object came from another node."""
+    SPILL = "spill"
+    RESTORE = "restore"
+
+
+class SpanSeen(Row):
+    """One of these, by the process that did it: a driver or a worker, or a raylet. Sizes in bytes."""
+
+    kind: SpanKind
+    start_ns: int
+    end_ns: int
+    process: Address
+    object_ids: list[ObjectId]
+    """The first of them."""
+    count: int = 1
+    """Objects."""
+    size: int = 0
+    source: NodeId = NIL_NODE
+    """Where it came from."""
+
+
 AnyRow: TypeAlias = (
     NodeSeen
     | JobSeen
@@ -202,6 +230,7 @@ AnyRow: TypeAlias = (
     | EnvSeen
     | EventSeen
     | MetricSeen
+    | SpanSeen
 )
 
 
@@ -254,12 +283,14 @@ class Inspected(Message):
 
 
 class KeepTasks(Message):
-    """Worker or driver that ends to GCS: the last attempts of what I submitted, so that they are known on.
+    """Worker or driver that ends to GCS: the last attempts of what I submitted, and what took a while, so
+    that they are known on.
 
     Reply: none. Lost: they are not.
     """
 
     tasks: list[TaskSeen]
+    spans: list[SpanSeen] = []
 
 
 class KeepMetrics(Message):

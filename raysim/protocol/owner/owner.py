@@ -52,6 +52,7 @@ from raysim.protocol.owner.task_states import TaskStates
 from raysim.protocol.owner.tasks import Tasks
 from raysim.protocol.owner.testimony import Testimony
 from raysim.protocol.process import Handlers
+from raysim.protocol.spans import Spans
 from raysim.spec.address import Address
 from raysim.spec.ids import IdSource, NodeId, TaskId
 from raysim.spec.task import TaskCall
@@ -67,6 +68,7 @@ class Owner:
         self.extents = Extents(host, raylet)
         self.streams = Streams(host, self.objects)
         self.history = History(host.config.task_history)
+        self.spans = Spans(host)
         self.tasks = Tasks(host, self.objects, self.streams, self.history, raylet)
         self.actor_calls = ActorCalls(host, self.objects, self.streams, self.history, gcs)
         self.tasks.rebuild_method = self.actor_calls.rebuild

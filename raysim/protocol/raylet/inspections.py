@@ -5,16 +5,18 @@ from raysim.protocol.messages import Inspected, InspectNode, RegisterDriver
 from raysim.protocol.messages.state import AnyRow, Ending, EnvSeen, ProcessSeen
 from raysim.protocol.raylet.envs import Envs
 from raysim.protocol.raylet.workers import Worker, WorkerPool
+from raysim.protocol.spans import KEPT, Spans
 from raysim.spec.address import Address
 from raysim.spec.ids import WorkerId
 from raysim.spec.state import Noun
 
 
 class Inspections:
-    def __init__(self, host: RayletHost, pool: WorkerPool, envs: Envs) -> None:
+    def __init__(self, host: RayletHost, pool: WorkerPool, envs: Envs, spans: Spans) -> None:
         self._host = host
         self._pool = pool
         self._envs = envs
+        self._spans = spans
         self._drivers: dict[WorkerId, ProcessSeen] = {}
 
     def driver_joined(self, driver: Address, register: RegisterDriver) -> None:
@@ -42,6 +44,8 @@ class Inspections:
             rows += map(_seen, self._pool.workers.values())
         if Noun.RUNTIME_ENVS in asked.nouns:
             rows += self._environments()
+        if Noun.SPANS in asked.nouns:
+            rows += self._spans.rows(KEPT)
         self._host.send(sender, Inspected(asked.number, rows, len(rows)))
 
     def _environments(self) -> list[EnvSeen]:

@@ -22,6 +22,7 @@ from raysim.protocol.messages import (
     ObjectChunk,
     PullChunk,
 )
+from raysim.protocol.messages.state import SpanKind
 from raysim.protocol.raylet.fence import Fence
 from raysim.protocol.raylet.pull import Pull, Source
 from raysim.protocol.raylet.restores import Restores, owner_died
@@ -238,6 +239,9 @@ class Pulls:
         if pull.keep_for is None:
             host.send(pull.owner, CopyAdded(pull.object_id, host.address))
         own = host.address.node_id
+        self._store.spans.add(
+            SpanKind.TRANSFER, pull.start_ns, [pull.object_id], pull.size, holder.node_id
+        )
         host.note(ObjectMoved(pull.object_id, holder.node_id, own, pull.size, pull.start_ns))
 
     def _hand_out(self, pull: Pull) -> None:

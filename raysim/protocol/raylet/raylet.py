@@ -120,7 +120,7 @@ class Raylet:
             host, gcs, self.view, self.leases, self.pool, self.store, lambda: bool(self._drivers)
         )
         self.explanations = Explanations(host, self.view, self.leases, self.envs)
-        self.inspections = Inspections(host, self.pool, self.envs)
+        self.inspections = Inspections(host, self.pool, self.envs, self.store.spans)
         self.logs = Logs(host)
         self.bundles = Bundles(host, self.view, self.leases, self.groups, self.reports)
 

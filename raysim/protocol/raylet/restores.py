@@ -11,6 +11,7 @@ from raysim.journal import ObjectRestored
 from raysim.protocol.disk import PartsRead
 from raysim.protocol.host import RayletHost
 from raysim.protocol.messages import ChunkMissing, FetchFailed, FetchReason, ObjectChunk, PullChunk
+from raysim.protocol.messages.state import SpanKind
 from raysim.protocol.raylet.fence import Fence
 from raysim.protocol.raylet.room import Waiting
 from raysim.protocol.raylet.store import Store
@@ -145,6 +146,7 @@ class Restores:
         self.objects_restored += 1
         self.restore_ns += self._host.now_ns() - restore.start_ns
         own = self._host.address.node_id
+        self._store.spans.add(SpanKind.RESTORE, restore.start_ns, [entry.object_id], entry.size)
         self._host.note(ObjectRestored(entry.object_id, own, entry.size, restore.start_ns))
         for process, count in restore.wanted_by.values():
             for _ in range(count):

@@ -11,9 +11,11 @@ from functools import partial
 from raysim.journal import ObjectsSpilled
 from raysim.protocol.disk import Written
 from raysim.protocol.host import RayletHost
+from raysim.protocol.messages.state import SpanKind
 from raysim.protocol.raylet.cold import Cold
 from raysim.protocol.raylet.room import Room
 from raysim.protocol.raylet.stored import OnDisk, SpillFile, StoredObject
+from raysim.protocol.spans import Spans
 from raysim.spec.units import format_size
 
 STORE_SHARE = 4
@@ -24,10 +26,11 @@ store would be written as a whole. Ours."""
 class Spilling:
     """Sizes in bytes. `host.disk` performs."""
 
-    def __init__(self, host: RayletHost, cold: Cold, room: Room) -> None:
+    def __init__(self, host: RayletHost, cold: Cold, room: Room, spans: Spans) -> None:
         self._host = host
         self._cold = cold
         self._room = room
+        self._spans = spans
         self._count = 0
         self._under_way = 0
         self._waits = False
@@ -139,6 +142,8 @@ class Spilling:
             own = self._host.address.node_id
             self.objects_spilled += file.objects
             self.spill_ns += self._host.now_ns() - file.start_ns
+            spilled = [entry.object_id for entry in batch]
+            self._spans.add(SpanKind.SPILL, file.start_ns, spilled, file.size, count=file.objects)
             self._host.note(ObjectsSpilled(own, file.objects, file.size, file.start_ns))
         self._room.serve()
         self.look()

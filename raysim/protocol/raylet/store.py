@@ -28,6 +28,7 @@ from raysim.protocol.raylet.fence import Fence
 from raysim.protocol.raylet.room import Room, Waiting
 from raysim.protocol.raylet.spilling import Spilling
 from raysim.protocol.raylet.stored import NOWHERE, StoredObject
+from raysim.protocol.spans import Spans
 from raysim.spec.address import Address
 from raysim.spec.failure import Failure
 from raysim.spec.ids import NodeId, ObjectId, WorkerId
@@ -69,7 +70,9 @@ class Store:
         self._lent = 0
         self.objects: dict[ObjectId, StoredObject] = {}
         self.room = Room(host, self._evict_one)
-        self.spilling = Spilling(host, self._cold, self.room)
+        self.spans = Spans(host)
+        """What took a while: transfers to here, spilling, restoring."""
+        self.spilling = Spilling(host, self._cold, self.room, self.spans)
         self.room.short = self.spilling.look
         self.room.makes_room = self.spilling.makes_room
         self.on_gone: Callable[[StoredObject], None] = lambda entry: None
