@@ -202,14 +202,17 @@ def test_rows_name_their_nodes(opened: Opened) -> None:
     opened.browser.size(*DESKTOP)
     named = "document.querySelector('main table th[scope=row]').firstChild.textContent"
     opened.show("nodes")
+    opened.until("document.querySelector('main table th[scope=row]')")
     name = opened.browser.value(named)
     for page in ("tasks?name=bad", "actors", "placement_groups"):
         opened.show(page)
-        assert name in opened.main(), page
+        opened.until(
+            shown := f"document.getElementById('main').innerText.includes({json.dumps(name)})"
+        )
     opened.show("tasks?state=FAILED")
+    opened.until("document.querySelector('.listing a')")
     opened.browser.value("(document.querySelector('.listing a').click(), 0)")
-    opened.until("document.querySelector('pre.error')")
-    assert name in opened.main()
+    opened.until(f"document.querySelector('pre.error') && {shown}")
 
 
 def test_one_finds_why_a_task_failed_with_one_click(opened: Opened) -> None:
