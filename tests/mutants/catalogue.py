@@ -161,8 +161,8 @@ MUTANTS = (
     ),
     Mutant(
         "copy_of_nothing_stays",
-        "owner.objects:ObjectTable.on_copy_added",
-        "self._free.add(added.raylet, added.object_id)",
+        "owner.copies:Copies.on_added",
+        "self.free(added.object_id, added.raylet)",
         "pass",
         "a copy may arrive after its object was freed (Ray: #25084)",
     ),
@@ -175,8 +175,8 @@ MUTANTS = (
     ),
     Mutant(
         "lost_object_is_not_rebuilt",
-        "owner.objects:ObjectTable._copy_lost",
-        "if entry.in_use() and not self.rebuild(entry):",
+        "owner.copies:Copies.lost",
+        "if entry.in_use() and not self._objects.rebuild(entry):",
         "if entry.in_use():",
         "an object whose last copy is gone is made again",
     ),
