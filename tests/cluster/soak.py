@@ -43,6 +43,9 @@ WARM_UP = 0.4
 GROWTH_MIB_PER_HOUR = 12.0
 """Of a process of the head after that, by the lower end of its slope's interval."""
 
+GROWTH_MIB = 3.0
+"""By the same reckoning in all: what a short run grows by is still its warm-up."""
+
 DESCRIPTORS = 4
 """Of one kind, that a process may have at the end beyond those that it began with: their time is not up."""
 
@@ -201,7 +204,8 @@ class Soak:
             slope = slope_of(samples)
             first, last = samples[0][1], samples[-1][1]
             print(f"{role}: {first:.1f} to {last:.1f} MiB, {slope}", flush=True)
-            if slope.least > GROWTH_MIB_PER_HOUR:
+            hours = (samples[-1][0] - samples[0][0]) / 3600
+            if slope.least > GROWTH_MIB_PER_HOUR and slope.least * hours > GROWTH_MIB:
                 wrong.append(f"the head's {role} grows by {slope}")
 
         def more() -> dict[str, Counter[str]]:
