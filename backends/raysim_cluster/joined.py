@@ -28,9 +28,11 @@ def _entry(address: str) -> Entry:
     found = doors()
     host, _, port = address.rpartition(":")
     wanted = f"127.0.0.1:{port}" if host == "localhost" else address
-    for entry in found:
-        if address == AUTO or entry.address == wanted:
-            return entry
+    fitting = [entry for entry in found if address == AUTO or entry.address == wanted]
+    if fitting:
+        # The head before a node beside it, which an autoscaler may be about to end.
+        of_one = [entry for entry in fitting if entry.address == fitting[0].address]
+        return next((entry for entry in of_one if entry.is_head), of_one[0])
     if address == AUTO:
         raise ConnectionError(
             "Could not find any running cluster of yours on this machine. Start one with: raysim start --head"

@@ -220,6 +220,22 @@ tell([ray.get(pid.options(num_cpus=1).remote()) > 0, len([n for n in ray.nodes()
     other.assert_nothing_left()
 
 
+def test_a_program_joins_at_the_head_where_a_node_beside_it_may_leave_at_any_time(
+    lonely: Machine,
+) -> None:
+    address = lonely.start_head("--num-cpus", "1")
+    (head,) = [node["node_id"] for node in lonely.status()["nodes"]]
+    lonely.join(address, "--num-cpus", "1")
+    where = """
+ray.init(address={address!r})
+tell(ray.get_runtime_context().get_node_id())
+"""
+    for named in ("auto", address):
+        with lonely.program(where.format(address=named)) as program:
+            assert program.told() == head
+            program.end()
+
+
 def test_status_shows_what_is_used_and_what_waits(machine: Machine) -> None:
     with machine.program(
         """
