@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.redis_server import RedisServer
 
@@ -26,7 +26,7 @@ for _name in SURROUNDINGS:
 os.environ["TERM"] = "dumb"  # What pdb reads lines with would print escape sequences for others.
 
 # A slow machine is no bug; a hang is caught by pytest-timeout.
-settings.register_profile("raysim", deadline=None)
+settings.register_profile("raysim", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("raysim")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

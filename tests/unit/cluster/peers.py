@@ -74,11 +74,15 @@ class Peers:
         self.hosts.append(host)
         return host
 
-    def driver_host(self, role: Recorder, *, node: str = "node-0") -> DriverHost:
+    def driver_host(
+        self, role: Recorder, *, node: str = "node-0", helper: bool = True
+    ) -> DriverHost:
+        """`helper`: whether the pump has its thread, which takes it from a test that does not pump for 2 ms."""
         arena = Arena.create(1 << 20)
         host = DriverHost(self.session, *self._ids(node), **self._more(), store=ArenaAccess(arena))
         host.attach(Process([role]))
-        host.pump.start()
+        if helper:
+            host.pump.start()
         self.hosts.append(host)
         return host
 

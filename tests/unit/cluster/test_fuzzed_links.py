@@ -17,7 +17,7 @@ from tests.unit.cluster.peers import Peers, Recorder
 
 MANY = settings(
     max_examples=EXAMPLES,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     derandomize="RAYSIM_FUZZ" not in os.environ,
     database=None,
 )

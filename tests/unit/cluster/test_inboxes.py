@@ -233,9 +233,12 @@ def test_block_ends_with_its_time(inbox: PipeInbox) -> None:
     assert not inbox.block(Waiter(), 0)
 
 
-def test_timers_run_while_values_keep_coming(
-    host: DriverHost, inbox: PipeInbox, outlet: PipeOutlet
-) -> None:
+def test_timers_run_while_values_keep_coming(peers: Peers) -> None:
+    host = peers.driver_host(Recorder(), helper=False)
+    inbox = host.inbox(GRAPH)
+    assert isinstance(inbox, PipeInbox)
+    outlet = host.outlet(inbox.place)
+    assert isinstance(outlet, PipeOutlet)
     ran: list[int] = []
     listening = Listening(host.poller, 0)
     listening.add(inbox)
