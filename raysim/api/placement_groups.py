@@ -86,7 +86,7 @@ def placement_group(
     `strategy`: PACK (the default: as few nodes as can be), SPREAD, STRICT_PACK (one node),
     STRICT_SPREAD (a node for each bundle). A group lasts until it is removed, or until its job has
     ended, unless `lifetime="detached"`. Raises ValueError for bad arguments, RaySystemError when
-    another group of the namespace has the name.
+    another group of the namespace has the name, TaskUnschedulableError when it is more than its job's quota.
     """
     _check_bundles(bundles)
     wanted = GroupStrategy.PACK if strategy is None else strategy

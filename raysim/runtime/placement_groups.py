@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from raysim.backend import ActorOptions, PlacementGroupOptions, TaskOptions
-from raysim.exceptions import RaySystemError
+from raysim.exceptions import RaySystemError, from_failure
 from raysim.protocol.host import Waiter
+from raysim.protocol.messages import PlacementGroupRefused
 from raysim.protocol.owner.entries import ObjectState
 from raysim.protocol.owner.placement_groups import PlacementGroups
 from raysim.runtime.object_ref import ObjectRef
@@ -51,11 +52,12 @@ class Groups:
     # Groups
 
     def create(self, options: PlacementGroupOptions) -> PlacementGroupId:
-        """Returns when the GCS knows the group. Raises RaySystemError when its name is taken."""
+        """Returns when the GCS knows the group. Raises RaySystemError when its name is taken, TaskUnschedulableError
+        when it is more than its job's quota."""
         waiter = Waiter()
-        refusals: list[str] = []
+        refusals: list[PlacementGroupRefused] = []
 
-        def answer(refusal: str | None) -> None:
+        def answer(refusal: PlacementGroupRefused | None) -> None:
             if refusal is not None:
                 refusals.append(refusal)
             waiter.finish()
@@ -65,7 +67,10 @@ class Groups:
             self.role.create(spec, answer)
         self._worker.block(waiter, None)
         if refusals:
-            raise RaySystemError(refusals[0])
+            refused = refusals[0]
+            if refused.kind is None:
+                raise RaySystemError(refused.reason)
+            raise from_failure(Failure(refused.kind, refused.reason))
         self._bundles[spec.group_id] = spec.bundles
         return spec.group_id
 

@@ -94,8 +94,22 @@ def test_what_is_more_than_the_quota_is_an_error_at_once(limited):
     told = "needs CPU=4, and its job's quota is CPU=3"
     with pytest.raises(ray.exceptions.TaskUnschedulableError, match=told):
         ray.get(busy(ray).options(num_cpus=4).remote(), timeout=60)
-    with pytest.raises(ray.exceptions.RaySystemError, match=told):
-        groups.placement_group([{"CPU": 2}, {"CPU": 2}]).wait(60)
+    with pytest.raises(ray.exceptions.TaskUnschedulableError, match=told):
+        groups.placement_group([{"CPU": 2}, {"CPU": 2}])
+
+
+@pytest.mark.parametrize("cpus", [4, 400])  # A node has four.
+def test_an_actor_that_is_more_than_the_quota_is_an_error_that_says_so(limited, cpus):
+    ray = limited("CPU=3")
+
+    @ray.remote
+    class Large:
+        def ready(self) -> None:
+            pass
+
+    told = f"Actor .*Large .*needs CPU={cpus}, and its job's quota is CPU=3"
+    with pytest.raises(ray.exceptions.ActorUnschedulableError, match=told):
+        ray.get(Large.options(num_cpus=cpus).remote().ready.remote(), timeout=60)
 
 
 def test_a_quota_counts_the_resources_that_it_names_and_no_others(limited):

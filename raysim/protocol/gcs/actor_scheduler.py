@@ -21,12 +21,14 @@ from raysim.protocol.messages import (
     WorkerLeaseRefused,
     WorkerLeaseSpilled,
 )
+from raysim.protocol.quotas import beyond
 from raysim.spec.actor import ActorSpec
 from raysim.spec.address import Address
 from raysim.spec.failure import Failure, FailureKind
 from raysim.spec.ids import ActorId, JobId, NodeId, PlacementGroupId, WorkerId
 from raysim.spec.node import has_room
 from raysim.spec.resources import describe
+from raysim.spec.runtime_env import job_of_env
 from raysim.spec.task import InBundle, NodeAffinity
 
 LONGEST_WAIT = 30
@@ -95,7 +97,10 @@ class ActorScheduler:
         assert spec.actor_id not in self._placements, f"{spec.actor_id.hex()} is being placed"
         placement = _Placement(spec)
         self._placements[spec.actor_id] = placement
-        self._choose(placement)
+        if over := _beyond_quota(spec):  # No raylet may ever see it, where no node is large enough.
+            self._refuse(placement, _unschedulable(spec, over))
+        else:
+            self._choose(placement)
 
     def asked(self, actor_id: ActorId) -> tuple[int, Address] | None:
         """The request under way for this actor, and the raylet that it is at."""
@@ -214,7 +219,7 @@ class ActorScheduler:
         wish = wish_of(spec)
         found = named_node(wish, self._views.live)
         if isinstance(found, Unschedulable):
-            self._refuse(placement, _unschedulable(spec, found))
+            self._refuse(placement, _unschedulable(spec, _why_not_there(spec, found)))
             return
         self._choose_node(placement, self._pick(spec, wish) if found is None else found)
 
@@ -303,13 +308,25 @@ def wish_of(spec: ActorSpec) -> Wish:
     return Wish(spec.placement, spec.strategy, spec.selectors)
 
 
-def _unschedulable(spec: ActorSpec, found: Unschedulable) -> Failure:
+def _unschedulable(spec: ActorSpec, why: str) -> Failure:
+    return Failure(FailureKind.ACTOR_UNSCHEDULABLE, why, spec.actor_id)
+
+
+def _called(spec: ActorSpec) -> str:
+    return f"Actor {spec.class_name} ({spec.actor_id.hex()[:8]})"
+
+
+def _why_not_there(spec: ActorSpec, found: Unschedulable) -> str:
     assert isinstance(spec.strategy, NodeAffinity)
     node_id = spec.strategy.node_id
-    return Failure(
-        FailureKind.ACTOR_UNSCHEDULABLE,
-        f"Actor {spec.class_name} ({spec.actor_id.hex()[:8]}) needs "
-        f"{describe(spec.placement)} on node {node_id.hex()[:8]}, {found.why}. "
-        "Name another node, or set soft=True in its NodeAffinitySchedulingStrategy.",
-        spec.actor_id,
+    return (
+        f"{_called(spec)} needs {describe(spec.placement)} on node {node_id.hex()[:8]}, {found.why}. "
+        "Name another node, or set soft=True in its NodeAffinitySchedulingStrategy."
     )
+
+
+def _beyond_quota(spec: ActorSpec) -> str:
+    """Why it can never be; empty: it can."""
+    if not spec.runtime_env:
+        return ""
+    return beyond(_called(spec), spec.lifetime, job_of_env(spec.runtime_env).quota)

@@ -166,7 +166,8 @@ class PlacementGroupTable:
             self._outbox.send(creator, PlacementGroupRefused(spec.group_id, reason))
             return
         if beyond := self._quotas.beyond(spec):
-            self._outbox.send(creator, PlacementGroupRefused(spec.group_id, beyond))
+            kind = FailureKind.TASK_UNSCHEDULABLE  # As of what would run in it.
+            self._outbox.send(creator, PlacementGroupRefused(spec.group_id, beyond, kind))
             return
         self._created += 1
         group = _Group(spec, self._created, self._host.now_ns())

@@ -13,10 +13,11 @@ from raysim.protocol.gcs.jobs import JobTable
 from raysim.protocol.gcs.outbox import Outbox
 from raysim.protocol.gcs.tables import QuotaRow, Tables
 from raysim.protocol.messages import QuotaGranted, RequestQuota
+from raysim.protocol.quotas import beyond, counted
 from raysim.spec.address import Address
 from raysim.spec.ids import JobId, NodeId, PlacementGroupId, job_of_group
 from raysim.spec.placement_group import GroupSpec
-from raysim.spec.resources import Resources, describe, fits, subtract, total
+from raysim.spec.resources import Resources, fits, subtract, total
 
 
 class _Job(msgspec.Struct):
@@ -99,20 +100,14 @@ class Quotas:
 
     def beyond(self, spec: GroupSpec) -> str:
         """Why the group can never be; empty: it can."""
-        quota = self.quota_of(spec.group_id)
-        need = _counted(spec, quota)
-        if fits(need, quota):
-            return ""
-        return (
-            f"Placement group {spec.group_id.hex()[:8]} needs {describe(need)}, and its job's quota is "
-            f"{describe(quota)}. Ask for less, or give the job a larger quota."
-        )
+        what = f"Placement group {spec.group_id.hex()[:8]}"
+        return beyond(what, total(spec.bundles), self.quota_of(spec.group_id))
 
     def admit_group(self, spec: GroupSpec) -> bool:
         """Whether it may be placed now; then it has its part of the quota until it is released."""
         job_id = job_of_group(spec.group_id)
         quota = self.quota_of(spec.group_id)
-        need = _counted(spec, quota)
+        need = counted(total(spec.bundles), quota)
         if not need:
             return True
         job = self._job(job_id, quota)
@@ -128,7 +123,7 @@ class Quotas:
         """It was admitted by an earlier GCS."""
         job_id = job_of_group(spec.group_id)
         quota = self.quota_of(spec.group_id)
-        if need := _counted(spec, quota):
+        if need := counted(total(spec.bundles), quota):
             self._job(job_id, quota).groups[spec.group_id] = need
 
     def release_group(self, group_id: PlacementGroupId) -> None:
@@ -174,9 +169,3 @@ class Quotas:
         if found is None:
             found = self._jobs[job_id] = _Job(quota)
         return found
-
-
-def _counted(spec: GroupSpec, quota: Mapping[str, int]) -> Resources:
-    """What the quota counts of all its bundles."""
-    need = total(spec.bundles)
-    return {name: units for name, units in need.items() if units and name in quota}

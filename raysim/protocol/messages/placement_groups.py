@@ -1,6 +1,7 @@
 """Placement groups: the GCS places them, and has nodes reserve their bundles in two phases."""
 
 from raysim.protocol.messages.base import Message
+from raysim.spec.failure import FailureKind
 from raysim.spec.ids import PlacementGroupId
 from raysim.spec.placement_group import GroupInfo, GroupSpec
 from raysim.spec.resources import Wanted
@@ -26,13 +27,15 @@ class PlacementGroupRegistered(Message):
 
 
 class PlacementGroupRefused(Message):
-    """GCS to creator: no such group will be (its name is taken).
+    """GCS to creator: no such group will be (its name is taken, it is more than its job's quota).
 
     Lost: the creator asks again.
     """
 
     group_id: PlacementGroupId
     reason: str
+    kind: FailureKind | None = None
+    """None: a mistake of the program, as a name that is taken."""
 
 
 class SubscribePlacementGroup(Message):

@@ -28,6 +28,7 @@ LONGEST_WAIT = 30
 SETTLED = (GroupState.CREATED, GroupState.REMOVED)
 
 Settled = Callable[[GroupInfo], None]
+Answer = Callable[[PlacementGroupRefused | None], None]
 
 
 class PlacementGroups:
@@ -36,7 +37,7 @@ class PlacementGroups:
     def __init__(self, host: Host, gcs: Address) -> None:
         self._host = host
         self._gcs = gcs
-        self._made: dict[PlacementGroupId, Callable[[str | None], None]] = {}
+        self._made: dict[PlacementGroupId, Answer] = {}
         self._removing: dict[PlacementGroupId, Callable[[], None]] = {}
         self._waiting: dict[PlacementGroupId, list[Settled]] = {}
         self._timers: dict[tuple[str, PlacementGroupId], Timer] = {}
@@ -61,7 +62,7 @@ class PlacementGroups:
         if peer.worker_id == self._gcs.worker_id:
             self._fresh.clear()  # The next one tells nobody of changes who does not ask.
 
-    def create(self, spec: GroupSpec, answer: Callable[[str | None], None]) -> None:
+    def create(self, spec: GroupSpec, answer: Answer) -> None:
         """`answer(refusal)` once the GCS knows it; None: it will be placed."""
         self._made[spec.group_id] = answer
         self._fresh[spec.group_id] = None
@@ -109,9 +110,9 @@ class PlacementGroups:
 
     def _on_refused(self, sender: Address, refused: PlacementGroupRefused) -> None:
         self._fresh.pop(refused.group_id, None)
-        self._answered(refused.group_id, refused.reason)
+        self._answered(refused.group_id, refused)
 
-    def _answered(self, group_id: PlacementGroupId, refusal: str | None) -> None:
+    def _answered(self, group_id: PlacementGroupId, refusal: PlacementGroupRefused | None) -> None:
         answer = self._made.pop(group_id, None)
         if answer is not None:
             self._stop("create", group_id)

@@ -13,10 +13,11 @@ import msgspec
 
 from raysim.protocol.host import Host, Timer
 from raysim.protocol.messages import QuotaGranted, RequestQuota, RequestWorkerLease
+from raysim.protocol.quotas import beyond, counted
 from raysim.protocol.raylet.lease import Lease, LeaseState, taken
 from raysim.spec.address import Address
 from raysim.spec.ids import JobId
-from raysim.spec.resources import CPU, Resources, add, describe, fits, subtract, total
+from raysim.spec.resources import CPU, Resources, add, fits, subtract, total
 from raysim.spec.runtime_env import job_of_env
 
 LONGEST_RETRY: Final = 30
@@ -85,13 +86,7 @@ class Quotas:
         """Why it can never be admitted; empty: it can."""
         if not request.runtime_env:
             return ""
-        need, quota = _counted(request), quota_of(request)
-        if fits(need, quota):
-            return ""
-        return (
-            f"It needs {describe(need)}, and its job's quota is {describe(quota)}. Ask for less, or give the job a "
-            "larger quota."
-        )
+        return beyond("It", taken(request), quota_of(request))
 
     def ask(self, lease: Lease) -> None:
         """May it begin? It holds its room until that is answered."""
@@ -246,9 +241,7 @@ def quota_of(request: RequestWorkerLease) -> Resources:
 def _counted(request: RequestWorkerLease) -> Resources:
     """What it takes of its job's quota."""
     quota = quota_of(request)
-    if not quota:
-        return {}
-    return {name: units for name, units in taken(request).items() if units and name in quota}
+    return counted(taken(request), quota) if quota else {}
 
 
 def _in_use(lease: Lease) -> Resources:

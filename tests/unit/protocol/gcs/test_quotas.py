@@ -12,6 +12,7 @@ from raysim.protocol.messages import (
     RequestQuota,
 )
 from raysim.spec.address import Address
+from raysim.spec.failure import FailureKind
 from raysim.spec.ids import IdSource, JobId, driver_task
 from raysim.spec.job import JobSettings
 from raysim.spec.placement_group import GroupState
@@ -171,3 +172,4 @@ def test_a_group_that_is_more_than_the_quota_is_refused() -> None:
     job.head.tell(DRIVER, CreatePlacementGroup(job.spec({"CPU": 2}, {"CPU": 2})))
     _, refused = job.head.one(PlacementGroupRefused)
     assert "needs CPU=4, and its job's quota is CPU=3" in refused.reason
+    assert refused.kind is FailureKind.TASK_UNSCHEDULABLE

@@ -43,7 +43,7 @@ def driver() -> Driver:
 
 
 def test_group_is_asked_for_until_the_gcs_knows_it(driver: Driver) -> None:
-    answers: list[str | None] = []
+    answers: list[PlacementGroupRefused | None] = []
     driver.groups.create(SPEC, answers.append)
     driver.host.advance(2 * SECOND_NS)
     assert driver.host.take() == [(GCS, CreatePlacementGroup(SPEC))] * 3
@@ -55,10 +55,11 @@ def test_group_is_asked_for_until_the_gcs_knows_it(driver: Driver) -> None:
 
 
 def test_refusal_tells_why(driver: Driver) -> None:
-    answers: list[str | None] = []
+    answers: list[PlacementGroupRefused | None] = []
     driver.groups.create(SPEC, answers.append)
-    driver.process.receive(GCS, PlacementGroupRefused(GROUP, "its name is taken"))
-    assert answers == ["its name is taken"]
+    refused = PlacementGroupRefused(GROUP, "its name is taken")
+    driver.process.receive(GCS, refused)
+    assert answers == [refused]
 
 
 def test_removal_is_asked_for_until_it_is_true(driver: Driver) -> None:
