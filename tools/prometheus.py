@@ -37,10 +37,12 @@ Names are Ray's with `raysim_` in front where Ray has the same. What a node note
 of this table.
 
 What programs count with `raysim.util.metrics` is there, too, under Ray's names (`ray_NAME`, `ray_NAME_total` of a
-counter), of each process by itself: `Component`, `JobId`, `NodeAddress`, `WorkerId` and the metric's own tags. `sum
-without (WorkerId) (rate(ray_NAME_total[5m]))` is the whole. Processes are asked when `/metrics` is. What one has
-counted that ended stays, of the latest thousand: it says so at its end; of one that was killed the last answer
-counts, as long as somebody asks at least every five minutes. What was counted after that is lost.
+counter), with `Component`, `JobId`, `NodeAddress` and the metric's own tags. A counter or histogram is the sum over all
+processes of a job on a node, those that have ended included, so that it never falls; a gauge is of each process by
+itself (`WorkerId`), and gone with it. Processes are asked when `/metrics` is. One that ends says what it has counted;
+of one that was killed the last answer counts, as long as somebody asks at least every five minutes, and what it counted
+after that is lost. Of ended processes 20,000 numbers are kept, those that grew last. A GCS that starts again begins
+with those of the processes that live, which Prometheus takes for the restart of a counter.
 """
 
 

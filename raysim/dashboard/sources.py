@@ -69,7 +69,7 @@ class Source(Protocol):
         """Why the thing of this id is as it is. Raises FileNotFoundError for what nobody knows."""
 
     def measured(self) -> list[Row]:
-        """What programs count: rows as `raysim.util.metrics.cluster_rows` has them."""
+        """What programs count, and those that have ended: rows of `raysim.util.metrics.Rows`, summed."""
 
     def samples(self, seconds: int) -> dict[str, list[Sample]]:
         """What each node noted of itself in the last so many seconds at least, the oldest first, by its id."""

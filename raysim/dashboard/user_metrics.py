@@ -6,10 +6,13 @@ import threading
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from raysim.util.metrics import Sample, samples_of
+from raysim.util.metrics import Rows, Sample, samples_of
 
 MOST: Final = 1_000
-"""Processes that are remembered. As many as the GCS keeps of those that ended in good order."""
+"""Processes that were killed of which each is remembered; of those before them, their sum."""
+
+MOST_SERIES: Final = 20_000
+"""Numbers of that sum."""
 
 Row = dict[str, Any]
 
@@ -19,28 +22,60 @@ class Remembered:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._rows: dict[str, dict[tuple[str, str], Row]] = {}
+        self._rows: dict[str, list[Row]] = {}
         """Of each process, the one that was heard of last at the end."""
+        self._sum: list[Row] = []
 
-    def with_those_gone(self, rows: Iterable[Row]) -> list[Row]:
-        """These, and counters and histograms of processes that said something before."""
-        now: dict[str, dict[tuple[str, str], Row]] = {}
-        for row in rows:  # One that ends while it is asked is there twice, its own word last.
-            now.setdefault(row["worker_id"], {})[row["name"], row["kind"]] = row
+    def with_those_gone(self, found: Rows) -> list[Row]:
+        """Gauges of processes that live, and what all have counted that ever did: one row of each counter or histogram
+        of a job on a node, so that what a process has counted stays in its series when it ends."""
+        now: dict[str, list[Row]] = {}
+        for row in found.rows:
+            now.setdefault(row["worker_id"], []).append(row)
+        of_ended = now.pop("", [])
         with self._lock:
-            gone = [
-                row
-                for process, said in self._rows.items()
-                if process not in now
-                for row in said.values()
-                if row["kind"] != "gauge"
-            ]
-            for process, said in now.items():
+            for process in [*now, *found.ended]:
                 self._rows.pop(process, None)
-                self._rows[process] = said
-            while len(self._rows) > MOST:
-                del self._rows[next(iter(self._rows))]
-        return [*gone, *(row for said in now.values() for row in said.values())]
+            gone = [row for said in self._rows.values() for row in said if row["kind"] != "gauge"]
+            known = [*self._sum, *gone, *of_ended]
+            self._rows.update(now)
+            while len(self._rows) > MOST + len(now):
+                said = self._rows.pop(next(iter(self._rows)))
+                counted = [row for row in said if row["kind"] != "gauge"]
+                self._sum = _cut(together([*self._sum, *counted]))
+        return together([*known, *(row for said in now.values() for row in said)])
+
+
+def together(rows: Iterable[Row]) -> list[Row]:
+    """Counters and histograms of several processes as one row for each metric, job and node; gauges as they are."""
+    gauges: list[Row] = []
+    sums: dict[tuple[str, ...], tuple[Row, dict[Any, float]]] = {}
+    for row in rows:
+        if row["kind"] == "gauge":
+            gauges.append(row)
+            continue
+        key = tuple(row[one] for one in ("name", "kind", "job_id", "node_ip"))
+        _, numbers = sums.setdefault(key, ({**row, "worker_id": ""}, {}))
+        for suffix, tags, value in row["numbers"]:
+            series = (suffix, tuple(tags.items()))
+            numbers[series] = numbers.get(series, 0) + value
+    return [
+        *(
+            {**row, "numbers": [(suffix, dict(tags), v) for (suffix, tags), v in numbers.items()]}
+            for row, numbers in sums.values()
+        ),
+        *gauges,
+    ]
+
+
+def _cut(rows: list[Row]) -> list[Row]:
+    """Without the first of them, where there are too many numbers."""
+    left = MOST_SERIES
+    for index in range(len(rows) - 1, -1, -1):
+        left -= len(rows[index]["numbers"])
+        if left < 0:
+            return rows[index + 1 :]
+    return rows
 
 
 def exposition(rows: Iterable[Row]) -> str:

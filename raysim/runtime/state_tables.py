@@ -13,13 +13,14 @@ from raysim.protocol.messages.state import (
     GroupSeen,
     JobSeen,
     MetricSeen,
+    MetricsKept,
     NodeSeen,
     ProcessSeen,
     Row,
 )
 from raysim.runtime.shown import node_table
 from raysim.spec.address import NOWHERE, Address
-from raysim.spec.ids import JOB_ID_BYTES, NIL_NODE, NodeId, WorkerId
+from raysim.spec.ids import JOB_ID_BYTES, NIL_NODE, NIL_WORKER, NodeId, WorkerId
 from raysim.spec.labels import Selector, as_given
 from raysim.spec.node import NodeState
 from raysim.spec.placement_group import base_name, plain
@@ -78,10 +79,11 @@ class Tables:
             Noun.PLACEMENT_GROUPS: (GroupSeen, self._group),
             Noun.RUNTIME_ENVS: (EnvSeen, self._env),
             Noun.CLUSTER_EVENTS: (EventSeen, self._event),
-            Noun.METRICS: (MetricSeen, self._metric),
         }
         if noun is Noun.WORKERS:
             return [self._worker(row) for row in self._processes.values()]
+        if noun is Noun.METRICS:
+            return self._metrics()
         if noun not in makers:
             return []
         kind, make = makers[noun]
@@ -114,13 +116,25 @@ class Tables:
             "end_time_ms": self.ms(state.end_ns) or 0,
         }
 
+    def _metrics(self) -> list[Shown]:
+        """What each process has counted, and what those that have ended have together, without a `worker_id`; last
+        who these are."""
+        kept = {one for row in of_kind(self._rows, MetricsKept) for one in row.workers}
+        # One that ended while it was asked for is in the sum already.
+        rows = [
+            self._metric(row)
+            for row in of_kind(self._rows, MetricSeen)
+            if row.process.worker_id not in kept
+        ]
+        return [*rows, {"ended": [one.hex() for one in kept]}]
+
     def _metric(self, row: MetricSeen) -> Shown:
         return {
             "name": row.name,
             "kind": row.kind,
             "description": row.description,
             "job_id": row.job_id.hex(),
-            "worker_id": row.process.worker_id.hex(),
+            "worker_id": "" if row.process.worker_id == NIL_WORKER else row.process.worker_id.hex(),
             "node_ip": self.ip(row.process.node_id),
             "numbers": row.numbers,
         }

@@ -202,22 +202,33 @@ def collect() -> list[Sample]:
     ]
 
 
-def cluster_rows() -> list[dict[str, Any]]:
-    """What all processes of the connected cluster have counted, and those that ended in good order, one row for each
-    metric of each: see `samples_of`. Who does not answer in 3 s is left out. Raises RaySystemError without the GCS."""
+class Rows(NamedTuple):
+    """Of a cluster: see `samples_of`."""
+
+    rows: list[dict[str, Any]]
+    """One for each metric of each process that lives, and of those that have ended in good order, together."""
+    ended: frozenset[str]
+    """These, by `worker_id`, the latest of them."""
+
+
+def cluster_rows() -> Rows:
+    """What all processes of the connected cluster have counted. Who does not answer in 3 s is left out. Raises
+    RaySystemError without the GCS."""
     backend = connected(None)
     asked = msgspec.structs.replace(inquiry(backend, Noun.METRICS), timeout=_ASKED_S)
-    return backend.inspect(asked).rows
+    *rows, ended = backend.inspect(asked).rows
+    return Rows(rows, frozenset(ended["ended"]))
 
 
 def samples_of(row: Mapping[str, Any]) -> list[Sample]:
-    """With the tags by which Ray tells processes apart."""
+    """With the tags by which Ray tells processes apart, WorkerId only where one process has counted them."""
     own = {
         "Component": "core_worker",
         "JobId": row["job_id"],
         "NodeAddress": row["node_ip"],
-        "WorkerId": row["worker_id"],
     }
+    if row["worker_id"]:
+        own["WorkerId"] = row["worker_id"]
     return [
         Sample(PREFIX + row["name"] + suffix, row["kind"], row["description"], {**own, **tags}, v)
         for suffix, tags, v in row["numbers"]

@@ -11,6 +11,7 @@ import msgspec
 
 from raysim.protocol.gcs.actor_records import Actor
 from raysim.protocol.gcs.actors import ActorTable
+from raysim.protocol.gcs.counts import Counts
 from raysim.protocol.gcs.events import ERROR, INFO, WARNING, Events
 from raysim.protocol.gcs.jobs import JobTable
 from raysim.protocol.gcs.nodes import NodeTable
@@ -27,7 +28,6 @@ from raysim.protocol.messages.state import (
     ActorSeen,
     AnyRow,
     Ending,
-    MetricSeen,
     NodeSeen,
     ProcessSeen,
     SpanSeen,
@@ -42,8 +42,6 @@ from raysim.spec.ids import ActorId, JobId, NodeId, WorkerId
 from raysim.spec.state import Noun, Wanted
 from raysim.spec.task import group_of
 
-METRICS_KEPT = 1_000
-"""Ended processes whose user code's metrics can be shown, the latest. Ours."""
 ERRORS_BYTES = 16 << 20
 """Of pickled exceptions of tasks whose programs have ended, the latest. Ours."""
 
@@ -66,7 +64,7 @@ class Inspections:
         self._dead: dict[ActorId, ActorSeen] = {}
         self._ended: dict[WorkerId, ProcessSeen] = {}
         self._tasks: deque[TaskSeen] = deque(maxlen=outbox.host.config.task_history)
-        self._metrics: dict[WorkerId, list[MetricSeen]] = {}
+        self._counts = Counts(self._remembered)
         self._raised: deque[TaskSeen] = deque()
         """Those of them whose exceptions are known."""
         self._raised_bytes = 0
@@ -107,9 +105,7 @@ class Inspections:
         self._spans.extend(keep.spans)
 
     def on_keep_metrics(self, process: Address, keep: KeepMetrics) -> None:
-        self._metrics[process.worker_id] = keep.metrics
-        if len(self._metrics) > METRICS_KEPT:
-            del self._metrics[next(iter(self._metrics))]
+        self._counts.add(process, keep.metrics)
 
     def _rows(self, noun: Noun, only: bytes) -> Sequence[AnyRow]:
         match noun:
@@ -128,7 +124,7 @@ class Inspections:
             case Noun.CLUSTER_EVENTS:
                 return self._events.rows()
             case Noun.METRICS:
-                return [row for rows in self._metrics.values() for row in rows]
+                return self._counts.rows()
             case Noun.SPANS:
                 return list(self._spans)
             case Noun.OBJECTS | Noun.RUNTIME_ENVS:

@@ -11,7 +11,16 @@ import msgspec
 from raysim.protocol.messages.base import Message
 from raysim.spec.address import NOWHERE, Address
 from raysim.spec.failure import Failure
-from raysim.spec.ids import NIL_NODE, ActorId, JobId, NodeId, ObjectId, PlacementGroupId, TaskId
+from raysim.spec.ids import (
+    NIL_NODE,
+    ActorId,
+    JobId,
+    NodeId,
+    ObjectId,
+    PlacementGroupId,
+    TaskId,
+    WorkerId,
+)
 from raysim.spec.labels import Selector
 from raysim.spec.node import NodeState
 from raysim.spec.placement_group import GroupInfo
@@ -178,7 +187,8 @@ Number: TypeAlias = tuple[str, dict[str, str], float]
 
 
 class MetricSeen(Row):
-    """What a process has counted by one metric of its user code; once it has ended in good order, by the GCS."""
+    """What a process has counted by one metric of its user code. By the GCS: what all have that ended in good order,
+    for a job on a node, which `process` names."""
 
     process: Address
     job_id: JobId
@@ -187,6 +197,12 @@ class MetricSeen(Row):
     """counter, gauge or histogram, of Prometheus."""
     description: str
     numbers: list[Number]
+
+
+class MetricsKept(Row):
+    """Processes that have ended whose counts are in what the GCS says, the latest."""
+
+    workers: list[WorkerId]
 
 
 class SpanKind(StrEnum):
@@ -230,6 +246,7 @@ AnyRow: TypeAlias = (
     | EnvSeen
     | EventSeen
     | MetricSeen
+    | MetricsKept
     | SpanSeen
 )
 

@@ -4,6 +4,7 @@ import pytest
 
 from raysim.dashboard import user_metrics
 from raysim.dashboard.user_metrics import Remembered, exposition
+from raysim.util.metrics import Rows
 
 
 def row(process: str, name: str, kind: str, *numbers: tuple) -> dict:
@@ -63,24 +64,58 @@ def test_nothing_counted_is_nothing_said() -> None:
     assert exposition([row("a", "n", "counter")]) == ""
 
 
-def test_a_process_that_is_gone_has_not_counted_less_and_shows_no_gauge_any_more() -> None:
+def seen_of(seen: Remembered, *rows: dict, ended: tuple[str, ...] = ()) -> dict[str, float]:
+    """By name and process, the sum of its numbers."""
+    found: dict[str, float] = {}
+    for one in seen.with_those_gone(Rows(list(rows), frozenset(ended))):
+        key = f"{one['name']} {one['worker_id']}".strip()
+        assert key not in found, "A series is there once."
+        found[key] = sum(value for _, _, value in one["numbers"])
+    return found
+
+
+def counted(process: str, value: float) -> dict:
+    return row(process, "n", "counter", ("_total", {"kind": "x"}, value))
+
+
+def test_what_is_counted_is_one_series_of_all_processes_and_a_gauge_is_one_of_each() -> None:
+    gauges = [row(process, "g", "gauge", ("", {}, 1.0)) for process in "ab"]
+    found = seen_of(Remembered(), counted("a", 1.0), counted("b", 5.0), *gauges)
+    assert found == {"n": 6.0, "g a": 1.0, "g b": 1.0}
+
+
+def test_one_that_was_killed_has_not_counted_less_and_shows_no_gauge_any_more() -> None:
     seen = Remembered()
-    counted, shown = row("a", "n", "counter", ("_total", {}, 1.0)), row("a", "g", "gauge")
-    other = row("b", "n", "counter", ("_total", {}, 5.0))
-    assert seen.with_those_gone([counted, shown, other]) == [counted, shown, other]
-    assert seen.with_those_gone([other]) == [counted, other]
-    later = row("a", "n", "counter", ("_total", {}, 2.0))
-    assert seen.with_those_gone([later]) == [other, later]
+    shown = row("a", "g", "gauge", ("", {}, 1.0))
+    assert seen_of(seen, counted("a", 1.0), shown, counted("b", 5.0)) == {"n": 6.0, "g a": 1.0}
+    assert seen_of(seen, counted("b", 5.0)) == {"n": 6.0}
+    assert seen_of(seen, counted("a", 2.0)) == {"n": 7.0}, "It was only slow."
 
 
-def test_of_one_that_ended_while_it_was_asked_the_last_word_counts() -> None:
-    first, last = (row("a", "n", "counter", ("_total", {}, value)) for value in (1.0, 2.0))
-    assert Remembered().with_those_gone([first, last]) == [last]
+def test_one_that_ended_well_is_counted_once() -> None:
+    """The GCS has it in its sum from then on."""
+    seen = Remembered()
+    assert seen_of(seen, counted("a", 1.0), counted("b", 5.0)) == {"n": 6.0}
+    assert seen_of(seen, counted("", 3.0), counted("b", 5.0), ended=("a",)) == {"n": 8.0}
+    assert seen_of(seen, counted("", 3.0), ended=("a",)) == {"n": 8.0}
+    assert seen_of(seen, counted("", 9.0), ended=("a", "b")) == {"n": 9.0}
 
 
-def test_so_many_processes_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_counter_falls_however_many_are_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(user_metrics, "MOST", 2)
     seen = Remembered()
-    rows = [row(name, "n", "counter", ("_total", {}, 1.0)) for name in "abc"]
-    assert seen.with_those_gone(rows) == rows
-    assert seen.with_those_gone([]) == rows[1:]
+    for number in range(20):
+        assert seen_of(seen, counted(f"p{number}", 1.0)) == {"n": number + 1}
+    assert seen_of(seen) == {"n": 20.0}
+
+
+def test_so_many_numbers_of_killed_processes_are_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(user_metrics, "MOST", 0)
+    monkeypatch.setattr(user_metrics, "MOST_SERIES", 2)
+    seen = Remembered()
+    for name in "abcd":
+        seen_of(seen, row(name, name, "counter", ("_total", {}, 1.0)))
+        seen_of(seen)
+    assert list(seen_of(seen)) == ["c", "d"]

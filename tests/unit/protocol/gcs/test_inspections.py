@@ -3,7 +3,7 @@
 import pytest
 
 from raysim.config import Config
-from raysim.protocol.gcs import inspections
+from raysim.protocol.gcs import counts, inspections
 from raysim.protocol.messages import (
     CreateActor,
     FinishJob,
@@ -14,9 +14,10 @@ from raysim.protocol.messages import (
     KillActor,
     WorkerDied,
 )
-from raysim.protocol.messages.state import Ending, MetricSeen, ProcessSeen, TaskSeen
+from raysim.protocol.messages.state import Ending, MetricSeen, Number, ProcessSeen, TaskSeen
+from raysim.spec.address import Address
 from raysim.spec.failure import Failure, FailureKind
-from raysim.spec.ids import NIL_TASK, JobId, TaskId
+from raysim.spec.ids import NIL_TASK, NIL_WORKER, JobId, TaskId
 from raysim.spec.state import Noun
 from tests.unit.protocol.fake_host import address
 from tests.unit.protocol.gcs.head import DRIVER, HEAD, SECOND_NS, Head
@@ -145,14 +146,37 @@ def test_tasks_of_processes_that_have_ended_are_known_on(head: Head) -> None:
     assert [row.name for row in rows(head, Noun.TASKS, only=task("two").task_id)] == ["two"]
 
 
-def test_what_ended_processes_have_counted_is_known_on_of_the_latest(
+def counted(head: Head, worker: str, name: str, *numbers: Number) -> None:
+    process = address(worker, "node")
+    seen = MetricSeen(process, JobId(b"1234"), name, "counter", "What.", list(numbers))
+    head.tell(process, KeepMetrics([seen]))
+
+
+def test_what_ended_processes_have_counted_is_summed_however_many_they_are(head: Head) -> None:
+    for number in range(50):
+        counted(head, f"w{number}", "n", ("_total", {"kind": "x"}, 1.0))
+    counted(head, "other", "n", ("_total", {"kind": "y"}, 2.0))
+    counted(head, "other", "n", ("_total", {"kind": "y"}, 2.0))  # Sent twice.
+    row, kept = rows(head, Noun.METRICS)
+    assert row.process == Address(address("w0", "node").node_id, NIL_WORKER)
+    assert (row.name, row.kind, row.description) == ("n", "counter", "What.")
+    assert row.numbers == [("_total", {"kind": "x"}, 50.0), ("_total", {"kind": "y"}, 2.0)]
+    assert kept.workers == [
+        address(name, "node").worker_id
+        for name in [*(f"w{number}" for number in range(50)), "other"]
+    ]
+
+
+def test_of_what_ended_processes_have_counted_the_series_of_the_latest_are_kept(
     head: Head, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inspections, "METRICS_KEPT", 2)
-    for name in "abc":
-        seen = MetricSeen(address(name), JobId(b"1234"), name, "counter", "", [("_total", {}, 1.0)])
-        head.tell(address(name), KeepMetrics([seen]))
-    assert [row.name for row in rows(head, Noun.METRICS)] == ["b", "c"]
+    monkeypatch.setattr(counts, "SERIES_KEPT", 2)
+    counted(head, "1", "old", ("_total", {}, 1.0))
+    counted(head, "2", "older", ("_total", {}, 1.0))
+    counted(head, "3", "old", ("_total", {}, 1.0))
+    counted(head, "4", "new", ("_total", {}, 1.0))
+    *found, _ = rows(head, Noun.METRICS)
+    assert {row.name: row.numbers[0][2] for row in found} == {"old": 2.0, "new": 1.0}
 
 
 def test_exceptions_of_ended_programs_are_kept_as_far_as_there_is_room(
