@@ -140,8 +140,7 @@ class Leases:
             worker = self._pool.by_token(lease.token)
             assert worker is not None, f"lease {returned.lease_id} was granted without a worker"
             self._pool.retire(worker, "it has run its max_calls")
-        why = "its lease's owner found it failed" if returned.worker_failed else None
-        self._end(lease, why)
+        self._end(lease, None, failed=returned.worker_failed)
 
     def on_cancel(self, sender: Address, cancelled: CancelWorkerLease) -> None:
         owner = self._owners.get(sender.worker_id)
@@ -547,14 +546,17 @@ class Leases:
             self._end(lease, why)
         self._grant_queued()
 
-    def _end(self, lease: Lease, kill: str | None) -> None:
-        """`kill`: why its worker, if it has one, may not be lent again."""
+    def _end(self, lease: Lease, kill: str | None, *, failed: bool = False) -> None:
+        """`kill`: why its worker, if it has one, may not be lent again. `failed`: its owner found the worker failed."""
         state, lease.state = lease.state, LeaseState.ENDED
         if state is LeaseState.GRANTED:
             worker = self._pool.by_token(lease.token)
             assert worker is not None, f"lease {lease.request.lease_id} is granted without a worker"
+            # It may still run: its resources come back with the report of its end.
+            if failed:
+                self._pool.failed(worker, "its lease's owner found it failed")
+                return
             if kill is not None or lease.request.actor_id is not None:
-                # It may still run: its resources come back with the report of its end.
                 self._pool.kill(worker, kill or "its lease as an actor was returned")
                 return
             self._release(lease, worker)

@@ -44,7 +44,7 @@ class Worker(msgspec.Struct, gc=False):
     since_ns: int = 0
     """When it registered."""
     ended: str = ""
-    """How its process ended, once the host has seen that; what it had sent may still come."""
+    """How its process ended, once the host or whoever leases it has seen that; what it had sent may still come."""
     ending: Ending = Ending.SYSTEM_ERROR
     """What its end counts as, as far as is known before it."""
 
@@ -248,6 +248,12 @@ class WorkerPool:
         if worker.ending is not Ending.NODE_OUT_OF_MEMORY:
             worker.ending = Ending.INTENDED_SYSTEM_EXIT
         self._leave(worker, reason)
+        self._host.workers.kill(worker.token)
+
+    def failed(self, worker: Worker, reason: str) -> None:
+        """Whoever leases it found it failed: end it, if it has not. Unless it says that it ends, it counts as lost."""
+        worker.reason = worker.reason or reason
+        self.silent(worker, worker.reason)
         self._host.workers.kill(worker.token)
 
     def silent(self, worker: Worker, how: str) -> None:

@@ -221,6 +221,28 @@ def test_crash_is_noted(node: Node, owner: Address) -> None:
     assert note == WorkerLost(worker.node_id, worker.worker_id, "killed by signal 11")
 
 
+def test_crash_that_its_lease_s_owner_saw_first_is_noted_as_well(
+    node: Node, owner: Address
+) -> None:
+    """The broken connection reaches both of them at once."""
+    worker = node.lease(owner, 1)
+    node.tell(owner, ReturnWorkerLease(1, worker_failed=True))
+    sent = node.end_worker(1, "killed by signal 9")
+    [note] = node.host.noted(WorkerLost)
+    assert note == WorkerLost(worker.node_id, worker.worker_id, "its lease's owner found it failed")
+    assert [died for _, died in deaths(sent)] == [WorkerDied(worker, note.reason)]
+
+
+def test_end_that_its_lease_s_owner_saw_before_the_worker_s_word_of_it_came_is_no_crash(
+    node: Node, owner: Address
+) -> None:
+    worker = node.lease(owner, 1)
+    node.tell(owner, ReturnWorkerLease(1, worker_failed=True))
+    node.tell(worker, WorkerExiting("exit_actor was called", intended=True))
+    node.end_worker(1, "exit code 0")
+    assert node.host.noted(WorkerLost) == []
+
+
 def test_worker_that_said_it_ends_is_not_lent_when_its_lease_returns(
     node: Node, owner: Address
 ) -> None:
