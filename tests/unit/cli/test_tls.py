@@ -1,6 +1,8 @@
 """`raysim tls make`: certificates that nodes can use, in files that nobody else can read."""
 
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -85,12 +87,21 @@ def test_a_name_of_all_nodes_needs_no_address(tmp_path: Path) -> None:
 
 
 def test_a_dashboard_s_certificates_are_wanted_only_where_there_are_some(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """In a process of its own: the one that blocks becomes the node, which would be this one."""
     for name in (*VARIABLES, "RAY_USE_TLS"):
         monkeypatch.delenv(name, raising=False)
-    assert run_command(["start", "--head", "--block", "--dashboard-client-certs"]) == 2
-    assert "--dashboard-client-certs needs TLS" in capsys.readouterr().err
+    command = ["start", "--head", "--block", "--port", "0", "--dashboard-client-certs"]
+    ended = subprocess.run(
+        [sys.executable, "-m", "raysim", *command],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert "--dashboard-client-certs needs TLS" in ended.stderr
 
 
 def test_a_dashboard_beyond_the_machine_wants_tls_or_its_leave() -> None:
