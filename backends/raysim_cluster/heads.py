@@ -110,7 +110,12 @@ def forget_heads() -> None:
 
 
 def _named(folder: Path, host: str, port: int) -> HeadFolder:
-    folder.mkdir(0o700, parents=True, exist_ok=True)
+    try:
+        folder.mkdir(0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"--storage {folder} cannot be a folder: {error.strerror}. Give a folder of yours, or redis://host:port/db."
+        ) from error
     found = _read(folder)
     if found is None:
         return HeadFolder(folder, os.urandom(8).hex(), port, False, True)

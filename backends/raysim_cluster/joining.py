@@ -83,6 +83,11 @@ def find_cluster(endpoint: str, token: bytes, tls: TlsFiles | None = None) -> Cl
         raise ConnectionError(
             f"No cluster answers at {endpoint}: {error}. Start its head there with: raysim start --head"
         ) from error
+    except handshake.WrongTokenError as error:
+        raise AuthenticationError(
+            f"{error}: the one here is another's. Copy the head's ~/.raysim/auth_token, or say which by "
+            "RAYSIM_AUTH_TOKEN or RAYSIM_AUTH_TOKEN_PATH."
+        ) from error
     except AuthenticationError:
         raise
     except handshake.HandshakeError as error:

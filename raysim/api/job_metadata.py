@@ -57,7 +57,8 @@ def _amount(name: str, text: str) -> float:
     try:
         found = parse_size(text) if name == MEMORY else float(text)
     except ValueError as error:
-        raise ValueError(f"{name}={text}: {error}") from error
+        why = str(error) if name == MEMORY else f"{text!r} is no number"
+        raise ValueError(f"{name}={text}: {why}") from error
     if not 0 <= found < float("inf"):
         raise ValueError(f"{name}={text}: an amount is 0 or more, and finite")
     return found

@@ -10,7 +10,7 @@ import click
 
 import raysim
 from raysim.api.init_options import DEFAULT_BACKEND
-from raysim.exceptions import RayError, RaySystemError
+from raysim.exceptions import RayError
 from raysim.util.state.exception import RayStateApiException
 
 
@@ -34,7 +34,7 @@ def connected_to(address: str) -> Iterator[None]:
         raise CommandFailedError(str(error)) from error
     try:
         yield
-    except (RaySystemError, RayStateApiException) as error:
+    except (RayError, RayStateApiException) as error:
         raise CommandFailedError(str(error)) from error
     finally:
         raysim.shutdown()

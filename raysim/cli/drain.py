@@ -46,7 +46,7 @@ def find_node(wanted: str, nodes: Sequence[NodeState]) -> NodeState:
     names = sorted({node.node_name for node in nodes if node.state != "DEAD"})
     near = get_close_matches(wanted, names, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names)}."
-    raise BadInputError(f"There is no node {wanted!r}; {hint}")
+    raise CommandFailedError(f"There is no node {wanted!r}; {hint}")
 
 
 def _seconds(deadline: str | None) -> float | None:

@@ -40,7 +40,7 @@ def supervise(asked: Asked, report_fd: int) -> int:
         assert services is not None  # Or nobody had started us.
         dashboard = DashboardOfHead(asked.dashboard, asked.options.tls or services.tls())
         service = services.start(asked.options)
-    except (ValueError, ConnectionError, AuthenticationError, RuntimeError) as error:
+    except (ValueError, OSError, AuthenticationError, RuntimeError) as error:
         if dashboard is not None:
             dashboard.close()
         code = 2 if isinstance(error, ValueError) else 1

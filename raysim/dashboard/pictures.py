@@ -23,7 +23,7 @@ from raysim.dashboard.routes import (
 )
 from raysim.dashboard.sources import Source
 from raysim.dashboard.state import filters_of, listed, summarized
-from raysim.exceptions import RaySystemError
+from raysim.exceptions import RayError
 from raysim.spec.sample import Sample
 from raysim.util.state.exception import RayStateApiException
 from raysim.util.state.options import (
@@ -105,7 +105,7 @@ async def tasks_live(request: Request) -> Response:
         while not await request.is_disconnected():
             try:
                 said = json.dumps(await shared(key, lambda: in_thread(look)))
-            except (RayStateApiException, RaySystemError, ConnectionError) as error:
+            except (RayStateApiException, RayError, ConnectionError) as error:
                 yield f"event: problem\ndata: {bytes(problem(error).body).decode()}\n\n"
                 return
             yield ": the same\n\n" if said == last else f"data: {said}\n\n"

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from raysim.dashboard.sources import BadMomentError, Source
-from raysim.exceptions import RaySystemError
+from raysim.exceptions import RayError
 from raysim.util.state.exception import RayStateApiException, ServerUnavailable
 
 AT_ONCE: Final = 8
@@ -82,7 +82,7 @@ def reply(data: Mapping[str, Any] | None, message: str = "", status: int = 200) 
 def problem(error: Exception) -> JSONResponse:
     """What went wrong, in the same envelope. Raises what is a bug of ours."""
     match error:
-        case ServerUnavailable() | RaySystemError() | ConnectionError():
+        case ServerUnavailable() | RayError() | ConnectionError():
             return reply(None, str(error), 503)
         case RayStateApiException() | BadRequestError() | BadMomentError() | ValueError():
             return reply(None, str(error), 400)
@@ -103,7 +103,7 @@ def guarded(handler: Handler) -> Handler:
             BadRequestError,
             BadMomentError,
             RayStateApiException,
-            RaySystemError,
+            RayError,
             ConnectionError,
             ValueError,
             FileNotFoundError,

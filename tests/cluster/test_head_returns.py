@@ -147,7 +147,7 @@ tell(len(ray.get(made, timeout=60)))
         program.told()
         wrong = machine.raysim("drain", "secnd")
         assert (wrong.returncode, wrong.stderr) == (
-            2,
+            1,
             "There is no node 'secnd'; did you mean 'second'?\n",
         )
         drained = machine.raysim("drain", "second", "--reason", "a new disk", "--wait")

@@ -43,6 +43,7 @@ def test_an_amount_of_memory_may_have_a_unit_and_none_of_a_resource_is_an_amount
         ({"raysim.io/quota": "cpu=4"}, "no resource is called cpu; did you mean CPU?"),
         ({"raysim.io/quota": "CPU=4,CPU=5"}, "CPU is given twice"),
         ({"raysim.io/quota": "CPU=-1"}, "CPU=-1: an amount is 0 or more"),
+        ({"raysim.io/quota": "CPU=x"}, "CPU=x: 'x' is no number"),
         ({"raysim.io/quota": "CPU=nan"}, "CPU=nan: an amount is 0 or more"),
         ({"raysim.io/quota": "object_store_memory=1"}, "object_store_memory is no job's"),
     ],

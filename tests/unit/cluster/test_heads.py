@@ -93,3 +93,12 @@ def test_killed_heads_can_be_forgotten(tmp_path: Path, temporary: Path) -> None:
     forget_heads()
     assert list(temporary.iterdir()) == []
     assert head_place(str(tmp_path / "kept"), HOST, PORT).returns
+
+
+def test_a_file_is_no_folder_for_tables(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for place in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(
+            ValueError, match=r"--storage .*file.* cannot be a folder.*Give a folder"
+        ):
+            head_place(str(place), HOST, PORT)
