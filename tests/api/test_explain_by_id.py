@@ -226,15 +226,15 @@ def test_a_worker_that_ended_says_how(lib):
 
         os._exit(3)
 
+    def crashed():
+        rows = state.list_workers(filters=[("exit_type", "=", "SYSTEM_ERROR")], detail=True)
+        return {row.worker_id: row for row in rows}
+
+    before = crashed()
     with pytest.raises(RayError):
         lib.get(crash.remote())
-
-    def dead():
-        rows = state.list_workers(detail=True)
-        return [row for row in rows if not row.is_alive]
-
-    until(dead)
-    row = dead()[0]
+    until(lambda: len(crashed()) > len(before))
+    row = next(row for worker_id, row in crashed().items() if worker_id not in before)
     found = state.explain(row.worker_id)
     assert found.reason is Reason.GONE
     assert f"({row.exit_type})" in found.text

@@ -1,3 +1,5 @@
+import pytest
+
 from raysim.protocol.messages import (
     CancelWorkerLease,
     JobFinished,
@@ -10,6 +12,7 @@ from raysim.protocol.messages import (
     WorkerLeaseGranted,
     WorkerUnblocked,
 )
+from raysim.protocol.messages.state import Ending
 from raysim.spec.address import Address
 from raysim.spec.resources import fixed
 from tests.unit.protocol.fake_host import address
@@ -276,6 +279,20 @@ def test_worker_that_its_owner_found_failed_is_not_lent_again(node: Node, owner:
     assert node.free() == 2
     node.end_worker(1)
     assert node.free() == 3
+
+
+@pytest.mark.parametrize("first", ["owner", "raylet"])
+def test_a_worker_that_crashed_is_shown_as_that_whoever_sees_it_first(
+    node: Node, owner: Address, first: str
+) -> None:
+    node.lease(owner, 1)
+    if first == "raylet":
+        node.raylet.worker_ended(1, "exit code 3")
+    node.tell(owner, ReturnWorkerLease(1, worker_failed=True))
+    sent = node.end_worker(1)
+    [died] = [message for _, message in sent if isinstance(message, WorkerDied)]
+    assert died.seen is not None
+    assert died.seen.ending is Ending.SYSTEM_ERROR
 
 
 def test_driver_s_leases_end_with_its_job_but_its_actors_are_the_gcs_s_to_end(
