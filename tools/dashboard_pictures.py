@@ -67,6 +67,16 @@ while True:
 """
 
 
+LIMITED = """
+import time
+import raysim as ray
+ray.init()
+@ray.remote
+def tune(number): time.sleep(0.2)
+while True: ray.get([tune.remote(number) for number in range(20)])
+"""
+
+
 def main() -> None:
     IMAGES.mkdir(exist_ok=True)
     with (
@@ -96,6 +106,12 @@ def _of_the_cluster(machine: Machine, browser: Browser) -> None:
     token = (Path(machine.environment["HOME"]) / ".raysim/auth_token").read_text().strip()
     with machine.program(PROGRAM) as program:
         program.told()
+        app = Path(machine.environment["HOME"]) / "app"
+        app.mkdir()
+        (app / "tune.py").write_text(LIMITED)
+        standing = ("--quota", "CPU=2", "--quota", "memory=8GiB", "--priority", "10")
+        what = ("--working-dir", str(app), "--no-wait", "--submission-id", "tuning")
+        machine.raysim("job", "submit", *standing, *what, "--", "python", "tune.py")
         time.sleep(SAMPLES_S)
         browser.size(*DESKTOP)
         browser.open(f"{url}/login", "document.readyState === 'complete'")

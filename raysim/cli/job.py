@@ -20,6 +20,8 @@ from raysim.exceptions import AuthenticationError, RayError
 from raysim.job_submission import JobStatus, JobSubmissionClient
 from raysim.job_submission.client import is_web
 from raysim.spec.units import parse_size
+from raysim.util.state.schema import Humanify
+from raysim.util.state.states import JobState
 
 Where = Mapping[str, str | None]
 """`address`, `verify` and `headers`, as they were given."""
@@ -27,7 +29,10 @@ Where = Mapping[str, str | None]
 _LOOK_S: Final = 0.2
 """Between two looks whether a job has ended."""
 
-_COLUMNS: Final = ("submission_id", "job_id", "type", "status", "entrypoint", "message")
+_COLUMNS: Final = (
+    *("submission_id", "job_id", "type", "status", "priority", "quota", "quota_used"),
+    *("entrypoint", "message"),
+)
 
 
 @contextmanager
@@ -82,6 +87,11 @@ def status_command(job_id: str, where: Where) -> int:
     click.echo(f"{job_id}: {found.status}")
     if found.message:
         click.echo(found.message.rstrip("\n"))
+    if found.priority:
+        click.echo(f"Priority: {found.priority}")
+    if found.quota is not None:
+        used = "" if found.quota_used is None else f"; in use: {Humanify.amounts(found.quota_used)}"
+        click.echo(f"Quota: {Humanify.amounts(found.quota)}{used}")
     return 0
 
 
@@ -108,7 +118,10 @@ def stop_command(job_id: str, no_wait: bool, where: Where) -> int:
 def list_command(output: str, where: Where) -> int:
     with _client(where) as client:
         rows = client.list_rows()
-    click.echo(DOCUMENTS[output](rows) if output in DOCUMENTS else as_table(rows, _COLUMNS))
+    if output in DOCUMENTS:
+        click.echo(DOCUMENTS[output](rows))
+    else:
+        click.echo(as_table([JobState.humanify(row) for row in rows], _COLUMNS))
     return 0
 
 

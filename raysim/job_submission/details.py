@@ -43,6 +43,11 @@ class JobDetails(msgspec.Struct, frozen=True, kw_only=True):
     driver_agent_http_address: str | None = None
     driver_node_id: str | None = None
     driver_exit_code: int | None = None
+    priority: int | None = None
+    """This and what follows is none of Ray's: Ray's has it as metadata at best."""
+    quota: dict[str, float] | None = None
+    """Resource to what it may have at once in the whole cluster; None: it has no quota."""
+    quota_used: dict[str, float] | None = None
 
 
 JobInfo = JobDetails

@@ -21,11 +21,12 @@ from raysim.protocol.messages.state import (
 from raysim.runtime.shown import node_table
 from raysim.spec.address import NOWHERE, Address
 from raysim.spec.ids import JOB_ID_BYTES, NIL_NODE, NIL_WORKER, NodeId, WorkerId
+from raysim.spec.job import JobSettings
 from raysim.spec.labels import Selector, as_given
 from raysim.spec.node import NodeState
 from raysim.spec.placement_group import base_name, plain
-from raysim.spec.resources import Resources, floats
-from raysim.spec.runtime_env import shown
+from raysim.spec.resources import Resources, floats, from_units
+from raysim.spec.runtime_env import job_of_env, shown
 from raysim.spec.state import Noun
 
 Shown = dict[str, Any]
@@ -54,6 +55,16 @@ def selector(selectors: Sequence[Selector]) -> dict[str, str]:
 
 def fallbacks(selectors: Sequence[Selector]) -> list[Shown]:
     return [{"label_selector": as_given(one)} for one in selectors[1:]]
+
+
+def standing(job: JobSettings, used: Resources) -> Shown:
+    """Columns of a job that no job of Ray's has: what it may have, and has, beside the others."""
+    quota = {name: from_units(units) for name, units in job.quota.items()}
+    return {
+        "priority": job.priority,
+        "quota": quota or None,
+        "quota_used": {name: from_units(used.get(name, 0)) for name in quota} or None,
+    }
 
 
 class Tables:
@@ -163,6 +174,7 @@ class Tables:
             "driver_agent_http_address": None,
             "driver_node_id": row.driver.node_id.hex(),
             "driver_exit_code": None,
+            **standing(job_of_env(row.runtime_env), row.quota_used),
         }
 
     def _actor(self, row: ActorSeen) -> Shown:

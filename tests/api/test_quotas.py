@@ -16,8 +16,9 @@ def limited(backend: str, fresh: Callable[..., Any]) -> Callable[..., Any]:
     if backend in (ON_RAY, JUDGE):
         pytest.skip("Ray knows no quotas of jobs")
 
-    def begin(quota: str, **options: Any) -> Any:
-        config = import_module("raysim.job_config").JobConfig(metadata={"raysim.io/quota": quota})
+    def begin(quota: str, more: dict[str, str] | None = None, **options: Any) -> Any:
+        metadata = {"raysim.io/quota": quota, **(more or {})}
+        config = import_module("raysim.job_config").JobConfig(metadata=metadata)
         return fresh(num_cpus=4, nodes=2, job_config=config, **options)
 
     return begin
@@ -110,6 +111,31 @@ def test_an_actor_that_is_more_than_the_quota_is_an_error_that_says_so(limited, 
     told = f"Actor .*Large .*needs CPU={cpus}, and its job's quota is CPU=3"
     with pytest.raises(ray.exceptions.ActorUnschedulableError, match=told):
         ray.get(Large.options(num_cpus=cpus).remote().ready.remote(), timeout=60)
+
+
+def test_a_job_shows_its_quota_what_it_uses_of_it_and_its_priority(limited):
+    ray = limited("CPU=3,GPU=0", more={"raysim.io/priority": "7"})
+    state = import_module("raysim.util.state")
+    [idle] = state.list_jobs()
+    assert (idle.priority, idle.quota) == (7, {"CPU": 3, "GPU": 0})
+    assert idle.quota_used == {"CPU": 0, "GPU": 0}
+
+    @ray.remote(num_cpus=2)
+    class Two:
+        def used(self) -> dict[str, float]:
+            [job] = state.list_jobs()
+            return job.quota_used
+
+    two = Two.remote()
+    assert ray.get(two.used.remote(), timeout=60) == {"CPU": 2, "GPU": 0}
+
+
+def test_a_job_without_a_quota_shows_none(fresh, backend):
+    if backend in (ON_RAY, JUDGE):
+        pytest.skip("Ray knows no quotas of jobs")
+    fresh()
+    [job] = import_module("raysim.util.state").list_jobs()
+    assert (job.priority, job.quota, job.quota_used) == (0, None, None)
 
 
 def test_a_quota_counts_the_resources_that_it_names_and_no_others(limited):

@@ -83,6 +83,15 @@ def test_a_submitted_job_has_no_more_than_its_quota(tmp_path: Path) -> None:
         machine.start_head("--num-cpus", "3")
         ended = machine.raysim("job", "submit", "--quota", "CPU=1", *program)
         assert (ended.returncode, ended.stdout) == (0, "True\n"), ended.stderr
+        named = ("--submission-id", "waits", "--quota", "CPU=1,memory=1GiB", "--priority", "-3")
+        begun = machine.raysim("job", "submit", *named, "--no-wait", "--", "sleep", "60")
+        assert begun.returncode == 0, begun.stderr
+        status = machine.raysim("job", "status", "waits").stdout
+        assert "Priority: -3\nQuota: CPU=1, memory=1.000 GiB" in status
+        for lists in (("job", "list"), ("list", "jobs")):
+            listed = machine.raysim(*lists).stdout
+            assert "CPU=1, memory=1.000 GiB" in listed, listed
+            assert "CPU=0" in listed, listed  # Of the driver that has ended.
         refused = machine.raysim("job", "submit", "--quota", "cpu=1", *program)
         assert refused.returncode == 2
         assert "no resource is called cpu; did you mean CPU?" in refused.stderr

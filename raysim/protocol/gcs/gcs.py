@@ -111,7 +111,9 @@ class Gcs:
         self.packages = PackageTable(outbox, self.jobs.programs, self._environments)
         self.kv = KeyValueTable(outbox)
         self.explanations = Explanations(outbox, self.actors, self.groups, self.nodes.views)
-        self.inspections = Inspections(outbox, self.nodes, self.jobs, self.actors, self.groups)
+        self.inspections = Inspections(
+            outbox, self.nodes, self.jobs, self.actors, self.groups, self.quotas
+        )
 
     @staticmethod
     def handlers() -> Handlers["Gcs"]:

@@ -17,6 +17,7 @@ from raysim.protocol.gcs.jobs import JobTable
 from raysim.protocol.gcs.nodes import NodeTable
 from raysim.protocol.gcs.outbox import Outbox
 from raysim.protocol.gcs.placement_groups import PlacementGroupTable
+from raysim.protocol.gcs.quotas import Quotas
 from raysim.protocol.messages import (
     Inspected,
     InspectGcs,
@@ -54,12 +55,14 @@ class Inspections:
         jobs: JobTable,
         actors: ActorTable,
         groups: PlacementGroupTable,
+        quotas: Quotas,
     ) -> None:
         self._outbox = outbox
         self._nodes = nodes
         self._jobs = jobs
         self._actors = actors
         self._groups = groups
+        self._quotas = quotas
         self._remembered = outbox.host.config.gcs_history
         self._dead: dict[ActorId, ActorSeen] = {}
         self._ended: dict[WorkerId, ProcessSeen] = {}
@@ -112,7 +115,10 @@ class Inspections:
             case Noun.NODES:
                 return [NodeSeen(state) for state in self._nodes.states()]
             case Noun.JOBS:
-                return self._jobs.seen()
+                jobs = self._jobs.seen()
+                for row in jobs:
+                    row.quota_used = self._quotas.used(row.job_id)
+                return jobs
             case Noun.ACTORS:
                 return [row for row in self._actor_rows() if row.actor_id.startswith(only)]
             case Noun.PLACEMENT_GROUPS:

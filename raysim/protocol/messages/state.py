@@ -47,6 +47,8 @@ class JobSeen(Row):
     runtime_env: str = ""
     metadata: dict[str, str] = {}
     observer: bool = False
+    quota_used: Resources = {}
+    """Of one with a quota, which its environment says."""
 
 
 class ActorSeen(Row):

@@ -36,6 +36,15 @@ class Humanify:
         ]
 
     @staticmethod
+    def amounts(resources: dict[str, float]) -> str:
+        """`CPU=4, memory=1.500 GiB`."""
+        shown = Humanify.node_resources(resources)
+        return ", ".join(
+            f"{name}={value}" if isinstance(value, str) else f"{name}={value:g}"
+            for name, value in shown.items()
+        )
+
+    @staticmethod
     def node_resources(resources: dict[str, Any]) -> dict[str, Any]:
         return {
             name: Humanify.memory(value) if "memory" in name else value

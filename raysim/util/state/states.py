@@ -53,6 +53,11 @@ def _time() -> Any:
     return state_column(filterable=False, detail=True, format_fn=Humanify.timestamp)
 
 
+def _amounts() -> Any:
+    """Resource to quantity; None: has none."""
+    return state_column(filterable=False, format_fn=Humanify.amounts)
+
+
 def _launch_time() -> Any:
     """As `_time`; -1 where nobody noted it."""
     return state_column(
@@ -157,6 +162,10 @@ class JobState(StateSchema):
     driver_agent_http_address: str | None = _detail()
     driver_node_id: str | None = _detail()
     driver_exit_code: int | None = _detail()
+    priority: int | None = _plain()
+    quota: dict[str, float] | None = _amounts()
+    """What it may have at once in the whole cluster, and `quota_used` of it: these three are none of Ray's."""
+    quota_used: dict[str, float] | None = _amounts()
 
 
 @dataclass

@@ -6,8 +6,11 @@ import time  # noqa: TID251  (records have Unix times, as Ray's)
 from collections.abc import Iterable
 from typing import Any, Final
 
+from raysim.api.job_metadata import settings_of
 from raysim.api.submitted_job import SUBMISSION_ID
 from raysim.backend import Backend
+from raysim.runtime.state_tables import standing
+from raysim.spec.job import JobSettings
 from raysim.spec.state import Inquiry, Noun
 from raysim.spec.submission import ACTORS, KEYS, JobStatus, Submission, decode, encode
 
@@ -61,7 +64,12 @@ def as_row(one: Submission, driver: Row | None) -> Row:
         "driver_agent_http_address": None,
         "driver_node_id": one.node_id or None,
         "driver_exit_code": one.exit_code,
+        **(standing(settings_of(one.metadata), {}) if driver is None else _standing_of(driver)),
     }
+
+
+def _standing_of(driver: Row) -> Row:
+    return {name: driver[name] for name in standing(JobSettings(), {})}
 
 
 def inquiry(backend: Backend, noun: Noun) -> Inquiry:

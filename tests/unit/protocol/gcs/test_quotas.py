@@ -18,7 +18,9 @@ from raysim.spec.job import JobSettings
 from raysim.spec.placement_group import GroupState
 from raysim.spec.resources import fixed
 from raysim.spec.runtime_env import with_job
+from raysim.spec.state import Noun
 from tests.unit.protocol.gcs.head import DRIVER, SECOND_NS, Head
+from tests.unit.protocol.gcs.test_inspections import rows
 from tests.unit.protocol.gcs.test_placement_groups import ONE, TWO, Groups
 
 CPU = fixed({"CPU": 1})
@@ -173,3 +175,13 @@ def test_a_group_that_is_more_than_the_quota_is_refused() -> None:
     _, refused = job.head.one(PlacementGroupRefused)
     assert "needs CPU=4, and its job's quota is CPU=3" in refused.reason
     assert refused.kind is FailureKind.TASK_UNSCHEDULABLE
+
+
+def test_a_job_shows_what_it_has_of_its_quota() -> None:
+    job = Limited()
+    job.created(job.spec({"CPU": 1}))
+    job.say(ONE, 1, 0.5, 1, 1)
+    driver = job.head.job(Address(DRIVER.node_id, TWO.worker_id))
+    used = {row.job_id: row.quota_used for row in rows(job.head, Noun.JOBS)}
+    assert used[job.job] == fixed({"CPU": 2.5})  # The group, what began, and what was granted.
+    assert used[driver] == {}
