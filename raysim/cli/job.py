@@ -16,7 +16,7 @@ import click
 from raysim.api.job_metadata import settings_of, with_standing
 from raysim.cli.connection import BadInputError, CommandFailedError, connected_to
 from raysim.cli.rows import DOCUMENTS, as_table
-from raysim.exceptions import AuthenticationError, RayError
+from raysim.exceptions import AuthenticationError, LocalRayletDiedError, RayError
 from raysim.job_submission import JobStatus, JobSubmissionClient
 from raysim.job_submission.client import is_web
 from raysim.spec.units import parse_size
@@ -77,8 +77,9 @@ def submit_command(entrypoint: Sequence[str], no_wait: bool, asked: Mapping[str,
             click.echo(job_id)
             return 0
         click.echo(f"Job {job_id} is submitted. Stop it with: raysim job stop {job_id}", err=True)
-        asyncio.run(_follow(client, job_id))
-        return _ended(client, job_id)
+        with _following(job_id):
+            asyncio.run(_follow(client, job_id))
+            return _ended(client, job_id)
 
 
 def status_command(job_id: str, where: Where) -> int:
@@ -98,7 +99,8 @@ def status_command(job_id: str, where: Where) -> int:
 def logs_command(job_id: str, follow: bool, where: Where) -> int:
     with _client(where) as client:
         if follow:
-            asyncio.run(_follow(client, job_id))
+            with _following(job_id):
+                asyncio.run(_follow(client, job_id))
         else:
             sys.stdout.write(client.get_job_logs(job_id))
     return 0
@@ -130,6 +132,19 @@ def delete_command(job_id: str, where: Where) -> int:
         client.delete_job(job_id)
     click.echo(f"{job_id}: deleted")
     return 0
+
+
+@contextmanager
+def _following(job_id: str) -> Iterator[None]:
+    """The job does not need who follows it: where the way to it is lost, say how to find back."""
+    try:
+        yield
+    except (ConnectionError, LocalRayletDiedError) as error:
+        why = f" ({error})" if isinstance(error, ConnectionError) else ""
+        raise CommandFailedError(
+            f"The cluster stopped answering while job {job_id} was followed{why}. Once it answers again, see what "
+            f"became of the job with: raysim job status {job_id}; and go on with: raysim job logs {job_id} --follow"
+        ) from error
 
 
 async def _follow(client: JobSubmissionClient, job_id: str) -> None:

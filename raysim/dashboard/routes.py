@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from raysim.dashboard.sources import BadMomentError, Source
-from raysim.exceptions import RayError
+from raysim.exceptions import LocalRayletDiedError, RayError
 from raysim.util.state.exception import RayStateApiException, ServerUnavailable
 
 AT_ONCE: Final = 8
@@ -82,6 +82,8 @@ def reply(data: Mapping[str, Any] | None, message: str = "", status: int = 200) 
 def problem(error: Exception) -> JSONResponse:
     """What went wrong, in the same envelope. Raises what is a bug of ours."""
     match error:
+        case LocalRayletDiedError():
+            return reply(None, "The head's node is gone, and its dashboard ends.", 503)
         case ServerUnavailable() | RayError() | ConnectionError():
             return reply(None, str(error), 503)
         case RayStateApiException() | BadRequestError() | BadMomentError() | ValueError():

@@ -1,8 +1,11 @@
 """A head that is killed as a whole, and started again at its address: the cluster goes on where it was."""
 
+import contextlib
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -68,7 +71,8 @@ def kill_whole(machine: Machine) -> None:
     for pid in family:
         os.kill(pid, signal.SIGSTOP)  # None sees the end of another.
     for pid in family:
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # Some end with their parents.
+            os.kill(pid, signal.SIGKILL)
 
 
 def kill_supervisor(machine: Machine) -> None:
@@ -120,6 +124,33 @@ def test_a_killed_head_goes_on_where_it_was(
     machine.raysim("stop")
     machine.assert_nothing_left()
     other.assert_nothing_left()
+
+
+@pytest.mark.parametrize("way", ["node", "http"])
+def test_who_follows_a_job_is_told_how_to_go_on_when_the_head_is_lost(
+    machine: Machine, way: str
+) -> None:
+    machine.start_head("--num-cpus", "1")
+    where = ("--address", f"http://127.0.0.1:{machine.dashboard_port}") if way == "http" else ()
+    follower = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "raysim", "job", "submit", "--submission-id", "long"),
+            *(*where, "--", "echo begun; sleep 600"),
+        ],
+        env=machine.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with follower:
+        assert follower.stdout is not None
+        assert follower.stdout.readline() == "begun\n"
+        kill_whole(machine)
+        _, told = follower.communicate(timeout=PATIENCE_SECONDS)
+    assert follower.returncode == 1
+    assert "stopped answering while job long was followed" in told
+    assert "go on with: raysim job logs long --follow" in told
+    assert "init()" not in told
 
 
 def _states(machine: Machine) -> list[str]:
