@@ -15,7 +15,7 @@ from raysim.protocol.raylet import Raylet
 from raysim.protocol.raylet.stored import NOWHERE
 from raysim.spec.actor import ActorSpec
 from raysim.spec.address import Address
-from raysim.spec.ids import ActorId, JobId, NodeId, ObjectId, PlacementGroupId, WorkerId
+from raysim.spec.ids import ActorId, NodeId, ObjectId, PlacementGroupId, WorkerId
 from raysim.spec.node import NodeView
 from raysim.spec.placement_group import GroupInfo
 from raysim.spec.resources import Resources
@@ -40,12 +40,6 @@ def bundles(raylet: Raylet) -> Iterator[tuple[PlacementGroupId, int, Resources, 
     for group_id, held in raylet.bundles._held.items():
         for index, bundle in held.items():
             yield group_id, index, bundle.resources, bundle.committed
-
-
-def quotas(raylet: Raylet) -> Iterator[tuple[JobId, Resources]]:
-    """Of jobs that have one, and leases here."""
-    for job_id, job in raylet.leases.quotas._jobs.items():
-        yield job_id, job.quota
 
 
 def pins(raylet: Raylet) -> Iterator[tuple[WorkerId, Mapping[ObjectId, int]]]:

@@ -8,12 +8,15 @@ from raysim.checks import insides
 from raysim.checks.cluster import Cluster
 from raysim.checks.finding import Finding
 from raysim.checks.resources import leases_of
+from raysim.protocol.raylet.lease import LeaseState
 from raysim.spec.ids import NIL_NODE, JobId, job_of_group
 from raysim.spec.resources import CPU, Resources, add, describe, fits, shortfall
+from raysim.spec.runtime_env import job_of_env
 
 
 def within(cluster: Cluster) -> Iterator[Finding]:
-    """At any moment: what raylets lend to a job's leases, and what its placement groups hold, is within its quota.
+    """At any moment: what raylets lend to a job's leases, and what its placement groups hold, is within its quota. By
+    what leases hold, whatever they say that they were admitted with.
 
     Not counted: CPUs of workers that went on after a wait, which ask nobody; a node that the GCS takes for dead; a
     group that is removed.
@@ -26,14 +29,16 @@ def within(cluster: Cluster) -> Iterator[Finding]:
     for node in cluster.nodes:
         if node.node_id in dead:
             continue
-        quotas.update(insides.quotas(node.raylet))
         for lease in leases_of(node):
-            if not lease.quota:
+            request = lease.request
+            quota = job_of_env(request.runtime_env).quota if request.runtime_env else {}
+            if not quota or lease.state is LeaseState.ADMITTING:
                 continue
-            own = lease.quota
+            quotas[request.job_id] = quota
+            own = {name: units for name, units in lease.held.items() if name in quota}
             if lease.lent or lease.resumed:
-                own = {name: units for name, units in own.items() if name != CPU}
-            add(used.setdefault(lease.request.job_id, {}), own)
+                own.pop(CPU, None)
+            add(used.setdefault(request.job_id, {}), own)
     quotas.update(cluster.gcs.jobs.quotas)
     for info in insides.groups(cluster.gcs) if quotas else ():
         quota = quotas.get(job_of_group(info.group_id), {})

@@ -270,6 +270,35 @@ MUTANTS = (
         "if False:",
         "a group may be removed while its Prepare is under way (Ray: #64693)",
     ),
+    # quotas
+    Mutant(
+        "quota_is_not_asked_for",
+        "raylet.leases:Leases._start",
+        "if self.quotas.counts(lease):",
+        "if False:",
+        "a lease of a job with a quota begins when the GCS has answered, or two nodes would both have the last of it",
+    ),
+    Mutant(
+        "answer_to_an_earlier_version_counts",
+        "raylet.quotas:Quotas.on_granted",
+        "if job is None or job.said is None or granted.version != job.said.version:",
+        "if job is None or job.said is None:",
+        "an answer may be late, or a second copy: what it granted may have gone to others since",
+    ),
+    Mutant(
+        "granted_quota_is_not_written_down",
+        "gcs.quotas:Quotas._divide",
+        "self._tables.save_quota(row)",
+        "pass",
+        "another GCS goes on with what the one before had granted, and was perhaps not heard saying",
+    ),
+    Mutant(
+        "part_of_a_placed_group_is_forgotten",
+        "gcs.quotas:Quotas.hold_group",
+        "if need := counted(total(spec.bundles), quota):",
+        "if False:",
+        "another GCS counts the groups that have places already",
+    ),
     # ends of processes
     Mutant(
         "returned_references_go_with_their_process",

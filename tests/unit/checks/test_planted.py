@@ -27,7 +27,9 @@ from raysim.spec.ids import (
     named_node_id,
     named_worker_id,
 )
+from raysim.spec.job import JobSettings
 from raysim.spec.labels import parse_selector
+from raysim.spec.runtime_env import with_job
 from raysim.spec.task import Default, NodeAffinity, NodeLabels, TaskCall
 from raysim.util.placement_group import placement_group
 
@@ -134,13 +136,18 @@ def test_resources_that_do_not_come_back(cluster):
 
 def test_a_job_that_has_more_than_its_quota(cluster):
     """Its placement group has a CPU already."""
-    cluster.gcs.jobs.quotas[job_id(1)] = {"CPU": 20_000}
-    lend(cluster, lease_of(cluster, quota={"CPU": 10_000}), 1 << 40)
+    quota = {"CPU": 20_000}
+    cluster.gcs.jobs.quotas[job_id(1)] = quota
+    limited = msgspec.structs.replace(
+        lease_of(cluster).request, runtime_env=with_job("", JobSettings(quota=quota))
+    )
+    lend(cluster, lease_of(cluster, request=limited), 1 << 40)
     assert names(quotas.within, cluster) == set()
-    lend(cluster, lease_of(cluster, quota={"CPU": 10_000}), 2 << 40)
+    lend(cluster, lease_of(cluster, request=limited), 2 << 40)
     assert names(quotas.within, cluster) == {"quota-kept"}
-    lend(cluster, lease_of(cluster, quota={"CPU": 10_000}, resumed=True), 2 << 40)
-    assert names(quotas.within, cluster) == set()
+    for changes in ({"resumed": True}, {"state": LeaseState.ADMITTING}):
+        lend(cluster, lease_of(cluster, request=limited, **changes), 2 << 40)
+        assert names(quotas.within, cluster) == set()
 
 
 def test_a_worker_that_is_lent_twice(cluster):
