@@ -23,6 +23,7 @@ from raysim.protocol.messages import (
     WorkerLeaseRejected,
     WorkerLeaseSpilled,
 )
+from raysim.protocol.raylet.awaiting import Awaiting
 from raysim.protocol.raylet.cluster_view import ClusterView
 from raysim.protocol.raylet.fence import Fence
 from raysim.protocol.raylet.groups import removed
@@ -36,7 +37,7 @@ from raysim.protocol.raylet.lease import (
     is_in,
     taken,
 )
-from raysim.protocol.raylet.lease_book import LeaseBook, LeaseKey, lease_key
+from raysim.protocol.raylet.lease_book import LeaseBook, lease_key
 from raysim.protocol.raylet.lending import Lending
 from raysim.protocol.raylet.placement import Placement
 from raysim.protocol.raylet.quotas import Quotas
@@ -76,8 +77,7 @@ class Leases:
         queue = LeaseQueue(host.config.max_spillback_hops)
         self.book = book = LeaseBook(queue if order is None else Turns(host, view.local, order))
         self._owners, self._queue, self._homeless = book.owners, book.queue, book.homeless
-        self._awaiting: dict[str, dict[LeaseKey, Lease]] = {}
-        """By runtime environment, those that hold resources and wait for a worker, in order."""
+        self._awaiting = Awaiting(pool)
         period_ns = host.config.infeasible_warning_period_ns
         self._infeasible = InfeasibleWatch(host, period_ns, view.nodes, book.hopeless)
         self.freed: Callable[[], None] | None = None
@@ -191,25 +191,17 @@ class Leases:
 
     def worker_ready(self, worker: Worker) -> None:
         """It registered, or was returned."""
-        awaiting = self._awaiting.get(worker.env, {})
-        job = worker.job
-        key = next((key for key, one in awaiting.items() if job in (b"", one.request.job_id)), None)
-        if key is None:
+        lease = self._awaiting.take_for(worker)
+        if lease is None:
             self._pool.put_back(worker)
             return
-        lease = awaiting.pop(key)
-        self._forget_served(worker.env)
         self._grant(lease, worker)
         # A report may have been sent since the lease took its resources: for whoever has asked they count twice
         # when this grant comes, until the next one.
         self._reports.changed()
-        self._pool.want(len(self._awaiting.get(worker.env, ())), worker.env)
+        self._awaiting.want(worker.env)
         if lease.request.actor_id is not None:
             self._grant_queued()
-
-    def _forget_served(self, env: str) -> None:
-        if not self._awaiting[env]:
-            del self._awaiting[env]
 
     def worker_gone(self, worker: Worker, reason: str) -> None:
         """Its process is no more: what it held is free."""
@@ -230,7 +222,7 @@ class Leases:
 
     def env_failed(self, env: str, problem: str) -> None:
         """There is no such runtime environment here: those who wait for a worker in it are told."""
-        for lease in list(self._awaiting.get(env, {}).values()):
+        for lease in self._awaiting.of(env):
             text = (
                 f"Failed to set up runtime environment {shown(env)} on node "
                 f"{self._view.local_id.hex()}: {problem}"
@@ -242,7 +234,7 @@ class Leases:
         if read_env(env).has_own_start:
             self.env_failed(env, f"workers do not start in it ({reason}). Look at the node's log")
             return
-        for lease in list(self._awaiting.get(env, {}).values()):
+        for lease in self._awaiting.of(env):
             text = (
                 f"Node {self._view.local_id.hex()} cannot start worker processes ({reason}). "
                 "Look at the node's log, or run on other nodes."
@@ -448,8 +440,7 @@ class Leases:
             self._take_worker(lease)
 
     def _take_worker(self, lease: Lease) -> None:
-        env = lease.request.runtime_env
-        worker = self._pool.take(env, lease.request.job_id)
+        worker = self._pool.take(lease.request.runtime_env, lease.request.job_id)
         if worker is not None and self._host.buggify("raylet.start_anyway"):
             self._pool.put_back(worker)
             worker = None
@@ -458,9 +449,7 @@ class Leases:
         else:
             lease.state = LeaseState.STARTING
             lease.since_ns = self._host.now_ns()
-            awaiting = self._awaiting.setdefault(env, {})
-            awaiting[lease_key(lease)] = lease
-            self._pool.want(len(awaiting), env)
+            self._awaiting.add(lease)
         self._reports.changed()
 
     # What quotas ask for.
@@ -566,12 +555,10 @@ class Leases:
             if self.freed is not None:
                 self.freed()
         elif state is LeaseState.STARTING:
-            env = lease.request.runtime_env
-            del self._awaiting[env][lease_key(lease)]
-            self._forget_served(env)
+            self._awaiting.remove(lease)
             self.quotas.ended(lease)
             self._give_up_room(lease)
-            self._pool.want(len(self._awaiting.get(env, ())), env)
+            self._awaiting.want(lease.request.runtime_env)
         elif lease.admission:
             self.quotas.withdraw(lease)
             if state is LeaseState.ADMITTING:

@@ -11,8 +11,17 @@ from raysim.exceptions import LocalRayletDiedError, RaySystemError
 from tests.unit.dashboard.asking import ask
 
 
-@pytest.mark.parametrize("error", [LocalRayletDiedError("It is gone."), RaySystemError("No GCS.")])
-def test_a_cluster_that_goes_while_it_is_asked_is_no_bug(error: Exception) -> None:
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            LocalRayletDiedError("Start another one."),
+            "The head's node is gone, and its dashboard ends.",
+        ),
+        (RaySystemError("No GCS."), "No GCS."),
+    ],
+)
+def test_a_cluster_that_goes_while_it_is_asked_is_no_bug(error: Exception, said: str) -> None:
     """As where the head is killed while a job's log is followed."""
 
     async def fail(_: Request) -> Response:
@@ -20,4 +29,4 @@ def test_a_cluster_that_goes_while_it_is_asked_is_no_bug(error: Exception) -> No
 
     answer = ask(Starlette(routes=[Route("/", guarded(fail))]), "/")
     assert answer.status == 503
-    assert answer.json()["msg"] == str(error)
+    assert answer.json()["msg"] == said
