@@ -2,6 +2,7 @@
 
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -251,6 +252,15 @@ class NodeProcess:
         log = log_file(self._folder, self.plan.node_id)
         while self.alive() and time.monotonic() < end and not log.exists():
             time.sleep(0.01)
-        if not log.exists():
-            return ""
-        return " Its log ends with:\n" + log.read_text(errors="replace")[-2000:]
+        return end_of_log(log)
+
+
+def end_of_log(log: Path) -> str:
+    """For an error. Where nothing could be written, the disk is what somebody should look at."""
+    if not log.exists():
+        return ""
+    said = log.read_text(errors="replace")[-2000:]
+    if said.strip():
+        return f" Its log ends with:\n{said}"
+    left = shutil.disk_usage(log.parent).free
+    return f" Its log {log} is empty; its disk has {left / 2**20:,.1f} MiB left."
