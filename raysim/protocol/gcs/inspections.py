@@ -14,6 +14,7 @@ from raysim.protocol.gcs.actors import ActorTable
 from raysim.protocol.gcs.counts import Counts
 from raysim.protocol.gcs.events import ERROR, INFO, WARNING, Events
 from raysim.protocol.gcs.jobs import JobTable
+from raysim.protocol.gcs.left_tasks import LeftTasks
 from raysim.protocol.gcs.nodes import NodeTable
 from raysim.protocol.gcs.outbox import Outbox
 from raysim.protocol.gcs.placement_groups import PlacementGroupTable
@@ -33,7 +34,6 @@ from raysim.protocol.messages.state import (
     ProcessSeen,
     SpanSeen,
     TaskCount,
-    TaskSeen,
 )
 from raysim.protocol.sieve import Sieve, count, first_of
 from raysim.spec.actor import ActorInfo
@@ -42,9 +42,6 @@ from raysim.spec.failure import Failure
 from raysim.spec.ids import ActorId, JobId, NodeId, WorkerId
 from raysim.spec.state import Noun, Wanted
 from raysim.spec.task import group_of
-
-ERRORS_BYTES = 16 << 20
-"""Of pickled exceptions of tasks whose programs have ended, the latest. Ours."""
 
 
 class Inspections:
@@ -66,11 +63,8 @@ class Inspections:
         self._remembered = outbox.host.config.gcs_history
         self._dead: dict[ActorId, ActorSeen] = {}
         self._ended: dict[WorkerId, ProcessSeen] = {}
-        self._tasks: deque[TaskSeen] = deque(maxlen=outbox.host.config.task_history)
+        self._tasks = LeftTasks(outbox.host.config.task_history)
         self._counts = Counts(self._remembered)
-        self._raised: deque[TaskSeen] = deque()
-        """Those of them whose exceptions are known."""
-        self._raised_bytes = 0
         self._spans: deque[SpanSeen] = deque(maxlen=outbox.host.config.gcs_history)
         self._events = Events(outbox.host)
         actors.buried = self._buried
@@ -96,15 +90,7 @@ class Inspections:
         return counts, len(counts)
 
     def on_keep(self, owner: Address, keep: KeepTasks) -> None:
-        self._tasks.extend(keep.tasks)
-        for task in keep.tasks:
-            if task.payload:
-                self._raised.append(task)
-                self._raised_bytes += len(task.payload)
-        while self._raised_bytes > ERRORS_BYTES:
-            oldest = self._raised.popleft()
-            self._raised_bytes -= len(oldest.payload)
-            oldest.payload, oldest.text = b"", "Its exception was dropped: many came after it."
+        self._tasks.add(keep.tasks)
         self._spans.extend(keep.spans)
 
     def on_keep_metrics(self, process: Address, keep: KeepMetrics) -> None:

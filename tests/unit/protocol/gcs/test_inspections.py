@@ -3,7 +3,7 @@
 import pytest
 
 from raysim.config import Config
-from raysim.protocol.gcs import counts, inspections
+from raysim.protocol.gcs import counts, left_tasks
 from raysim.protocol.messages import (
     CreateActor,
     FinishJob,
@@ -182,7 +182,7 @@ def test_of_what_ended_processes_have_counted_the_series_of_the_latest_are_kept(
 def test_exceptions_of_ended_programs_are_kept_as_far_as_there_is_room(
     head: Head, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inspections, "ERRORS_BYTES", 5)
+    monkeypatch.setattr(left_tasks, "ERRORS_BYTES", 5)
     for number in range(3):
         raised, done = task(f"raised {number}"), task(f"done {number}")
         raised.payload = b"12"
