@@ -92,9 +92,10 @@ class Soak:
                 files = files_in(head.temporary)
             self._look_after_programs()
             if now >= kill_at:
-                kill_at = now + self._every_s
                 of_head_too = ("gcs", "head") if now < HEAD_DIES * self._end_s else ()
                 self._kill(("worker", "node", "driver", *of_head_too))
+                # From when what was killed is back: a head that ends soon after its start is not started again.
+                kill_at = time.monotonic() - begun + self._every_s
             if warm:
                 for role, pid in pids.items():
                     self._steady[role].append((now, own_memory(pid)))
