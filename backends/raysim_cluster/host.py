@@ -22,6 +22,9 @@ from raysim_cluster.transport import Transport
 _TELL_AGAIN_NS: Final = 50 * MS
 """Until a role hears again of a peer that it knew to be lost and sent to all the same."""
 
+_LOST_KNOWN: Final = 1_000
+"""Of the peers that were lost, the latest that are known to be."""
+
 
 class LoopHost:
     """Polls, hands what arrives to the process's roles, and sends what they said.
@@ -204,6 +207,8 @@ class LoopHost:
     def _report_lost(self, peer: Address) -> None:
         if peer.worker_id not in self._lost_before:
             self._lost_before[peer.worker_id] = None
+            if len(self._lost_before) > _LOST_KNOWN:
+                del self._lost_before[next(iter(self._lost_before))]
             self._lost(peer)
         else:
             # A role that answers a loss by sending to the lost one again must not spin here.
