@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from raysim.runtime.state_tables import standing
+from raysim.spec.job import JobSettings
 from raysim.spec.state import Inquiry, Listing
 from raysim.spec.submission import (
     ACTORS,
@@ -58,7 +60,8 @@ def made(status: JobStatus = JobStatus.RUNNING, age_s: float = 0.0) -> Submissio
 
 def driver(job_id: str, submission_id: str = "") -> dict[str, Any]:
     metadata = {"job_submission_id": submission_id} if submission_id else None
-    return {"job_id": job_id, "driver_info": {"pid": "7"}, "metadata": metadata}
+    row = {"job_id": job_id, "driver_info": {"pid": "7"}, "metadata": metadata}
+    return {**row, **standing(JobSettings(priority=3), {})}
 
 
 def test_a_driver_that_was_submitted_is_part_of_its_submission() -> None:
@@ -68,6 +71,7 @@ def test_a_driver_that_was_submitted_is_part_of_its_submission() -> None:
     assert rows[0] is by_hand
     [row] = rows[1:]
     assert (row["type"], row["submission_id"], row["job_id"]) == ("SUBMISSION", "nightly", "03")
+    assert row["priority"] == 3
 
 
 def test_a_driver_whose_submission_was_deleted_is_a_driver() -> None:
