@@ -22,6 +22,7 @@ from raysim.backend import (
     RemoteTarget,
     TaskOptions,
 )
+from raysim.runtime.measured import Measured
 from raysim.runtime.object_ref import ObjectRef
 from raysim.spec.explanation import Explanation
 from raysim.spec.ids import ActorId, ObjectId, PlacementGroupId
@@ -79,6 +80,7 @@ class RayBackend:
         """Both are a driver's."""
         self._recorder = recorder
         self._mirror = mirror
+        self.measured = Measured()
         self._functions: dict[tuple[RemoteTarget, int, int], Exported] = {}
         self._classes: dict[tuple[RemoteTarget, bytes, bool], Exported] = {}
         self._synthetic = ray.remote(entered(synthetic))
